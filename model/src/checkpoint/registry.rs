@@ -1,0 +1,440 @@
+//! The folder of checkpoints, and which of them is promoted.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use burn::{
+    module::Module,
+    store::ModuleRecord,
+    tensor::{Bytes, Device},
+};
+use thiserror::Error;
+
+use super::{
+    Checkpoint, DatasetRecord, EpochMetrics, MANIFEST_FILE, METRICS_FILE, Manifest, Metrics, SCHEMA,
+    WEIGHTS_FILE, WeightsRecord, sha256, write::sync_folder, write_atomically,
+};
+use crate::{
+    glyph::PREPROCESSING_VERSION,
+    network::{ImpossibleNetwork, Network, NetworkConfig},
+};
+
+const CHECKPOINTS: &str = "checkpoints";
+const CURRENT: &str = "CURRENT";
+/// Prefix of a checkpoint's folder while it is being written.
+const UNPUBLISHED: &str = ".publish-";
+/// How many promoted checkpoints `CURRENT` remembers.
+const HISTORY: usize = 50;
+
+/// Everything that can be wrong with a checkpoint or the folder of them.
+#[derive(Debug, Error)]
+pub enum CheckpointError {
+    /// The name could not be a checkpoint's.
+    #[error("'{0}' is no checkpoint id: use letters, digits, '-', '_' and '.', 64 at most")]
+    BadId(String),
+    /// There is no such checkpoint.
+    #[error("there is no checkpoint '{id}' in {}: see `train list`", folder.display())]
+    NotFound {
+        /// The name asked for.
+        id: String,
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// `CURRENT` is missing or empty.
+    #[error("no checkpoint is promoted: {} is missing or empty; train one with `train --promote`", .0.display())]
+    NothingPromoted(PathBuf),
+    /// There is nothing before the promoted checkpoint to go back to.
+    #[error("there is no earlier promoted checkpoint to roll back to")]
+    NothingToRollBackTo,
+    /// A checkpoint of this name exists; checkpoints are never changed.
+    #[error("a checkpoint '{0}' exists already, and checkpoints are never overwritten")]
+    Exists(String),
+    /// The manifest is not the JSON it should be.
+    #[error("checkpoint '{id}': {MANIFEST_FILE} cannot be read: {reason}")]
+    BadManifest {
+        /// The checkpoint.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The manifest is of another version of Glyphic.
+    #[error("checkpoint '{id}' has manifest schema {found}, this program reads {SCHEMA}")]
+    WrongSchema {
+        /// The checkpoint.
+        id: String,
+        /// Its schema.
+        found: u32,
+    },
+    /// The manifest names another checkpoint than its folder.
+    #[error("checkpoint '{id}': its manifest says it is '{found}'; was the folder renamed?")]
+    WrongId {
+        /// The folder.
+        id: String,
+        /// The id in the manifest.
+        found: String,
+    },
+    /// The checkpoint was trained on differently prepared pictures.
+    #[error(
+        "checkpoint '{id}' was trained with preprocessing {found}, this program has \
+         {PREPROCESSING_VERSION}: train it anew"
+    )]
+    WrongPreprocessing {
+        /// The checkpoint.
+        id: String,
+        /// Its version.
+        found: u32,
+    },
+    /// The number of labels is not the number of outputs.
+    #[error("checkpoint '{id}' has {labels} labels for {classes} outputs")]
+    WrongLabels {
+        /// The checkpoint.
+        id: String,
+        /// Labels in the manifest.
+        labels: usize,
+        /// Outputs of the network.
+        classes: usize,
+    },
+    /// The architecture cannot be built.
+    #[error("checkpoint '{id}': {reason}")]
+    Impossible {
+        /// The checkpoint.
+        id: String,
+        /// What is impossible.
+        reason: ImpossibleNetwork,
+    },
+    /// The weights are not those that were published.
+    #[error("checkpoint '{id}' is damaged: {WEIGHTS_FILE} has sha256 {found}, its manifest says {expected}")]
+    WrongChecksum {
+        /// The checkpoint.
+        id: String,
+        /// In the manifest.
+        expected: String,
+        /// Of the file.
+        found: String,
+    },
+    /// The weights' file is intact but holds no weights, or others than the
+    /// architecture has.
+    #[error("checkpoint '{id}': its weights do not fit its architecture: {reason}")]
+    WrongWeights {
+        /// The checkpoint.
+        id: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A weight is infinite or not a number.
+    #[error("checkpoint '{0}' holds weights that are not finite numbers")]
+    NotFinite(String),
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// The checkpoints under an artifacts folder.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    root: PathBuf,
+}
+
+/// A trained network that is about to become a checkpoint.
+pub struct Draft<'a> {
+    /// Its name.
+    pub id: String,
+    /// When it was made (RFC 3339, UTC).
+    pub created: String,
+    /// The network's shape.
+    pub network_config: NetworkConfig,
+    /// The trained network.
+    pub network: &'a Network,
+    /// The label of each output.
+    pub labels: Vec<String>,
+    /// The full training config.
+    pub training: serde_json::Value,
+    /// The data trained on.
+    pub datasets: Vec<DatasetRecord>,
+    /// The results.
+    pub metrics: Metrics,
+    /// Each epoch of the run.
+    pub epochs: &'a [EpochMetrics],
+    /// The checkpoint that training started from.
+    pub parent: Option<String>,
+    /// The repository's commit.
+    pub git_revision: Option<String>,
+    /// Further files of the run: name and content.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+impl Registry {
+    /// The registry under `artifacts`. Nothing is read or made yet.
+    pub fn new(artifacts: impl Into<PathBuf>) -> Self {
+        Self { root: artifacts.into() }
+    }
+
+    /// The artifacts folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of a checkpoint, whether it exists or not.
+    pub fn folder(&self, id: &str) -> PathBuf {
+        self.root.join(CHECKPOINTS).join(id)
+    }
+
+    /// The ids of all published checkpoints, in order. Not one is read.
+    pub fn ids(&self) -> Result<Vec<String>, CheckpointError> {
+        let folder = self.root.join(CHECKPOINTS);
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(at("list", &folder))?,
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut ids: Vec<String> = names.filter(|name| check_id(name).is_ok()).collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Reads and checks a checkpoint's manifest, not its weights.
+    pub fn manifest(&self, id: &str) -> Result<Manifest, CheckpointError> {
+        check_id(id)?;
+        let path = self.folder(id).join(MANIFEST_FILE);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = self.root.join(CHECKPOINTS);
+                return Err(CheckpointError::NotFound { id: id.to_owned(), folder });
+            }
+            bytes => bytes.map_err(at("read", &path))?,
+        };
+        parse_manifest(id, &bytes)
+    }
+
+    /// Reads a checkpoint onto `device`, with everything verified: schema,
+    /// checksum, architecture and shapes.
+    pub fn load(&self, id: &str, device: &Device) -> Result<Checkpoint, CheckpointError> {
+        let manifest = self.manifest(id)?;
+        let path = self.folder(id).join(WEIGHTS_FILE);
+        let bytes = fs::read(&path).map_err(at("read", &path))?;
+        let found = sha256(&bytes);
+        if found != manifest.weights.sha256 {
+            let expected = manifest.weights.sha256;
+            return Err(CheckpointError::WrongChecksum { id: id.to_owned(), expected, found });
+        }
+        let network = network_from_bytes(&manifest.network, bytes, device)
+            .map_err(|reason| CheckpointError::WrongWeights { id: id.to_owned(), reason })?;
+        if !is_finite(&network) {
+            return Err(CheckpointError::NotFinite(id.to_owned()));
+        }
+        Ok(Checkpoint { manifest, network })
+    }
+
+    /// Publishes a checkpoint: all of it or nothing. Returns its manifest.
+    pub fn publish(&self, draft: Draft<'_>) -> Result<Manifest, CheckpointError> {
+        check_id(&draft.id)?;
+        let checkpoints = self.root.join(CHECKPOINTS);
+        fs::create_dir_all(&checkpoints).map_err(at("make the folder", &checkpoints))?;
+        let final_folder = self.folder(&draft.id);
+        if final_folder.exists() {
+            return Err(CheckpointError::Exists(draft.id));
+        }
+        let weights = network_to_bytes(draft.network)
+            .map_err(|reason| CheckpointError::WrongWeights { id: draft.id.clone(), reason })?;
+        let manifest = Manifest {
+            schema: SCHEMA,
+            id: draft.id,
+            created: draft.created,
+            parameters: draft.network_config.parameters(),
+            macs: draft.network_config.macs(),
+            network: draft.network_config,
+            labels: draft.labels,
+            preprocessing: PREPROCESSING_VERSION,
+            training: draft.training,
+            datasets: draft.datasets,
+            metrics: draft.metrics,
+            parent: draft.parent,
+            git_revision: draft.git_revision,
+            weights: WeightsRecord { sha256: sha256(&weights), bytes: weights.len() as u64 },
+        };
+        // The folder removes itself if anything below fails.
+        let folder = tempfile::Builder::new()
+            .prefix(UNPUBLISHED)
+            .tempdir_in(&checkpoints)
+            .map_err(at("make a folder in", &checkpoints))?;
+        let mut files = draft.files;
+        files.push((WEIGHTS_FILE.to_owned(), weights));
+        files.push((MANIFEST_FILE.to_owned(), to_json(&manifest)));
+        files.push((METRICS_FILE.to_owned(), to_json_lines(draft.epochs)));
+        for (name, bytes) in &files {
+            let path = folder.path().join(name);
+            write_atomically(&path, bytes).map_err(at("write", &path))?;
+        }
+        let folder = folder.keep();
+        open_to_others(&folder).map_err(at("set the permissions of", &folder))?;
+        if let Err(error) = fs::rename(&folder, &final_folder) {
+            let _ = fs::remove_dir_all(&folder);
+            return Err(match error.kind() {
+                io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty => {
+                    CheckpointError::Exists(manifest.id)
+                }
+                _ => at("rename", &folder)(error),
+            });
+        }
+        sync_folder(&checkpoints).map_err(at("sync", &checkpoints))?;
+        Ok(manifest)
+    }
+
+    /// The promoted checkpoint's id.
+    pub fn current(&self) -> Result<String, CheckpointError> {
+        let path = self.root.join(CURRENT);
+        self.history()?.into_iter().next().ok_or(CheckpointError::NothingPromoted(path))
+    }
+
+    /// The promoted checkpoint and those promoted before it, newest first.
+    pub fn history(&self) -> Result<Vec<String>, CheckpointError> {
+        let path = self.root.join(CURRENT);
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                Ok(text.lines().map(|line| line.trim().to_owned()).filter(|l| !l.is_empty()).collect())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(at("read", &path)(error)),
+        }
+    }
+
+    /// Makes a checkpoint the promoted one. Its manifest is checked; its
+    /// weights are the business of whoever loads it.
+    pub fn promote(&self, id: &str) -> Result<(), CheckpointError> {
+        self.manifest(id)?;
+        let mut history = self.history()?;
+        if history.first().is_some_and(|current| current == id) {
+            return Ok(());
+        }
+        history.insert(0, id.to_owned());
+        history.truncate(HISTORY);
+        self.write_history(&history)
+    }
+
+    /// The checkpoint that [`roll_back`](Self::roll_back) would promote.
+    pub fn previous(&self) -> Result<String, CheckpointError> {
+        self.history()?.into_iter().nth(1).ok_or(CheckpointError::NothingToRollBackTo)
+    }
+
+    /// Makes the checkpoint that was promoted before this one the promoted one
+    /// again, and returns its id.
+    pub fn roll_back(&self) -> Result<String, CheckpointError> {
+        let previous = self.previous()?;
+        self.manifest(&previous)?;
+        self.write_history(&self.history()?[1..])?;
+        Ok(previous)
+    }
+
+    fn write_history(&self, history: &[String]) -> Result<(), CheckpointError> {
+        let path = self.root.join(CURRENT);
+        write_atomically(&path, format!("{}\n", history.join("\n")).as_bytes())
+            .map_err(at("write", &path))
+    }
+}
+
+/// The parameters of a network as burnpack bytes.
+pub fn network_to_bytes(network: &Network) -> Result<Vec<u8>, String> {
+    let record = network.valid().into_record();
+    record.into_bytes().map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
+}
+
+/// A network of the given shape on `device` with the parameters in `bytes`.
+pub fn network_from_bytes(
+    config: &NetworkConfig,
+    bytes: Vec<u8>,
+    device: &Device,
+) -> Result<Network, String> {
+    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| e.to_string())?;
+    config.init(device).try_load_record(record).map_err(|e| e.to_string())
+}
+
+fn check_id(id: &str) -> Result<(), CheckpointError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if (1..=64).contains(&id.len()) && !id.starts_with('.') && id.chars().all(allowed) {
+        Ok(())
+    } else {
+        Err(CheckpointError::BadId(id.chars().take(80).collect()))
+    }
+}
+
+fn parse_manifest(id: &str, bytes: &[u8]) -> Result<Manifest, CheckpointError> {
+    /// Read first: a manifest of another schema need not parse as this one.
+    #[derive(serde::Deserialize)]
+    struct SchemaOnly {
+        schema: u32,
+    }
+    let bad = |error: serde_json::Error| CheckpointError::BadManifest {
+        id: id.to_owned(),
+        reason: error.to_string(),
+    };
+    let found = serde_json::from_slice::<SchemaOnly>(bytes).map_err(bad)?.schema;
+    if found != SCHEMA {
+        return Err(CheckpointError::WrongSchema { id: id.to_owned(), found });
+    }
+    let manifest: Manifest = serde_json::from_slice(bytes).map_err(bad)?;
+    let id = id.to_owned();
+    if manifest.id != id {
+        return Err(CheckpointError::WrongId { id, found: manifest.id });
+    }
+    if manifest.preprocessing != PREPROCESSING_VERSION {
+        return Err(CheckpointError::WrongPreprocessing { id, found: manifest.preprocessing });
+    }
+    if let Err(reason) = manifest.network.check() {
+        return Err(CheckpointError::Impossible { id, reason });
+    }
+    let (labels, classes) = (manifest.labels.len(), manifest.network.classes);
+    if labels != classes {
+        return Err(CheckpointError::WrongLabels { id, labels, classes });
+    }
+    Ok(manifest)
+}
+
+fn is_finite(network: &Network) -> bool {
+    struct Finite(bool);
+    impl burn::module::ModuleVisitor for Finite {
+        fn visit_float<const D: usize>(
+            &mut self,
+            param: &burn::module::Param<burn::tensor::Tensor<D>>,
+        ) {
+            let values: Result<Vec<f32>, _> = param.val().try_into_vec_as();
+            self.0 &= values.is_ok_and(|values| values.iter().all(|v| v.is_finite()));
+        }
+    }
+    let mut finite = Finite(true);
+    network.visit(&mut finite);
+    finite.0
+}
+
+fn to_json<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn to_json_lines<T: serde::Serialize>(values: &[T]) -> Vec<u8> {
+    let lines = values.iter().filter_map(|value| serde_json::to_string(value).ok());
+    lines.flat_map(|line| (line + "\n").into_bytes()).collect()
+}
+
+/// Temporary folders are private to their owner; published ones are not.
+fn open_to_others(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    }
+    sync_folder(folder)
+}
+
+fn at<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> CheckpointError + 'a {
+    move |source| CheckpointError::Io { action, path: path.to_owned(), source }
+}

@@ -1,0 +1,43 @@
+//! Writing that is all or nothing.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::Path,
+};
+
+use sha2::{Digest, Sha256};
+
+/// Replaces `path` by `bytes` in one step: whoever reads it, whenever the
+/// process or the machine stops, finds the old content or the new.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".write-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    allow_reading(file.as_file())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    sync_folder(folder)
+}
+
+/// SHA-256 of `bytes`, in hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Makes a folder's entries durable. Folders cannot be synced on Windows,
+/// where a rename needs no such step.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Temporary files are private to their owner; what is published is not.
+fn allow_reading(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    }
+    let _ = file;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Glyphs to predictions, batch first, on any device.
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor, TensorData},
+};
+use thiserror::Error;
+
+use crate::{
+    glyph::{Glyph, PIXELS, SIDE},
+    network::{Network, normalise},
+};
+
+/// A trained network, its batch norms folded, and the labels of its outputs.
+#[derive(Clone, Debug)]
+pub struct Classifier {
+    network: Network,
+    labels: Vec<String>,
+    device: Device,
+    padded: bool,
+}
+
+/// What the network says of one glyph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// Index of the most probable label.
+    pub index: usize,
+    /// Probability of each label, in label order; they sum to 1.
+    pub probabilities: Vec<f32>,
+}
+
+/// The device failed while computing or its answer could not be read.
+#[derive(Debug, Error)]
+#[error("the compute device failed: {0}")]
+pub struct DeviceFailed(String);
+
+impl Classifier {
+    /// Prepares a trained network for inference on `device`.
+    pub fn new(network: Network, labels: Vec<String>, device: &Device) -> Self {
+        let network = network.valid().fold().to_device(device);
+        // A GPU compiles kernels for each shape it meets; rounding batches up
+        // to powers of two keeps the shapes few.
+        let padded = *device != Device::flex();
+        Self { network, labels, device: device.clone(), padded }
+    }
+
+    /// The labels, in the order of the outputs.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// The device that computes.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Reads a batch of glyphs. The answers are in the order of the glyphs.
+    pub fn classify(&self, glyphs: &[Glyph]) -> Result<Vec<Prediction>, DeviceFailed> {
+        Ok(self.logits(glyphs)?.iter().map(|logits| Prediction::of(logits)).collect())
+    }
+
+    /// The raw outputs for a batch of glyphs: one row a glyph, one number a
+    /// label.
+    pub fn logits(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
+        if glyphs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let batch = if self.padded { glyphs.len().next_power_of_two() } else { glyphs.len() };
+        let mut pixels: Vec<f32> =
+            glyphs.iter().flat_map(|glyph| glyph.pixels().map(f32::from)).collect();
+        pixels.resize(batch * PIXELS, 0.0);
+        let pixels =
+            Tensor::<4>::from_data(TensorData::new(pixels, [batch, 1, SIDE, SIDE]), &self.device);
+        let logits = self.network.forward(normalise(pixels));
+        let values: Vec<f32> =
+            logits.try_into_vec_as().map_err(|error| DeviceFailed(error.to_string()))?;
+        Ok(values.chunks(self.labels.len()).take(glyphs.len()).map(<[f32]>::to_vec).collect())
+    }
+}
+
+impl Prediction {
+    /// Softmax of the logits and the index of the largest.
+    pub fn of(logits: &[f32]) -> Self {
+        let largest = logits.iter().copied().fold(f32::MIN, f32::max);
+        let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+        let sum: f32 = exponentials.iter().sum();
+        let probabilities: Vec<f32> = exponentials.iter().map(|e| e / sum).collect();
+        let index = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
+        Self { index, probabilities }
+    }
+
+    /// Probability of the most probable label.
+    pub fn confidence(&self) -> f32 {
+        self.probabilities.get(self.index).copied().unwrap_or(0.0)
+    }
+}

@@ -1,0 +1,230 @@
+//! Which device computes: asked for once, checked once, and from then on a
+//! plain burn [`Device`].
+
+use std::{fmt, str::FromStr};
+
+use burn::tensor::{
+    Device, DeviceKind,
+    wgpu::wgpu::{self, Backends, DeviceType},
+};
+use thiserror::Error;
+
+/// What the user asks for: `auto`, `gpu`, `gpu:N` or `cpu`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// A real GPU if there is one, else the CPU; never a software adapter.
+    Auto,
+    /// The adapter of this number in [`adapters`]; without one, the best.
+    /// Software adapters count too.
+    Gpu(Option<usize>),
+    /// burn-flex on the CPU.
+    Cpu,
+}
+
+/// A device that is ready for tensors, and what to call it.
+#[derive(Clone, Debug)]
+pub struct ComputeDevice {
+    /// The burn device, without autodiff.
+    pub device: Device,
+    /// The adapter; `None` on the CPU.
+    pub adapter: Option<Adapter>,
+}
+
+/// A graphics adapter that wgpu can reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adapter {
+    /// Its name, as the driver gives it.
+    pub name: String,
+    /// Discrete, integrated, virtual, or software.
+    pub kind: AdapterKind,
+    /// Name and version of the driver.
+    pub driver: String,
+    /// The graphics API: Vulkan, Metal or Dx12.
+    pub api: String,
+    /// What compiles the compute kernels for it.
+    pub compiler: &'static str,
+    handle: DeviceKind,
+}
+
+/// The kind of an adapter, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AdapterKind {
+    /// A card of its own.
+    Discrete,
+    /// Part of the processor.
+    Integrated,
+    /// A share of another machine's card.
+    Virtual,
+    /// No GPU: a driver that computes on the CPU, such as llvmpipe.
+    Software,
+}
+
+/// Why no device could be opened.
+#[derive(Debug, Error)]
+pub enum DeviceError {
+    /// The word is none of `auto`, `gpu`, `gpu:N`, `cpu`.
+    #[error("unknown device '{0}': use auto, gpu, gpu:N or cpu")]
+    Unknown(String),
+    /// `gpu` was asked for and there is no adapter of any kind.
+    #[error(
+        "no GPU found: wgpu sees no Vulkan, Metal or DirectX 12 adapter; \
+         install the GPU's driver, or use --device cpu"
+    )]
+    NoAdapter,
+    /// `gpu:N` is beyond the list.
+    #[error("there is no gpu:{asked}: this machine has {found} adapter(s), see `train devices`")]
+    NoSuchAdapter {
+        /// The number asked for.
+        asked: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// The adapter is there and could not be opened.
+    #[error("the adapter '{name}' could not be opened: {reason}")]
+    NotOpened {
+        /// The adapter's name.
+        name: String,
+        /// What wgpu says.
+        reason: String,
+    },
+}
+
+/// The adapters of this machine, best kind first; `gpu:N` counts in this order.
+pub fn adapters() -> Vec<Adapter> {
+    let backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let mut seen = [0; 3];
+    let mut found: Vec<Adapter> = pollster::block_on(instance.enumerate_adapters(backends))
+        .iter()
+        .filter_map(|adapter| Adapter::from_info(adapter.get_info(), &mut seen))
+        .collect();
+    found.sort_by_key(|adapter| adapter.kind);
+    found
+}
+
+impl Adapter {
+    /// burn names an adapter by its kind and its number within that kind;
+    /// `seen` counts them. `None` for an adapter of unknown kind, which burn
+    /// cannot name.
+    fn from_info(info: wgpu::AdapterInfo, seen: &mut [usize; 3]) -> Option<Self> {
+        let mut number = |kind: usize| {
+            seen[kind] += 1;
+            seen[kind] - 1
+        };
+        let (kind, handle) = match info.device_type {
+            DeviceType::DiscreteGpu => (AdapterKind::Discrete, DeviceKind::DiscreteGpu(number(0))),
+            DeviceType::IntegratedGpu => {
+                (AdapterKind::Integrated, DeviceKind::IntegratedGpu(number(1)))
+            }
+            DeviceType::VirtualGpu => (AdapterKind::Virtual, DeviceKind::VirtualGpu(number(2))),
+            DeviceType::Cpu => (AdapterKind::Software, DeviceKind::Cpu),
+            DeviceType::Other => return None,
+        };
+        let compiler = if cfg!(feature = "spirv") && info.backend == wgpu::Backend::Vulkan {
+            "SPIR-V (cubecl)"
+        } else {
+            "WGSL (naga)"
+        };
+        Some(Self {
+            name: info.name,
+            kind,
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            api: info.backend.to_string(),
+            compiler,
+            handle,
+        })
+    }
+
+    fn open(self) -> Result<ComputeDevice, DeviceError> {
+        let device = Device::wgpu_options().device_kind(self.handle.clone()).init();
+        match device {
+            Ok(device) => Ok(ComputeDevice { device, adapter: Some(self) }),
+            Err(error) => {
+                Err(DeviceError::NotOpened { name: self.name, reason: error.to_string() })
+            }
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// Opens the device. Call it once in a process: an adapter cannot be
+    /// opened twice.
+    pub fn open(self) -> Result<ComputeDevice, DeviceError> {
+        match self {
+            Self::Cpu => Ok(ComputeDevice::cpu()),
+            Self::Auto => {
+                let real = adapters().into_iter().find(|a| a.kind != AdapterKind::Software);
+                real.map_or_else(|| Ok(ComputeDevice::cpu()), Adapter::open)
+            }
+            Self::Gpu(number) => {
+                let mut found = adapters();
+                let asked = number.unwrap_or(0);
+                match found.len() {
+                    0 => Err(DeviceError::NoAdapter),
+                    count if asked >= count => {
+                        Err(DeviceError::NoSuchAdapter { asked, found: count })
+                    }
+                    _ => found.swap_remove(asked).open(),
+                }
+            }
+        }
+    }
+}
+
+impl ComputeDevice {
+    /// burn-flex on the CPU.
+    pub fn cpu() -> Self {
+        Self { device: Device::flex(), adapter: None }
+    }
+}
+
+impl FromStr for DeviceChoice {
+    type Err = DeviceError;
+
+    fn from_str(word: &str) -> Result<Self, DeviceError> {
+        match word {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "gpu" => Ok(Self::Gpu(None)),
+            _ => word
+                .strip_prefix("gpu:")
+                .and_then(|number| number.parse().ok())
+                .map(|number| Self::Gpu(Some(number)))
+                .ok_or_else(|| DeviceError::Unknown(word.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Gpu(None) => f.write_str("gpu"),
+            Self::Gpu(Some(number)) => write!(f, "gpu:{number}"),
+        }
+    }
+}
+
+impl fmt::Display for ComputeDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.adapter {
+            Some(Adapter { name, kind, api, .. }) => write!(f, "{name} ({kind}, {api})"),
+            None => f.write_str("CPU (burn-flex)"),
+        }
+    }
+}
+
+impl fmt::Display for AdapterKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Discrete => "discrete GPU",
+            Self::Integrated => "integrated GPU",
+            Self::Virtual => "virtual GPU",
+            Self::Software => "software, on the CPU",
+        })
+    }
+}

@@ -1,0 +1,29 @@
+//! What `train`, `server` and `web` share: how ink becomes a glyph, the network
+//! that reads it, and the checkpoint that holds the network.
+//!
+//! ```text
+//! image file ─decode─► Picture ┐                        checkpoint ─► Network
+//!                              ├─preprocess─► Glyph ─────────────────► Classifier ─► Prediction
+//! pen strokes ───────► Strokes ┘             28 × 28                 batch first
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`glyph`] | the 28 × 28 picture and every constant of it |
+//! | [`preprocess`] | pictures and strokes to glyphs; knows nothing of burn |
+//! | [`mod@decode`] | image files to pictures, limits first |
+//! | [`network`] | the architecture and its config |
+//! | [`classifier`] | glyphs to predictions |
+//! | [`checkpoint`] | networks on disk, and which one is promoted |
+//! | [`device`] | GPU or CPU, chosen once |
+
+pub mod checkpoint;
+pub mod classifier;
+pub mod decode;
+pub mod device;
+pub mod glyph;
+pub mod network;
+pub mod preprocess;
+
+pub use classifier::{Classifier, Prediction};
+pub use glyph::Glyph;

@@ -1,0 +1,241 @@
+//! The network: convolutions that downsample by stride, then linear layers.
+//!
+//! Pooling costs more than convolution on a CPU, so there is none. In
+//! inference the batch norms are folded into the convolutions.
+
+use burn::{
+    module::{Module, Param},
+    nn::{
+        BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d,
+        conv::{Conv2d, Conv2dConfig},
+    },
+    tensor::{Device, Tensor, activation::relu},
+};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::glyph::{MEAN, SIDE, STD};
+
+/// The shape of a network. It travels in the checkpoint's manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkConfig {
+    /// The convolutions, first to last; each is followed by batch norm and ReLU.
+    pub convolutions: Vec<ConvolutionConfig>,
+    /// Widths of the hidden linear layers, each followed by ReLU; may be empty.
+    pub hidden: Vec<usize>,
+    /// Number of labels.
+    pub classes: usize,
+}
+
+/// One convolution: a square kernel, the same stride on both axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConvolutionConfig {
+    /// Output channels.
+    pub channels: usize,
+    /// Side of the kernel in pixels.
+    pub kernel: usize,
+    /// Step in pixels.
+    pub stride: usize,
+    /// Zeros added on every edge, in pixels.
+    pub padding: usize,
+}
+
+/// A network that cannot be built.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("the network's architecture is impossible: {0}")]
+pub struct ImpossibleNetwork(String);
+
+/// Parameters beyond this are refused, so that a damaged manifest cannot make
+/// the loader allocate without bound.
+const MAX_PARAMETERS: usize = 100_000_000;
+
+impl NetworkConfig {
+    /// The default network: 2.9 million multiply-adds, 134 thousand parameters
+    /// for ten labels.
+    pub fn small(classes: usize) -> Self {
+        let conv = |channels, kernel, stride, padding| ConvolutionConfig {
+            channels,
+            kernel,
+            stride,
+            padding,
+        };
+        Self {
+            convolutions: vec![conv(32, 5, 2, 2), conv(64, 3, 2, 1), conv(64, 3, 1, 1)],
+            hidden: vec![],
+            classes,
+        }
+    }
+
+    /// Checks that every layer has a size and that the whole is buildable.
+    pub fn check(&self) -> Result<(), ImpossibleNetwork> {
+        let mut side = SIDE;
+        for (i, conv) in self.convolutions.iter().enumerate() {
+            let ConvolutionConfig { channels, kernel, stride, padding } = *conv;
+            let sizes = [channels, kernel, stride];
+            if sizes.contains(&0) || channels > 4096 || kernel > SIDE || padding >= kernel {
+                return Err(ImpossibleNetwork(format!("convolution {} is {conv:?}", i + 1)));
+            }
+            if side + 2 * padding < kernel {
+                return Err(ImpossibleNetwork(format!(
+                    "convolution {} has a kernel of {kernel} for an input of {side} × {side}",
+                    i + 1
+                )));
+            }
+            side = conv.output_side(side);
+        }
+        let wide = |&width: &usize| width == 0 || width > 65_536;
+        if self.classes < 2 || self.hidden.iter().chain([&self.classes]).any(wide) {
+            return Err(ImpossibleNetwork(format!(
+                "hidden layers {:?} and {} classes",
+                self.hidden, self.classes
+            )));
+        }
+        match self.parameters() {
+            parameters if parameters > MAX_PARAMETERS => {
+                Err(ImpossibleNetwork(format!("{parameters} parameters")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Trainable numbers: weights, biases, and the two of each batch norm.
+    pub fn parameters(&self) -> usize {
+        let mut channels_in = 1;
+        let mut sum = 0;
+        for conv in &self.convolutions {
+            sum += conv.channels * (channels_in * conv.kernel * conv.kernel + 2);
+            channels_in = conv.channels;
+        }
+        let (hidden, output) = self.linear_sizes();
+        sum + hidden.iter().chain([&output]).map(|[from, to]| (from + 1) * to).sum::<usize>()
+    }
+
+    /// Multiply-adds to read one glyph, batch norms folded.
+    pub fn macs(&self) -> usize {
+        let (mut channels_in, mut side, mut sum) = (1, SIDE, 0);
+        for conv in &self.convolutions {
+            side = conv.output_side(side);
+            sum += side * side * conv.channels * channels_in * conv.kernel * conv.kernel;
+            channels_in = conv.channels;
+        }
+        let (hidden, output) = self.linear_sizes();
+        sum + hidden.iter().chain([&output]).map(|[from, to]| from * to).sum::<usize>()
+    }
+
+    /// Inputs and outputs of the hidden linear layers and of the output layer.
+    fn linear_sizes(&self) -> (Vec<[usize; 2]>, [usize; 2]) {
+        let side = self.convolutions.iter().fold(SIDE, |side, conv| conv.output_side(side));
+        let channels = self.convolutions.last().map_or(1, |conv| conv.channels);
+        let mut from = channels * side * side;
+        let hidden = self.hidden.iter().map(|&to| [std::mem::replace(&mut from, to), to]).collect();
+        (hidden, [from, self.classes])
+    }
+
+    /// A freshly initialised network on `device`. Call
+    /// [`check`](Self::check) first on a config that was read from a file.
+    pub fn init(&self, device: &Device) -> Network {
+        let mut channels_in = 1;
+        let convolutions = self.convolutions.iter().map(|conv| {
+            Convolution::new(std::mem::replace(&mut channels_in, conv.channels), conv, device)
+        });
+        let linear = |[from, to]: [usize; 2]| LinearConfig::new(from, to).init(device);
+        let (hidden, output) = self.linear_sizes();
+        Network {
+            convolutions: convolutions.collect(),
+            hidden: hidden.iter().map(|&size| linear(size)).collect(),
+            output: linear(output),
+        }
+    }
+}
+
+impl ConvolutionConfig {
+    fn output_side(&self, side: usize) -> usize {
+        (side + 2 * self.padding).saturating_sub(self.kernel) / self.stride + 1
+    }
+}
+
+/// Convolutions, then linear layers. Built by [`NetworkConfig::init`].
+#[derive(Module, Debug)]
+pub struct Network {
+    convolutions: Vec<Convolution>,
+    hidden: Vec<Linear>,
+    output: Linear,
+}
+
+impl Network {
+    /// Logits of a batch. `pixels` are normalised ([`normalise`]).
+    ///
+    /// # Shapes
+    /// `[batch, 1, 28, 28]` → `[batch, classes]`
+    pub fn forward(&self, pixels: Tensor<4>) -> Tensor<2> {
+        let mut x = pixels;
+        for convolution in &self.convolutions {
+            x = convolution.forward(x);
+        }
+        // [batch, channels, side, side] → [batch, channels · side · side]
+        let mut x: Tensor<2> = x.flatten(1, 3);
+        for linear in &self.hidden {
+            x = relu(linear.forward(x));
+        }
+        self.output.forward(x)
+    }
+
+    /// The same function with every batch norm folded into its convolution.
+    /// For inference only: what is folded cannot be trained on.
+    pub fn fold(self) -> Self {
+        Self {
+            convolutions: self.convolutions.into_iter().map(Convolution::fold).collect(),
+            hidden: self.hidden,
+            output: self.output,
+        }
+    }
+}
+
+/// Pixels on the scale 0–255 to what the network reads:
+/// `(x / 255 − MEAN) / STD`. Any shape.
+pub fn normalise<const D: usize>(pixels: Tensor<D>) -> Tensor<D> {
+    (pixels / 255.0 - MEAN) / STD
+}
+
+/// Convolution, batch norm (until folded), ReLU.
+#[derive(Module, Debug)]
+struct Convolution {
+    conv: Conv2d,
+    norm: Option<BatchNorm>,
+}
+
+impl Convolution {
+    fn new(channels_in: usize, config: &ConvolutionConfig, device: &Device) -> Self {
+        let ConvolutionConfig { channels, kernel, stride, padding } = *config;
+        let conv = Conv2dConfig::new([channels_in, channels], [kernel, kernel])
+            .with_stride([stride, stride])
+            .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
+            .with_bias(false);
+        Self {
+            conv: conv.init(device),
+            norm: Some(BatchNormConfig::new(channels).init(device)),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = self.conv.forward(x);
+        relu(match &self.norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        })
+    }
+
+    /// γ (w·x − μ) / √(σ² + ε) + β is a convolution too, with weights
+    /// w · γ / √(σ² + ε) and bias β − μ · γ / √(σ² + ε).
+    fn fold(self) -> Self {
+        let Some(norm) = self.norm else { return self };
+        let variance = norm.running_var.value_sync();
+        let gain = norm.gamma.val() / (variance + norm.epsilon).sqrt();
+        let bias = norm.beta.val() - norm.running_mean.value_sync() * gain.clone();
+        let [channels] = gain.dims();
+        let mut conv = self.conv;
+        conv.weight = Param::from_tensor(conv.weight.val() * gain.reshape([channels, 1, 1, 1]));
+        conv.bias = Some(Param::from_tensor(bias));
+        Self { conv, norm: None }
+    }
+}

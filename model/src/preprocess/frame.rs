@@ -1,0 +1,131 @@
+//! The last step of preprocessing, the one MNIST itself went through.
+//!
+//! Source: the reconstruction of MNIST's preparation by Yadav and Bottou, "Cold
+//! Case: the Lost MNIST Digits" (NeurIPS 2019): crop to a square around the
+//! ink, area-average to 20 × 20, darkest ink to 255, and an integer shift that
+//! brings the centre of mass to the middle of 28 × 28.
+
+use super::Ink;
+use crate::glyph::{BLANK_BELOW, BOX, Glyph, PIXELS, SIDE};
+
+/// Smallest side of the square that is cropped around the ink, in source
+/// pixels: a speck is not blown up to a full box.
+const SMALLEST_CROP: usize = 10;
+
+/// Frames ink as MNIST frames its digits. `None` if there is no ink to frame
+/// (nothing of at least [`BLANK_BELOW`]).
+pub fn frame(ink: &Ink) -> Option<Glyph> {
+    if ink.values.iter().all(|&value| value < BLANK_BELOW) {
+        return None;
+    }
+    let crop = Crop::around(ink)?;
+    let mut boxed = area_average(ink, &crop);
+    stretch_to_full_ink(&mut boxed);
+    Some(centre_by_mass(&boxed))
+}
+
+/// The square that is cut out of the ink map. It may reach over the map's
+/// edges, where there is no ink.
+struct Crop {
+    left: isize,
+    top: isize,
+    side: usize,
+}
+
+impl Crop {
+    fn around(ink: &Ink) -> Option<Self> {
+        let rows: Vec<&[u8]> = ink.values.chunks(ink.width).collect();
+        let top = rows.iter().position(|row| row.iter().any(|&v| v > 0))?;
+        let bottom = rows.iter().rposition(|row| row.iter().any(|&v| v > 0))?;
+        let inked = &rows[top..=bottom];
+        let left = inked.iter().filter_map(|row| row.iter().position(|&v| v > 0)).min()?;
+        let right = inked.iter().filter_map(|row| row.iter().rposition(|&v| v > 0)).max()?;
+        let (width, height) = (right - left + 1, bottom - top + 1);
+        let side = width.max(height).max(SMALLEST_CROP);
+        Some(Self {
+            left: left as isize - ((side - width) / 2) as isize,
+            top: top as isize - ((side - height) / 2) as isize,
+            side,
+        })
+    }
+}
+
+/// The crop averaged onto [`BOX`] × [`BOX`] cells by exact area, as real
+/// numbers 0–255. A crop smaller than the box is enlarged by the same rule.
+fn area_average(ink: &Ink, crop: &Crop) -> [[f64; BOX]; BOX] {
+    let columns = cells(crop.side, crop.left, ink.width);
+    let rows = cells(crop.side, crop.top, ink.height);
+    let area = (crop.side as f64 / BOX as f64).powi(2);
+    let mut boxed = [[0.0; BOX]; BOX];
+    for (cell_row, row_parts) in boxed.iter_mut().zip(&rows) {
+        for (cell, column_parts) in cell_row.iter_mut().zip(&columns) {
+            let mut sum = 0.0;
+            for &(y, height) in row_parts {
+                let row = &ink.values[y * ink.width..(y + 1) * ink.width];
+                let line: f64 = column_parts.iter().map(|&(x, w)| w * f64::from(row[x])).sum();
+                sum += height * line;
+            }
+            *cell = sum / area;
+        }
+    }
+    boxed
+}
+
+/// For each of the [`BOX`] cells along one axis, the source pixels it covers
+/// and how much of each (0–1]; pixels beyond the map's edge are left out.
+fn cells(side: usize, start: isize, limit: usize) -> Vec<Vec<(usize, f64)>> {
+    let step = side as f64 / BOX as f64;
+    (0..BOX)
+        .map(|cell| {
+            let (from, to) = (cell as f64 * step, (cell + 1) as f64 * step);
+            (from as usize..(to.ceil() as usize).min(side))
+                .filter_map(|i| {
+                    let covered = to.min((i + 1) as f64) - from.max(i as f64);
+                    let source = usize::try_from(start + i as isize).ok()?;
+                    (source < limit && covered > 1e-9).then_some((source, covered))
+                })
+                .collect()
+        })
+        .collect()
+}
+
+fn stretch_to_full_ink(boxed: &mut [[f64; BOX]; BOX]) {
+    let darkest = boxed.iter().flatten().copied().fold(0.0, f64::max);
+    if darkest > 0.0 {
+        boxed.iter_mut().flatten().for_each(|value| *value *= 255.0 / darkest);
+    }
+}
+
+/// Places the box so that the centre of mass falls on pixel index 14, in
+/// (13.5, 14.5], on both axes; but never pushes ink over the edge.
+fn centre_by_mass(boxed: &[[f64; BOX]; BOX]) -> Glyph {
+    let values: Vec<[u8; BOX]> =
+        boxed.iter().map(|row| row.map(|v| v.round().clamp(0.0, 255.0) as u8)).collect();
+    let inked_rows = values.iter().map(|row| row.iter().map(|&v| u32::from(v)).sum());
+    let top = offset(inked_rows.collect());
+    let inked_columns =
+        (0..BOX).map(|x| values.iter().map(|row| u32::from(row[x])).sum());
+    let left = offset(inked_columns.collect());
+
+    let mut pixels = [0; PIXELS];
+    for (y, row) in values.iter().enumerate() {
+        for (x, &value) in row.iter().enumerate().filter(|&(_, &value)| value > 0) {
+            let (px, py) = ((x as isize + left) as usize, (y as isize + top) as usize);
+            pixels[py * SIDE + px] = value;
+        }
+    }
+    Glyph::new(pixels)
+}
+
+/// The shift along one axis, from the ink of each line across that axis.
+fn offset(ink: Vec<u32>) -> isize {
+    let total: f64 = ink.iter().map(|&v| f64::from(v)).sum();
+    if total == 0.0 {
+        return 0;
+    }
+    let moment: f64 = ink.iter().enumerate().map(|(i, &v)| (i as f64 + 0.5) * f64::from(v)).sum();
+    let wanted = (15.0 - moment / total).floor() as isize;
+    let first = ink.iter().position(|&v| v > 0).unwrap_or(0) as isize;
+    let last = ink.iter().rposition(|&v| v > 0).unwrap_or(0) as isize;
+    wanted.clamp(-first, SIDE as isize - 1 - last)
+}

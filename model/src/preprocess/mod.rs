@@ -1,0 +1,50 @@
+//! From any picture or pen strokes to a [`Glyph`](crate::Glyph). Pure Rust:
+//! nothing here knows of tensors or devices.
+//!
+//! ```text
+//! Picture (RGBA) ──picture::ink──┐
+//!                                ├─► Ink (any size, ink 255 on 0) ──frame──► Glyph (28 × 28)
+//! Strokes (points) ─strokes::ink─┘
+//! ```
+//!
+//! Both ways meet in [`frame`], so a drawing, an upload and a training picture
+//! are prepared by the same code.
+
+mod frame;
+mod picture;
+mod strokes;
+
+pub use frame::frame;
+pub use picture::Picture;
+pub use strokes::{MAX_POINTS, PEN_WIDTH, Point, StrokeError, Strokes};
+
+/// A map of ink of any size: 255 where the pen was, 0 where it was not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ink {
+    width: usize,
+    height: usize,
+    values: Vec<u8>,
+}
+
+impl Ink {
+    /// An ink map of `width` × `height` from its values, row by row. `None` if
+    /// the number of values is not `width * height`.
+    pub fn new(width: usize, height: usize, values: Vec<u8>) -> Option<Self> {
+        (width.checked_mul(height) == Some(values.len())).then_some(Self { width, height, values })
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The values, row by row.
+    pub fn values(&self) -> &[u8] {
+        &self.values
+    }
+}

@@ -1,0 +1,223 @@
+//! Any picture to ink: which colour is paper, which is pen.
+
+mod background;
+
+use super::{Ink, frame};
+use crate::glyph::{BLANK_BELOW, Glyph};
+use background::Background;
+
+/// Pictures are averaged down until their longest side is at most this: enough
+/// for a digit of a tenth of a photo's height, and it bounds the work.
+const WORKING_SIDE: usize = 1024;
+/// An alpha channel that reaches down to this holds real transparency.
+const TRANSPARENT: u8 = 127;
+/// Visible pixels whose brightness differs by less than this are of one colour.
+const ONE_COLOUR: u8 = 48;
+/// A piece of ink smaller than this share of the largest piece is dust, if the
+/// picture is noisy.
+const DUST_SHARE: f64 = 0.02;
+
+/// An upright picture: RGBA bytes (straight alpha) in row order.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    width: usize,
+    height: usize,
+    rgba: Vec<u8>,
+}
+
+type Rgb = [f32; 3];
+
+impl Picture {
+    /// A picture from its RGBA bytes. `None` if a side is 0 or the number of
+    /// bytes is not `4 * width * height`.
+    pub fn new(width: usize, height: usize, rgba: Vec<u8>) -> Option<Self> {
+        let bytes = width.checked_mul(height)?.checked_mul(4)?;
+        (bytes > 0 && rgba.len() == bytes).then_some(Self { width, height, rgba })
+    }
+
+    /// The glyph of the one symbol in this picture. `None` if it is blank.
+    ///
+    /// Works for dark on light, light on dark, colour on colour, ink that is
+    /// only in the alpha channel, and colour hidden under transparency.
+    pub fn glyph(&self) -> Option<Glyph> {
+        frame(&self.ink()?)
+    }
+
+    /// The picture's ink. `None` if it is blank.
+    pub fn ink(&self) -> Option<Ink> {
+        let picture = self.averaged_down();
+        let (width, height) = (picture.width, picture.height);
+        let values = match picture.alpha_ink() {
+            Some(alpha) => alpha,
+            None => ink_on_paper(&picture.flattened(), width, height)?,
+        };
+        Ink::new(width, height, values)
+    }
+
+    /// Averages whole blocks of pixels so that the longest side fits
+    /// [`WORKING_SIDE`]. Colours are weighted by their alpha.
+    fn averaged_down(&self) -> std::borrow::Cow<'_, Self> {
+        let block = self.width.max(self.height).div_ceil(WORKING_SIDE);
+        if block <= 1 {
+            return std::borrow::Cow::Borrowed(self);
+        }
+        let (width, height) = (self.width.div_ceil(block), self.height.div_ceil(block));
+        let mut sums = vec![[0u32; 5]; width * height];
+        for (y, row) in self.rgba.chunks(4 * self.width).enumerate() {
+            let line = &mut sums[y / block * width..][..width];
+            for (pixels, sum) in row.chunks(4 * block).zip(line) {
+                for pixel in pixels.chunks(4) {
+                    let alpha = u32::from(pixel[3]);
+                    for channel in 0..3 {
+                        sum[channel] += u32::from(pixel[channel]) * alpha;
+                    }
+                    sum[3] += alpha;
+                    sum[4] += 1;
+                }
+            }
+        }
+        let rgba = sums
+            .iter()
+            .flat_map(|&[r, g, b, alpha, count]| {
+                let weight = alpha.max(1);
+                [r / weight, g / weight, b / weight, alpha / count].map(|v| v as u8)
+            })
+            .collect();
+        std::borrow::Cow::Owned(Self { width, height, rgba })
+    }
+
+    fn pixels(&self) -> impl Iterator<Item = (Rgb, u8)> {
+        self.rgba.chunks(4).map(|p| ([p[0], p[1], p[2]].map(f32::from), p[3]))
+    }
+
+    /// The alpha channel, if it is what holds the ink: there is transparency,
+    /// and what is visible is of one colour or is the smaller part.
+    fn alpha_ink(&self) -> Option<Vec<u8>> {
+        let alpha = || self.rgba.chunks(4).map(|p| p[3]);
+        if alpha().all(|a| a > TRANSPARENT) {
+            return None;
+        }
+        let visible: Vec<f32> =
+            self.pixels().filter(|&(_, a)| a > TRANSPARENT).map(|(c, _)| brightness(c)).collect();
+        let darkest = visible.iter().copied().fold(f32::MAX, f32::min);
+        let lightest = visible.iter().copied().fold(f32::MIN, f32::max);
+        let one_colour = lightest - darkest < f32::from(ONE_COLOUR);
+        let smaller_part = visible.len() * 2 < self.width * self.height;
+        (one_colour || smaller_part).then(|| alpha().collect())
+    }
+
+    /// The colours with transparency laid over the paper: the middle colour of
+    /// what is visible.
+    fn flattened(&self) -> Vec<Rgb> {
+        let opaque = self.rgba.chunks(4).all(|p| p[3] == 255);
+        if opaque {
+            return self.pixels().map(|(colour, _)| colour).collect();
+        }
+        let visible: Vec<Rgb> =
+            self.pixels().filter(|&(_, a)| a > TRANSPARENT).map(|(c, _)| c).collect();
+        let paper = background::median(&visible);
+        self.pixels()
+            .map(|(colour, alpha)| {
+                let alpha = f32::from(alpha) / 255.0;
+                std::array::from_fn(|i| alpha * colour[i] + (1.0 - alpha) * paper[i])
+            })
+            .collect()
+    }
+}
+
+fn brightness([r, g, b]: Rgb) -> f32 {
+    0.299 * r + 0.587 * g + 0.114 * b
+}
+
+/// How far each pixel is from the paper, in the direction of the pen's colour,
+/// stretched to 0–255. The direction makes polarity a matter of measurement:
+/// nothing here asks whether the paper is light or dark. `None` if blank.
+fn ink_on_paper(colours: &[Rgb], width: usize, height: usize) -> Option<Vec<u8>> {
+    let background = Background::of(colours, width, height);
+    let difference = |i: usize| -> Rgb {
+        let paper = background.at(i % width, i / width);
+        std::array::from_fn(|channel| colours[i][channel] - paper[channel])
+    };
+    let direction = pen_direction((0..colours.len()).map(difference))?;
+    let along_pen = |d: Rgb| (0..3).map(|channel| d[channel] * direction[channel]).sum::<f32>();
+    let mut values: Vec<f32> = (0..colours.len()).map(|i| along_pen(difference(i))).collect();
+
+    let floor = background.noise();
+    let full = if background.is_flat() {
+        values.iter().copied().fold(0.0, f32::max)
+    } else {
+        strong_ink(&values, floor)?
+    };
+    if full - floor < f32::from(BLANK_BELOW) {
+        return None;
+    }
+    for value in &mut values {
+        *value = ((*value - floor) / (full - floor)).clamp(0.0, 1.0) * 255.0;
+    }
+    let mut ink: Vec<u8> = values.iter().map(|v| v.round() as u8).collect();
+    if !background.is_flat() {
+        remove_dust(&mut ink, width);
+    }
+    Some(ink)
+}
+
+/// The unit vector from paper to pen: the mean difference, each pixel weighted
+/// by how much it differs. `None` if nothing differs.
+fn pen_direction(differences: impl Iterator<Item = Rgb>) -> Option<Rgb> {
+    let mut sum = [0.0f64; 3];
+    for d in differences {
+        let squared: f32 = d.iter().map(|v| v * v).sum();
+        for channel in 0..3 {
+            sum[channel] += f64::from(d[channel] * squared);
+        }
+    }
+    let length = sum.iter().map(|v| v * v).sum::<f64>().sqrt();
+    (length > 0.0).then(|| sum.map(|v| (v / length) as f32))
+}
+
+/// The strength that counts as full ink in a noisy picture: the middle of the
+/// upper half of what stands out of the noise. `None` if nothing does.
+fn strong_ink(values: &[f32], floor: f32) -> Option<f32> {
+    let mut inked: Vec<f32> = values.iter().copied().filter(|&v| v > floor).collect();
+    let rank = inked.len().checked_sub(1)? * 3 / 4;
+    Some(*inked.select_nth_unstable_by(rank, f32::total_cmp).1)
+}
+
+/// Clears the pieces of ink (8-connected) that are much smaller than the
+/// largest.
+fn remove_dust(ink: &mut [u8], width: usize) {
+    let mut piece_of = vec![0usize; ink.len()];
+    let mut areas = vec![0usize];
+    let mut open = Vec::new();
+    for start in 0..ink.len() {
+        if ink[start] == 0 || piece_of[start] != 0 {
+            continue;
+        }
+        let piece = areas.len();
+        areas.push(0);
+        piece_of[start] = piece;
+        open.push(start);
+        while let Some(i) = open.pop() {
+            areas[piece] += usize::from(ink[i] >= BLANK_BELOW);
+            for next in neighbours(i, width, ink.len()) {
+                if ink[next] > 0 && piece_of[next] == 0 {
+                    piece_of[next] = piece;
+                    open.push(next);
+                }
+            }
+        }
+    }
+    let largest = areas.iter().copied().max().unwrap_or(0) as f64;
+    for (value, &piece) in ink.iter_mut().zip(&piece_of) {
+        if (areas[piece] as f64) < largest * DUST_SHARE {
+            *value = 0;
+        }
+    }
+}
+
+fn neighbours(i: usize, width: usize, len: usize) -> impl Iterator<Item = usize> {
+    let (x, y, height) = (i % width, i / width, len / width);
+    let columns = x.saturating_sub(1)..=(x + 1).min(width - 1);
+    let rows = y.saturating_sub(1)..=(y + 1).min(height - 1);
+    rows.flat_map(move |row| columns.clone().map(move |column| row * width + column))
+}

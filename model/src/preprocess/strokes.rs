@@ -1,0 +1,128 @@
+//! Pen strokes to ink, at MNIST's line width, whatever the canvas or the pen.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Ink, frame};
+use crate::glyph::{BOX, Glyph};
+
+/// Line width in glyph pixels. Measured on 1,500 of MNIST's training pictures
+/// as twice the mean distance from the skeleton to the edge: median 2.57,
+/// quartiles 2.16 and 3.06.
+pub const PEN_WIDTH: f32 = 2.5;
+/// Most points that one drawing may have, over all of its strokes.
+pub const MAX_POINTS: usize = 20_000;
+/// Raster cells to a glyph pixel: fine enough for smooth edges after averaging.
+const SUPERSAMPLE: f32 = 4.0;
+
+/// A point of a stroke: x to the right, y down, in the drawer's own units.
+pub type Point = [f32; 2];
+
+/// A drawing: strokes in the order drawn, each from pen down to pen up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Strokes(Vec<Vec<Point>>);
+
+/// The strokes given cannot be drawn.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum StrokeError {
+    /// More than [`MAX_POINTS`] points.
+    #[error("a drawing may have {MAX_POINTS} points, this one has {0}")]
+    TooManyPoints(usize),
+    /// A coordinate is not a number, is infinite, or is beyond ±10⁶.
+    #[error("stroke {stroke}, point {point}: coordinates must be numbers between -1e6 and 1e6")]
+    BadCoordinate {
+        /// Index of the stroke, from 0.
+        stroke: usize,
+        /// Index of the point in its stroke, from 0.
+        point: usize,
+    },
+}
+
+impl Strokes {
+    /// Checks and takes the points of a drawing. Strokes without points are
+    /// dropped; a drawing without strokes is allowed, and blank.
+    pub fn new(strokes: Vec<Vec<Point>>) -> Result<Self, StrokeError> {
+        let points = strokes.iter().map(Vec::len).sum();
+        if points > MAX_POINTS {
+            return Err(StrokeError::TooManyPoints(points));
+        }
+        for (stroke, points) in strokes.iter().enumerate() {
+            if let Some(point) = points.iter().flatten().position(|v| !(v.abs() <= 1e6)) {
+                return Err(StrokeError::BadCoordinate { stroke, point: point / 2 });
+            }
+        }
+        Ok(Self(strokes.into_iter().filter(|points| !points.is_empty()).collect()))
+    }
+
+    /// The glyph of this drawing. `None` if nothing was drawn.
+    pub fn glyph(&self) -> Option<Glyph> {
+        frame(&self.ink()?)
+    }
+
+    /// Draws the strokes with a round pen of [`PEN_WIDTH`] so that pen and all
+    /// fill the glyph's box, [`SUPERSAMPLE`] cells to a pixel.
+    fn ink(&self) -> Option<Ink> {
+        let points = || self.0.iter().flatten();
+        let [left, top] = [0, 1].map(|axis| points().map(|p| p[axis]).fold(f32::MAX, f32::min));
+        let [right, bottom] = [0, 1].map(|axis| points().map(|p| p[axis]).fold(f32::MIN, f32::max));
+        points().next()?;
+
+        let radius = PEN_WIDTH / 2.0 * SUPERSAMPLE;
+        let side = BOX as f32 * SUPERSAMPLE;
+        let longest = (right - left).max(bottom - top);
+        let scale = if longest > 0.0 { (side - 2.0 * radius) / longest } else { 0.0 };
+        let to_cells = |[x, y]: Point| [(x - left) * scale + radius, (y - top) * scale + radius];
+
+        let mut raster = Raster::new(side as usize + 1);
+        for stroke in &self.0 {
+            let mut from = to_cells(stroke[0]);
+            raster.capsule(from, from, radius);
+            for &point in &stroke[1..] {
+                let to = to_cells(point);
+                raster.capsule(from, to, radius);
+                from = to;
+            }
+        }
+        Ink::new(raster.side, raster.side, raster.cells)
+    }
+}
+
+/// A square grid of ink being drawn on.
+struct Raster {
+    side: usize,
+    cells: Vec<u8>,
+}
+
+impl Raster {
+    fn new(side: usize) -> Self {
+        Self { side, cells: vec![0; side * side] }
+    }
+
+    /// Inks every cell within `radius` of the segment from `a` to `b`, with an
+    /// edge one cell soft.
+    fn capsule(&mut self, a: Point, b: Point, radius: f32) {
+        let reach = radius + 1.0;
+        let last = self.side - 1;
+        let span = |u: f32, v: f32| {
+            let from = (u.min(v) - reach).floor().max(0.0) as usize;
+            from..=((u.max(v) + reach).ceil().max(0.0) as usize).min(last)
+        };
+        let [dx, dy] = [b[0] - a[0], b[1] - a[1]];
+        let length_squared = dx * dx + dy * dy;
+        for y in span(a[1], b[1]) {
+            for x in span(a[0], b[0]) {
+                let [px, py] = [x as f32 + 0.5 - a[0], y as f32 + 0.5 - a[1]];
+                let along = if length_squared > 0.0 {
+                    ((px * dx + py * dy) / length_squared).clamp(0.0, 1.0)
+                } else {
+                    0.0
+                };
+                let distance = (px - along * dx).hypot(py - along * dy);
+                let ink = ((radius - distance + 0.5).clamp(0.0, 1.0) * 255.0) as u8;
+                let cell = &mut self.cells[y * self.side + x];
+                *cell = ink.max(*cell);
+            }
+        }
+    }
+}

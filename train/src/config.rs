@@ -1,0 +1,106 @@
+//! Everything that decides what a run does. It is checked once, stored in the
+//! run's state and in the checkpoint, and the same config and seed give the
+//! same weights on burn-flex.
+
+use anyhow::{Result, ensure};
+use glyphic_model::network::NetworkConfig;
+use serde::{Deserialize, Serialize};
+
+/// A training run's settings. [`TrainConfig::default`] is what the released
+/// checkpoint was trained with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainConfig {
+    /// Passes over the training examples.
+    pub epochs: usize,
+    /// Examples a step.
+    pub batch_size: usize,
+    /// The schedule's highest learning rate (AdamW).
+    pub learning_rate: f64,
+    /// Share of the run (0–1) in which the learning rate rises to its peak;
+    /// then it falls along a half cosine to zero.
+    pub warmup: f64,
+    /// AdamW's decoupled weight decay.
+    pub weight_decay: f32,
+    /// Probability mass (0–1) spread evenly over all labels.
+    pub label_smoothing: f32,
+    /// Share (0–1) of the training examples held back for validation.
+    pub validation: f64,
+    /// Seed of the weights, the order of the examples, and the augmentation.
+    pub seed: u64,
+    /// How training pictures are varied.
+    pub augmentation: Augmentation,
+}
+
+/// Ranges of the random changes to each training picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Augmentation {
+    /// Rotation, degrees either way.
+    pub rotation: f32,
+    /// Change of size on each axis, as a share either way.
+    pub scale: f32,
+    /// Slant, as the tangent of the angle, either way.
+    pub shear: f32,
+    /// Shift on each axis, pixels either way.
+    pub shift: f32,
+    /// Standard deviation of the elastic displacement's control points, pixels.
+    pub elastic: f32,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 20,
+            batch_size: 128,
+            learning_rate: 4e-3,
+            warmup: 0.2,
+            weight_decay: 0.05,
+            label_smoothing: 0.05,
+            validation: 1.0 / 12.0,
+            seed: 1,
+            augmentation: Augmentation::default(),
+        }
+    }
+}
+
+impl Default for Augmentation {
+    fn default() -> Self {
+        Self { rotation: 10.0, scale: 0.1, shear: 0.2, shift: 1.5, elastic: 0.8 }
+    }
+}
+
+impl TrainConfig {
+    /// Checks every range, so that a run never fails halfway for its settings.
+    pub fn check(&self) -> Result<()> {
+        ensure!((1..=10_000).contains(&self.epochs), "--epochs must be 1 to 10000");
+        ensure!((2..=65_536).contains(&self.batch_size), "--batch-size must be 2 to 65536");
+        ensure!(
+            self.learning_rate > 0.0 && self.learning_rate <= 1.0,
+            "--learning-rate must be above 0 and at most 1"
+        );
+        ensure!((0.0..1.0).contains(&self.warmup), "--warmup must be at least 0 and below 1");
+        ensure!((0.0..=1.0).contains(&self.weight_decay), "--weight-decay must be 0 to 1");
+        ensure!((0.0..1.0).contains(&self.label_smoothing), "--label-smoothing must be 0 to below 1");
+        ensure!(
+            self.validation > 0.0 && self.validation < 1.0,
+            "--validation must be between 0 and 1"
+        );
+        Ok(())
+    }
+
+    /// The network for data with this many labels.
+    pub fn network(&self, classes: usize) -> NetworkConfig {
+        NetworkConfig::small(classes)
+    }
+
+    /// The learning rate at `step` (from 0) of `steps`.
+    pub fn learning_rate_at(&self, step: usize, steps: usize) -> f64 {
+        let progress = (step as f64 + 0.5) / steps as f64;
+        let share = if progress < self.warmup {
+            progress / self.warmup
+        } else {
+            let fallen = (progress - self.warmup) / (1.0 - self.warmup);
+            0.5 * (1.0 + (std::f64::consts::PI * fallen).cos())
+        };
+        self.learning_rate * share
+    }
+}

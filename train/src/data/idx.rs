@@ -1,0 +1,241 @@
+//! IDX files, gzipped or not, in MNIST's naming: MNIST, Fashion-MNIST, KMNIST,
+//! and EMNIST (whose names have a prefix, whose pictures are stored with rows
+//! and columns exchanged, and whose labels stand in a mapping file).
+//!
+//! ```text
+//! magic    u32  0x00000803 for pictures, 0x00000801 for labels (big-endian)
+//! count    u32
+//! rows     u32  pictures only
+//! columns  u32  pictures only
+//! data     u8 × count [× rows × columns]
+//! ```
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use flate2::read::GzDecoder;
+use glyphic_model::{
+    Glyph,
+    checkpoint::{FileRecord, sha256},
+    glyph::{PIXELS, SIDE},
+};
+
+use super::{DataError, Example, Raw, unreadable};
+
+const PICTURES_MAGIC: u32 = 0x0803;
+const LABELS_MAGIC: u32 = 0x0801;
+/// Most bytes that one file may unpack to.
+const MAX_BYTES: u64 = 2 << 30;
+
+/// Reads an IDX directory. `None` if there are no IDX files in it.
+pub(super) fn read(folder: &Path) -> Result<Option<Raw>, DataError> {
+    let Some(prefix) = find_prefix(folder)? else { return Ok(None) };
+    let mut files = Vec::new();
+    let (pictures, values) = read_set(folder, &format!("{prefix}train"), &mut files)?;
+    let has_test = find(folder, &format!("{prefix}{}-images-idx3-ubyte", test_name(&prefix))).is_some();
+    let (test_pictures, test_values) = if has_test {
+        read_set(folder, &format!("{prefix}{}", test_name(&prefix)), &mut files)?
+    } else {
+        (Vec::new(), Vec::new())
+    };
+
+    // Labels are numbered anew, without gaps, in the order of their values.
+    let distinct: BTreeSet<u8> = values.iter().copied().collect();
+    let index_of: BTreeMap<u8, usize> = distinct.into_iter().zip(0..).collect();
+    let labels = label_texts(folder, &prefix, &index_of)?;
+    let examples = |pictures: Vec<Glyph>, values: Vec<u8>, what: &str| {
+        let pairs = pictures.into_iter().zip(values).enumerate();
+        let examples = pairs.map(|(i, (glyph, value))| match index_of.get(&value) {
+            Some(&label) => Ok(Example { glyph, label }),
+            None => Err(DataError::Damaged {
+                path: folder.join(format!("{prefix}{what}-labels-idx1-ubyte")),
+                problem: format!("label {value} (example {i}) is not among the training labels"),
+            }),
+        });
+        examples.collect::<Result<Vec<_>, _>>()
+    };
+    Ok(Some(Raw {
+        name: folder.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
+        training: examples(pictures, values, "train")?,
+        test: examples(test_pictures, test_values, test_name(&prefix))?,
+        labels,
+        files,
+    }))
+}
+
+/// EMNIST calls its test set `test`, the others `t10k`.
+fn test_name(prefix: &str) -> &'static str {
+    if prefix.is_empty() { "t10k" } else { "test" }
+}
+
+/// What stands before `train-images-idx3-ubyte`: nothing, or EMNIST's prefix.
+fn find_prefix(folder: &Path) -> Result<Option<String>, DataError> {
+    let entries = fs::read_dir(folder).map_err(unreadable(folder))?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut prefixes: Vec<String> = names
+        .filter_map(|name| {
+            let name = name.strip_suffix(".gz").unwrap_or(&name);
+            name.strip_suffix("train-images-idx3-ubyte").map(str::to_owned)
+        })
+        .collect();
+    prefixes.sort();
+    prefixes.dedup();
+    match prefixes.len() {
+        0 | 1 => Ok(prefixes.pop()),
+        _ => Err(DataError::TooLittle {
+            path: folder.to_owned(),
+            problem: format!(
+                "it holds several datasets ({}); put each into a folder of its own",
+                prefixes.join(", ")
+            ),
+        }),
+    }
+}
+
+fn find(folder: &Path, name: &str) -> Option<PathBuf> {
+    [folder.join(format!("{name}.gz")), folder.join(name)].into_iter().find(|path| path.is_file())
+}
+
+fn read_set(
+    folder: &Path,
+    set: &str,
+    files: &mut Vec<FileRecord>,
+) -> Result<(Vec<Glyph>, Vec<u8>), DataError> {
+    let transposed = set.starts_with("emnist");
+    let (pictures_path, bytes) = read_file(folder, &format!("{set}-images-idx3-ubyte"), files)?;
+    let data = check(&pictures_path, &bytes, PICTURES_MAGIC, &[SIDE, SIDE])?;
+    let pictures: Vec<Glyph> = data
+        .chunks(PIXELS)
+        .map(|pixels| {
+            Glyph::new(std::array::from_fn(|i| match transposed {
+                true => pixels[i % SIDE * SIDE + i / SIDE],
+                false => pixels[i],
+            }))
+        })
+        .collect();
+    let (labels_path, bytes) = read_file(folder, &format!("{set}-labels-idx1-ubyte"), files)?;
+    let labels = check(&labels_path, &bytes, LABELS_MAGIC, &[])?.to_vec();
+    if labels.len() != pictures.len() {
+        let problem =
+            format!("it has {} labels for {} pictures", labels.len(), pictures.len());
+        return Err(DataError::Damaged { path: labels_path, problem });
+    }
+    Ok((pictures, labels))
+}
+
+/// Reads and unpacks a file and verifies it against the folder's `SHA256SUMS`,
+/// where there is one.
+fn read_file(
+    folder: &Path,
+    name: &str,
+    files: &mut Vec<FileRecord>,
+) -> Result<(PathBuf, Vec<u8>), DataError> {
+    let path = find(folder, name).ok_or_else(|| {
+        let source = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file, gzipped or not");
+        DataError::Unreadable { path: folder.join(name), source }
+    })?;
+    let stored = fs::read(&path).map_err(unreadable(&path))?;
+    verify(folder, &path, &stored)?;
+    let bytes = if path.extension().is_some_and(|extension| extension == "gz") {
+        let mut bytes = Vec::new();
+        let mut unpacker = GzDecoder::new(stored.as_slice()).take(MAX_BYTES);
+        unpacker.read_to_end(&mut bytes).map_err(|error| DataError::Damaged {
+            path: path.clone(),
+            problem: format!("it cannot be unpacked ({error})"),
+        })?;
+        bytes
+    } else {
+        stored
+    };
+    files.push(FileRecord { name: name.to_owned(), sha256: sha256(&bytes) });
+    Ok((path, bytes))
+}
+
+fn verify(folder: &Path, path: &Path, stored: &[u8]) -> Result<(), DataError> {
+    let Ok(sums) = fs::read_to_string(folder.join("SHA256SUMS")) else { return Ok(()) };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let expected = sums.lines().find_map(|line| {
+        let (sum, listed) = line.split_once(char::is_whitespace)?;
+        (listed.trim_start_matches([' ', '*']) == name).then_some(sum)
+    });
+    match expected {
+        Some(expected) if expected != sha256(stored) => Err(DataError::Damaged {
+            path: path.to_owned(),
+            problem: "its sha256 is not the one in SHA256SUMS".to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Checks an IDX file's header and length and returns its data. `shape` is
+/// that of one item.
+fn check<'a>(path: &Path, bytes: &'a [u8], magic: u32, shape: &[usize]) -> Result<&'a [u8], DataError> {
+    let damaged = |problem: String| DataError::Damaged { path: path.to_owned(), problem };
+    let header = 4 * (2 + shape.len());
+    if bytes.len() < header {
+        return Err(damaged(format!("it is cut short ({} bytes, no whole header)", bytes.len())));
+    }
+    let numbers: Vec<u32> = bytes[..header]
+        .chunks(4)
+        .map(|b| b.iter().fold(0, |number, &byte| number << 8 | u32::from(byte)))
+        .collect();
+    if numbers[0] != magic {
+        return Err(damaged(format!(
+            "its magic number is {:#010x}, an IDX file of this name has {magic:#010x}",
+            numbers[0]
+        )));
+    }
+    let found: Vec<usize> = numbers[2..].iter().map(|&n| n as usize).collect();
+    if found != shape {
+        return Err(damaged(format!("its pictures are {found:?} pixels, {shape:?} are needed")));
+    }
+    let count = numbers[1] as usize;
+    let data = &bytes[header..];
+    let expected = count * shape.iter().product::<usize>();
+    if data.len() != expected {
+        return Err(damaged(format!(
+            "it holds {} bytes of data, its header promises {expected} ({count} items)",
+            data.len()
+        )));
+    }
+    Ok(data)
+}
+
+/// The labels' texts: from EMNIST's `<prefix>mapping.txt` ("value codepoint" a
+/// line), from `labels.txt` (a line a label, the first for value 0), or the
+/// values themselves.
+fn label_texts(
+    folder: &Path,
+    prefix: &str,
+    index_of: &BTreeMap<u8, usize>,
+) -> Result<Vec<String>, DataError> {
+    let mapping = folder.join(format!("{prefix}mapping.txt"));
+    let list = folder.join("labels.txt");
+    let texts: BTreeMap<u8, String> = if mapping.is_file() {
+        let text = fs::read_to_string(&mapping).map_err(unreadable(&mapping))?;
+        let pairs = text.lines().filter_map(|line| {
+            let mut numbers = line.split_whitespace();
+            let value = numbers.next()?.parse().ok()?;
+            let codepoint = numbers.next()?.parse().ok()?;
+            Some((value, char::from_u32(codepoint)?.to_string()))
+        });
+        pairs.collect()
+    } else if list.is_file() {
+        let text = fs::read_to_string(&list).map_err(unreadable(&list))?;
+        (0..=u8::MAX).zip(text.lines().map(|line| line.trim().to_owned())).collect()
+    } else {
+        return Ok(index_of.keys().map(u8::to_string).collect());
+    };
+    let path = if mapping.is_file() { mapping } else { list };
+    let text_of = |value: &u8| {
+        texts.get(value).cloned().ok_or_else(|| DataError::Damaged {
+            path: path.clone(),
+            problem: format!("it names no label for the value {value}"),
+        })
+    };
+    index_of.keys().map(text_of).collect()
+}

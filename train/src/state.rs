@@ -1,0 +1,148 @@
+//! A run's state: all that a later process needs to go on as if nothing had
+//! happened, in one file that is replaced in one step.
+//!
+//! Random numbers and the order of the examples follow from the seed and the
+//! step ([`crate::batches::rng`]), so the step is all there is to save of them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use burn::tensor::{Bytes, DType};
+use burn_pack::{Reader, Tensor, Writer};
+use glyphic_model::{
+    checkpoint::{DatasetRecord, EpochMetrics, write_atomically},
+    network::NetworkConfig,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::config::TrainConfig;
+
+/// Version of the state's format.
+const VERSION: u32 = 1;
+const STATE_FILE: &str = "state.bpk";
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// Version of this format.
+    pub version: u32,
+    /// The run's settings.
+    pub config: TrainConfig,
+    /// The network's shape.
+    pub network: NetworkConfig,
+    /// Where the data is.
+    pub data: PathBuf,
+    /// What the data was, so that a resumed run meets the same.
+    pub dataset: DatasetRecord,
+    /// The labels.
+    pub labels: Vec<String>,
+    /// Optimiser steps taken.
+    pub step: usize,
+    /// Sums over the steps of the unfinished epoch.
+    pub sums: Sums,
+    /// The finished epochs.
+    pub epochs: Vec<EpochMetrics>,
+    /// Seconds spent so far.
+    pub seconds: f64,
+    /// Whether the finished checkpoint is to be promoted.
+    pub promote: bool,
+}
+
+/// Running totals of an unfinished epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sums {
+    /// Sum of the steps' mean losses.
+    pub loss: f32,
+    /// Augmented examples read right.
+    pub correct: f32,
+    /// Seconds spent in the epoch's steps.
+    pub seconds: f64,
+}
+
+/// A run's position and parameters.
+pub struct State {
+    /// Where the run stands.
+    pub position: Position,
+    /// The network's record, as burnpack bytes.
+    pub network: Vec<u8>,
+    /// The optimiser's record, as burnpack bytes.
+    pub optimizer: Vec<u8>,
+}
+
+impl Position {
+    /// The beginning of a run.
+    pub fn start(
+        config: TrainConfig,
+        data: PathBuf,
+        dataset: DatasetRecord,
+        labels: Vec<String>,
+        promote: bool,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            network: config.network(labels.len()),
+            config,
+            data,
+            dataset,
+            labels,
+            step: 0,
+            sums: Sums::default(),
+            epochs: Vec::new(),
+            seconds: 0.0,
+            promote,
+        }
+    }
+
+    /// Examples a step: the config's, or all of a smaller set.
+    pub fn batch_size(&self) -> usize {
+        self.config.batch_size.min(self.dataset.training)
+    }
+
+    /// Whole batches an epoch; the examples left over differ by epoch.
+    pub fn steps_per_epoch(&self) -> usize {
+        self.dataset.training / self.batch_size()
+    }
+
+    /// Steps of the whole run.
+    pub fn total_steps(&self) -> usize {
+        self.steps_per_epoch() * self.config.epochs
+    }
+}
+
+impl State {
+    /// Writes the state into the run's folder: all of it or nothing.
+    pub fn save(self, folder: &Path) -> Result<()> {
+        let blob = |name: &str, bytes: Vec<u8>| {
+            Tensor::new(name.to_owned(), DType::U8, vec![bytes.len()], None, Bytes::from_bytes_vec(bytes))
+        };
+        let tensors = vec![blob("network", self.network), blob("optimizer", self.optimizer)];
+        let position = serde_json::to_string(&self.position)?;
+        let bytes = Writer::new(tensors).with_metadata("position", &position).into_bytes()?;
+        let path = folder.join(STATE_FILE);
+        write_atomically(&path, &bytes).with_context(|| {
+            format!("cannot write the run's state {} (is the disk full?); the last state is kept", path.display())
+        })
+    }
+
+    /// Reads the state from a run's folder.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let path = folder.join(STATE_FILE);
+        let bytes = fs::read(&path)
+            .with_context(|| format!("cannot read the run's state {}", path.display()))?;
+        let damaged = || format!("the run's state {} is damaged; start the run anew", path.display());
+        let reader = Reader::from_bytes(Bytes::from_bytes_vec(bytes)).with_context(damaged)?;
+        let position = reader.metadata().get("position").cloned().unwrap_or_default();
+        let position: Position = serde_json::from_str(&position).with_context(damaged)?;
+        if position.version != VERSION {
+            bail!("the run's state {} is of version {}, this program reads {VERSION}", path.display(), position.version);
+        }
+        Ok(Self {
+            network: reader.tensor_data("network").with_context(damaged)?,
+            optimizer: reader.tensor_data("optimizer").with_context(damaged)?,
+            position,
+        })
+    }
+}

@@ -1,2 +1,45 @@
-//! x
-fn main() {}
+//! `train`: parses the command line and runs the command.
+
+use std::{process::ExitCode, sync::atomic::Ordering};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use glyphic_train::{
+    cli::{Cli, Command},
+    commands::{devices, eval, list, resume, start},
+    run::{Ending, STOP},
+};
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    // The first Ctrl-C asks for an orderly stop, the second is not waited for.
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("cannot listen for Ctrl-C")?;
+    let ending = match cli.command {
+        None => start::run(cli.start)?,
+        Some(Command::Resume(arguments)) => resume::run(arguments)?,
+        Some(Command::Eval(arguments)) => return eval::run(arguments).map(|()| ExitCode::SUCCESS),
+        Some(Command::List(arguments)) => return list::run(arguments).map(|()| ExitCode::SUCCESS),
+        Some(Command::Devices(arguments)) => {
+            return devices::run(arguments).map(|()| ExitCode::SUCCESS);
+        }
+    };
+    Ok(match ending {
+        Ending::Finished(_) => ExitCode::SUCCESS,
+        // As a shell reports a process that Ctrl-C ended.
+        Ending::Stopped => ExitCode::from(130),
+    })
+}

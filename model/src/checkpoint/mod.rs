@@ -21,7 +21,7 @@ mod write;
 pub use manifest::{
     DatasetRecord, EpochMetrics, FileRecord, Manifest, Metrics, SCHEMA, Score, WeightsRecord,
 };
-pub use registry::{CheckpointError, Draft, Registry};
+pub use registry::{CheckpointError, Draft, Registry, network_from_bytes, network_to_bytes};
 pub use write::{sha256, write_atomically};
 
 use crate::{classifier::Classifier, network::Network};

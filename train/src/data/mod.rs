@@ -7,7 +7,7 @@ mod strokes;
 
 use std::path::{Path, PathBuf};
 
-use burn_dataset::{Dataset, InMemDataset, transform::SelectionDataset};
+use burn_dataset::{Dataset, DatasetError, InMemDataset, transform::SelectionDataset};
 use glyphic_model::{
     Glyph,
     checkpoint::{DatasetRecord, FileRecord},
@@ -95,6 +95,9 @@ pub enum DataError {
         /// What is too little.
         problem: String,
     },
+    /// The examples could not be split.
+    #[error("the examples cannot be split: {0}")]
+    Split(#[from] DatasetError),
 }
 
 /// Reads data for training and holds `validation_share` (0–1) of its training
@@ -112,8 +115,8 @@ pub fn load(path: &Path, validation_share: f64) -> Result<Data, DataError> {
     let count = raw.training.len();
     let held_back = ((count as f64 * validation_share).round() as usize).clamp(1, count - 1);
     let shuffled = SelectionDataset::new_shuffled(InMemDataset::new(raw.training), SPLIT_SEED);
-    let validation: Vec<Example> = shuffled.slice(0, held_back).iter().collect();
-    let training: Vec<Example> = shuffled.slice(held_back, count).iter().collect();
+    let validation = shuffled.slice(0, held_back).iter().collect::<Result<Vec<_>, _>>()?;
+    let training = shuffled.slice(held_back, count).iter().collect::<Result<Vec<_>, _>>()?;
     let record = DatasetRecord {
         name: path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
         training: training.len(),

@@ -1,0 +1,48 @@
+//! `train list`: the checkpoints and the unfinished runs.
+
+use std::fs;
+
+use anyhow::Result;
+use glyphic_model::checkpoint::{Manifest, Registry};
+
+use crate::{
+    cli::ListArgs,
+    run::runs_folder,
+    state::{Position, State},
+};
+
+pub fn run(arguments: ListArgs) -> Result<()> {
+    let registry = Registry::new(arguments.artifacts);
+    let current = registry.current().ok();
+    println!("{:<2}{:<36} {:>10} {:>8} {:>8} {:>7}  created", "", "checkpoint", "validation", "test", "M MACs", "epochs");
+    for id in registry.ids()? {
+        let mark = if current.as_ref() == Some(&id) { "*" } else { "" };
+        match registry.manifest(&id) {
+            Ok(manifest) => println!("{mark:<2}{}", line(&manifest)),
+            Err(error) => println!("{mark:<2}{id:<36} {error}"),
+        }
+    }
+    println!("* is promoted.");
+    for entry in fs::read_dir(runs_folder(&registry)).into_iter().flatten().flatten() {
+        if let Ok(State { position, .. }) = State::load(&entry.path()) {
+            let Position { step, .. } = position;
+            let id = entry.file_name();
+            println!("unfinished: {}, step {step} of {}", id.display(), position.total_steps());
+        }
+    }
+    Ok(())
+}
+
+fn line(manifest: &Manifest) -> String {
+    let percent = |accuracy: f64| format!("{:.2} %", 100.0 * accuracy);
+    let metrics = &manifest.metrics;
+    format!(
+        "{:<36} {:>10} {:>8} {:>8.2} {:>7}  {}",
+        manifest.id,
+        percent(metrics.validation.accuracy),
+        metrics.test.map_or_else(|| "–".to_owned(), |test| percent(test.accuracy)),
+        manifest.macs as f64 / 1e6,
+        metrics.epochs,
+        manifest.created,
+    )
+}

@@ -1,0 +1,52 @@
+//! `train resume`: go on where the state left off.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+use glyphic_model::checkpoint::Registry;
+
+use crate::{
+    cli::ResumeArgs,
+    data,
+    run::{Ending, Run, runs_folder},
+    state::State,
+};
+
+pub fn run(arguments: ResumeArgs) -> Result<Ending> {
+    let registry = Registry::new(&arguments.common.artifacts);
+    let id = match arguments.run {
+        Some(id) => id,
+        None => latest(&registry)?,
+    };
+    let folder = runs_folder(&registry).join(&id);
+    ensure!(
+        folder.is_dir(),
+        "there is no unfinished run '{id}' in {}: see `train list`",
+        runs_folder(&registry).display()
+    );
+    let state = State::load(&folder)?;
+    let position = &state.position;
+    let data = data::load(&position.data, position.config.validation)?;
+    if data.record != position.dataset || data.labels != position.labels {
+        bail!(
+            "{} has changed since the run began; put the data back, or start the run anew",
+            position.data.display()
+        );
+    }
+    let device = arguments.common.device.open()?;
+    Run::resume(id, state, &registry, &data, &device)?.drive()
+}
+
+/// The run whose state was saved last.
+fn latest(registry: &Registry) -> Result<String> {
+    let folder = runs_folder(registry);
+    let runs = fs::read_dir(&folder).into_iter().flatten().filter_map(|entry| {
+        let entry = entry.ok()?;
+        let saved = fs::metadata(entry.path().join("state.bpk")).ok()?.modified().ok()?;
+        Some((saved, entry.file_name().into_string().ok()?))
+    });
+    let (_, id) = runs
+        .max()
+        .with_context(|| format!("there is no unfinished run in {}", folder.display()))?;
+    Ok(id)
+}

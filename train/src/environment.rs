@@ -1,0 +1,37 @@
+//! Facts about the moment and the repository, for a checkpoint's manifest.
+
+use std::process::Command;
+
+use glyphic_model::checkpoint::Registry;
+use jiff::Timestamp;
+
+/// Now, in UTC, to the second (RFC 3339).
+pub fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A name for a new run and its checkpoint: the data, the moment, the seed.
+pub fn new_id(registry: &Registry, dataset: &str, seed: u64) -> String {
+    let name: String =
+        dataset.chars().filter(|c| c.is_ascii_alphanumeric()).take(24).collect::<String>().to_lowercase();
+    let name = if name.is_empty() { "data".to_owned() } else { name };
+    let moment = Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    let id = format!("{name}-{moment}-s{seed}");
+    let taken = |id: &str| {
+        registry.folder(id).exists() || crate::run::runs_folder(registry).join(id).exists()
+    };
+    let numbered = (2..).map(|n| format!("{id}-{n}"));
+    std::iter::once(id.clone()).chain(numbered).find(|id| !taken(id)).unwrap_or(id)
+}
+
+/// The commit of the repository in the working directory, with `-dirty` if
+/// tracked files differ from it. `None` outside a repository.
+pub fn git_revision() -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let revision = git(&["rev-parse", "HEAD"])?;
+    let changed = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
+    Some(if changed { revision + "-dirty" } else { revision })
+}

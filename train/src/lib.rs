@@ -1,0 +1,25 @@
+//! Training: from labelled pictures to a published checkpoint.
+//!
+//! ```text
+//! data ─► batches (on the device) ─► augment ─► trainer ─► run ─► checkpoint
+//!                                                 │         ├─ progress, metrics, TensorBoard
+//!                                                 └─ state ─┘  (resumable at any step)
+//! ```
+//!
+//! `train` and `server` meet only in the artifacts folder.
+
+pub mod augment;
+pub mod batches;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod data;
+mod environment;
+pub mod evaluate;
+mod progress;
+pub mod report;
+pub mod run;
+pub mod self_test;
+pub mod state;
+pub mod tensorboard;
+pub mod trainer;

@@ -1,0 +1,157 @@
+//! What a person sees of a run: a live bar in a terminal, plain lines elsewhere.
+
+use std::{
+    io::{IsTerminal, stderr},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use glyphic_model::{
+    checkpoint::{EpochMetrics, Manifest},
+    device::ComputeDevice,
+};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::state::Position;
+
+/// Time between two plain lines.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Shows a run's progress on standard error.
+pub struct Progress {
+    bar: ProgressBar,
+    is_terminal: bool,
+    last_line: Instant,
+    epochs: usize,
+    step_at_start: usize,
+    started: Instant,
+}
+
+impl Progress {
+    /// Announces the run and starts the bar.
+    pub fn new(position: &Position, device: &ComputeDevice) -> Self {
+        let is_terminal = stderr().is_terminal();
+        let bar = ProgressBar::new(position.total_steps() as u64).with_position(position.step as u64);
+        if !is_terminal {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        if let Ok(style) = ProgressStyle::with_template("{bar:32.cyan/blue} {percent:>3}%  {msg}") {
+            bar.set_style(style);
+        }
+        let progress = Self {
+            bar,
+            is_terminal,
+            last_line: Instant::now(),
+            epochs: position.config.epochs,
+            step_at_start: position.step,
+            started: Instant::now(),
+        };
+        let network = &position.network;
+        progress.line(&format!(
+            "Training on {device}: {} examples, {} held back; {} labels; {} parameters, {:.2} M \
+             multiply-adds; {} epochs of {} steps.",
+            position.dataset.training,
+            position.dataset.validation,
+            position.labels.len(),
+            network.parameters(),
+            network.macs() as f64 / 1e6,
+            position.config.epochs,
+            position.steps_per_epoch(),
+        ));
+        if position.step > 0 {
+            progress.line(&format!(
+                "Resuming at step {} of {}.",
+                position.step,
+                position.total_steps()
+            ));
+        }
+        if device.adapter.is_some() {
+            progress.line(
+                "The first steps compile and tune the GPU's kernels: up to some minutes the first \
+                 time, seconds after that.",
+            );
+        }
+        progress
+    }
+
+    /// Shows where the run stands.
+    pub fn look(&mut self, position: &Position) {
+        let steps = position.steps_per_epoch();
+        let in_epoch = (position.step - 1) % steps + 1;
+        let batch = position.batch_size() as f64;
+        let speed = in_epoch as f64 * batch / position.sums.seconds.max(1e-9);
+        let done = (position.step - self.step_at_start) as f64;
+        let left = (position.total_steps() - position.step) as f64;
+        let eta = self.started.elapsed().as_secs_f64() / done * left;
+        let message = format!(
+            "epoch {}/{}  step {in_epoch}/{steps}  {speed:.0} img/s  loss {:.4}  accuracy {:.2} %  {} left",
+            (position.step - 1) / steps + 1,
+            self.epochs,
+            f64::from(position.sums.loss) / in_epoch as f64,
+            100.0 * f64::from(position.sums.correct) / (in_epoch as f64 * batch),
+            duration(eta),
+        );
+        self.bar.set_position(position.step as u64);
+        self.bar.set_message(message.clone());
+        if !self.is_terminal && self.last_line.elapsed() > LINE_EVERY {
+            self.last_line = Instant::now();
+            eprintln!("{message}");
+        }
+    }
+
+    /// Shows a finished epoch.
+    pub fn epoch(&self, metrics: &EpochMetrics) {
+        self.line(&format!(
+            "epoch {:>3}/{}  train loss {:.4}  accuracy {:.2} %  | validation loss {:.4}  accuracy {:.2} %  | {:.0} img/s  {}",
+            metrics.epoch,
+            self.epochs,
+            metrics.train_loss,
+            100.0 * metrics.train_accuracy,
+            metrics.validation.loss,
+            100.0 * metrics.validation.accuracy,
+            metrics.images_per_second,
+            duration(metrics.seconds),
+        ));
+    }
+
+    /// Says how to go on after the user stopped the run.
+    pub fn stopped(&self, id: &str) {
+        self.bar.abandon();
+        self.line(&format!("Stopped; nothing is lost. Go on with: train resume {id}"));
+    }
+
+    /// Says what came of it.
+    pub fn finished(&self, manifest: &Manifest, folder: &Path, promoted: bool) {
+        self.bar.finish_and_clear();
+        let metrics = &manifest.metrics;
+        if let Some(test) = metrics.test {
+            self.line(&format!(
+                "Test set: {:.2} % of {} right, loss {:.4}.",
+                100.0 * test.accuracy,
+                test.examples,
+                test.loss
+            ));
+        }
+        self.line(&format!(
+            "Checkpoint {}{} in {}. Its report: {}",
+            manifest.id,
+            if promoted { ", promoted," } else { "" },
+            duration(metrics.seconds),
+            folder.join(crate::report::FILE).display(),
+        ));
+    }
+
+    fn line(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("{text}"));
+    }
+}
+
+/// Seconds as a person writes them: `42 s`, `3 min 05 s`, `2 h 10 min`.
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+    }
+}

@@ -1,0 +1,192 @@
+//! The report of a run: one HTML file that works offline, with curves, the
+//! confusion matrix, and the worst mistakes as pictures.
+
+mod chart;
+
+use std::fmt::Write;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use glyphic_model::{
+    Glyph,
+    checkpoint::{EpochMetrics, Metrics},
+    glyph::SIDE,
+    network::NetworkConfig,
+};
+use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+
+use crate::{data::Example, evaluate::Outcome};
+use chart::{Curve, line_chart};
+
+/// Name of the report's file in a checkpoint.
+pub const FILE: &str = "report.html";
+/// How many mistakes are shown.
+const MISTAKES: usize = 60;
+
+/// What a report tells.
+pub struct Content<'a> {
+    /// The checkpoint's name.
+    pub title: &'a str,
+    /// The labels.
+    pub labels: &'a [String],
+    /// The epochs; none if only an evaluation is reported.
+    pub epochs: &'a [EpochMetrics],
+    /// The results.
+    pub metrics: &'a Metrics,
+    /// The network's shape.
+    pub network: &'a NetworkConfig,
+    /// Whether `outcome` is on the test set, else on the validation examples.
+    pub on_test: bool,
+    /// The predictions for `examples`.
+    pub outcome: &'a Outcome,
+    /// What was predicted.
+    pub examples: &'a [Example],
+}
+
+/// The report as one HTML page.
+pub fn html(content: &Content<'_>) -> String {
+    let title = escape(content.title);
+    format!(
+        "<!doctype html><html lang=en><meta charset=utf-8>\
+         <meta name=viewport content='width=device-width,initial-scale=1'>\
+         <title>{title} · Glyphic</title><style>{STYLE}</style>\
+         <main><h1>{title}</h1>{}{}{}{}</main></html>\n",
+        summary(content),
+        curves(content.epochs),
+        confusion(content),
+        mistakes(content),
+    )
+}
+
+const STYLE: &str = include_str!("report.css");
+
+fn summary(content: &Content<'_>) -> String {
+    let set = if content.on_test { "test set" } else { "held-back examples" };
+    let score = content.outcome.score;
+    let wrong = ((1.0 - score.accuracy) * score.examples as f64).round();
+    let mut cells = vec![
+        (format!("{:.2} %", 100.0 * score.accuracy), format!("right on the {set}")),
+        (format!("{wrong}"), format!("mistakes in {}", score.examples)),
+        (format!("{:.4}", score.loss), "cross entropy".to_owned()),
+        (
+            format!("{:.2} %", 100.0 * content.metrics.validation.accuracy),
+            "right on held-back examples".to_owned(),
+        ),
+        (
+            format!("{:.2} M", content.network.macs() as f64 / 1e6),
+            "multiply-adds a picture".to_owned(),
+        ),
+        (format!("{} k", content.network.parameters() / 1000), "parameters".to_owned()),
+    ];
+    if !content.epochs.is_empty() {
+        cells.push((format!("{}", content.metrics.epochs), "epochs".to_owned()));
+        cells.push((format!("{:.1} min", content.metrics.seconds / 60.0), "of training".to_owned()));
+    }
+    let cells: String =
+        cells.iter().map(|(value, name)| format!("<li><b>{value}</b>{name}</li>")).collect();
+    format!("<ul class=summary>{cells}</ul>")
+}
+
+fn curves(epochs: &[EpochMetrics]) -> String {
+    if epochs.is_empty() {
+        return String::new();
+    }
+    let curve = |name, class, value: fn(&EpochMetrics) -> f64| Curve {
+        name,
+        class,
+        values: epochs.iter().map(value).collect(),
+    };
+    let error = [
+        curve("training, augmented", "a", |e| 100.0 * (1.0 - e.train_accuracy)),
+        curve("validation", "b", |e| 100.0 * (1.0 - e.validation.accuracy)),
+    ];
+    let loss = [
+        curve("training, augmented, labels smoothed", "a", |e| e.train_loss),
+        curve("validation", "b", |e| e.validation.loss),
+    ];
+    format!(
+        "<h2>Curves</h2><div class=charts>{}{}</div>",
+        line_chart("Mistakes, % (log scale)", &error),
+        line_chart("Loss, nats (log scale)", &loss),
+    )
+}
+
+fn confusion(content: &Content<'_>) -> String {
+    let classes = content.labels.len();
+    let mut counts = vec![vec![0usize; classes]; classes];
+    for (prediction, example) in content.outcome.predictions.iter().zip(content.examples) {
+        counts[example.label][prediction.index] += 1;
+    }
+    let mut rows = String::from("<tr><th></th>");
+    for label in content.labels {
+        let _ = write!(rows, "<th scope=col>{}</th>", escape(label));
+    }
+    rows += "<th scope=col>right</th></tr>";
+    for (label, row) in content.labels.iter().zip(&counts).enumerate().map(|(i, (l, r))| ((i, l), r)) {
+        let total: usize = row.iter().sum();
+        let _ = write!(rows, "<tr><th scope=row>{}</th>", escape(label.1));
+        for (said, &count) in row.iter().enumerate() {
+            let class = match (said == label.0, count) {
+                (true, _) => " class=right",
+                (false, 0) => " class=none",
+                (false, _) => " class=wrong",
+            };
+            let _ = write!(rows, "<td{class}>{count}</td>");
+        }
+        let share = 100.0 * row[label.0] as f64 / total.max(1) as f64;
+        let _ = write!(rows, "<td>{share:.2} %</td></tr>");
+    }
+    format!(
+        "<h2>Confusion matrix</h2><p>Rows: what it is. Columns: what the network said.</p>\
+         <div class=wide><table>{rows}</table></div>"
+    )
+}
+
+/// The mistakes of which the network was surest.
+fn mistakes(content: &Content<'_>) -> String {
+    let mut wrong: Vec<_> = content
+        .outcome
+        .predictions
+        .iter()
+        .zip(content.examples)
+        .filter(|(prediction, example)| prediction.index != example.label)
+        .collect();
+    wrong.sort_by(|a, b| b.0.confidence().total_cmp(&a.0.confidence()));
+    let shown: String = wrong
+        .iter()
+        .take(MISTAKES)
+        .map(|(prediction, example)| {
+            let (is, said) = (&content.labels[example.label], &content.labels[prediction.index]);
+            format!(
+                "<figure><img src='{}' width=84 height=84 alt='a {is}'><figcaption>is <b>{is}</b>, \
+                 said <b>{said}</b> {:.0} %</figcaption></figure>",
+                png_data_url(&example.glyph),
+                100.0 * prediction.confidence(),
+                is = escape(is),
+                said = escape(said),
+            )
+        })
+        .collect();
+    if wrong.is_empty() {
+        return "<h2>Mistakes</h2><p>None.</p>".to_owned();
+    }
+    format!(
+        "<h2>Worst mistakes</h2><p>{} of {}, those first of which the network was surest.</p>\
+         <div class=mistakes>{shown}</div>",
+        wrong.len().min(MISTAKES),
+        wrong.len()
+    )
+}
+
+fn png_data_url(glyph: &Glyph) -> String {
+    let mut png = Vec::new();
+    let side = SIDE as u32;
+    let encoder = PngEncoder::new(&mut png);
+    // Writing to memory does not fail; a missing picture is no reason to lose
+    // the report.
+    let _ = encoder.write_image(glyph.pixels(), side, side, ExtendedColorType::L8);
+    format!("data:image/png;base64,{}", STANDARD.encode(png))
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;")
+}

@@ -1,0 +1,255 @@
+//! A run from its first or its next step to a published checkpoint.
+//!
+//! ```text
+//! artifacts/runs/<id>/        while it runs; gone once the checkpoint is there
+//! ├── state.bpk               all that a resumed run needs, replaced atomically
+//! ├── metrics.jsonl           one line an epoch
+//! └── events.out.tfevents.*   the same for TensorBoard
+//! ```
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+use glyphic_model::{
+    checkpoint::{Draft, EpochMetrics, Manifest, METRICS_FILE, Metrics, Registry},
+    device::ComputeDevice,
+};
+
+use crate::{
+    data::Data,
+    environment,
+    evaluate::{Outcome, evaluate},
+    progress::Progress,
+    report,
+    state::{Position, State, Sums},
+    tensorboard,
+    trainer::Trainer,
+};
+
+/// Time between two looks at the loss, and so between two waits for the device.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Most time whose work a killed process may lose.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// Set when the user asks the process to stop.
+pub static STOP: AtomicBool = AtomicBool::new(false);
+
+/// How a run ended.
+pub enum Ending {
+    /// The checkpoint is published.
+    Finished(Box<Manifest>),
+    /// The user stopped it; its state is saved.
+    Stopped,
+}
+
+/// A run and where its files are.
+pub struct Run<'a> {
+    id: String,
+    folder: PathBuf,
+    registry: &'a Registry,
+    data: &'a Data,
+    device: Device,
+    trainer: Trainer,
+    progress: Progress,
+}
+
+impl<'a> Run<'a> {
+    /// Begins a run: makes its folder and initialises its network.
+    pub fn start(
+        id: String,
+        position: Position,
+        registry: &'a Registry,
+        data: &'a Data,
+        device: &ComputeDevice,
+    ) -> Result<Self> {
+        let folder = runs_folder(registry).join(&id);
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the run's folder {}", folder.display()))?;
+        let trainer = Trainer::new(position, &data.training, &device.device)?;
+        let run = Self::with(id, folder, trainer, registry, data, device)?;
+        run.trainer.state()?.save(&run.folder)?;
+        Ok(run)
+    }
+
+    /// Takes up a run where its state left it.
+    pub fn resume(
+        id: String,
+        state: State,
+        registry: &'a Registry,
+        data: &'a Data,
+        device: &ComputeDevice,
+    ) -> Result<Self> {
+        let folder = runs_folder(registry).join(&id);
+        let trainer = Trainer::restore(state, &data.training, &device.device)?;
+        Self::with(id, folder, trainer, registry, data, device)
+    }
+
+    fn with(
+        id: String,
+        folder: PathBuf,
+        trainer: Trainer,
+        registry: &'a Registry,
+        data: &'a Data,
+        device: &ComputeDevice,
+    ) -> Result<Self> {
+        let position = &trainer.position;
+        // Lines of epochs that the state does not know are of work that was lost.
+        write_logs(&folder, &position.epochs)?;
+        let progress = Progress::new(position, device);
+        Ok(Self {
+            id,
+            folder,
+            registry,
+            data,
+            device: device.device.clone(),
+            trainer,
+            progress,
+        })
+    }
+
+    /// Trains to the end, or until [`STOP`] is set.
+    pub fn drive(mut self) -> Result<Ending> {
+        let mut clock = Instant::now();
+        let (mut looked, mut saved) = (Instant::now(), Instant::now());
+        while self.trainer.position.step < self.trainer.position.total_steps() {
+            self.trainer.step();
+            let position = &mut self.trainer.position;
+            let epoch_is_over = position.step % position.steps_per_epoch() == 0;
+            let stop = STOP.load(Ordering::Relaxed);
+            let save = stop || saved.elapsed() > SAVE_EVERY;
+            if epoch_is_over || save || looked.elapsed() > LOOK_EVERY {
+                self.trainer.sync()?;
+                let spent = clock.elapsed().as_secs_f64();
+                clock = Instant::now();
+                self.trainer.position.seconds += spent;
+                self.trainer.position.sums.seconds += spent;
+                self.progress.look(&self.trainer.position);
+                looked = Instant::now();
+            }
+            if epoch_is_over {
+                self.end_epoch()?;
+                clock = Instant::now();
+            }
+            if epoch_is_over || save {
+                self.trainer.state()?.save(&self.folder)?;
+                saved = Instant::now();
+            }
+            if stop {
+                self.progress.stopped(&self.id);
+                return Ok(Ending::Stopped);
+            }
+        }
+        self.publish().map(|manifest| Ending::Finished(Box::new(manifest)))
+    }
+
+    /// Validates and writes the epoch's line.
+    fn end_epoch(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        let outcome =
+            evaluate(&self.trainer.network(), &self.data.labels, &self.data.validation, &self.device)?;
+        let position = &mut self.trainer.position;
+        position.seconds += begun.elapsed().as_secs_f64();
+        let steps = position.steps_per_epoch() as f64;
+        let images = steps * position.batch_size() as f64;
+        let Sums { loss, correct, seconds } = std::mem::take(&mut position.sums);
+        let metrics = EpochMetrics {
+            epoch: position.epochs.len() + 1,
+            step: position.step,
+            learning_rate: position
+                .config
+                .learning_rate_at(position.step - 1, position.total_steps()),
+            train_loss: f64::from(loss) / steps,
+            train_accuracy: f64::from(correct) / images,
+            validation: outcome.score,
+            images_per_second: images / seconds,
+            seconds: position.seconds,
+        };
+        self.progress.epoch(&metrics);
+        position.epochs.push(metrics);
+        write_logs(&self.folder, &position.epochs)
+    }
+
+    /// Measures on the test set, once, and publishes the checkpoint.
+    fn publish(self) -> Result<Manifest> {
+        let position = &self.trainer.position;
+        let network = self.trainer.network();
+        let measure = |examples| evaluate(&network, &self.data.labels, examples, &self.device);
+        let validation = measure(&self.data.validation)?;
+        let test = match self.data.test.as_slice() {
+            [] => None,
+            examples => Some(measure(examples)?),
+        };
+        let metrics = Metrics {
+            epochs: position.epochs.len(),
+            seconds: position.seconds,
+            validation: validation.score,
+            test: test.as_ref().map(|outcome: &Outcome| outcome.score),
+        };
+        let (outcome, examples) = match &test {
+            Some(test) => (test, &self.data.test),
+            None => (&validation, &self.data.validation),
+        };
+        let page = report::html(&report::Content {
+            title: &self.id,
+            labels: &self.data.labels,
+            epochs: &position.epochs,
+            metrics: &metrics,
+            network: &position.network,
+            on_test: test.is_some(),
+            outcome,
+            examples,
+        });
+        let manifest = self.registry.publish(Draft {
+            id: self.id.clone(),
+            created: environment::now(),
+            network_config: position.network.clone(),
+            network: &network,
+            labels: self.data.labels.clone(),
+            training: serde_json::to_value(&position.config)?,
+            datasets: vec![position.dataset.clone()],
+            metrics,
+            epochs: &position.epochs,
+            parent: None,
+            git_revision: environment::git_revision(),
+            files: vec![
+                (report::FILE.to_owned(), page.into_bytes()),
+                (tensorboard::FILE.to_owned(), tensorboard::events(&position.epochs)),
+            ],
+        })?;
+        if position.promote {
+            self.registry.promote(&manifest.id)?;
+        }
+        self.progress.finished(&manifest, &self.registry.folder(&manifest.id), position.promote);
+        // The checkpoint holds all that the run's folder did.
+        let _ = fs::remove_dir_all(&self.folder);
+        Ok(manifest)
+    }
+}
+
+/// The folder of unfinished runs.
+pub fn runs_folder(registry: &Registry) -> PathBuf {
+    registry.root().join("runs")
+}
+
+fn write_logs(folder: &Path, epochs: &[EpochMetrics]) -> Result<()> {
+    let mut lines = String::new();
+    for epoch in epochs {
+        lines += &serde_json::to_string(epoch)?;
+        lines.push('\n');
+    }
+    for (name, bytes) in
+        [(METRICS_FILE, lines.into_bytes()), (tensorboard::FILE, tensorboard::events(epochs))]
+    {
+        // Rewritten in place, growing at the end: TensorBoard follows an open
+        // file. What it holds can always be made again from the state.
+        let path = folder.join(name);
+        fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}

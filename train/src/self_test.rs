@@ -1,0 +1,128 @@
+//! Whether a device computes what the CPU computes: the logits and the
+//! gradients of one step, on the same network and the same batch.
+
+use std::fmt;
+
+use anyhow::{Result, anyhow};
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    nn::loss::CrossEntropyLossConfig,
+    optim::GradientsParams,
+    tensor::{Device, Int, Tensor, TensorData},
+};
+use glyphic_model::{
+    checkpoint::{network_from_bytes, network_to_bytes},
+    glyph::{PIXELS, SIDE},
+    network::{Network, NetworkConfig, normalise},
+};
+use rand::RngExt;
+
+use crate::batches::{Purpose, rng};
+
+/// Largest difference of a logit that passes.
+pub const LOGIT_TOLERANCE: f32 = 1e-3;
+/// Largest difference of a gradient that passes, as a share of the largest
+/// gradient of its tensor. Sums over a batch run in another order on a GPU, and
+/// the gradients of batch-normed layers cancel.
+pub const GRADIENT_TOLERANCE: f32 = 1e-2;
+
+const BATCH: usize = 16;
+const CLASSES: usize = 10;
+
+/// The largest differences between a device and the CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct Comparison {
+    /// Of a logit.
+    pub logit: f32,
+    /// Of a gradient, as a share of its tensor's largest.
+    pub gradient: f32,
+}
+
+impl Comparison {
+    /// Whether both are within their tolerance; not so if either is no number.
+    pub fn passed(&self) -> bool {
+        self.logit <= LOGIT_TOLERANCE && self.gradient <= GRADIENT_TOLERANCE
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Self-test {}: logits differ by {:.1e} at most (allowed {LOGIT_TOLERANCE:.0e}), \
+             gradients by {:.1e} of their tensor's largest (allowed {GRADIENT_TOLERANCE:.0e}).",
+            if self.passed() { "passed" } else { "FAILED" },
+            self.logit,
+            self.gradient
+        )
+    }
+}
+
+/// Runs forward and backward on the default network, on `device` and on the
+/// CPU.
+pub fn compare(device: &Device) -> Result<Comparison> {
+    let cpu = Device::flex();
+    let config = NetworkConfig::small(CLASSES);
+    let weights = network_to_bytes(&config.init(&cpu)).map_err(|error| anyhow!(error))?;
+    let on = |device: &Device| -> Result<Step> {
+        let network = network_from_bytes(&config, weights.clone(), &device.clone().autodiff());
+        one_step(&network.map_err(|error| anyhow!(error))?, device)
+    };
+    let (expected, found) = (on(&cpu)?, on(device)?);
+    let gradients = expected.gradients.iter().zip(&found.gradients).map(|(expected, found)| {
+        let largest = expected.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()));
+        largest_difference(expected, found) / largest
+    });
+    Ok(Comparison {
+        logit: largest_difference(&expected.logits, &found.logits),
+        gradient: gradients.fold(0.0, worse),
+    })
+}
+
+struct Step {
+    logits: Vec<f32>,
+    gradients: Vec<Vec<f32>>,
+}
+
+fn one_step(network: &Network, device: &Device) -> Result<Step> {
+    let mut rng = rng(7, Purpose::Augmentation, 0);
+    let pixels: Vec<f32> = (0..BATCH * PIXELS).map(|_| 255.0 * rng.random::<f32>()).collect();
+    let pixels = Tensor::<4>::from_data(TensorData::new(pixels, [BATCH, 1, SIDE, SIDE]), device);
+    let labels: Vec<i32> = (0..BATCH).map(|i| (i % CLASSES) as i32).collect();
+    let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [BATCH]), device);
+    let logits = network.forward(normalise(pixels).autodiff());
+    let loss = CrossEntropyLossConfig::new()
+        .init(&logits.device())
+        .forward(logits.clone(), labels.autodiff());
+    let gradients = GradientsParams::from_grads(loss.backward(), network);
+    let mut collector = Collector { gradients, collected: Vec::new() };
+    network.visit(&mut collector);
+    Ok(Step { logits: logits.inner().try_into_vec_as()?, gradients: collector.collected })
+}
+
+/// Collects the gradients in the order of the network's parameters.
+struct Collector {
+    gradients: GradientsParams,
+    collected: Vec<Vec<f32>>,
+}
+
+impl ModuleVisitor for Collector {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.get::<D>(param.id) {
+            // What cannot be read counts as no number, and so as a failure.
+            self.collected.push(gradient.try_into_vec_as().unwrap_or_else(|_| vec![f32::NAN]));
+        }
+    }
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    if a.len() != b.len() {
+        return f32::NAN;
+    }
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, worse)
+}
+
+/// The larger of two differences; NaN is the largest of all.
+fn worse(a: f32, b: f32) -> f32 {
+    if a.is_nan() || b.is_nan() { f32::NAN } else { a.max(b) }
+}

@@ -3,8 +3,9 @@
 
 use std::{fmt, str::FromStr};
 
+pub use burn::tensor::Device;
 use burn::tensor::{
-    Device, DeviceKind,
+    DeviceKind,
     wgpu::wgpu::{self, Backends, DeviceType},
 };
 use thiserror::Error;

@@ -1,0 +1,181 @@
+//! The one thread that owns the network.
+//!
+//! Requests reach it through a bounded queue. While it computes, requests pool
+//! in the queue; whatever has pooled is the next batch, so batches grow with
+//! load and nothing ever waits for a timer. A new checkpoint comes through the
+//! same queue and takes over between two batches.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use glyphic_model::{Classifier, Glyph, Prediction, checkpoint::Manifest};
+use tokio::sync::{oneshot, watch};
+
+use crate::error::ApiError;
+
+/// A checkpoint that is ready to answer: verified, built, warmed.
+pub struct Model {
+    /// What it is.
+    pub manifest: Manifest,
+    /// Its network.
+    pub classifier: Classifier,
+}
+
+/// A prediction, and how it came about.
+#[derive(Debug)]
+pub struct Answer {
+    /// What the network said.
+    pub prediction: Prediction,
+    /// The checkpoint that said it.
+    pub model: Arc<Manifest>,
+    /// Time from entering the queue to the start of the batch.
+    pub queue: Duration,
+    /// Time the batch took.
+    pub compute: Duration,
+}
+
+/// A handle to the thread that owns the network; cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    commands: SyncSender<Command>,
+    serving: watch::Receiver<Arc<Manifest>>,
+}
+
+enum Command {
+    Predict(Job),
+    Swap(Box<Model>, oneshot::Sender<()>),
+}
+
+struct Job {
+    glyph: Glyph,
+    queued: Instant,
+    reply: oneshot::Sender<Result<Answer, ApiError>>,
+}
+
+impl Engine {
+    /// Starts the thread with its first model. `queue` is how many requests
+    /// may wait, `max_batch` how many are read at once.
+    pub fn start(model: Model, queue: usize, max_batch: usize) -> std::io::Result<Self> {
+        let (commands, received) = sync_channel(queue);
+        let (announce, serving) = watch::channel(Arc::new(model.manifest.clone()));
+        let worker = Worker {
+            model: Arc::new(model.manifest),
+            classifier: model.classifier,
+            announce,
+            max_batch,
+        };
+        thread::Builder::new().name("network".into()).spawn(move || worker.run(&received))?;
+        Ok(Self { commands, serving })
+    }
+
+    /// Reads a glyph. Fails with [`ApiError::Busy`] at once if the queue is full.
+    pub async fn predict(&self, glyph: Glyph) -> Result<Answer, ApiError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Job { glyph, queued: Instant::now(), reply };
+        self.commands.try_send(Command::Predict(job)).map_err(|error| match error {
+            TrySendError::Full(_) => ApiError::Busy,
+            TrySendError::Disconnected(_) => stopped(),
+        })?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Lets a model take over between two batches; returns when it has.
+    pub async fn swap(&self, model: Model) -> Result<(), ApiError> {
+        let (done, taken_over) = oneshot::channel();
+        let commands = self.commands.clone();
+        // The queue may be full; waiting for a place must not block the runtime.
+        tokio::task::spawn_blocking(move || commands.send(Command::Swap(Box::new(model), done)))
+            .await
+            .map_err(|_| stopped())?
+            .map_err(|_| stopped())?;
+        taken_over.await.map_err(|_| stopped())
+    }
+
+    /// The checkpoint that is answering now.
+    pub fn serving(&self) -> Arc<Manifest> {
+        self.serving.borrow().clone()
+    }
+
+    /// Whether the thread is alive.
+    pub fn is_alive(&self) -> bool {
+        self.serving.has_changed().is_ok()
+    }
+}
+
+fn stopped() -> ApiError {
+    ApiError::Unavailable("the network's thread has stopped; restart the server".to_owned())
+}
+
+struct Worker {
+    model: Arc<Manifest>,
+    classifier: Classifier,
+    announce: watch::Sender<Arc<Manifest>>,
+    max_batch: usize,
+}
+
+impl Worker {
+    fn run(mut self, commands: &Receiver<Command>) {
+        while let Ok(first) = commands.recv() {
+            let mut next = Some(first);
+            let mut batch = Vec::new();
+            while let Some(command) = next.take() {
+                match command {
+                    Command::Predict(job) => batch.push(job),
+                    Command::Swap(model, done) => {
+                        self.answer(std::mem::take(&mut batch));
+                        self.take_over(*model);
+                        // Nobody may be waiting any more; the swap holds.
+                        let _ = done.send(());
+                    }
+                }
+                if batch.len() < self.max_batch {
+                    next = commands.try_recv().ok();
+                }
+            }
+            self.answer(batch);
+        }
+    }
+
+    fn take_over(&mut self, model: Model) {
+        self.model = Arc::new(model.manifest);
+        self.classifier = model.classifier;
+        self.announce.send_replace(self.model.clone());
+    }
+
+    fn answer(&self, mut batch: Vec<Job>) {
+        // Requests whose client has gone are not computed.
+        batch.retain(|job| !job.reply.is_closed());
+        if batch.is_empty() {
+            return;
+        }
+        let begun = Instant::now();
+        let glyphs: Vec<Glyph> = batch.iter().map(|job| job.glyph.clone()).collect();
+        let outcome = self.classifier.classify(&glyphs);
+        let compute = begun.elapsed();
+        match outcome {
+            Ok(predictions) => {
+                for (job, prediction) in batch.into_iter().zip(predictions) {
+                    let answer = Answer {
+                        prediction,
+                        model: self.model.clone(),
+                        queue: begun - job.queued,
+                        compute,
+                    };
+                    let _ = job.reply.send(Ok(answer));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "a batch failed");
+                for job in batch {
+                    let _ = job.reply.send(Err(ApiError::Unavailable(error.to_string())));
+                }
+            }
+        }
+    }
+}

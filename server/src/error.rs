@@ -1,0 +1,119 @@
+//! Every error a client can see, and the one place that turns it into a
+//! response.
+
+use axum::{
+    Json,
+    http::{StatusCode, header::RETRY_AFTER},
+    response::{IntoResponse, Response},
+};
+use glyphic_model::{
+    checkpoint::CheckpointError, decode::DecodeError, glyph::WrongLength, preprocess::StrokeError,
+};
+use serde_json::json;
+use thiserror::Error;
+
+/// Why a request was not answered.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// The body is not what its content type says.
+    #[error("{0}")]
+    Malformed(String),
+    /// The body is over the limit.
+    #[error("the request body is over the limit of {0} MiB")]
+    BodyTooLarge(u16),
+    /// The content type is none that is read.
+    #[error(
+        "cannot read a body of type '{0}': send an image, multipart/form-data with a field \
+         'image', application/json, or application/octet-stream of 784 bytes"
+    )]
+    UnsupportedType(String),
+    /// An image that cannot be read.
+    #[error(transparent)]
+    Image(#[from] DecodeError),
+    /// Strokes that cannot be drawn.
+    #[error(transparent)]
+    Strokes(#[from] StrokeError),
+    /// Pixels that are not a glyph.
+    #[error(transparent)]
+    Pixels(#[from] WrongLength),
+    /// More requests than the server can take now.
+    #[error("the server is busy; try again in a moment")]
+    Busy,
+    /// The network cannot answer.
+    #[error("the network cannot answer now: {0}")]
+    Unavailable(String),
+    /// A checkpoint cannot be served.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// There is nothing at this path.
+    #[error("there is nothing at this path")]
+    NoSuchPath,
+    /// The path is there, the method is not.
+    #[error("this path does not take that method")]
+    NoSuchMethod,
+}
+
+impl ApiError {
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
+            Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::UnsupportedType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_type"),
+            Self::Image(error) => match error {
+                DecodeError::Empty => (StatusCode::BAD_REQUEST, "empty_image"),
+                DecodeError::UnknownFormat => {
+                    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_image_format")
+                }
+                DecodeError::TooLarge { .. } | DecodeError::NeedsTooMuchMemory => {
+                    (StatusCode::PAYLOAD_TOO_LARGE, "image_too_large")
+                }
+                DecodeError::Damaged(_) => (StatusCode::UNPROCESSABLE_ENTITY, "damaged_image"),
+            },
+            Self::Strokes(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_strokes"),
+            Self::Pixels(_) => (StatusCode::UNPROCESSABLE_ENTITY, "wrong_pixel_count"),
+            Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy"),
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::Checkpoint(error) => match error {
+                CheckpointError::BadId(_) => (StatusCode::BAD_REQUEST, "bad_id"),
+                CheckpointError::NotFound { .. } => (StatusCode::NOT_FOUND, "no_such_model"),
+                CheckpointError::NothingToRollBackTo => {
+                    (StatusCode::CONFLICT, "nothing_to_roll_back_to")
+                }
+                CheckpointError::Io { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
+                _ => (StatusCode::UNPROCESSABLE_ENTITY, "bad_checkpoint"),
+            },
+            Self::NoSuchPath => (StatusCode::NOT_FOUND, "no_such_path"),
+            Self::NoSuchMethod => (StatusCode::METHOD_NOT_ALLOWED, "no_such_method"),
+        }
+    }
+
+    /// What the client is told; paths of the server stay in its log.
+    fn public_message(&self) -> String {
+        match self {
+            Self::Checkpoint(CheckpointError::Io { action, .. }) => {
+                format!("the server cannot {action} the checkpoint's files; its log says why")
+            }
+            Self::Checkpoint(CheckpointError::NotFound { id, .. }) => {
+                format!("there is no checkpoint '{id}'; GET /api/models lists them")
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status_and_code();
+        if status.is_server_error() {
+            tracing::error!(%status, code, error = %self, "request failed");
+        } else {
+            tracing::debug!(%status, code, error = %self, "request refused");
+        }
+        let body = json!({ "error": { "code": code, "message": self.public_message() } });
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

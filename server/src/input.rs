@@ -1,0 +1,122 @@
+//! Every form in which a picture can come, to a glyph.
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Multipart, Request},
+    http::{HeaderMap, header::CONTENT_TYPE},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use glyphic_model::{
+    Glyph,
+    decode::decode,
+    glyph::PIXELS,
+    preprocess::{Point, Strokes},
+};
+use serde::Deserialize;
+
+use crate::error::ApiError;
+
+/// What a request asks to be read.
+#[derive(Debug, PartialEq)]
+pub enum Input {
+    /// An image file.
+    Image(Bytes),
+    /// Pen strokes.
+    Strokes(Vec<Vec<Point>>),
+    /// A glyph's pixels, ink 255 on 0.
+    Pixels(Vec<u8>),
+}
+
+/// The JSON forms; exactly one field must be there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonInput {
+    image: Option<String>,
+    strokes: Option<Vec<Vec<Point>>>,
+    pixels: Option<Vec<f64>>,
+}
+
+impl Input {
+    /// Tells the form by the content type and reads the body.
+    pub async fn read(headers: &HeaderMap, body: Bytes) -> Result<Self, ApiError> {
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
+        match essence.trim().to_ascii_lowercase().as_str() {
+            "application/json" => from_json(&body),
+            "multipart/form-data" => from_multipart(headers, body).await,
+            "application/octet-stream" if body.len() == PIXELS => Ok(Self::Pixels(body.to_vec())),
+            "text/plain" => Ok(Self::Image(from_base64(&String::from_utf8_lossy(&body))?)),
+            // What it is decides; a missing or a client's default type does not.
+            "" | "application/octet-stream" | "application/x-www-form-urlencoded" => {
+                Ok(Self::Image(body))
+            }
+            image if image.starts_with("image/") => Ok(Self::Image(body)),
+            other => Err(ApiError::UnsupportedType(other.chars().take(100).collect())),
+        }
+    }
+
+    /// Decodes and frames. `None` if it is blank. May take some hundred
+    /// milliseconds for a large image: not for the async runtime's threads.
+    pub fn glyph(self) -> Result<Option<Glyph>, ApiError> {
+        match self {
+            Self::Image(bytes) => Ok(decode(&bytes)?.glyph()),
+            Self::Strokes(strokes) => Ok(Strokes::new(strokes)?.glyph()),
+            Self::Pixels(pixels) => {
+                let glyph = Glyph::try_from(pixels.as_slice())?;
+                Ok((!glyph.is_blank()).then_some(glyph))
+            }
+        }
+    }
+}
+
+fn from_json(body: &[u8]) -> Result<Input, ApiError> {
+    let input: JsonInput = serde_json::from_slice(body).map_err(|error| {
+        ApiError::Malformed(format!(
+            "the JSON cannot be read: {error}; send one of {{\"image\": \"data:image/png;base64,…\"}}, \
+             {{\"strokes\": [[[x, y], …], …]}}, {{\"pixels\": [784 numbers 0–255]}}"
+        ))
+    })?;
+    match (input.image, input.strokes, input.pixels) {
+        (Some(image), None, None) => Ok(Input::Image(from_base64(&image)?)),
+        (None, Some(strokes), None) => Ok(Input::Strokes(strokes)),
+        (None, None, Some(pixels)) => {
+            if let Some(bad) = pixels.iter().find(|&&v| !(0.0..=255.0).contains(&v)) {
+                return Err(ApiError::Malformed(format!("pixels must be 0–255, one is {bad}")));
+            }
+            Ok(Input::Pixels(pixels.iter().map(|v| v.round() as u8).collect()))
+        }
+        _ => Err(ApiError::Malformed(
+            "the JSON must have exactly one of 'image', 'strokes' and 'pixels'".to_owned(),
+        )),
+    }
+}
+
+/// A data URL or bare base64.
+fn from_base64(text: &str) -> Result<Bytes, ApiError> {
+    let text = text.trim();
+    let encoded = match text.strip_prefix("data:") {
+        Some(url) => url.split_once(";base64,").map(|(_, data)| data).ok_or_else(|| {
+            ApiError::Malformed("the image's data URL is not base64 (data:image/…;base64,…)".to_owned())
+        })?,
+        None => text,
+    };
+    let bytes = STANDARD.decode(encoded).map_err(|error| {
+        ApiError::Malformed(format!("the image is not valid base64: {error}"))
+    })?;
+    Ok(Bytes::from(bytes))
+}
+
+async fn from_multipart(headers: &HeaderMap, body: Bytes) -> Result<Input, ApiError> {
+    let malformed = |error: &dyn std::fmt::Display| {
+        ApiError::Malformed(format!("the multipart body cannot be read: {error}"))
+    };
+    let mut request = Request::new(Body::from(body));
+    *request.headers_mut() = headers.clone();
+    let mut form = Multipart::from_request(request, &()).await.map_err(|e| malformed(&e))?;
+    while let Some(field) = form.next_field().await.map_err(|e| malformed(&e))? {
+        if field.name() == Some("image") {
+            return Ok(Input::Image(field.bytes().await.map_err(|e| malformed(&e))?));
+        }
+    }
+    Err(ApiError::Malformed("the form has no field 'image'".to_owned()))
+}

@@ -1,0 +1,162 @@
+//! Which checkpoint is served: promotion, roll-back, and following `CURRENT`.
+//!
+//! Whatever asks for a change, it goes the same way: read and verify, build,
+//! warm, and only then swap. A checkpoint that fails on the way is refused, and
+//! the one that was serving goes on.
+
+use std::{sync::Arc, time::Duration};
+
+use glyphic_model::{
+    Glyph,
+    checkpoint::{CheckpointError, Manifest, Registry},
+    device::{ComputeDevice, Device},
+    glyph::PIXELS,
+};
+use tokio::sync::Mutex;
+
+use crate::{
+    engine::{Engine, Model},
+    error::ApiError,
+};
+
+/// Time between two looks at `CURRENT`.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The registry, the device, and the engine that serves from them; cheap to
+/// clone.
+#[derive(Clone)]
+pub struct Models {
+    registry: Registry,
+    device: ComputeDevice,
+    engine: Engine,
+    /// Held through a change, so that changes follow one another. A tokio lock,
+    /// because it is held while the new checkpoint is read.
+    change: Arc<Mutex<()>>,
+    max_batch: usize,
+}
+
+impl Models {
+    /// Loads the promoted checkpoint and starts serving it. If it is damaged,
+    /// the ones promoted before it are tried, newest first.
+    pub fn start(
+        registry: Registry,
+        device: ComputeDevice,
+        queue: usize,
+        max_batch: usize,
+    ) -> anyhow::Result<Self> {
+        let current = registry.current()?;
+        let mut model = prepare(&registry, &current, &device.device, max_batch);
+        for earlier in registry.history()?.iter().skip(1) {
+            let Err(error) = &model else { break };
+            tracing::error!(%error, "the promoted checkpoint is refused; trying '{earlier}'");
+            model = prepare(&registry, earlier, &device.device, max_batch);
+        }
+        let engine = Engine::start(model?, queue, max_batch)?;
+        Ok(Self { registry, device, engine, change: Arc::default(), max_batch })
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The device that computes.
+    pub fn device(&self) -> &ComputeDevice {
+        &self.device
+    }
+
+    /// All checkpoints, newest first; a damaged one with what is wrong with it.
+    pub fn list(&self) -> Result<Vec<(String, Result<Manifest, CheckpointError>)>, CheckpointError> {
+        let mut models: Vec<_> = self
+            .registry
+            .ids()?
+            .into_iter()
+            .map(|id| (id.clone(), self.registry.manifest(&id)))
+            .collect();
+        let created = |m: &Result<Manifest, CheckpointError>| m.as_ref().ok().map(|m| m.created.clone());
+        models.sort_by_key(|(id, manifest)| std::cmp::Reverse((created(manifest), id.clone())));
+        Ok(models)
+    }
+
+    /// The checkpoint that a roll-back would go to.
+    pub fn previous(&self) -> Option<String> {
+        self.registry.previous().ok()
+    }
+
+    /// Verifies, promotes and serves a checkpoint.
+    pub async fn promote(&self, id: &str) -> Result<(), ApiError> {
+        let _change = self.change.lock().await;
+        self.serve(id.to_owned(), |registry, id| registry.promote(id)).await
+    }
+
+    /// Goes back to the checkpoint promoted before; returns its id.
+    pub async fn roll_back(&self) -> Result<String, ApiError> {
+        let _change = self.change.lock().await;
+        let previous = self.registry.previous()?;
+        self.serve(previous.clone(), |registry, _| registry.roll_back().map(drop)).await?;
+        Ok(previous)
+    }
+
+    /// Serves what `CURRENT` names, whenever it changes; never returns. A
+    /// checkpoint that is refused is reported once and not tried again until
+    /// `CURRENT` names another.
+    pub async fn follow_current(self) {
+        let mut refused = None;
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let _change = self.change.lock().await;
+            let Ok(current) = self.registry.current() else { continue };
+            if current == self.engine.serving().id || refused.as_ref() == Some(&current) {
+                continue;
+            }
+            match self.serve(current.clone(), |_, _| Ok(())).await {
+                Ok(()) => refused = None,
+                Err(error) => {
+                    let serving = &self.engine.serving().id;
+                    tracing::error!(%error, "checkpoint '{current}' is refused; '{serving}' goes on");
+                    refused = Some(current);
+                }
+            }
+        }
+    }
+
+    /// Prepares a checkpoint, then records the change, then swaps. The order
+    /// makes failure harmless: what is not recorded is not served.
+    async fn serve(
+        &self,
+        id: String,
+        record: fn(&Registry, &str) -> Result<(), CheckpointError>,
+    ) -> Result<(), ApiError> {
+        let Self { registry, device, max_batch, .. } = self.clone();
+        let model = tokio::task::spawn_blocking(move || {
+            let model = prepare(&registry, &id, &device.device, max_batch)?;
+            record(&registry, &id)?;
+            Ok::<_, ApiError>(model)
+        })
+        .await
+        .map_err(|error| ApiError::Unavailable(error.to_string()))??;
+        let id = model.manifest.id.clone();
+        self.engine.swap(model).await?;
+        tracing::info!("serving checkpoint '{id}'");
+        Ok(())
+    }
+}
+
+/// Reads, verifies, builds and warms a checkpoint.
+fn prepare(
+    registry: &Registry,
+    id: &str,
+    device: &Device,
+    max_batch: usize,
+) -> Result<Model, ApiError> {
+    let checkpoint = registry.load(id, device)?;
+    let manifest = checkpoint.manifest.clone();
+    let classifier = checkpoint.into_classifier(device);
+    // The sizes that batches are padded to on a GPU: each compiles its kernels.
+    let sizes = std::iter::successors(Some(1), |size| Some(size * 2)).take_while(|&s| s < 2 * max_batch);
+    for size in sizes {
+        let glyphs = vec![Glyph::new([0; PIXELS]); size];
+        classifier.classify(&glyphs).map_err(|error| ApiError::Unavailable(error.to_string()))?;
+    }
+    Ok(Model { manifest, classifier })
+}

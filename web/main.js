@@ -1,0 +1,144 @@
+// Wires the page: what is drawn or chosen goes to the server, one request at a
+// time, always the newest; what comes back is shown.
+
+import { Away, Refused, models, predictImage, predictStrokes } from "./api.js";
+import { Drawing } from "./drawing.js";
+import { showAnswer, showEmpty, showError, showLabels } from "./result.js";
+import { listenForPictures } from "./upload.js";
+
+// Time between two tries to reach a server that is away, in ms.
+const RETRY_EVERY = 1500;
+
+const pad = document.getElementById("pad");
+const picture = document.getElementById("picture");
+const undo = document.getElementById("undo");
+const clear = document.getElementById("clear");
+const connection = document.getElementById("connection");
+
+// What should be read next, or null: { ask: () => Promise, finished }.
+let next = null;
+let asking = false;
+// What was last asked, to ask it again when the server is back.
+let shown = null;
+
+const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
+  if (!drawing.isEmpty) hidePicture();
+  updateTools();
+  if (drawing.isEmpty) return forget();
+  const strokes = drawing.strokes;
+  read({ ask: () => predictStrokes(strokes), finished });
+});
+
+listenForPictures(document.getElementById("file"), (blob) => {
+  drawing.clear();
+  showPicture(blob);
+  updateTools();
+  read({ ask: () => predictImage(blob), finished: true });
+});
+
+undo.addEventListener("click", () => drawing.undo());
+clear.addEventListener("click", clearAll);
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+    event.preventDefault();
+    drawing.undo();
+  } else if (event.key === "Escape" || event.key === "Delete") {
+    clearAll();
+  }
+});
+
+connect();
+
+function clearAll() {
+  hidePicture();
+  drawing.clear();
+}
+
+function updateTools() {
+  undo.disabled = drawing.isEmpty;
+  clear.disabled = drawing.isEmpty && picture.hidden;
+  pad.toggleAttribute("data-inked", !clear.disabled);
+}
+
+function showPicture(blob) {
+  URL.revokeObjectURL(picture.src);
+  picture.src = URL.createObjectURL(blob);
+  picture.alt = blob.name ? `The picture ${blob.name}` : "The pasted picture";
+  picture.hidden = false;
+}
+
+function hidePicture() {
+  picture.hidden = true;
+  updateTools();
+}
+
+// Nothing is there to be read any more; an answer under way is dropped.
+function forget() {
+  next = null;
+  shown = null;
+  showEmpty();
+}
+
+// Asks for a reading. While one is under way only the newest waits.
+async function read(request) {
+  next = request;
+  if (asking) return;
+  asking = true;
+  while (next) {
+    const current = next;
+    next = null;
+    shown = current;
+    await askOnce(current);
+  }
+  asking = false;
+}
+
+async function askOnce(request) {
+  const begun = performance.now();
+  try {
+    const answer = await request.ask();
+    // The drawing may have been cleared meanwhile.
+    if (shown === request) showAnswer(answer, request.finished && !next, performance.now() - begun);
+  } catch (error) {
+    if (error instanceof Away) return away();
+    if (error instanceof Refused && error.status === 429) {
+      await pause(200);
+      if (shown === request) next ??= request;
+    } else if (shown === request) {
+      showError(error.message);
+    }
+  }
+}
+
+// Finds out what is serving; shows that the server is away until it is not.
+async function connect() {
+  for (;;) {
+    try {
+      const { current, device, models: all } = await models();
+      const serving = all.find((model) => model.id === current);
+      if (serving) showLabels(serving.labels);
+      connection.dataset.state = "ready";
+      connection.textContent = device;
+      connection.title = `Checkpoint ${current}`;
+      if (shown) read(shown);
+      return;
+    } catch {
+      connection.dataset.state = "away";
+      connection.textContent = "The server is away; trying again …";
+      await pause(RETRY_EVERY);
+    }
+  }
+}
+
+let reconnecting = false;
+async function away() {
+  if (reconnecting) return;
+  reconnecting = true;
+  showError("The server is away. Your drawing is kept and will be read when it is back.");
+  await connect();
+  reconnecting = false;
+}
+
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

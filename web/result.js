@@ -1,0 +1,85 @@
+// The right side of the page: label, sentence, bars, and what was seen.
+
+const verdict = document.getElementById("verdict");
+const label = document.getElementById("label");
+const sentence = document.getElementById("sentence");
+const announcement = document.getElementById("announcement");
+const bars = document.getElementById("bars");
+const seen = document.getElementById("seen-picture");
+const provenance = document.getElementById("provenance");
+
+let shownLabels = [];
+
+// Builds a bar for each label, if the labels are new.
+export function showLabels(labels) {
+  if (labels.join("\n") === shownLabels.join("\n")) return;
+  shownLabels = labels;
+  bars.replaceChildren(...labels.map(bar));
+}
+
+// Shows an answer. `finished` is false while the pen is down: then nothing is
+// announced to screen readers. `waited` is the time the answer took, in ms.
+export function showAnswer(answer, finished, waited) {
+  showLabels(answer.labels);
+  if (answer.verdict === "blank") return showEmpty("There is no ink in this picture.", finished);
+  const percent = format(answer.confidence);
+  verdict.dataset.state = "read";
+  label.textContent = answer.label;
+  sentence.replaceChildren(element("b", "", percent), "sure");
+  setBars(answer.probabilities, answer.labels.indexOf(answer.label));
+  seen.src = answer.seen;
+  seen.hidden = false;
+  const network = answer.timing_us.compute / 1000;
+  provenance.textContent =
+    `${answer.model} answered in ${waited.toFixed(0)} ms, of which the network took ${network.toFixed(2)} ms.`;
+  if (finished) announcement.textContent = `${answer.label}, ${percent} sure`;
+}
+
+export function showEmpty(message = "Nothing drawn yet.", finished = false) {
+  verdict.dataset.state = "empty";
+  label.textContent = "–";
+  sentence.textContent = message;
+  setBars(shownLabels.map(() => 0), -1);
+  seen.hidden = true;
+  provenance.textContent = "\u00a0";
+  announcement.textContent = finished ? message : "";
+}
+
+export function showError(message) {
+  showEmpty(message, true);
+  verdict.dataset.state = "error";
+  label.textContent = "!";
+}
+
+function bar(name) {
+  const item = document.createElement("li");
+  const track = element("span", "track");
+  track.append(element("span", "fill"));
+  track.firstChild.style.display = "block";
+  item.append(element("span", "name", name), track, element("span", "value", "–"));
+  return item;
+}
+
+function setBars(probabilities, best) {
+  probabilities.forEach((probability, i) => {
+    const item = bars.children[i];
+    item.classList.toggle("best", i === best);
+    item.querySelector(".fill").style.transform = `scaleX(${probability})`;
+    item.querySelector(".value").textContent = best < 0 ? "–" : format(probability);
+  });
+}
+
+function element(name, className, text = "") {
+  const element = document.createElement(name);
+  if (className) element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+// Never "100 %" for what is not certain, never "0 %" for what is possible.
+function format(probability) {
+  const percent = 100 * probability;
+  if (percent > 99.9) return "> 99.9 %";
+  if (percent < 0.1) return "< 0.1 %";
+  return `${percent.toFixed(1)} %`;
+}

@@ -1,0 +1,33 @@
+// Pictures by button, drop and paste: all of them end in onPicture(blob).
+
+export function listenForPictures(input, onPicture) {
+  input.addEventListener("change", () => {
+    if (input.files[0]) onPicture(input.files[0]);
+    // The same file can be chosen again.
+    input.value = "";
+  });
+
+  document.addEventListener("paste", (event) => {
+    const picture = firstPicture(event.clipboardData?.files);
+    if (picture) onPicture(picture);
+  });
+
+  // dragenter and dragleave also fire for every child; the last event decides.
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    document.body.dataset.dragging = "";
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) delete document.body.dataset.dragging;
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    delete document.body.dataset.dragging;
+    const file = firstPicture(event.dataTransfer?.files) ?? event.dataTransfer?.files[0];
+    if (file) onPicture(file);
+  });
+}
+
+function firstPicture(files) {
+  return [...(files ?? [])].find((file) => file.type.startsWith("image/"));
+}

@@ -24,6 +24,7 @@ pub struct NetworkConfig {
     /// Widths of the hidden linear layers, each followed by ReLU; may be empty.
     pub hidden: Vec<usize>,
     /// Number of labels.
+    #[serde(default)]
     pub classes: usize,
 }
 

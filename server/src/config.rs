@@ -18,6 +18,7 @@ pub struct Config {
     /// auto (a real GPU, else the CPU), gpu, gpu:N (see `train devices`), or cpu.
     #[arg(long, env = "GLYPHIC_DEVICE", default_value = "auto")]
     pub device: DeviceChoice,
+    /// What requests may take.
     #[command(flatten)]
     pub limits: Limits,
 }

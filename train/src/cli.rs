@@ -17,6 +17,7 @@ pub struct Cli {
     /// What to do; without a command: train from scratch.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// How to train from scratch.
     #[command(flatten)]
     pub start: StartArgs,
 }
@@ -48,66 +49,74 @@ pub struct Common {
 /// Arguments of training from scratch.
 #[derive(Args)]
 pub struct StartArgs {
+    /// Where things are and what computes.
     #[command(flatten)]
     pub common: Common,
     /// An IDX directory in MNIST's naming, or a folder of pictures with one
     /// sub-folder a label [default: <artifacts>/datasets/mnist].
     #[arg(long)]
     pub data: Option<PathBuf>,
+    /// A JSON file with the network's `convolutions` and `hidden` layers, as in a
+    /// checkpoint's manifest [default: the small network].
+    #[arg(long)]
+    pub network: Option<PathBuf>,
     /// Promote the checkpoint when it is finished: servers take it over.
     #[arg(long)]
     pub promote: bool,
+    /// What differs from the default config.
     #[command(flatten)]
     pub settings: Settings,
 }
 
-/// Settings that replace those of the default config.
+/// The training config; the defaults are what the released checkpoint was
+/// trained with.
 #[derive(Args)]
 pub struct Settings {
-    /// Passes over the training examples [default: 20].
-    #[arg(long)]
-    epochs: Option<usize>,
+    /// Passes over the training examples.
+    #[arg(long, default_value_t = TrainConfig::default().epochs)]
+    epochs: usize,
     /// Examples a step.
-    #[arg(long)]
-    batch_size: Option<usize>,
+    #[arg(long, default_value_t = TrainConfig::default().batch_size)]
+    batch_size: usize,
     /// Highest learning rate of the schedule.
-    #[arg(long)]
-    learning_rate: Option<f64>,
+    #[arg(long, default_value_t = TrainConfig::default().learning_rate)]
+    learning_rate: f64,
     /// Share of the run in which the learning rate rises.
-    #[arg(long)]
-    warmup: Option<f64>,
+    #[arg(long, default_value_t = TrainConfig::default().warmup)]
+    warmup: f64,
     /// Decoupled weight decay.
-    #[arg(long)]
-    weight_decay: Option<f32>,
+    #[arg(long, default_value_t = TrainConfig::default().weight_decay)]
+    weight_decay: f32,
     /// Probability mass spread over all labels.
-    #[arg(long)]
-    label_smoothing: Option<f32>,
+    #[arg(long, default_value_t = TrainConfig::default().label_smoothing)]
+    label_smoothing: f32,
     /// Share of the training examples held back for validation.
-    #[arg(long)]
-    validation: Option<f64>,
+    #[arg(long, default_value_t = TrainConfig::default().validation)]
+    validation: f64,
     /// Seed of weights, order and augmentation.
-    #[arg(long)]
-    seed: Option<u64>,
+    #[arg(long, default_value_t = TrainConfig::default().seed)]
+    seed: u64,
     /// Rotation, degrees either way.
-    #[arg(long)]
-    rotation: Option<f32>,
+    #[arg(long, default_value_t = Augmentation::default().rotation)]
+    rotation: f32,
     /// Change of size, as a share either way.
-    #[arg(long)]
-    scale: Option<f32>,
+    #[arg(long, default_value_t = Augmentation::default().scale)]
+    scale: f32,
     /// Slant, as the tangent of the angle.
-    #[arg(long)]
-    shear: Option<f32>,
+    #[arg(long, default_value_t = Augmentation::default().shear)]
+    shear: f32,
     /// Shift, pixels either way.
-    #[arg(long)]
-    shift: Option<f32>,
+    #[arg(long, default_value_t = Augmentation::default().shift)]
+    shift: f32,
     /// Elastic displacement, pixels.
-    #[arg(long)]
-    elastic: Option<f32>,
+    #[arg(long, default_value_t = Augmentation::default().elastic)]
+    elastic: f32,
 }
 
 /// Arguments of `train resume`.
 #[derive(Args)]
 pub struct ResumeArgs {
+    /// Where things are and what computes.
     #[command(flatten)]
     pub common: Common,
     /// The run; without it, the one that was saved last.
@@ -117,6 +126,7 @@ pub struct ResumeArgs {
 /// Arguments of `train eval`.
 #[derive(Args)]
 pub struct EvalArgs {
+    /// Where things are and what computes.
     #[command(flatten)]
     pub common: Common,
     /// The checkpoint; without it, the promoted one.
@@ -142,30 +152,29 @@ pub struct ListArgs {
 /// Arguments of `train devices`.
 #[derive(Args)]
 pub struct DevicesArgs {
+    /// Where things are and what computes.
     #[command(flatten)]
     pub common: Common,
 }
 
 impl Settings {
-    /// The default config with these settings put in its place.
+    /// The settings as the config that the run will carry.
     pub fn config(&self) -> TrainConfig {
-        let default = TrainConfig::default();
-        let augmentation = default.augmentation;
         TrainConfig {
-            epochs: self.epochs.unwrap_or(default.epochs),
-            batch_size: self.batch_size.unwrap_or(default.batch_size),
-            learning_rate: self.learning_rate.unwrap_or(default.learning_rate),
-            warmup: self.warmup.unwrap_or(default.warmup),
-            weight_decay: self.weight_decay.unwrap_or(default.weight_decay),
-            label_smoothing: self.label_smoothing.unwrap_or(default.label_smoothing),
-            validation: self.validation.unwrap_or(default.validation),
-            seed: self.seed.unwrap_or(default.seed),
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            learning_rate: self.learning_rate,
+            warmup: self.warmup,
+            weight_decay: self.weight_decay,
+            label_smoothing: self.label_smoothing,
+            validation: self.validation,
+            seed: self.seed,
             augmentation: Augmentation {
-                rotation: self.rotation.unwrap_or(augmentation.rotation),
-                scale: self.scale.unwrap_or(augmentation.scale),
-                shear: self.shear.unwrap_or(augmentation.shear),
-                shift: self.shift.unwrap_or(augmentation.shift),
-                elastic: self.elastic.unwrap_or(augmentation.elastic),
+                rotation: self.rotation,
+                scale: self.scale,
+                shear: self.shear,
+                shift: self.shift,
+                elastic: self.elastic,
             },
         }
     }

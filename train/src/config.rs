@@ -3,7 +3,6 @@
 //! same weights on burn-flex.
 
 use anyhow::{Result, ensure};
-use glyphic_model::network::NetworkConfig;
 use serde::{Deserialize, Serialize};
 
 /// A training run's settings. [`TrainConfig::default`] is what the released
@@ -84,12 +83,17 @@ impl TrainConfig {
             self.validation > 0.0 && self.validation < 1.0,
             "--validation must be between 0 and 1"
         );
+        let Augmentation { rotation, scale, shear, shift, elastic } = self.augmentation;
+        for (flag, value, most) in [
+            ("--rotation", rotation, 180.0),
+            ("--scale", scale, 0.9),
+            ("--shear", shear, 2.0),
+            ("--shift", shift, 28.0),
+            ("--elastic", elastic, 28.0),
+        ] {
+            ensure!((0.0..=most).contains(&value), "{flag} must be 0 to {most}");
+        }
         Ok(())
-    }
-
-    /// The network for data with this many labels.
-    pub fn network(&self, classes: usize) -> NetworkConfig {
-        NetworkConfig::small(classes)
     }
 
     /// The learning rate at `step` (from 0) of `steps`.

@@ -76,6 +76,7 @@ impl Position {
     /// The beginning of a run.
     pub fn start(
         config: TrainConfig,
+        network: NetworkConfig,
         data: PathBuf,
         dataset: DatasetRecord,
         labels: Vec<String>,
@@ -83,8 +84,8 @@ impl Position {
     ) -> Self {
         Self {
             version: VERSION,
-            network: config.network(labels.len()),
             config,
+            network,
             data,
             dataset,
             labels,

@@ -14,14 +14,18 @@
 //! A checkpoint is written under a temporary name, synced, and renamed: whoever
 //! sees its name sees all of it, and nobody changes it after that.
 
+mod error;
 mod manifest;
 mod registry;
+mod weights;
 mod write;
 
+pub use error::CheckpointError;
 pub use manifest::{
     DatasetRecord, EpochMetrics, FileRecord, Manifest, Metrics, SCHEMA, Score, WeightsRecord,
 };
-pub use registry::{CheckpointError, Draft, Registry, network_from_bytes, network_to_bytes};
+pub use registry::{Draft, Registry};
+pub use weights::{network_from_bytes, network_to_bytes};
 pub use write::{sha256, write_atomically};
 
 use crate::{classifier::Classifier, network::Network};

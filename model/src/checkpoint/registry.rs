@@ -5,20 +5,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use burn::{
-    module::Module,
-    store::ModuleRecord,
-    tensor::{Bytes, Device},
-};
-use thiserror::Error;
+use burn::tensor::Device;
 
 use super::{
-    Checkpoint, DatasetRecord, EpochMetrics, MANIFEST_FILE, METRICS_FILE, Manifest, Metrics, SCHEMA,
-    WEIGHTS_FILE, WeightsRecord, sha256, write::sync_folder, write_atomically,
+    Checkpoint, CheckpointError, DatasetRecord, EpochMetrics, MANIFEST_FILE, METRICS_FILE, Manifest,
+    Metrics, SCHEMA, WEIGHTS_FILE, WeightsRecord, sha256,
+    weights::{is_finite, network_from_bytes, weights_to_bytes},
+    write::sync_folder,
+    write_atomically,
 };
 use crate::{
     glyph::PREPROCESSING_VERSION,
-    network::{ImpossibleNetwork, Network, NetworkConfig},
+    network::{Network, NetworkConfig},
 };
 
 const CHECKPOINTS: &str = "checkpoints";
@@ -27,116 +25,6 @@ const CURRENT: &str = "CURRENT";
 const UNPUBLISHED: &str = ".publish-";
 /// How many promoted checkpoints `CURRENT` remembers.
 const HISTORY: usize = 50;
-
-/// Everything that can be wrong with a checkpoint or the folder of them.
-#[derive(Debug, Error)]
-pub enum CheckpointError {
-    /// The name could not be a checkpoint's.
-    #[error("'{0}' is no checkpoint id: use letters, digits, '-', '_' and '.', 64 at most")]
-    BadId(String),
-    /// There is no such checkpoint.
-    #[error("there is no checkpoint '{id}' in {}: see `train list`", folder.display())]
-    NotFound {
-        /// The name asked for.
-        id: String,
-        /// Where it was looked for.
-        folder: PathBuf,
-    },
-    /// `CURRENT` is missing or empty.
-    #[error("no checkpoint is promoted: {} is missing or empty; train one with `train --promote`", .0.display())]
-    NothingPromoted(PathBuf),
-    /// There is nothing before the promoted checkpoint to go back to.
-    #[error("there is no earlier promoted checkpoint to roll back to")]
-    NothingToRollBackTo,
-    /// A checkpoint of this name exists; checkpoints are never changed.
-    #[error("a checkpoint '{0}' exists already, and checkpoints are never overwritten")]
-    Exists(String),
-    /// The manifest is not the JSON it should be.
-    #[error("checkpoint '{id}': {MANIFEST_FILE} cannot be read: {reason}")]
-    BadManifest {
-        /// The checkpoint.
-        id: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The manifest is of another version of Glyphic.
-    #[error("checkpoint '{id}' has manifest schema {found}, this program reads {SCHEMA}")]
-    WrongSchema {
-        /// The checkpoint.
-        id: String,
-        /// Its schema.
-        found: u32,
-    },
-    /// The manifest names another checkpoint than its folder.
-    #[error("checkpoint '{id}': its manifest says it is '{found}'; was the folder renamed?")]
-    WrongId {
-        /// The folder.
-        id: String,
-        /// The id in the manifest.
-        found: String,
-    },
-    /// The checkpoint was trained on differently prepared pictures.
-    #[error(
-        "checkpoint '{id}' was trained with preprocessing {found}, this program has \
-         {PREPROCESSING_VERSION}: train it anew"
-    )]
-    WrongPreprocessing {
-        /// The checkpoint.
-        id: String,
-        /// Its version.
-        found: u32,
-    },
-    /// The number of labels is not the number of outputs.
-    #[error("checkpoint '{id}' has {labels} labels for {classes} outputs")]
-    WrongLabels {
-        /// The checkpoint.
-        id: String,
-        /// Labels in the manifest.
-        labels: usize,
-        /// Outputs of the network.
-        classes: usize,
-    },
-    /// The architecture cannot be built.
-    #[error("checkpoint '{id}': {reason}")]
-    Impossible {
-        /// The checkpoint.
-        id: String,
-        /// What is impossible.
-        reason: ImpossibleNetwork,
-    },
-    /// The weights are not those that were published.
-    #[error("checkpoint '{id}' is damaged: {WEIGHTS_FILE} has sha256 {found}, its manifest says {expected}")]
-    WrongChecksum {
-        /// The checkpoint.
-        id: String,
-        /// In the manifest.
-        expected: String,
-        /// Of the file.
-        found: String,
-    },
-    /// The weights' file is intact but holds no weights, or others than the
-    /// architecture has.
-    #[error("checkpoint '{id}': its weights do not fit its architecture: {reason}")]
-    WrongWeights {
-        /// The checkpoint.
-        id: String,
-        /// What does not fit.
-        reason: String,
-    },
-    /// A weight is infinite or not a number.
-    #[error("checkpoint '{0}' holds weights that are not finite numbers")]
-    NotFinite(String),
-    /// The file system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On which path.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-}
 
 /// The checkpoints under an artifacts folder.
 #[derive(Clone, Debug)]
@@ -243,7 +131,7 @@ impl Registry {
         if final_folder.exists() {
             return Err(CheckpointError::Exists(draft.id));
         }
-        let weights = network_to_bytes(draft.network)
+        let weights = weights_to_bytes(draft.network)
             .map_err(|reason| CheckpointError::WrongWeights { id: draft.id.clone(), reason })?;
         let manifest = Manifest {
             schema: SCHEMA,
@@ -341,22 +229,6 @@ impl Registry {
     }
 }
 
-/// The parameters of a network as burnpack bytes.
-pub fn network_to_bytes(network: &Network) -> Result<Vec<u8>, String> {
-    let record = network.valid().into_record();
-    record.into_bytes().map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
-}
-
-/// A network of the given shape on `device` with the parameters in `bytes`.
-pub fn network_from_bytes(
-    config: &NetworkConfig,
-    bytes: Vec<u8>,
-    device: &Device,
-) -> Result<Network, String> {
-    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| e.to_string())?;
-    config.init(device).try_load_record(record).map_err(|e| e.to_string())
-}
-
 fn check_id(id: &str) -> Result<(), CheckpointError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if (1..=64).contains(&id.len()) && !id.starts_with('.') && id.chars().all(allowed) {
@@ -396,22 +268,6 @@ fn parse_manifest(id: &str, bytes: &[u8]) -> Result<Manifest, CheckpointError> {
         return Err(CheckpointError::WrongLabels { id, labels, classes });
     }
     Ok(manifest)
-}
-
-fn is_finite(network: &Network) -> bool {
-    struct Finite(bool);
-    impl burn::module::ModuleVisitor for Finite {
-        fn visit_float<const D: usize>(
-            &mut self,
-            param: &burn::module::Param<burn::tensor::Tensor<D>>,
-        ) {
-            let values: Result<Vec<f32>, _> = param.val().try_into_vec_as();
-            self.0 &= values.is_ok_and(|values| values.iter().all(|v| v.is_finite()));
-        }
-    }
-    let mut finite = Finite(true);
-    network.visit(&mut finite);
-    finite.0
 }
 
 fn to_json<T: serde::Serialize>(value: &T) -> Vec<u8> {

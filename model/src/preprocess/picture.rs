@@ -30,9 +30,18 @@ type Rgb = [f32; 3];
 impl Picture {
     /// A picture from its RGBA bytes. `None` if a side is 0 or the number of
     /// bytes is not `4 * width * height`.
-    pub fn new(width: usize, height: usize, rgba: Vec<u8>) -> Option<Self> {
+    ///
+    /// A picture that is transparent all over is taken for one whose alpha
+    /// channel was lost: its hidden colours are what there is to see.
+    pub fn new(width: usize, height: usize, mut rgba: Vec<u8>) -> Option<Self> {
         let bytes = width.checked_mul(height)?.checked_mul(4)?;
-        (bytes > 0 && rgba.len() == bytes).then_some(Self { width, height, rgba })
+        if bytes == 0 || rgba.len() != bytes {
+            return None;
+        }
+        if rgba.chunks(4).all(|pixel| pixel[3] <= TRANSPARENT) {
+            rgba.chunks_mut(4).for_each(|pixel| pixel[3] = 255);
+        }
+        Some(Self { width, height, rgba })
     }
 
     /// The glyph of the one symbol in this picture. `None` if it is blank.

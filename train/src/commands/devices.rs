@@ -5,6 +5,7 @@ use glyphic_model::device::adapters;
 
 use crate::{cli::DevicesArgs, self_test};
 
+/// Lists the adapters, opens the chosen device and tests it.
 pub fn run(arguments: DevicesArgs) -> Result<()> {
     let found = adapters();
     println!("cpu    CPU (burn-flex), {} threads", std::thread::available_parallelism()?);

@@ -13,6 +13,7 @@ use crate::{
     report,
 };
 
+/// Measures a checkpoint and prints, and optionally writes, a report.
 pub fn run(arguments: EvalArgs) -> Result<()> {
     let registry = Registry::new(&arguments.common.artifacts);
     let id = match arguments.id {

@@ -11,6 +11,7 @@ use crate::{
     state::{Position, State},
 };
 
+/// Prints a table of the checkpoints and the unfinished runs.
 pub fn run(arguments: ListArgs) -> Result<()> {
     let registry = Registry::new(arguments.artifacts);
     let current = registry.current().ok();

@@ -12,6 +12,7 @@ use crate::{
     state::State,
 };
 
+/// Goes on with an unfinished run until it ends or is stopped.
 pub fn run(arguments: ResumeArgs) -> Result<Ending> {
     let registry = Registry::new(&arguments.common.artifacts);
     let id = match arguments.run {

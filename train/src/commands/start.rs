@@ -1,7 +1,9 @@
 //! `train`: from scratch.
 
-use anyhow::Result;
-use glyphic_model::checkpoint::Registry;
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result};
+use glyphic_model::{checkpoint::Registry, network::NetworkConfig};
 
 use super::default_data;
 use crate::{
@@ -12,15 +14,30 @@ use crate::{
     state::Position,
 };
 
+/// Trains from scratch until the run ends or is stopped.
 pub fn run(arguments: StartArgs) -> Result<Ending> {
     let config = arguments.settings.config();
     config.check()?;
     let registry = Registry::new(&arguments.common.artifacts);
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
     let data = data::load(&path, config.validation)?;
+    let network = match arguments.network {
+        Some(file) => read_network(&file, data.labels.len())?,
+        None => NetworkConfig::small(data.labels.len()),
+    };
     let device = arguments.common.device.open()?;
     let id = new_id(&registry, &data.record.name, config.seed);
-    let position =
-        Position::start(config, path, data.record.clone(), data.labels.clone(), arguments.promote);
+    let (record, labels) = (data.record.clone(), data.labels.clone());
+    let position = Position::start(config, network, path, record, labels, arguments.promote);
     Run::start(id, position, &registry, &data, &device)?.drive()
+}
+
+/// The network in a JSON file; its number of classes is the data's.
+fn read_network(file: &Path, classes: usize) -> Result<NetworkConfig> {
+    let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut network: NetworkConfig = serde_json::from_slice(&text)
+        .with_context(|| format!("{} describes no network", file.display()))?;
+    network.classes = classes;
+    network.check().with_context(|| file.display().to_string())?;
+    Ok(network)
 }

@@ -28,14 +28,17 @@ impl Background {
     pub(super) fn of(colours: &[Rgb], width: usize, height: usize) -> Self {
         let border: Vec<Rgb> = border(width, height).map(|i| colours[i]).collect();
         let paper = median(&border);
-        let plain: Vec<f32> =
+        let mut plain: Vec<f32> =
             border.iter().map(|&c| distance(c, paper)).filter(|&d| d <= PLAIN).collect();
+        plain.sort_by(f32::total_cmp);
+        // Of a clean border all but some are equal; what is left is faint ink.
+        let common = plain.get(plain.len() * 9 / 10).copied().unwrap_or(0.0);
         let mut background = Self {
             width: width as f64,
             height: height as f64,
             surface: paper.map(|v| [f64::from(v), 0.0, 0.0, 0.0, 0.0, 0.0]),
             flat: plain.len() as f64 >= PLAIN_SHARE * border.len() as f64,
-            noise: plain.iter().copied().fold(0.0, f32::max),
+            noise: 2.0 * common,
         };
         if !background.flat {
             background.fit_surface(colours, width, height);

@@ -1,0 +1,56 @@
+//! A network's parameters as burnpack bytes.
+
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    store::ModuleRecord,
+    tensor::{Bytes, Device, Tensor},
+};
+use burn_pack::{Reader, Writer};
+
+use crate::network::{Network, NetworkConfig};
+
+/// The parameters with burn's ids of them, which an optimiser's state refers
+/// to: for a run that is to be resumed.
+pub fn network_to_bytes(network: &Network) -> Result<Vec<u8>, String> {
+    let record = network.valid().into_record();
+    record.into_bytes().map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
+}
+
+/// The parameters alone, for a checkpoint. burn's ids are random; without them
+/// the same parameters are the same bytes.
+pub(super) fn weights_to_bytes(network: &Network) -> Result<Vec<u8>, String> {
+    let without_ids = || {
+        let bytes = Bytes::from_bytes_vec(network_to_bytes(network)?);
+        let mut tensors = Reader::from_bytes(bytes)?.into_tensors()?;
+        tensors.iter_mut().for_each(|tensor| tensor.param_id = None);
+        Ok(Writer::new(tensors).into_bytes()?.to_vec())
+    };
+    without_ids().map_err(|error: WeightsError| error.to_string())
+}
+
+/// A network of the given shape on `device` with the parameters in `bytes`.
+pub fn network_from_bytes(
+    config: &NetworkConfig,
+    bytes: Vec<u8>,
+    device: &Device,
+) -> Result<Network, String> {
+    let record =
+        ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| e.to_string())?;
+    config.init(device).try_load_record(record).map_err(|e| e.to_string())
+}
+
+/// Whether every parameter is a finite number.
+pub(super) fn is_finite(network: &Network) -> bool {
+    struct Finite(bool);
+    impl ModuleVisitor for Finite {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let values: Result<Vec<f32>, _> = param.val().try_into_vec_as();
+            self.0 &= values.is_ok_and(|values| values.iter().all(|v| v.is_finite()));
+        }
+    }
+    let mut finite = Finite(true);
+    network.visit(&mut finite);
+    finite.0
+}
+
+type WeightsError = Box<dyn std::error::Error>;

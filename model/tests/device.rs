@@ -1,0 +1,31 @@
+//! The words that choose a device.
+
+use glyphic_model::device::{AdapterKind, ComputeDevice, DeviceChoice, DeviceError, adapters};
+
+#[test]
+fn reads_and_writes_every_choice() {
+    for word in ["auto", "cpu", "gpu", "gpu:0", "gpu:12"] {
+        assert_eq!(word.parse::<DeviceChoice>().unwrap().to_string(), word);
+    }
+}
+
+#[test]
+fn rejects_other_words() {
+    for word in ["", "GPU", "gpu:", "gpu:x", "gpu:-1", "cuda"] {
+        assert!(matches!(word.parse::<DeviceChoice>(), Err(DeviceError::Unknown(_))), "{word}");
+    }
+}
+
+#[test]
+fn rejects_an_adapter_that_is_not_there() {
+    let error = DeviceChoice::Gpu(Some(99)).open().unwrap_err();
+    assert!(matches!(error, DeviceError::NoSuchAdapter { asked: 99, .. } | DeviceError::NoAdapter));
+}
+
+#[test]
+fn auto_never_takes_a_software_adapter() {
+    let real = adapters().iter().any(|adapter| adapter.kind != AdapterKind::Software);
+    let ComputeDevice { adapter, .. } = DeviceChoice::Auto.open().unwrap();
+    assert_eq!(adapter.is_some(), real);
+    assert!(adapter.is_none_or(|adapter| adapter.kind != AdapterKind::Software));
+}

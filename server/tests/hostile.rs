@@ -1,0 +1,102 @@
+//! Every odd and hostile file ends in a digit, a blank, or a clear error, in
+//! bounded time and memory.
+
+mod common;
+
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use common::{picture, repository};
+
+/// The server as a process of its own, so that its memory can be measured.
+struct Process {
+    child: Child,
+    url: String,
+}
+
+impl Process {
+    fn start() -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--device", "cpu", "--addr", &format!("127.0.0.1:{port}"), "--artifacts"])
+            .arg(repository().join("artifacts"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let url = format!("http://127.0.0.1:{port}");
+        let begun = Instant::now();
+        while ureq::get(format!("{url}/readyz")).call().is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the server does not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self { child, url }
+    }
+
+    /// The most memory it ever held, in MiB.
+    fn peak_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn every_file_ends_well() {
+    let server = Process::start();
+    let mut names: Vec<String> = fs::read_dir(repository().join("model/tests/pictures"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "README.md")
+        .collect();
+    names.sort();
+    assert_eq!(names.len(), 39, "{names:?}");
+    for name in &names {
+        let begun = Instant::now();
+        let mut response = ureq::post(format!("{}/api/predict", server.url))
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .send(&picture(name)[..])
+            .unwrap();
+        let took = begun.elapsed();
+        let status = response.status().as_u16();
+        let body: serde_json::Value = response.body_mut().read_json().unwrap();
+        match status {
+            200 => {
+                let blank = body["verdict"] == "blank" && body["label"].is_null();
+                assert!(blank || body["label"] == "5", "{name}: {body}");
+                let five = name.starts_with("5") || name.contains("digit") || name.contains("named");
+                assert!(!five || body["label"] == "5", "{name}: {body}");
+            }
+            400 | 413 | 415 | 422 => {
+                assert!(body["error"]["message"].as_str().unwrap().len() > 10, "{name}: {body}");
+            }
+            _ => panic!("{name}: {status} {body}"),
+        }
+        assert!(took < Duration::from_secs(3), "{name} took {took:?}");
+    }
+    let peak = server.peak_memory();
+    assert!(peak < 400, "the server grew to {peak} MiB");
+}
+
+#[test]
+fn the_first_prediction_comes_within_two_seconds_of_the_start() {
+    let begun = Instant::now();
+    let server = Process::start();
+    let response = ureq::post(format!("{}/api/predict", server.url))
+        .send(&picture("5_1bit.png")[..])
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+}

@@ -1,0 +1,130 @@
+//! Whole runs of the program on small data.
+
+mod common;
+
+use std::fs;
+
+use common::{assert_success, errors, folder, manifests, run, small_mnist, two_symbols};
+
+#[test]
+fn learns_a_folder_of_two_symbols() {
+    let folder = folder();
+    let data = two_symbols(folder.path(), 16);
+    let arguments =
+        ["--data", data.to_str().unwrap(), "--epochs", "12", "--batch-size", "8", "--promote"];
+    let output = run(folder.path(), &arguments);
+    assert_success(&output);
+
+    let manifest = manifests(folder.path()).remove(0);
+    assert_eq!(manifest.labels, ["plus", "ring"]);
+    assert_eq!(manifest.network.classes, 2);
+    assert_eq!(manifest.metrics.test, None);
+    let dataset = &manifest.datasets[0];
+    assert_eq!((dataset.training, dataset.validation, dataset.files.len()), (29, 3, 32));
+    assert_eq!(manifest.training["epochs"], 12);
+
+    // It learned them: an evaluation on all of them says so.
+    let output = run(folder.path(), &["eval", "--data", data.to_str().unwrap()]);
+    assert_success(&output);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("100.000 %  (32 of 32)"), "{said}");
+
+    // Nothing of the run is left but its checkpoint.
+    let artifacts = folder.path().join("artifacts");
+    assert_eq!(fs::read_dir(artifacts.join("runs")).unwrap().count(), 0);
+    assert_eq!(fs::read_to_string(artifacts.join("CURRENT")).unwrap().trim(), manifest.id);
+    let list = run(folder.path(), &["list"]);
+    assert!(String::from_utf8_lossy(&list.stdout).contains(&format!("* {}", manifest.id)));
+}
+
+#[test]
+fn leaves_metrics_events_and_a_report() {
+    let folder = folder();
+    let data = small_mnist(folder.path(), 300);
+    let arguments = ["--data", data.to_str().unwrap(), "--epochs", "2", "--batch-size", "50"];
+    let output = run(folder.path(), &arguments);
+    assert_success(&output);
+    // Plain lines, for there is no terminal here.
+    let said = errors(&output);
+    assert!(said.contains("epoch   1/2") && said.contains("epoch   2/2"), "{said}");
+    assert!(!said.contains('\u{1b}'), "escape codes without a terminal: {said:?}");
+
+    let manifest = manifests(folder.path()).remove(0);
+    let checkpoint = folder.path().join("artifacts/checkpoints").join(&manifest.id);
+    let lines = fs::read_to_string(checkpoint.join("metrics.jsonl")).unwrap();
+    let epochs: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(epochs.len(), 2);
+    assert_eq!(epochs[1]["epoch"], 2);
+    assert!(epochs[0]["train_loss"].as_f64().unwrap() > 0.1);
+
+    let events = fs::read(checkpoint.join("events.out.tfevents.0.glyphic")).unwrap();
+    assert_eq!(records(&events), 3, "a version and two epochs");
+
+    let report = fs::read_to_string(checkpoint.join("report.html")).unwrap();
+    for part in ["<svg", "Confusion matrix", "data:image/png;base64,"] {
+        assert!(report.contains(part), "the report lacks {part}");
+    }
+}
+
+/// Counts TFRecords and checks their checksums.
+fn records(mut bytes: &[u8]) -> usize {
+    let masked = |data: &[u8]| crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8);
+    let mut count = 0;
+    while !bytes.is_empty() {
+        let (length, rest) = bytes.split_at(8);
+        let (checksum, rest) = rest.split_at(4);
+        assert_eq!(masked(length).to_le_bytes(), checksum);
+        let (data, rest) = rest.split_at(u64::from_le_bytes(length.try_into().unwrap()) as usize);
+        let (checksum, rest) = rest.split_at(4);
+        assert_eq!(masked(data).to_le_bytes(), checksum);
+        bytes = rest;
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn the_same_seed_gives_the_same_weights_and_another_seed_others() {
+    let folder = folder();
+    let data = two_symbols(folder.path(), 8);
+    let weights = |seed: &str| {
+        let before = manifests(folder.path()).len();
+        let arguments =
+            ["--data", data.to_str().unwrap(), "--epochs", "2", "--batch-size", "4", "--seed", seed];
+        assert_success(&run(folder.path(), &arguments));
+        let mut all = manifests(folder.path());
+        assert_eq!(all.len(), before + 1);
+        all.sort_by_key(|manifest| fs::metadata(
+            folder.path().join("artifacts/checkpoints").join(&manifest.id),
+        ).unwrap().modified().unwrap());
+        all.pop().unwrap().weights.sha256
+    };
+    let (first, again, other) = (weights("3"), weights("3"), weights("4"));
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+}
+
+#[test]
+fn trains_the_network_of_a_file() {
+    let folder = folder();
+    let data = two_symbols(folder.path(), 8);
+    let network = folder.path().join("mlp.json");
+    fs::write(&network, r#"{ "convolutions": [], "hidden": [16, 16] }"#).unwrap();
+    let arguments = [
+        "--data", data.to_str().unwrap(), "--network", network.to_str().unwrap(), "--epochs", "1",
+    ];
+    assert_success(&run(folder.path(), &arguments));
+    let manifest = manifests(folder.path()).remove(0);
+    assert_eq!(manifest.parameters, 785 * 16 + 17 * 16 + 17 * 2);
+}
+
+#[test]
+fn every_command_has_help() {
+    let folder = folder();
+    for command in [&["--help"][..], &["resume", "--help"], &["eval", "--help"], &["list", "--help"], &["devices", "--help"]] {
+        let output = run(folder.path(), command);
+        assert_success(&output);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("Usage:"), "{command:?}");
+    }
+}

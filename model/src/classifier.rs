@@ -16,6 +16,7 @@ use crate::{
 pub struct Classifier {
     network: Network,
     labels: Vec<String>,
+    temperature: f32,
     device: Device,
     padded: bool,
 }
@@ -41,7 +42,13 @@ impl Classifier {
         // A GPU compiles kernels for each shape it meets; rounding batches up
         // to powers of two keeps the shapes few.
         let padded = *device != Device::flex();
-        Self { network, labels, device: device.clone(), padded }
+        Self { network, labels, temperature: 1.0, device: device.clone(), padded }
+    }
+
+    /// Divides logits by this before they become probabilities: the fit that
+    /// makes confidence honest.
+    pub fn with_temperature(self, temperature: f32) -> Self {
+        Self { temperature, ..self }
     }
 
     /// The labels, in the order of the outputs.
@@ -56,11 +63,13 @@ impl Classifier {
 
     /// Reads a batch of glyphs. The answers are in the order of the glyphs.
     pub fn classify(&self, glyphs: &[Glyph]) -> Result<Vec<Prediction>, DeviceFailed> {
-        Ok(self.logits(glyphs)?.iter().map(|logits| Prediction::of(logits)).collect())
+        let mut logits = self.logits(glyphs)?;
+        logits.iter_mut().flatten().for_each(|logit| *logit /= self.temperature);
+        Ok(logits.iter().map(|logits| Prediction::of(logits)).collect())
     }
 
-    /// The raw outputs for a batch of glyphs: one row a glyph, one number a
-    /// label.
+    /// The network's raw outputs for a batch of glyphs, whatever the temperature:
+    /// one row a glyph, one number a label.
     pub fn logits(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
         if glyphs.is_empty() {
             return Ok(Vec::new());

@@ -28,6 +28,7 @@ fn draft<'a>(id: &str, network: &'a Network) -> Draft<'a> {
         network_config: tiny(),
         network,
         labels: vec!["a".to_owned(), "b".to_owned()],
+        temperature: 0.5,
         training: json!({ "epochs": 1 }),
         datasets: vec![],
         metrics: Metrics { epochs: 1, seconds: 1.0, validation: score, test: None },
@@ -70,6 +71,9 @@ fn comes_back_as_it_was() {
     let after = loaded.into_classifier(&Device::flex());
     let glyphs = [glyph, Glyph::new([9; 784])];
     assert_eq!(before.logits(&glyphs).unwrap(), after.logits(&glyphs).unwrap());
+    // The temperature of 0.5 comes back too: it makes every answer surer.
+    let (before, after) = (before.classify(&glyphs).unwrap(), after.classify(&glyphs).unwrap());
+    assert!(after[0].confidence() > before[0].confidence());
 }
 
 #[test]
@@ -201,6 +205,15 @@ fn rejects_another_schema() {
     let (_folder, registry, _) = published();
     edit(&registry, |manifest| *manifest = json!({ "schema": 99, "all": "new" }));
     assert!(matches!(load(&registry), CheckpointError::WrongSchema { found: 99, .. }));
+}
+
+#[test]
+fn rejects_an_impossible_temperature() {
+    for bad in [json!(0.0), json!(-1.0), json!(1e300)] {
+        let (_folder, registry, _) = published();
+        edit(&registry, |manifest| manifest["temperature"] = bad);
+        assert!(matches!(load(&registry), CheckpointError::BadManifest { .. }));
+    }
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub struct Augmentation {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
-            epochs: 20,
+            epochs: 30,
             batch_size: 128,
             learning_rate: 4e-3,
             warmup: 0.2,
@@ -63,7 +63,7 @@ impl Default for TrainConfig {
 
 impl Default for Augmentation {
     fn default() -> Self {
-        Self { rotation: 10.0, scale: 0.1, shear: 0.2, shift: 1.5, elastic: 0.8 }
+        Self { rotation: 8.0, scale: 0.08, shear: 0.15, shift: 1.0, elastic: 0.45 }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Measuring a network on examples.
 
-use burn::tensor::Device;
-use glyphic_model::{Classifier, Prediction, checkpoint::Score, classifier::DeviceFailed, network::Network};
+use glyphic_model::{Classifier, Glyph, Prediction, checkpoint::Score, classifier::DeviceFailed};
 
 use crate::data::Example;
 
@@ -16,37 +15,48 @@ pub struct Outcome {
     pub score: Score,
 }
 
-/// Reads all examples with the network as it would be served: batch norms
-/// folded, on `device`.
-pub fn evaluate(
-    network: &Network,
-    labels: &[String],
-    examples: &[Example],
-    device: &Device,
-) -> Result<Outcome, DeviceFailed> {
-    evaluate_classifier(&Classifier::new(network.clone(), labels.to_vec(), device), examples)
-}
-
-/// Reads all examples with a classifier.
-pub fn evaluate_classifier(
-    classifier: &Classifier,
-    examples: &[Example],
-) -> Result<Outcome, DeviceFailed> {
-    let mut predictions = Vec::with_capacity(examples.len());
-    for batch in examples.chunks(BATCH) {
-        let glyphs: Vec<_> = batch.iter().map(|example| example.glyph.clone()).collect();
-        predictions.extend(classifier.classify(&glyphs)?);
-    }
+/// Reads all examples with a classifier: the network as it is served.
+pub fn evaluate(classifier: &Classifier, examples: &[Example]) -> Result<Outcome, DeviceFailed> {
+    let predictions = in_batches(examples, |glyphs| classifier.classify(glyphs))?;
     let score = score(&predictions, examples);
     Ok(Outcome { predictions, score })
 }
 
+/// The logits for all examples, one row each.
+pub fn logits(
+    classifier: &Classifier,
+    examples: &[Example],
+) -> Result<Vec<Vec<f32>>, DeviceFailed> {
+    in_batches(examples, |glyphs| classifier.logits(glyphs))
+}
+
+fn in_batches<T>(
+    examples: &[Example],
+    read: impl Fn(&[Glyph]) -> Result<Vec<T>, DeviceFailed>,
+) -> Result<Vec<T>, DeviceFailed> {
+    let mut answers = Vec::with_capacity(examples.len());
+    for batch in examples.chunks(BATCH) {
+        let glyphs: Vec<Glyph> = batch.iter().map(|example| example.glyph.clone()).collect();
+        answers.extend(read(&glyphs)?);
+    }
+    Ok(answers)
+}
+
 fn score(predictions: &[Prediction], examples: &[Example]) -> Score {
-    let pairs = || predictions.iter().zip(examples);
-    let right = pairs().filter(|(prediction, example)| prediction.index == example.label).count();
-    let loss: f64 = pairs()
-        .map(|(prediction, example)| -f64::from(prediction.probabilities[example.label].max(1e-30)).ln())
-        .sum();
-    let count = examples.len().max(1) as f64;
-    Score { accuracy: right as f64 / count, loss: loss / count, examples: examples.len() }
+    let pairs = predictions.iter().zip(examples);
+    let right = pairs.filter(|(prediction, example)| prediction.index == example.label).count();
+    Score {
+        accuracy: right as f64 / examples.len().max(1) as f64,
+        loss: mean_loss(predictions, examples),
+        examples: examples.len(),
+    }
+}
+
+/// Mean cross entropy in nats.
+pub fn mean_loss(predictions: &[Prediction], examples: &[Example]) -> f64 {
+    let losses = predictions.iter().zip(examples).map(|(prediction, example)| {
+        // A probability that underflowed to 0 would make the mean infinite.
+        -f64::from(prediction.probabilities[example.label].max(1e-30)).ln()
+    });
+    losses.sum::<f64>() / examples.len().max(1) as f64
 }

@@ -10,6 +10,7 @@
 
 pub mod augment;
 pub mod batches;
+pub mod calibrate;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -17,6 +17,7 @@ use std::{
 use anyhow::{Context, Result};
 use burn::tensor::Device;
 use glyphic_model::{
+    Classifier,
     checkpoint::{Draft, EpochMetrics, Manifest, METRICS_FILE, Metrics, Registry},
     device::ComputeDevice,
 };
@@ -24,7 +25,8 @@ use glyphic_model::{
 use crate::{
     data::Data,
     environment,
-    evaluate::{Outcome, evaluate},
+    calibrate::temperature,
+    evaluate::{Outcome, evaluate, logits},
     progress::Progress,
     report,
     state::{Position, State, Sums},
@@ -151,8 +153,7 @@ impl<'a> Run<'a> {
     /// Validates and writes the epoch's line.
     fn end_epoch(&mut self) -> Result<()> {
         let begun = Instant::now();
-        let outcome =
-            evaluate(&self.trainer.network(), &self.data.labels, &self.data.validation, &self.device)?;
+        let outcome = evaluate(&self.classifier(), &self.data.validation)?;
         let position = &mut self.trainer.position;
         position.seconds += begun.elapsed().as_secs_f64();
         let steps = position.steps_per_epoch() as f64;
@@ -175,15 +176,22 @@ impl<'a> Run<'a> {
         write_logs(&self.folder, &position.epochs)
     }
 
-    /// Measures on the test set, once, and publishes the checkpoint.
+    /// The network as it would be served now.
+    fn classifier(&self) -> Classifier {
+        Classifier::new(self.trainer.network(), self.data.labels.clone(), &self.device)
+    }
+
+    /// Fits the temperature, measures on the test set, once, and publishes the checkpoint.
     fn publish(self) -> Result<Manifest> {
         let position = &self.trainer.position;
-        let network = self.trainer.network();
-        let measure = |examples| evaluate(&network, &self.data.labels, examples, &self.device);
-        let validation = measure(&self.data.validation)?;
+        let classifier = self.classifier();
+        let held_back = &self.data.validation;
+        let temperature = temperature(&logits(&classifier, held_back)?, held_back);
+        let classifier = classifier.with_temperature(temperature);
+        let validation = evaluate(&classifier, held_back)?;
         let test = match self.data.test.as_slice() {
             [] => None,
-            examples => Some(measure(examples)?),
+            examples => Some(evaluate(&classifier, examples)?),
         };
         let metrics = Metrics {
             epochs: position.epochs.len(),
@@ -209,14 +217,15 @@ impl<'a> Run<'a> {
             id: self.id.clone(),
             created: environment::now(),
             network_config: position.network.clone(),
-            network: &network,
+            network: &self.trainer.network(),
             labels: self.data.labels.clone(),
+            temperature,
             training: serde_json::to_value(&position.config)?,
             datasets: vec![position.dataset.clone()],
             metrics,
             epochs: &position.epochs,
             parent: None,
-            git_revision: environment::git_revision(),
+            git_revision: position.git_revision.clone(),
             files: vec![
                 (report::FILE.to_owned(), page.into_bytes()),
                 (tensorboard::FILE.to_owned(), tensorboard::events(&position.epochs)),

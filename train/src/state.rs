@@ -18,7 +18,7 @@ use glyphic_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::config::TrainConfig;
+use crate::{config::TrainConfig, environment};
 
 /// Version of the state's format.
 const VERSION: u32 = 1;
@@ -49,6 +49,8 @@ pub struct Position {
     pub seconds: f64,
     /// Whether the finished checkpoint is to be promoted.
     pub promote: bool,
+    /// The repository's commit when the run began.
+    pub git_revision: Option<String>,
 }
 
 /// Running totals of an unfinished epoch.
@@ -94,6 +96,7 @@ impl Position {
             epochs: Vec::new(),
             seconds: 0.0,
             promote,
+            git_revision: environment::git_revision(),
         }
     }
 

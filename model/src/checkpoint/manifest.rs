@@ -20,6 +20,9 @@ pub struct Manifest {
     pub network: NetworkConfig,
     /// The label of each output, in order.
     pub labels: Vec<String>,
+    /// What logits are divided by to give honest probabilities, fitted on the
+    /// validation examples.
+    pub temperature: f32,
     /// Trainable numbers of the network.
     pub parameters: usize,
     /// Multiply-adds to read one glyph.

@@ -49,6 +49,7 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// The checkpoint as a classifier on the device its network is on.
     pub fn into_classifier(self, device: &burn::tensor::Device) -> Classifier {
-        Classifier::new(self.network, self.manifest.labels, device)
+        let Manifest { labels, temperature, .. } = self.manifest;
+        Classifier::new(self.network, labels, device).with_temperature(temperature)
     }
 }

@@ -44,6 +44,8 @@ pub struct Draft<'a> {
     pub network: &'a Network,
     /// The label of each output.
     pub labels: Vec<String>,
+    /// What logits are divided by before softmax; above 0.
+    pub temperature: f32,
     /// The full training config.
     pub training: serde_json::Value,
     /// The data trained on.
@@ -141,6 +143,7 @@ impl Registry {
             macs: draft.network_config.macs(),
             network: draft.network_config,
             labels: draft.labels,
+            temperature: draft.temperature,
             preprocessing: PREPROCESSING_VERSION,
             training: draft.training,
             datasets: draft.datasets,
@@ -254,6 +257,10 @@ fn parse_manifest(id: &str, bytes: &[u8]) -> Result<Manifest, CheckpointError> {
     }
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(bad)?;
     let id = id.to_owned();
+    if !(manifest.temperature > 0.0 && manifest.temperature.is_finite()) {
+        let reason = format!("its temperature is {}, not above 0", manifest.temperature);
+        return Err(CheckpointError::BadManifest { id, reason });
+    }
     if manifest.id != id {
         return Err(CheckpointError::WrongId { id, found: manifest.id });
     }

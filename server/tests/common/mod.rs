@@ -61,6 +61,7 @@ impl Artifacts {
             network_config: config,
             network: &network,
             labels: (0..10).map(|digit| digit.to_string()).collect(),
+            temperature: 1.0,
             training: json!({}),
             datasets: vec![],
             metrics: Metrics { epochs: 1, seconds: 1.0, validation: score, test: None },

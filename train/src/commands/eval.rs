@@ -24,7 +24,8 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
     let set = data::load_for_evaluation(&path)?;
     let device = arguments.common.device.open()?;
     let checkpoint = registry.load(&id, &device.device)?;
-    let labels = &checkpoint.manifest.labels;
+    let manifest = checkpoint.manifest.clone();
+    let labels = &manifest.labels;
     let (examples, sources) = with_labels_of(set, labels);
     ensure!(
         !examples.is_empty(),
@@ -32,7 +33,7 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
         path.display(),
         labels.join(", ")
     );
-    let outcome = evaluate(&checkpoint.network, labels, &examples, &device.device)?;
+    let outcome = evaluate(&checkpoint.into_classifier(&device.device), &examples)?;
 
     println!("{id} on {} ({device}):", path.display());
     print_by_source(&outcome, &examples, &sources);
@@ -42,8 +43,8 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
             title: &format!("{id} on {}", path.display()),
             labels,
             epochs: &[],
-            metrics: &Metrics { test: Some(outcome.score), ..checkpoint.manifest.metrics.clone() },
-            network: &checkpoint.manifest.network,
+            metrics: &Metrics { test: Some(outcome.score), ..manifest.metrics.clone() },
+            network: &manifest.network,
             on_test: true,
             outcome: &outcome,
             examples: &examples,

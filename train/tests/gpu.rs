@@ -1,0 +1,85 @@
+//! A GPU computes what the CPU computes, with fusion and autotune as users get
+//! them. Runs on whatever adapter `--device gpu` takes: a real GPU, or a
+//! software Vulkan driver such as Mesa's llvmpipe.
+
+mod common;
+
+use std::sync::LazyLock;
+
+use burn::tensor::Device;
+use common::{folder, repository, small_mnist};
+use glyphic_model::{
+    Glyph,
+    checkpoint::Registry,
+    device::{ComputeDevice, DeviceChoice},
+    network::NetworkConfig,
+};
+use glyphic_train::{
+    config::TrainConfig,
+    data::{load, load_for_evaluation},
+    self_test::{self, LOGIT_TOLERANCE},
+    state::Position,
+    trainer::Trainer,
+};
+
+static GPU: LazyLock<ComputeDevice> = LazyLock::new(|| {
+    DeviceChoice::Gpu(None).open().expect(
+        "these tests need a Vulkan adapter; without a GPU: apt-get install mesa-vulkan-drivers",
+    )
+});
+
+#[test]
+fn logits_and_gradients_of_a_step_agree() {
+    let comparison = self_test::compare(&GPU.device).unwrap();
+    assert!(comparison.passed(), "{}: {comparison}", *GPU);
+}
+
+#[test]
+fn the_released_checkpoint_reads_a_thousand_test_pictures_alike() {
+    let registry = Registry::new(repository().join("artifacts"));
+    let id = registry.current().unwrap();
+    let examples = load_for_evaluation(&registry.root().join("datasets/mnist")).unwrap().examples;
+    let glyphs: Vec<Glyph> = examples.iter().take(1000).map(|e| e.glyph.clone()).collect();
+    let logits = |device: &Device| {
+        let classifier = registry.load(&id, device).unwrap().into_classifier(device);
+        let batches = glyphs.chunks(125).map(|batch| classifier.logits(batch).unwrap());
+        batches.flatten().collect::<Vec<_>>()
+    };
+    let (cpu, gpu) = (logits(&Device::flex()), logits(&GPU.device));
+    assert_eq!(cpu.len(), 1000);
+    let label = |logits: &[f32]| {
+        (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap()
+    };
+    for (i, (cpu, gpu)) in cpu.iter().zip(&gpu).enumerate() {
+        assert_eq!(label(cpu), label(gpu), "picture {i}: {cpu:?} {gpu:?}");
+        for (a, b) in cpu.iter().zip(gpu) {
+            assert!((a - b).abs() <= LOGIT_TOLERANCE, "picture {i}: {cpu:?} {gpu:?}");
+        }
+    }
+}
+
+#[test]
+fn training_goes_the_same_way() {
+    let folder = folder();
+    let path = small_mnist(folder.path(), 200);
+    let data = load(&path, 0.2).unwrap();
+    let losses = |device: &Device| -> Vec<f32> {
+        let config = TrainConfig { batch_size: 32, epochs: 1, learning_rate: 1e-3, ..TrainConfig::default() };
+        let network = NetworkConfig::small(data.labels.len());
+        let (record, labels) = (data.record.clone(), data.labels.clone());
+        let position = Position::start(config, network, path.clone(), record, labels, false);
+        let mut trainer = Trainer::new(position, &data.training, device).unwrap();
+        let mut sum = 0.0;
+        (0..5)
+            .map(|_| {
+                trainer.step();
+                let before = std::mem::replace(&mut sum, trainer.sync().unwrap().loss);
+                sum - before
+            })
+            .collect()
+    };
+    let (cpu, gpu) = (losses(&Device::flex()), losses(&GPU.device));
+    for (a, b) in cpu.iter().zip(&gpu) {
+        assert!((a - b).abs() < 0.02 * a, "CPU {cpu:?}, GPU {gpu:?}");
+    }
+}

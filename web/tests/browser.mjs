@@ -1,0 +1,78 @@
+// A real server and a real Chromium for the tests of the page.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "playwright-core";
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+const target = process.env.CARGO_TARGET_DIR ?? join(repository, "target");
+const screenshots = join(target, "screenshots");
+
+export const pictures = join(repository, "model", "tests", "pictures");
+
+// The server binary on a port that stays the same over restarts.
+export class Server {
+  static async start() {
+    const server = new Server();
+    server.port = await freePort();
+    await server.resume();
+    return server;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}/`;
+  }
+
+  async resume() {
+    const program = join(target, "release", "server");
+    if (!existsSync(program)) throw new Error(`${program} is missing: run cargo build --release`);
+    const options = ["--device", "cpu", "--addr", `127.0.0.1:${this.port}`];
+    this.process = spawn(program, options, { cwd: repository, stdio: ["ignore", "pipe", "inherit"] });
+    await once(this.process.stdout, "data");
+  }
+
+  async stop() {
+    this.process.kill("SIGKILL");
+    await once(this.process, "exit");
+  }
+}
+
+// A browser; CHROMIUM names another program than Debian's.
+export function launch() {
+  const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+  // Debian's sandbox needs privileges that containers lack.
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+}
+
+// Keeps a picture of the page, for a person to look at.
+export async function screenshot(page, name) {
+  await mkdir(screenshots, { recursive: true });
+  await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+}
+
+// Draws strokes with real pointer events. Points are shares of the pad's side.
+export async function draw(page, strokes) {
+  const box = await page.locator("#canvas").boundingBox();
+  for (const stroke of strokes) {
+    const points = stroke.map(([x, y]) => [box.x + x * box.width, box.y + y * box.height]);
+    await page.mouse.move(...points[0]);
+    await page.mouse.down();
+    for (const point of points.slice(1)) await page.mouse.move(...point, { steps: 4 });
+    await page.mouse.up();
+  }
+}
+
+async function freePort() {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, "close");
+  return port;
+}

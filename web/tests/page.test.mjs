@@ -1,0 +1,234 @@
+// The page as its users meet it: a real server, a real Chromium, pointer events.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { Server, draw, launch, pictures, screenshot } from "./browser.mjs";
+
+const DESKTOP = { width: 1100, height: 800 };
+const PHONE = { width: 390, height: 844 };
+
+const seven = [[[0.25, 0.2], [0.5, 0.19], [0.75, 0.2], [0.62, 0.5], [0.45, 0.85]]];
+const one = [[[0.5, 0.15], [0.49, 0.5], [0.48, 0.85]]];
+const two = [[
+  [0.3, 0.32], [0.36, 0.2], [0.5, 0.14], [0.64, 0.2], [0.68, 0.33], [0.6, 0.48],
+  [0.45, 0.65], [0.3, 0.8], [0.5, 0.8], [0.74, 0.81],
+]];
+
+let server;
+let browser;
+
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+// A page of its own for each test; fails if the page threw or logged an error.
+function onPage(name, options, run) {
+  test(name, async () => {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    const errors = [];
+    page.on("pageerror", (error) => errors.push(error.message));
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    try {
+      await page.goto(server.url);
+      await page.locator('#connection[data-state="ready"]').waitFor();
+      await run(page, errors);
+      assert.deepEqual(errors, []);
+    } finally {
+      await context.close();
+    }
+  });
+}
+
+// Waits until the page reads a label.
+async function reads(page, label) {
+  await page.waitForFunction(
+    (label) => document.getElementById("label").textContent === label,
+    label,
+    { timeout: 5000 },
+  );
+}
+
+function announcement(page) {
+  return page.locator("#announcement").textContent();
+}
+
+onPage("a digit that is drawn is read", { viewport: DESKTOP }, async (page) => {
+  assert.equal(await page.locator("#bars li").count(), 10);
+  await screenshot(page, "desktop-empty");
+  await draw(page, seven);
+  await reads(page, "7");
+  assert.match(await page.locator("#sentence").textContent(), /\d %sure$/);
+  assert.equal(await page.locator("#bars .best .name").textContent(), "7");
+  assert.ok(await page.locator("#seen-picture").isVisible());
+  assert.match(await page.locator("#provenance").textContent(), /^mnist-.* answered in \d+ ms/);
+  await page.waitForFunction(() => document.getElementById("announcement").textContent !== "");
+  assert.match(await announcement(page), /^7, .* sure$/);
+  await screenshot(page, "desktop-read");
+});
+
+onPage("a digit is read while it is being drawn", { viewport: DESKTOP }, async (page) => {
+  const box = await page.locator("#canvas").boundingBox();
+  await page.mouse.move(box.x + 0.5 * box.width, box.y + 0.15 * box.height);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 0.48 * box.width, box.y + 0.85 * box.height, { steps: 12 });
+  await reads(page, "1");
+  // The pen is still down: nothing is said to screen readers yet.
+  assert.equal(await announcement(page), "");
+  await page.mouse.up();
+  await page.waitForFunction(() => document.getElementById("announcement").textContent.startsWith("1"));
+});
+
+onPage("undo takes back a stroke, clear takes back all", { viewport: DESKTOP }, async (page) => {
+  const undo = page.locator("#undo");
+  const clear = page.locator("#clear");
+  assert.ok(await undo.isDisabled());
+  await draw(page, one);
+  await reads(page, "1");
+  await draw(page, [[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9], [0.1, 0.1]]]);
+  await undo.click();
+  await reads(page, "1");
+  await page.keyboard.press("Control+z");
+  await reads(page, "–");
+  assert.ok(await undo.isDisabled());
+
+  await draw(page, two);
+  await reads(page, "2");
+  await clear.click();
+  await reads(page, "–");
+  await draw(page, seven);
+  await reads(page, "7");
+  await page.keyboard.press("Escape");
+  await reads(page, "–");
+  assert.ok(await page.locator("#invitation").isVisible());
+  assert.ok(await clear.isDisabled());
+});
+
+onPage("the tools are reached and used by keyboard", { viewport: DESKTOP }, async (page) => {
+  await draw(page, one);
+  await reads(page, "1");
+  const focused = () => page.evaluate(() => document.activeElement.id);
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "undo");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "clear");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused(), "file");
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.press("Enter");
+  await reads(page, "–");
+});
+
+onPage("a picture is read by button", { viewport: DESKTOP }, async (page) => {
+  await page.locator("#file").setInputFiles(join(pictures, "5_red_on_green.png"));
+  await reads(page, "5");
+  assert.ok(await page.locator("#picture").isVisible());
+  await screenshot(page, "desktop-picture");
+  // Drawing takes the picture's place.
+  await draw(page, one);
+  await reads(page, "1");
+  assert.ok(await page.locator("#picture").isHidden());
+});
+
+for (const way of ["drop", "paste"]) {
+  onPage(`a picture is read by ${way}`, { viewport: DESKTOP }, async (page) => {
+    const bytes = (await readFile(join(pictures, "5_1bit.png"))).toString("base64");
+    await page.evaluate(
+      ([way, bytes]) => {
+        const data = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([data], "five.png", { type: "image/png" }));
+        const event =
+          way === "drop"
+            ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
+            : new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true });
+        document.getElementById("pad").dispatchEvent(event);
+      },
+      [way, bytes],
+    );
+    await reads(page, "5");
+  });
+}
+
+onPage("a file that is no picture says what is wrong", { viewport: DESKTOP }, async (page, errors) => {
+  await page.locator("#file").setInputFiles(join(pictures, "png_truncated_half.png"));
+  await reads(page, "!");
+  assert.match(await page.locator("#sentence").textContent(), /cannot be read/);
+  assert.match(await announcement(page), /cannot be read/);
+  // The browser itself logs the 422, and that it cannot show the picture.
+  assert.ok(errors.splice(0).every((error) => /422/.test(error)));
+});
+
+onPage("a blank picture is said to be blank", { viewport: DESKTOP }, async (page) => {
+  await page.locator("#file").setInputFiles(join(pictures, "blank_white.png"));
+  await page.getByText("There is no ink in this picture.").first().waitFor();
+});
+
+onPage("a server that is away is said to be away, and comes back", { viewport: DESKTOP }, async (page, errors) => {
+  await draw(page, one);
+  await reads(page, "1");
+  await server.stop();
+  await draw(page, [[[0.2, 0.5], [0.3, 0.5]]]);
+  await page.locator('#connection[data-state="away"]').waitFor();
+  assert.match(await page.locator("#sentence").textContent(), /server is away/);
+  await screenshot(page, "desktop-away");
+  await page.keyboard.press("Control+z");
+  await server.resume();
+  await page.locator('#connection[data-state="ready"]').waitFor();
+  await reads(page, "1");
+  // The browser itself logs each refused connection.
+  assert.ok(errors.splice(0).every((error) => /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/.test(error)));
+});
+
+onPage(
+  "it is drawn on by touch on a phone, in the dark, without scrolling",
+  { viewport: PHONE, hasTouch: true, isMobile: true, deviceScaleFactor: 2, colorScheme: "dark" },
+  async (page) => {
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(wide <= PHONE.width, `the page is ${wide} pixels wide`);
+    const box = await page.locator("#canvas").boundingBox();
+    const client = await page.context().newCDPSession(page);
+    const at = ([x, y]) => ({ x: box.x + x * box.width, y: box.y + y * box.height });
+    const touch = (type, touchPoints) => client.send("Input.dispatchTouchEvent", { type, touchPoints });
+    for (const stroke of two) {
+      await touch("touchStart", [at(stroke[0])]);
+      for (const point of stroke.slice(1)) await touch("touchMove", [at(point)]);
+      await touch("touchEnd", []);
+    }
+    await reads(page, "2");
+    assert.equal(await page.evaluate(() => window.scrollY), 0);
+    await screenshot(page, "phone-dark");
+  },
+);
+
+onPage("it is light on a phone too", { viewport: PHONE, colorScheme: "light" }, async (page) => {
+  await draw(page, seven);
+  await reads(page, "7");
+  await screenshot(page, "phone-light");
+});
+
+onPage("strokes are sent as they were drawn, whatever the pad's size", { viewport: DESKTOP }, async (page) => {
+  const sent = [];
+  page.on("request", (request) => request.method() === "POST" && sent.push(request.postDataJSON()));
+  await draw(page, [[[0.25, 0.25], [0.75, 0.75]]]);
+  await page.waitForFunction(() => document.getElementById("announcement").textContent !== "");
+  await page.setViewportSize({ width: 500, height: 800 });
+  await draw(page, [[[0.75, 0.25], [0.25, 0.75]]]);
+  await page.waitForTimeout(500);
+  const { strokes } = sent.at(-1);
+  assert.equal(strokes.length, 2);
+  const near = (point, x, y) =>
+    assert.ok(Math.hypot(point[0] - x, point[1] - y) < 8, `${point} is not ${x}, ${y}`);
+  near(strokes[0][0], 250, 250);
+  near(strokes[0].at(-1), 750, 750);
+  near(strokes[1][0], 750, 250);
+});

@@ -15,13 +15,8 @@ pub const MAX_IMAGE_PIXELS: u64 = 24_000_000;
 /// Most bytes a decoder may allocate: 24 megapixels at 8 bytes and some room.
 const MAX_DECODER_BYTES: u64 = 256 << 20;
 /// The formats read, told by their first bytes, never by a file's name.
-const FORMATS: [ImageFormat; 5] = [
-    ImageFormat::Png,
-    ImageFormat::Jpeg,
-    ImageFormat::WebP,
-    ImageFormat::Gif,
-    ImageFormat::Bmp,
-];
+const FORMATS: [ImageFormat; 5] =
+    [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp];
 
 /// Why bytes did not become a picture.
 #[derive(Debug, Error)]
@@ -65,7 +60,9 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     reader.limits(limits());
     let mut decoder = reader.into_decoder().map_err(from_image)?;
     let (width, height) = decoder.dimensions();
-    if width > MAX_SIDE || height > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_IMAGE_PIXELS
+    if width > MAX_SIDE
+        || height > MAX_SIDE
+        || u64::from(width) * u64::from(height) > MAX_IMAGE_PIXELS
     {
         return Err(DecodeError::TooLarge { width, height });
     }

@@ -10,9 +10,7 @@ use glyphic_model::{
     decode::{DecodeError, decode},
     preprocess::Picture,
 };
-use image::{
-    ExtendedColorType, GrayImage, ImageEncoder, codecs::jpeg::JpegEncoder, imageops,
-};
+use image::{ExtendedColorType, GrayImage, ImageEncoder, codecs::jpeg::JpegEncoder, imageops};
 
 /// The glyph that a stored file gives.
 fn stored(name: &str) -> Result<Option<Glyph>, DecodeError> {
@@ -22,8 +20,7 @@ fn stored(name: &str) -> Result<Option<Glyph>, DecodeError> {
 
 /// Mean difference of the pixels, 0–255.
 fn mean_difference(a: &Glyph, b: &Glyph) -> f64 {
-    let sum: f64 =
-        a.pixels().iter().zip(b.pixels()).map(|(a, b)| f64::from(a.abs_diff(*b))).sum();
+    let sum: f64 = a.pixels().iter().zip(b.pixels()).map(|(a, b)| f64::from(a.abs_diff(*b))).sum();
     sum / 784.0
 }
 
@@ -41,15 +38,20 @@ fn every_polarity_gives_the_same_glyph() {
         ("light on dark", Box::new(|ink| [ink, ink, ink, 255])),
         ("dark on light", Box::new(|ink| [255 - ink, 255 - ink, 255 - ink, 255])),
         ("blue on yellow", Box::new(move |ink| mix(ink, [20, 40, 160], [250, 240, 180]))),
-        ("red on green of like brightness", Box::new(move |ink| mix(ink, [200, 60, 60], [60, 130, 60]))),
+        (
+            "red on green of like brightness",
+            Box::new(move |ink| mix(ink, [200, 60, 60], [60, 130, 60])),
+        ),
         ("alpha only, black", Box::new(|ink| [0, 0, 0, ink])),
         ("alpha only, white", Box::new(|ink| [255, 255, 255, ink])),
-        ("black ink, white hidden under transparency", Box::new(|ink| {
-            if ink == 0 { [255, 255, 255, 0] } else { [0, 0, 0, ink] }
-        })),
-        ("white ink, noise hidden under transparency", Box::new(|ink| {
-            if ink == 0 { [90, 200, 10, 0] } else { [255, 255, 255, ink] }
-        })),
+        (
+            "black ink, white hidden under transparency",
+            Box::new(|ink| if ink == 0 { [255, 255, 255, 0] } else { [0, 0, 0, ink] }),
+        ),
+        (
+            "white ink, noise hidden under transparency",
+            Box::new(|ink| if ink == 0 { [90, 200, 10, 0] } else { [255, 255, 255, ink] }),
+        ),
         ("transparent all over", Box::new(|ink| [255 - ink, 255 - ink, 255 - ink, 0])),
     ];
     for (name, rgba) in cases {
@@ -67,7 +69,10 @@ fn paper_inside_a_transparent_frame_is_paper() {
     let side: usize = 60;
     let rgba = (0..side * side).flat_map(|i| {
         let (x, y) = (i % side, i / side);
-        match ((x.wrapping_sub(16), y.wrapping_sub(16)), (2..58).contains(&x) && (2..58).contains(&y)) {
+        match (
+            (x.wrapping_sub(16), y.wrapping_sub(16)),
+            (2..58).contains(&x) && (2..58).contains(&y),
+        ) {
             ((x, y), true) if x < 28 && y < 28 => {
                 let v = 255 - glyph.pixels()[y * 28 + x];
                 [v, v, v, 255]

@@ -96,13 +96,15 @@ fn from_base64(text: &str) -> Result<Bytes, ApiError> {
     let text = text.trim();
     let encoded = match text.strip_prefix("data:") {
         Some(url) => url.split_once(";base64,").map(|(_, data)| data).ok_or_else(|| {
-            ApiError::Malformed("the image's data URL is not base64 (data:image/…;base64,…)".to_owned())
+            ApiError::Malformed(
+                "the image's data URL is not base64 (data:image/…;base64,…)".to_owned(),
+            )
         })?,
         None => text,
     };
-    let bytes = STANDARD.decode(encoded).map_err(|error| {
-        ApiError::Malformed(format!("the image is not valid base64: {error}"))
-    })?;
+    let bytes = STANDARD
+        .decode(encoded)
+        .map_err(|error| ApiError::Malformed(format!("the image is not valid base64: {error}")))?;
     Ok(Bytes::from(bytes))
 }
 

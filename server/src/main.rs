@@ -11,7 +11,8 @@ use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let log = EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,glyphic_server=info".into());
+    let log =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,glyphic_server=info".into());
     tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
     match serve(Config::parse()).await {
         Ok(()) => ExitCode::SUCCESS,

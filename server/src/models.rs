@@ -66,14 +66,17 @@ impl Models {
     }
 
     /// All checkpoints, newest first; a damaged one with what is wrong with it.
-    pub fn list(&self) -> Result<Vec<(String, Result<Manifest, CheckpointError>)>, CheckpointError> {
+    pub fn list(
+        &self,
+    ) -> Result<Vec<(String, Result<Manifest, CheckpointError>)>, CheckpointError> {
         let mut models: Vec<_> = self
             .registry
             .ids()?
             .into_iter()
             .map(|id| (id.clone(), self.registry.manifest(&id)))
             .collect();
-        let created = |m: &Result<Manifest, CheckpointError>| m.as_ref().ok().map(|m| m.created.clone());
+        let created =
+            |m: &Result<Manifest, CheckpointError>| m.as_ref().ok().map(|m| m.created.clone());
         models.sort_by_key(|(id, manifest)| std::cmp::Reverse((created(manifest), id.clone())));
         Ok(models)
     }
@@ -153,7 +156,8 @@ fn prepare(
     let manifest = checkpoint.manifest.clone();
     let classifier = checkpoint.into_classifier(device);
     // The sizes that batches are padded to on a GPU: each compiles its kernels.
-    let sizes = std::iter::successors(Some(1), |size| Some(size * 2)).take_while(|&s| s < 2 * max_batch);
+    let sizes =
+        std::iter::successors(Some(1), |size| Some(size * 2)).take_while(|&s| s < 2 * max_batch);
     for size in sizes {
         let glyphs = vec![Glyph::new([0; PIXELS]); size];
         classifier.classify(&glyphs).map_err(|error| ApiError::Unavailable(error.to_string()))?;

@@ -68,17 +68,20 @@ fn reads_a_raw_image_of_every_format() {
 #[test]
 fn reads_an_image_whatever_type_a_client_gives_it() {
     let bytes = picture("5_grey16.png");
-    for content_type in ["application/x-www-form-urlencoded", "application/octet-stream", "image/jpeg"] {
+    for content_type in
+        ["application/x-www-form-urlencoded", "application/octet-stream", "image/jpeg"]
+    {
         assert_reads(predict(content_type, &bytes), "5");
     }
 }
 
 #[test]
 fn reads_a_form_with_an_image() {
-    let mut body = b"--xyz\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n--xyz\r\n\
+    let mut body =
+        b"--xyz\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nhello\r\n--xyz\r\n\
         Content-Disposition: form-data; name=\"image\"; filename=\"5.png\"\r\n\
         Content-Type: image/png\r\n\r\n"
-        .to_vec();
+            .to_vec();
     body.extend(picture("5_1bit.png"));
     body.extend(b"\r\n--xyz--\r\n");
     assert_reads(predict("multipart/form-data; boundary=xyz", &body), "5");
@@ -184,7 +187,11 @@ fn rejects_strokes_that_cannot_be_drawn() {
 #[test]
 fn rejects_other_content_types() {
     assert_refused(predict("application/pdf", b"%PDF-1.7"), 415, "unsupported_type");
-    assert_refused(predict("image/svg+xml", &picture("svg_script.svg")), 415, "unknown_image_format");
+    assert_refused(
+        predict("image/svg+xml", &picture("svg_script.svg")),
+        415,
+        "unknown_image_format",
+    );
     assert_refused(predict("image/png", b""), 400, "empty_image");
 }
 

@@ -76,7 +76,8 @@ fn every_file_ends_well() {
             200 => {
                 let blank = body["verdict"] == "blank" && body["label"].is_null();
                 assert!(blank || body["label"] == "5", "{name}: {body}");
-                let five = name.starts_with("5") || name.contains("digit") || name.contains("named");
+                let five =
+                    name.starts_with("5") || name.contains("digit") || name.contains("named");
                 assert!(!five || body["label"] == "5", "{name}: {body}");
             }
             400 | 413 | 415 | 422 => {
@@ -94,9 +95,8 @@ fn every_file_ends_well() {
 fn the_first_prediction_comes_within_two_seconds_of_the_start() {
     let begun = Instant::now();
     let server = Process::start();
-    let response = ureq::post(format!("{}/api/predict", server.url))
-        .send(&picture("5_1bit.png")[..])
-        .unwrap();
+    let response =
+        ureq::post(format!("{}/api/predict", server.url)).send(&picture("5_1bit.png")[..]).unwrap();
     assert_eq!(response.status(), 200);
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }

@@ -62,8 +62,7 @@ fn nothing_fails_over_twenty_swaps() {
         let mut answered = BTreeSet::new();
         let mut count = 0;
         while !done.load(Ordering::Relaxed) {
-            let (status, body) =
-                server.post("/api/predict", "application/octet-stream", &pixels());
+            let (status, body) = server.post("/api/predict", "application/octet-stream", &pixels());
             assert_eq!(status, 200, "{body}");
             let model = body["model"].as_str().unwrap();
             let found = body["probabilities"].as_array().unwrap();

@@ -79,7 +79,8 @@ fn basis_of(x: usize, y: usize) -> Vec<f32> {
     let spacing = SIDE as f32 / CONTROL as f32;
     let centre = |i: usize| (i as f32 + 0.5) * spacing - 0.5;
     let mut terms = vec![grid(x), grid(y), 1.0];
-    for (row, column) in (0..CONTROL).flat_map(|row| (0..CONTROL).map(move |column| (row, column))) {
+    for (row, column) in (0..CONTROL).flat_map(|row| (0..CONTROL).map(move |column| (row, column)))
+    {
         let (dx, dy) = (x as f32 - centre(column), y as f32 - centre(row));
         terms.push((-(dx * dx + dy * dy) / (2.0 * REACH * REACH)).exp());
     }

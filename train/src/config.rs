@@ -78,7 +78,10 @@ impl TrainConfig {
         );
         ensure!((0.0..1.0).contains(&self.warmup), "--warmup must be at least 0 and below 1");
         ensure!((0.0..=1.0).contains(&self.weight_decay), "--weight-decay must be 0 to 1");
-        ensure!((0.0..1.0).contains(&self.label_smoothing), "--label-smoothing must be 0 to below 1");
+        ensure!(
+            (0.0..1.0).contains(&self.label_smoothing),
+            "--label-smoothing must be 0 to below 1"
+        );
         ensure!(
             self.validation > 0.0 && self.validation < 1.0,
             "--validation must be between 0 and 1"

@@ -12,8 +12,12 @@ pub fn now() -> String {
 
 /// A name for a new run and its checkpoint: the data, the moment, the seed.
 pub fn new_id(registry: &Registry, dataset: &str, seed: u64) -> String {
-    let name: String =
-        dataset.chars().filter(|c| c.is_ascii_alphanumeric()).take(24).collect::<String>().to_lowercase();
+    let name: String = dataset
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .take(24)
+        .collect::<String>()
+        .to_lowercase();
     let name = if name.is_empty() { "data".to_owned() } else { name };
     let moment = Timestamp::now().strftime("%Y%m%d-%H%M%S");
     let id = format!("{name}-{moment}-s{seed}");

@@ -31,7 +31,8 @@ impl Progress {
     /// Announces the run and starts the bar.
     pub fn new(position: &Position, device: &ComputeDevice) -> Self {
         let is_terminal = stderr().is_terminal();
-        let bar = ProgressBar::new(position.total_steps() as u64).with_position(position.step as u64);
+        let bar =
+            ProgressBar::new(position.total_steps() as u64).with_position(position.step as u64);
         if !is_terminal {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }

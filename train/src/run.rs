@@ -18,14 +18,14 @@ use anyhow::{Context, Result};
 use burn::tensor::Device;
 use glyphic_model::{
     Classifier,
-    checkpoint::{Draft, EpochMetrics, Manifest, METRICS_FILE, Metrics, Registry},
+    checkpoint::{Draft, EpochMetrics, METRICS_FILE, Manifest, Metrics, Registry},
     device::ComputeDevice,
 };
 
 use crate::{
+    calibrate::temperature,
     data::Data,
     environment,
-    calibrate::temperature,
     evaluate::{Outcome, evaluate, logits},
     progress::Progress,
     report,
@@ -104,15 +104,7 @@ impl<'a> Run<'a> {
         // Lines of epochs that the state does not know are of work that was lost.
         write_logs(&folder, &position.epochs)?;
         let progress = Progress::new(position, device);
-        Ok(Self {
-            id,
-            folder,
-            registry,
-            data,
-            device: device.device.clone(),
-            trainer,
-            progress,
-        })
+        Ok(Self { id, folder, registry, data, device: device.device.clone(), trainer, progress })
     }
 
     /// Trains to the end, or until [`STOP`] is set.
@@ -147,7 +139,9 @@ impl<'a> Run<'a> {
                 return Ok(Ending::Stopped);
             }
         }
-        self.publish().map(|manifest| Ending::Finished(Box::new(manifest)))
+        let resume = format!("nothing is lost: mend this, then `train resume {}`", self.id);
+        let manifest = self.publish().context(resume)?;
+        Ok(Ending::Finished(Box::new(manifest)))
     }
 
     /// Validates and writes the epoch's line.

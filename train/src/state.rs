@@ -120,14 +120,23 @@ impl State {
     /// Writes the state into the run's folder: all of it or nothing.
     pub fn save(self, folder: &Path) -> Result<()> {
         let blob = |name: &str, bytes: Vec<u8>| {
-            Tensor::new(name.to_owned(), DType::U8, vec![bytes.len()], None, Bytes::from_bytes_vec(bytes))
+            Tensor::new(
+                name.to_owned(),
+                DType::U8,
+                vec![bytes.len()],
+                None,
+                Bytes::from_bytes_vec(bytes),
+            )
         };
         let tensors = vec![blob("network", self.network), blob("optimizer", self.optimizer)];
         let position = serde_json::to_string(&self.position)?;
         let bytes = Writer::new(tensors).with_metadata("position", &position).into_bytes()?;
         let path = folder.join(STATE_FILE);
         write_atomically(&path, &bytes).with_context(|| {
-            format!("cannot write the run's state {} (is the disk full?); the last state is kept", path.display())
+            format!(
+                "cannot write the run's state {} (is the disk full?); the last state is kept",
+                path.display()
+            )
         })
     }
 
@@ -136,12 +145,17 @@ impl State {
         let path = folder.join(STATE_FILE);
         let bytes = fs::read(&path)
             .with_context(|| format!("cannot read the run's state {}", path.display()))?;
-        let damaged = || format!("the run's state {} is damaged; start the run anew", path.display());
+        let damaged =
+            || format!("the run's state {} is damaged; start the run anew", path.display());
         let reader = Reader::from_bytes(Bytes::from_bytes_vec(bytes)).with_context(damaged)?;
         let position = reader.metadata().get("position").cloned().unwrap_or_default();
         let position: Position = serde_json::from_str(&position).with_context(damaged)?;
         if position.version != VERSION {
-            bail!("the run's state {} is of version {}, this program reads {VERSION}", path.display(), position.version);
+            bail!(
+                "the run's state {} is of version {}, this program reads {VERSION}",
+                path.display(),
+                position.version
+            );
         }
         Ok(Self {
             network: reader.tensor_data("network").with_context(damaged)?,

@@ -11,7 +11,10 @@ use glyphic_train::data::{DataError, load, load_for_evaluation};
 #[test]
 fn mnist_is_whole() {
     let data = load(&repository().join("artifacts/datasets/mnist"), 1.0 / 12.0).unwrap();
-    assert_eq!((data.training.len(), data.validation.len(), data.test.len()), (55_000, 5_000, 10_000));
+    assert_eq!(
+        (data.training.len(), data.validation.len(), data.test.len()),
+        (55_000, 5_000, 10_000)
+    );
     assert_eq!(data.labels, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
     // The checksums of the original distribution.
     let sums: Vec<&str> = data.record.files.iter().map(|file| &file.sha256[..8]).collect();
@@ -221,7 +224,13 @@ fn bad_data_ends_the_program_with_one_message() {
 #[test]
 fn bad_settings_end_the_program_before_anything_is_read() {
     let folder = folder();
-    for arguments in [["--epochs", "0"], ["--learning-rate", "nan"], ["--batch-size", "1"], ["--validation", "1"], ["--elastic", "inf"]] {
+    for arguments in [
+        ["--epochs", "0"],
+        ["--learning-rate", "nan"],
+        ["--batch-size", "1"],
+        ["--validation", "1"],
+        ["--elastic", "inf"],
+    ] {
         let output = run(folder.path(), &arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(errors(&output).contains(arguments[0]), "{}", errors(&output));

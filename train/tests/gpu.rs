@@ -64,7 +64,12 @@ fn training_goes_the_same_way() {
     let path = small_mnist(folder.path(), 200);
     let data = load(&path, 0.2).unwrap();
     let losses = |device: &Device| -> Vec<f32> {
-        let config = TrainConfig { batch_size: 32, epochs: 1, learning_rate: 1e-3, ..TrainConfig::default() };
+        let config = TrainConfig {
+            batch_size: 32,
+            epochs: 1,
+            learning_rate: 1e-3,
+            ..TrainConfig::default()
+        };
         let network = NetworkConfig::small(data.labels.len());
         let (record, labels) = (data.record.clone(), data.labels.clone());
         let position = Position::start(config, network, path.clone(), record, labels, false);

@@ -83,7 +83,8 @@ fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
     let manifest = manifests(folder.path()).remove(0);
     assert_eq!(manifest.weights.sha256, expected);
     assert_eq!(manifest.metrics.epochs, 4);
-    let metrics = folder.path().join("artifacts/checkpoints").join(&manifest.id).join("metrics.jsonl");
+    let metrics =
+        folder.path().join("artifacts/checkpoints").join(&manifest.id).join("metrics.jsonl");
     assert_eq!(fs::read_to_string(metrics).unwrap().lines().count(), 4);
     assert!(runs(folder.path()).is_empty());
 }

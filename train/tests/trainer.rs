@@ -33,7 +33,8 @@ fn values(tensor: Tensor<4>) -> Vec<f32> {
 fn augmentation_without_ranges_changes_nothing() {
     let device = Device::flex();
     let before = pictures(&device);
-    let after = Augmenter::new(NONE, &device).apply(before.clone(), &mut rng(1, Purpose::Augmentation, 0));
+    let after =
+        Augmenter::new(NONE, &device).apply(before.clone(), &mut rng(1, Purpose::Augmentation, 0));
     for (a, b) in values(before).iter().zip(values(after)) {
         assert!((a - b).abs() < 0.01, "{a} became {b}");
     }
@@ -45,7 +46,8 @@ fn a_shift_of_whole_pixels_moves_whole_pixels() {
     let before = pictures(&device);
     // The random shift is drawn anew for each picture; find it and undo it.
     let ranges = Augmentation { shift: 3.0, ..NONE };
-    let after = Augmenter::new(ranges, &device).apply(before.clone(), &mut rng(5, Purpose::Augmentation, 1));
+    let after = Augmenter::new(ranges, &device)
+        .apply(before.clone(), &mut rng(5, Purpose::Augmentation, 1));
     let (before, after) = (values(before), values(after));
     let centre = |pixels: &[f32]| {
         let total: f32 = pixels.iter().sum();
@@ -107,8 +109,7 @@ fn trainer(config: TrainConfig) -> Trainer {
     let path = two_symbols(folder.path(), 16);
     let data = load(&path, 0.2).unwrap();
     let network = NetworkConfig::small(2);
-    let position =
-        Position::start(config, network, path, data.record, data.labels, false);
+    let position = Position::start(config, network, path, data.record, data.labels, false);
     Trainer::new(position, &data.training, &Device::flex()).unwrap()
 }
 
@@ -128,7 +129,8 @@ fn the_loss_falls() {
 
 #[test]
 fn a_diverged_run_says_so() {
-    let mut trainer = trainer(TrainConfig { learning_rate: 1e30, batch_size: 8, ..TrainConfig::default() });
+    let mut trainer =
+        trainer(TrainConfig { learning_rate: 1e30, batch_size: 8, ..TrainConfig::default() });
     for _ in 0..6 {
         trainer.step();
     }

@@ -90,14 +90,25 @@ fn the_same_seed_gives_the_same_weights_and_another_seed_others() {
     let data = two_symbols(folder.path(), 8);
     let weights = |seed: &str| {
         let before = manifests(folder.path()).len();
-        let arguments =
-            ["--data", data.to_str().unwrap(), "--epochs", "2", "--batch-size", "4", "--seed", seed];
+        let arguments = [
+            "--data",
+            data.to_str().unwrap(),
+            "--epochs",
+            "2",
+            "--batch-size",
+            "4",
+            "--seed",
+            seed,
+        ];
         assert_success(&run(folder.path(), &arguments));
         let mut all = manifests(folder.path());
         assert_eq!(all.len(), before + 1);
-        all.sort_by_key(|manifest| fs::metadata(
-            folder.path().join("artifacts/checkpoints").join(&manifest.id),
-        ).unwrap().modified().unwrap());
+        all.sort_by_key(|manifest| {
+            fs::metadata(folder.path().join("artifacts/checkpoints").join(&manifest.id))
+                .unwrap()
+                .modified()
+                .unwrap()
+        });
         all.pop().unwrap().weights.sha256
     };
     let (first, again, other) = (weights("3"), weights("3"), weights("4"));
@@ -111,9 +122,8 @@ fn trains_the_network_of_a_file() {
     let data = two_symbols(folder.path(), 8);
     let network = folder.path().join("mlp.json");
     fs::write(&network, r#"{ "convolutions": [], "hidden": [16, 16] }"#).unwrap();
-    let arguments = [
-        "--data", data.to_str().unwrap(), "--network", network.to_str().unwrap(), "--epochs", "1",
-    ];
+    let arguments =
+        ["--data", data.to_str().unwrap(), "--network", network.to_str().unwrap(), "--epochs", "1"];
     assert_success(&run(folder.path(), &arguments));
     let manifest = manifests(folder.path()).remove(0);
     assert_eq!(manifest.parameters, 785 * 16 + 17 * 16 + 17 * 2);
@@ -122,7 +132,13 @@ fn trains_the_network_of_a_file() {
 #[test]
 fn every_command_has_help() {
     let folder = folder();
-    for command in [&["--help"][..], &["resume", "--help"], &["eval", "--help"], &["list", "--help"], &["devices", "--help"]] {
+    for command in [
+        &["--help"][..],
+        &["resume", "--help"],
+        &["eval", "--help"],
+        &["list", "--help"],
+        &["devices", "--help"],
+    ] {
         let output = run(folder.path(), command);
         assert_success(&output);
         assert!(String::from_utf8_lossy(&output.stdout).contains("Usage:"), "{command:?}");

@@ -84,7 +84,9 @@ pub enum CheckpointError {
         reason: ImpossibleNetwork,
     },
     /// The weights are not those that were published.
-    #[error("checkpoint '{id}' is damaged: {WEIGHTS_FILE} has sha256 {found}, its manifest says {expected}")]
+    #[error(
+        "checkpoint '{id}' is damaged: {WEIGHTS_FILE} has sha256 {found}, its manifest says {expected}"
+    )]
     WrongChecksum {
         /// The checkpoint.
         id: String,

@@ -8,8 +8,8 @@ use std::{
 use burn::tensor::Device;
 
 use super::{
-    Checkpoint, CheckpointError, DatasetRecord, EpochMetrics, MANIFEST_FILE, METRICS_FILE, Manifest,
-    Metrics, SCHEMA, WEIGHTS_FILE, WeightsRecord, sha256,
+    Checkpoint, CheckpointError, DatasetRecord, EpochMetrics, MANIFEST_FILE, METRICS_FILE,
+    Manifest, Metrics, SCHEMA, WEIGHTS_FILE, WeightsRecord, sha256,
     weights::{is_finite, network_from_bytes, weights_to_bytes},
     write::sync_folder,
     write_atomically,
@@ -190,9 +190,11 @@ impl Registry {
     pub fn history(&self) -> Result<Vec<String>, CheckpointError> {
         let path = self.root.join(CURRENT);
         match fs::read_to_string(&path) {
-            Ok(text) => {
-                Ok(text.lines().map(|line| line.trim().to_owned()).filter(|l| !l.is_empty()).collect())
-            }
+            Ok(text) => Ok(text
+                .lines()
+                .map(|line| line.trim().to_owned())
+                .filter(|l| !l.is_empty())
+                .collect()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(at("read", &path)(error)),
         }

@@ -103,8 +103,7 @@ fn centre_by_mass(boxed: &[[f64; BOX]; BOX]) -> Glyph {
         boxed.iter().map(|row| row.map(|v| v.round().clamp(0.0, 255.0) as u8)).collect();
     let inked_rows = values.iter().map(|row| row.iter().map(|&v| u32::from(v)).sum());
     let top = offset(inked_rows.collect());
-    let inked_columns =
-        (0..BOX).map(|x| values.iter().map(|row| u32::from(row[x])).sum());
+    let inked_columns = (0..BOX).map(|x| values.iter().map(|row| u32::from(row[x])).sum());
     let left = offset(inked_columns.collect());
 
     let mut pixels = [0; PIXELS];

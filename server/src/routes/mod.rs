@@ -25,8 +25,7 @@ use crate::{App, error::ApiError};
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// Scripts, styles and connections from this server alone; pictures also from
 /// the page itself.
-const CONTENT_POLICY: &str =
-    "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; \
+const CONTENT_POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; \
      frame-ancestors 'none'";
 
 /// All routes, without a socket.

@@ -93,11 +93,16 @@ fn print_by_label(outcome: &Outcome, examples: &[Example], labels: &[String]) {
         if all == 0 {
             continue;
         }
-        let mut wrong: Vec<usize> = (0..labels.len()).filter(|&i| i != label && said[i] > 0).collect();
+        let mut wrong: Vec<usize> =
+            (0..labels.len()).filter(|&i| i != label && said[i] > 0).collect();
         wrong.sort_by_key(|&i| std::cmp::Reverse(said[i]));
         let wrong: Vec<String> =
             wrong.iter().take(3).map(|&i| format!("{} ×{}", labels[i], said[i])).collect();
-        println!("  {text:<4} {:>7.3} % of {all:<6} {}", percent(said[label], all), wrong.join(", "));
+        println!(
+            "  {text:<4} {:>7.3} % of {all:<6} {}",
+            percent(said[label], all),
+            wrong.join(", ")
+        );
     }
 }
 

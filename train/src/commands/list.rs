@@ -15,7 +15,10 @@ use crate::{
 pub fn run(arguments: ListArgs) -> Result<()> {
     let registry = Registry::new(arguments.artifacts);
     let current = registry.current().ok();
-    println!("{:<2}{:<36} {:>10} {:>8} {:>8} {:>7}  created", "", "checkpoint", "validation", "test", "M MACs", "epochs");
+    println!(
+        "{:<2}{:<36} {:>10} {:>8} {:>8} {:>7}  created",
+        "", "checkpoint", "validation", "test", "M MACs", "epochs"
+    );
     for id in registry.ids()? {
         let mark = if current.as_ref() == Some(&id) { "*" } else { "" };
         match registry.manifest(&id) {

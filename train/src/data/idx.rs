@@ -36,7 +36,8 @@ pub(super) fn read(folder: &Path) -> Result<Option<Raw>, DataError> {
     let Some(prefix) = find_prefix(folder)? else { return Ok(None) };
     let mut files = Vec::new();
     let (pictures, values) = read_set(folder, &format!("{prefix}train"), &mut files)?;
-    let has_test = find(folder, &format!("{prefix}{}-images-idx3-ubyte", test_name(&prefix))).is_some();
+    let has_test =
+        find(folder, &format!("{prefix}{}-images-idx3-ubyte", test_name(&prefix))).is_some();
     let (test_pictures, test_values) = if has_test {
         read_set(folder, &format!("{prefix}{}", test_name(&prefix)), &mut files)?
     } else {
@@ -120,8 +121,7 @@ fn read_set(
     let (labels_path, bytes) = read_file(folder, &format!("{set}-labels-idx1-ubyte"), files)?;
     let labels = check(&labels_path, &bytes, LABELS_MAGIC, &[])?.to_vec();
     if labels.len() != pictures.len() {
-        let problem =
-            format!("it has {} labels for {} pictures", labels.len(), pictures.len());
+        let problem = format!("it has {} labels for {} pictures", labels.len(), pictures.len());
         return Err(DataError::Damaged { path: labels_path, problem });
     }
     Ok((pictures, labels))
@@ -135,7 +135,8 @@ fn read_file(
     files: &mut Vec<FileRecord>,
 ) -> Result<(PathBuf, Vec<u8>), DataError> {
     let path = find(folder, name).ok_or_else(|| {
-        let source = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file, gzipped or not");
+        let source =
+            std::io::Error::new(std::io::ErrorKind::NotFound, "no such file, gzipped or not");
         DataError::Unreadable { path: folder.join(name), source }
     })?;
     let stored = fs::read(&path).map_err(unreadable(&path))?;
@@ -173,7 +174,12 @@ fn verify(folder: &Path, path: &Path, stored: &[u8]) -> Result<(), DataError> {
 
 /// Checks an IDX file's header and length and returns its data. `shape` is
 /// that of one item.
-fn check<'a>(path: &Path, bytes: &'a [u8], magic: u32, shape: &[usize]) -> Result<&'a [u8], DataError> {
+fn check<'a>(
+    path: &Path,
+    bytes: &'a [u8],
+    magic: u32,
+    shape: &[usize],
+) -> Result<&'a [u8], DataError> {
     let damaged = |problem: String| DataError::Damaged { path: path.to_owned(), problem };
     let header = 4 * (2 + shape.len());
     if bytes.len() < header {

@@ -109,7 +109,8 @@ pub fn load(path: &Path, validation_share: f64) -> Result<Data, DataError> {
         return Err(DataError::TooLittle { path: path.to_owned(), problem });
     }
     if raw.training.len() < 2 {
-        let problem = format!("it has {} training example(s), at least two are needed", raw.training.len());
+        let problem =
+            format!("it has {} training example(s), at least two are needed", raw.training.len());
         return Err(DataError::TooLittle { path: path.to_owned(), problem });
     }
     let count = raw.training.len();

@@ -24,9 +24,8 @@ pub fn line_chart(title: &str, curves: &[Curve<'_>]) -> String {
     let low = all().fold(f64::MAX, f64::min).min(1e6).max(1e-6);
     let high = all().fold(low * 1.01, f64::max);
     let epochs = curves.iter().map(|curve| curve.values.len()).max().unwrap_or(1);
-    let x = |epoch: usize| {
-        LEFT + (WIDTH - LEFT - RIGHT) * epoch as f64 / (epochs.max(2) - 1) as f64
-    };
+    let x =
+        |epoch: usize| LEFT + (WIDTH - LEFT - RIGHT) * epoch as f64 / (epochs.max(2) - 1) as f64;
     let y = |value: f64| {
         let share = (value.max(low) / low).ln() / (high / low).ln();
         HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share

@@ -79,7 +79,8 @@ fn summary(content: &Content<'_>) -> String {
     ];
     if !content.epochs.is_empty() {
         cells.push((format!("{}", content.metrics.epochs), "epochs".to_owned()));
-        cells.push((format!("{:.1} min", content.metrics.seconds / 60.0), "of training".to_owned()));
+        cells
+            .push((format!("{:.1} min", content.metrics.seconds / 60.0), "of training".to_owned()));
     }
     let cells: String =
         cells.iter().map(|(value, name)| format!("<li><b>{value}</b>{name}</li>")).collect();
@@ -121,7 +122,9 @@ fn confusion(content: &Content<'_>) -> String {
         let _ = write!(rows, "<th scope=col>{}</th>", escape(label));
     }
     rows += "<th scope=col>right</th></tr>";
-    for (label, row) in content.labels.iter().zip(&counts).enumerate().map(|(i, (l, r))| ((i, l), r)) {
+    for (label, row) in
+        content.labels.iter().zip(&counts).enumerate().map(|(i, (l, r))| ((i, l), r))
+    {
         let total: usize = row.iter().sum();
         let _ = write!(rows, "<tr><th scope=row>{}</th>", escape(label.1));
         for (said, &count) in row.iter().enumerate() {

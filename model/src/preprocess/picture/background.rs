@@ -88,8 +88,10 @@ impl Background {
                     .map(|&(x, y)| (self.terms(x, y), f64::from(colours[y * width + x][channel])));
                 self.surface[channel] = least_squares(points).unwrap_or(fitted);
             }
-            let distances: Vec<f32> =
-                samples.iter().map(|&(x, y)| distance(colours[y * width + x], self.at(x, y))).collect();
+            let distances: Vec<f32> = samples
+                .iter()
+                .map(|&(x, y)| distance(colours[y * width + x], self.at(x, y)))
+                .collect();
             let mut sorted = distances.clone();
             let middle = sorted.len() / 2;
             let grain = *sorted.select_nth_unstable_by(middle, f32::total_cmp).1;
@@ -114,7 +116,8 @@ fn least_squares(points: impl Iterator<Item = ([f64; 6], f64)>) -> Option<[f64; 
         }
     }
     for pivot in 0..6 {
-        let best = (pivot..6).max_by(|&a, &b| rows[a][pivot].abs().total_cmp(&rows[b][pivot].abs()))?;
+        let best =
+            (pivot..6).max_by(|&a, &b| rows[a][pivot].abs().total_cmp(&rows[b][pivot].abs()))?;
         rows.swap(pivot, best);
         if rows[pivot][pivot].abs() < 1e-9 {
             return None;
@@ -133,7 +136,11 @@ pub(super) fn median(colours: &[Rgb]) -> Rgb {
     std::array::from_fn(|channel| {
         let mut values: Vec<f32> = colours.iter().map(|c| c[channel]).collect();
         let middle = values.len() / 2;
-        if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(middle, f32::total_cmp).1 }
+        if values.is_empty() {
+            0.0
+        } else {
+            *values.select_nth_unstable_by(middle, f32::total_cmp).1
+        }
     })
 }
 

@@ -1,4 +1,5 @@
 //! A checkpoint comes back as it was published, or not at all.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

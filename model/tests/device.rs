@@ -1,4 +1,5 @@
 //! The words that choose a device.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use glyphic_model::device::{AdapterKind, ComputeDevice, DeviceChoice, DeviceError, adapters};
 

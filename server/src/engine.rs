@@ -53,7 +53,7 @@ enum Command {
 }
 
 struct Job {
-    glyph: Glyph,
+    glyph: Box<Glyph>,
     queued: Instant,
     reply: oneshot::Sender<Result<Answer, ApiError>>,
 }
@@ -77,7 +77,7 @@ impl Engine {
     /// Reads a glyph. Fails with [`ApiError::Busy`] at once if the queue is full.
     pub async fn predict(&self, glyph: Glyph) -> Result<Answer, ApiError> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { glyph, queued: Instant::now(), reply };
+        let job = Job { glyph: Box::new(glyph), queued: Instant::now(), reply };
         self.commands.try_send(Command::Predict(job)).map_err(|error| match error {
             TrySendError::Full(_) => ApiError::Busy,
             TrySendError::Disconnected(_) => stopped(),
@@ -155,7 +155,7 @@ impl Worker {
             return;
         }
         let begun = Instant::now();
-        let glyphs: Vec<Glyph> = batch.iter().map(|job| job.glyph.clone()).collect();
+        let glyphs: Vec<Glyph> = batch.iter().map(|job| Glyph::clone(&job.glyph)).collect();
         let outcome = self.classifier.classify(&glyphs);
         let compute = begun.elapsed();
         match outcome {

@@ -35,6 +35,9 @@ pub struct Models {
     max_batch: usize,
 }
 
+/// A checkpoint's id, and its manifest or what is wrong with it.
+pub type Listed = (String, Result<Manifest, CheckpointError>);
+
 impl Models {
     /// Loads the promoted checkpoint and starts serving it. If it is damaged,
     /// the ones promoted before it are tried, newest first.
@@ -66,9 +69,7 @@ impl Models {
     }
 
     /// All checkpoints, newest first; a damaged one with what is wrong with it.
-    pub fn list(
-        &self,
-    ) -> Result<Vec<(String, Result<Manifest, CheckpointError>)>, CheckpointError> {
+    pub fn list(&self) -> Result<Vec<Listed>, CheckpointError> {
         let mut models: Vec<_> = self
             .registry
             .ids()?

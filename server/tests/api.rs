@@ -1,4 +1,5 @@
 //! Every form of input, and every error.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

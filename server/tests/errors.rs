@@ -1,4 +1,5 @@
 //! The errors that no request can provoke on a healthy server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io;
 

@@ -1,5 +1,6 @@
 //! Checkpoints are swapped under load: nothing fails, and every answer is of
 //! the checkpoint that it names.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

@@ -38,6 +38,9 @@ impl Augmenter {
     /// # Shapes
     /// `[batch, 1, 28, 28]` → the same
     pub fn apply(&self, pixels: Tensor<4>, rng: &mut StdRng) -> Tensor<4> {
+        if self.ranges == Augmentation::NONE {
+            return pixels;
+        }
         let [batch, ..] = pixels.dims();
         let device = pixels.device();
         let terms = 3 + CONTROL * CONTROL;

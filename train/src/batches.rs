@@ -13,7 +13,6 @@ pub struct DeviceSet {
     pixels: Tensor<2>,
     /// `[examples]`
     labels: Tensor<1, Int>,
-    len: usize,
 }
 
 /// Some of a set's examples.
@@ -34,13 +33,7 @@ impl DeviceSet {
         Self {
             pixels: Tensor::from_data(TensorData::new(pixels, [len, PIXELS]), device),
             labels: Tensor::from_data(TensorData::new(labels, [len]), device),
-            len,
         }
-    }
-
-    /// Number of examples.
-    pub fn len(&self) -> usize {
-        self.len
     }
 
     /// The examples at these indices.
@@ -52,15 +45,6 @@ impl DeviceSet {
         Batch {
             pixels: self.pixels.clone().select(0, indices.clone()).reshape([batch, 1, SIDE, SIDE]),
             labels: self.labels.clone().select(0, indices),
-        }
-    }
-
-    /// The examples from `start` on, `count` at most.
-    pub fn slice(&self, start: usize, count: usize) -> Batch {
-        let end = (start + count).min(self.len);
-        Batch {
-            pixels: self.pixels.clone().slice([start..end]).reshape([end - start, 1, SIDE, SIDE]),
-            labels: self.labels.clone().slice([start..end]),
         }
     }
 }

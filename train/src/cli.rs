@@ -53,7 +53,7 @@ pub struct StartArgs {
     #[command(flatten)]
     pub common: Common,
     /// An IDX directory in MNIST's naming, or a folder of pictures with one
-    /// sub-folder a label [default: <artifacts>/datasets/mnist].
+    /// sub-folder a label [default: datasets/mnist in the artifacts folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
     /// A JSON file with the network's `convolutions` and `hidden` layers, as in a
@@ -133,7 +133,7 @@ pub struct EvalArgs {
     pub id: Option<String>,
     /// An IDX directory (its test set), a folder of pictures with one
     /// sub-folder a label, or a file of labelled strokes (.jsonl)
-    /// [default: <artifacts>/datasets/mnist].
+    /// [default: datasets/mnist in the artifacts folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
     /// Also write a report with the mistakes as pictures to this HTML file.

@@ -67,6 +67,11 @@ impl Default for Augmentation {
     }
 }
 
+impl Augmentation {
+    /// No change to any picture.
+    pub const NONE: Self = Self { rotation: 0.0, scale: 0.0, shear: 0.0, shift: 0.0, elastic: 0.0 };
+}
+
 impl TrainConfig {
     /// Checks every range, so that a run never fails halfway for its settings.
     pub fn check(&self) -> Result<()> {

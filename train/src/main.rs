@@ -1,6 +1,6 @@
 //! `train`: parses the command line and runs the command.
 
-use std::{process::ExitCode, sync::atomic::Ordering};
+use std::{io, process::ExitCode, sync::atomic::Ordering};
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -13,11 +13,17 @@ use glyphic_train::{
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(code) => code,
+        // Whoever read our output has read enough (`train list | head`).
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {

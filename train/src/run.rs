@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
         while self.trainer.position.step < self.trainer.position.total_steps() {
             self.trainer.step();
             let position = &mut self.trainer.position;
-            let epoch_is_over = position.step % position.steps_per_epoch() == 0;
+            let epoch_is_over = position.step.is_multiple_of(position.steps_per_epoch());
             let stop = STOP.load(Ordering::Relaxed);
             let save = stop || saved.elapsed() > SAVE_EVERY;
             if epoch_is_over || save || looked.elapsed() > LOOK_EVERY {

@@ -1,4 +1,5 @@
 //! Data is read as it is, or refused with the file's name and the remedy.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Whole runs of the program on small data.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

@@ -2,7 +2,7 @@
 //! batch size and optimiser, in one process, in turns.
 //!
 //! ```sh
-//! cargo run --release --workspace --bin learner -- [cpu|gpu|gpu:N]
+//! cargo run --release --workspace --bin learner -- [cpu|gpu|gpu:N] | tail -4
 //! ```
 
 use std::{path::Path, sync::Arc, time::Instant};
@@ -26,7 +26,7 @@ use glyphic_model::{
     network::{Network, NetworkConfig, normalise},
 };
 use glyphic_train::{
-    config::TrainConfig,
+    config::{Augmentation, TrainConfig},
     data::{Data, Example, load},
     state::Position,
     trainer::Trainer,
@@ -46,31 +46,36 @@ fn main() -> Result<()> {
     data.record.training = EXAMPLES;
 
     println!("{device}, {EXAMPLES} examples an epoch, batches of {BATCH}, {ROUNDS} rounds");
-    let (mut ours, mut learners) = (Vec::new(), Vec::new());
+    let (mut ours, mut plain, mut learners) = (Vec::new(), Vec::new(), Vec::new());
     // The first round of each warms up and is not counted.
     for round in 0..=ROUNDS {
-        let (a, b) = (our_loop(&data, path, &device.device)?, learner(&data, &device.device)?);
+        let a = our_loop(&data, path, &device.device, Augmentation::default())?;
+        let b = our_loop(&data, path, &device.device, Augmentation::NONE)?;
+        let c = learner(&data, &device.device)?;
         if round > 0 {
-            println!("round {round}: ours {a:.0} img/s, Learner {b:.0} img/s, ratio {:.2}", a / b);
+            println!("round {round}: ours {a:.0}, unaugmented {b:.0}, Learner {c:.0} img/s");
             ours.push(a);
-            learners.push(b);
+            plain.push(b);
+            learners.push(c);
         }
     }
-    let (ours, learner) = (median(ours), median(learners));
-    println!("median: ours {ours:.0} img/s with augmentation, Learner {learner:.0} img/s without");
-    println!("ratio: {:.2}", ours / learner);
+    let (ours, plain, learner) = (median(ours), median(plain), median(learners));
+    println!("medians: Learner {learner:.0} img/s, without augmentation");
+    println!("ours without augmentation {plain:.0} img/s: {:.2}×", plain / learner);
+    println!("ours with augmentation    {ours:.0} img/s: {:.2}×", ours / learner);
     Ok(())
 }
 
-fn config() -> TrainConfig {
-    TrainConfig { batch_size: BATCH, epochs: 1, ..TrainConfig::default() }
+fn config(augmentation: Augmentation) -> TrainConfig {
+    TrainConfig { batch_size: BATCH, epochs: 1, augmentation, ..TrainConfig::default() }
 }
 
-/// An epoch of our loop, augmentation included; images a second.
-fn our_loop(data: &Data, path: &Path, device: &Device) -> Result<f64> {
+/// An epoch of our loop; images a second.
+fn our_loop(data: &Data, path: &Path, device: &Device, augmentation: Augmentation) -> Result<f64> {
     let network = NetworkConfig::small(data.labels.len());
     let (record, labels) = (data.record.clone(), data.labels.clone());
-    let position = Position::start(config(), network, path.into(), record, labels, false);
+    let position =
+        Position::start(config(augmentation), network, path.into(), record, labels, false);
     let steps = position.total_steps();
     let mut trainer = Trainer::new(position, &data.training, device)?;
     let begun = Instant::now();
@@ -105,7 +110,8 @@ fn learner(data: &Data, device: &Device) -> Result<f64> {
     .metric_train_numeric(AccuracyMetric::new())
     .metric_train_numeric(LossMetric::new())
     .num_epochs(1);
-    let optimizer = AdamWConfig::new().with_weight_decay(config().weight_decay).init();
+    let optimizer =
+        AdamWConfig::new().with_weight_decay(TrainConfig::default().weight_decay).init();
     let learner = Learner::new(Wrapped { network }, optimizer, 1e-3);
     let begun = Instant::now();
     training.launch(learner);
@@ -149,7 +155,7 @@ impl Wrapped {
     fn classify(&self, batch: GlyphBatch) -> ClassificationOutput {
         let logits = self.network.forward(normalise(batch.pixels));
         let loss = CrossEntropyLossConfig::new()
-            .with_smoothing(Some(config().label_smoothing))
+            .with_smoothing(Some(TrainConfig::default().label_smoothing))
             .init(&logits.device())
             .forward(logits.clone(), batch.labels.clone());
         ClassificationOutput::new(loss, logits, batch.labels)

@@ -2,9 +2,9 @@
 //! nothing here knows of tensors or devices.
 //!
 //! ```text
-//! Picture (RGBA) ──picture::ink──┐
-//!                                ├─► Ink (any size, ink 255 on 0) ──frame──► Glyph (28 × 28)
-//! Strokes (points) ─strokes::ink─┘
+//! Picture (RGBA) ─picture::ink─ thicken ─┐
+//!                                        ├─► Ink (any size, ink 255 on 0) ─frame─► Glyph (28 × 28)
+//! Strokes (points) ──strokes::ink────────┘
 //! ```
 //!
 //! Both ways meet in [`frame`], so a drawing, an upload and a training picture
@@ -13,6 +13,7 @@
 mod frame;
 mod picture;
 mod strokes;
+mod thicken;
 
 pub use frame::frame;
 pub use picture::Picture;

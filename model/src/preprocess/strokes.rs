@@ -48,7 +48,7 @@ impl Strokes {
             return Err(StrokeError::TooManyPoints(points));
         }
         for (stroke, points) in strokes.iter().enumerate() {
-            if let Some(point) = points.iter().flatten().position(|v| !(v.abs() <= 1e6)) {
+            if let Some(point) = points.iter().flatten().position(|v| v.is_nan() || v.abs() > 1e6) {
                 return Err(StrokeError::BadCoordinate { stroke, point: point / 2 });
             }
         }

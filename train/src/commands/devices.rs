@@ -1,5 +1,7 @@
 //! `train devices`: what can compute, and whether it computes right.
 
+use std::io::Write;
+
 use anyhow::{Result, ensure};
 use glyphic_model::device::adapters;
 
@@ -7,22 +9,23 @@ use crate::{cli::DevicesArgs, self_test};
 
 /// Lists the adapters, opens the chosen device and tests it.
 pub fn run(arguments: DevicesArgs) -> Result<()> {
+    let mut out = std::io::stdout().lock();
     let found = adapters();
-    println!("cpu    CPU (burn-flex), {} threads", std::thread::available_parallelism()?);
+    writeln!(out, "cpu    CPU (burn-flex), {} threads", std::thread::available_parallelism()?)?;
     for (number, adapter) in found.iter().enumerate() {
-        println!("gpu:{number}  {} ({}, {})", adapter.name, adapter.kind, adapter.api);
-        println!("       driver {}; kernels through {}", adapter.driver, adapter.compiler);
+        writeln!(out, "gpu:{number}  {} ({}, {})", adapter.name, adapter.kind, adapter.api)?;
+        writeln!(out, "       driver {}; kernels through {}", adapter.driver, adapter.compiler)?;
     }
     if found.is_empty() {
-        println!("No graphics adapter: wgpu sees no Vulkan, Metal or DirectX 12 driver.");
+        writeln!(out, "No graphics adapter: wgpu sees no Vulkan, Metal or DirectX 12 driver.")?;
     }
     let device = arguments.common.device.open()?;
-    println!("\n--device {} takes: {device}", arguments.common.device);
+    writeln!(out, "\n--device {} takes: {device}", arguments.common.device)?;
     if device.adapter.is_some() {
-        println!("Testing it against the CPU; the first time this compiles its kernels …");
+        writeln!(out, "Testing it against the CPU; the first time this compiles its kernels …")?;
     }
     let report = self_test::compare(&device.device)?;
-    println!("{report}");
+    writeln!(out, "{report}")?;
     ensure!(report.passed(), "{device} computes wrongly; use another device, or update its driver");
     Ok(())
 }

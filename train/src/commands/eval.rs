@@ -1,6 +1,10 @@
 //! `train eval`: a checkpoint measured on labelled data.
 
-use std::{collections::BTreeMap, fs};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write},
+};
 
 use anyhow::{Context, Result, ensure};
 use glyphic_model::checkpoint::{Metrics, Registry};
@@ -35,9 +39,10 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
     );
     let outcome = evaluate(&checkpoint.into_classifier(&device.device), &examples)?;
 
-    println!("{id} on {} ({device}):", path.display());
-    print_by_source(&outcome, &examples, &sources);
-    print_by_label(&outcome, &examples, labels);
+    let mut out = io::stdout().lock();
+    writeln!(out, "{id} on {} ({device}):", path.display())?;
+    print_by_source(&mut out, &outcome, &examples, &sources)?;
+    print_by_label(&mut out, &outcome, &examples, labels)?;
     if let Some(file) = arguments.report {
         let page = report::html(&report::Content {
             title: &format!("{id} on {}", path.display()),
@@ -50,7 +55,7 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
             examples: &examples,
         });
         fs::write(&file, page).with_context(|| format!("cannot write {}", file.display()))?;
-        println!("Report: {}", file.display());
+        writeln!(out, "Report: {}", file.display())?;
     }
     Ok(())
 }
@@ -67,7 +72,12 @@ fn with_labels_of(set: LabelledSet, labels: &[String]) -> (Vec<Example>, Vec<Str
         .unzip()
 }
 
-fn print_by_source(outcome: &Outcome, examples: &[Example], sources: &[String]) {
+fn print_by_source(
+    out: &mut impl Write,
+    outcome: &Outcome,
+    examples: &[Example],
+    sources: &[String],
+) -> io::Result<()> {
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for ((prediction, example), source) in outcome.predictions.iter().zip(examples).zip(sources) {
         let (right, all) = counts.entry(source).or_default();
@@ -75,14 +85,25 @@ fn print_by_source(outcome: &Outcome, examples: &[Example], sources: &[String]) 
         *all += 1;
     }
     for (source, (right, all)) in &counts {
-        println!("  {source:<16} {:>7.3} %  ({right} of {all})", percent(*right, *all));
+        writeln!(out, "  {source:<16} {:>7.3} %  ({right} of {all})", percent(*right, *all))?;
     }
     let score = outcome.score;
-    println!("  {:<16} {:>7.3} %  (loss {:.4})", "together", 100.0 * score.accuracy, score.loss);
+    writeln!(
+        out,
+        "  {:<16} {:>7.3} %  (loss {:.4})",
+        "together",
+        100.0 * score.accuracy,
+        score.loss
+    )
 }
 
-fn print_by_label(outcome: &Outcome, examples: &[Example], labels: &[String]) {
-    println!("By label, with what it was most often taken for:");
+fn print_by_label(
+    out: &mut impl Write,
+    outcome: &Outcome,
+    examples: &[Example],
+    labels: &[String],
+) -> io::Result<()> {
+    writeln!(out, "By label, with what it was most often taken for:")?;
     for (label, text) in labels.iter().enumerate() {
         let mut said = vec![0; labels.len()];
         let pairs = outcome.predictions.iter().zip(examples);
@@ -98,12 +119,14 @@ fn print_by_label(outcome: &Outcome, examples: &[Example], labels: &[String]) {
         wrong.sort_by_key(|&i| std::cmp::Reverse(said[i]));
         let wrong: Vec<String> =
             wrong.iter().take(3).map(|&i| format!("{} ×{}", labels[i], said[i])).collect();
-        println!(
+        writeln!(
+            out,
             "  {text:<4} {:>7.3} % of {all:<6} {}",
             percent(said[label], all),
             wrong.join(", ")
-        );
+        )?;
     }
+    Ok(())
 }
 
 fn percent(part: usize, whole: usize) -> f64 {

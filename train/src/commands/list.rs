@@ -1,6 +1,6 @@
 //! `train list`: the checkpoints and the unfinished runs.
 
-use std::fs;
+use std::{fs, io::Write};
 
 use anyhow::Result;
 use glyphic_model::checkpoint::{Manifest, Registry};
@@ -13,25 +13,32 @@ use crate::{
 
 /// Prints a table of the checkpoints and the unfinished runs.
 pub fn run(arguments: ListArgs) -> Result<()> {
+    let mut out = std::io::stdout().lock();
     let registry = Registry::new(arguments.artifacts);
     let current = registry.current().ok();
-    println!(
+    writeln!(
+        out,
         "{:<2}{:<36} {:>10} {:>8} {:>8} {:>7}  created",
         "", "checkpoint", "validation", "test", "M MACs", "epochs"
-    );
+    )?;
     for id in registry.ids()? {
         let mark = if current.as_ref() == Some(&id) { "*" } else { "" };
         match registry.manifest(&id) {
-            Ok(manifest) => println!("{mark:<2}{}", line(&manifest)),
-            Err(error) => println!("{mark:<2}{id:<36} {error}"),
+            Ok(manifest) => writeln!(out, "{mark:<2}{}", line(&manifest))?,
+            Err(error) => writeln!(out, "{mark:<2}{id:<36} {error}")?,
         }
     }
-    println!("* is promoted.");
+    writeln!(out, "* is promoted.")?;
     for entry in fs::read_dir(runs_folder(&registry)).into_iter().flatten().flatten() {
         if let Ok(State { position, .. }) = State::load(&entry.path()) {
             let Position { step, .. } = position;
             let id = entry.file_name();
-            println!("unfinished: {}, step {step} of {}", id.display(), position.total_steps());
+            writeln!(
+                out,
+                "unfinished: {}, step {step} of {}",
+                id.display(),
+                position.total_steps()
+            )?;
         }
     }
     Ok(())

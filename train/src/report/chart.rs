@@ -21,7 +21,7 @@ pub struct Curve<'a> {
 pub fn line_chart(title: &str, curves: &[Curve<'_>]) -> String {
     // A value of 0 (no mistake at all) is drawn at the bottom.
     let all = || curves.iter().flat_map(|curve| &curve.values).copied().filter(|&v| v > 0.0);
-    let low = all().fold(f64::MAX, f64::min).min(1e6).max(1e-6);
+    let low = all().fold(f64::MAX, f64::min).clamp(1e-6, 1e6);
     let high = all().fold(low * 1.01, f64::max);
     let epochs = curves.iter().map(|curve| curve.values.len()).max().unwrap_or(1);
     let x =

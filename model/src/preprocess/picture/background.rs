@@ -12,7 +12,7 @@ const SAMPLES: usize = 96;
 /// Rounds of fitting the surface and leaving out what stands off it.
 const ROUNDS: usize = 6;
 /// Ink starts this many standard deviations above the paper's grain.
-const GRAIN: f32 = 5.0;
+pub(super) const GRAIN: f32 = 5.0;
 
 /// A model of the paper: one colour, or a quadratic surface for each channel.
 pub(super) struct Background {

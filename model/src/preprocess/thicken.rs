@@ -1,0 +1,100 @@
+//! Thin lines to the width of MNIST's thinner ones. A fine pen in a large picture leaves lines
+//! that averaging onto 20 × 20 would fade away.
+
+use super::{Ink, strokes::PEN_WIDTH};
+use crate::glyph::BOX;
+
+/// Ink whose longest side is below this is near MNIST's own scale, where thin
+/// lines are part of the data: it is left alone.
+const SMALLEST_SIDE: usize = 3 * BOX;
+/// The width that thin lines are brought to, as a share of MNIST's median: that
+/// of its thinner digits. Wider lines are left alone, so that nothing jumps.
+const THIN: f32 = 0.8;
+/// Ink from this value on counts as line.
+const LINE: u8 = 128;
+
+/// Widens lines that are thinner than [`THIN`] of [`PEN_WIDTH`] to that.
+pub(super) fn thicken(ink: Ink) -> Ink {
+    let is_line = |i: usize| ink.values[i] >= LINE;
+    let Some((side, width)) = measure(&ink, is_line) else { return ink };
+    let wanted = THIN * PEN_WIDTH / BOX as f32 * side as f32;
+    if side < SMALLEST_SIDE || width >= wanted {
+        return ink;
+    }
+    let radius = (wanted - width) / 2.0;
+    let margin = radius.ceil() as usize + 1;
+    // Room for the line to grow over the edge of the picture.
+    let (columns, rows) = (ink.width + 2 * margin, ink.height + 2 * margin);
+    let mut distances = vec![f32::MAX; columns * rows];
+    for i in (0..ink.values.len()).filter(|&i| is_line(i)) {
+        distances[(i / ink.width + margin) * columns + i % ink.width + margin] = 0.0;
+    }
+    spread(&mut distances, columns);
+    let values = distances.iter().map(|d| ((radius - d + 1.0).clamp(0.0, 1.0) * 255.0) as u8);
+    Ink { width: columns, height: rows, values: values.collect() }
+}
+
+/// The longer side of the lines' box and their width: a long line's area is half
+/// its outline times its width. `None` without lines.
+fn measure(ink: &Ink, is_line: impl Fn(usize) -> bool) -> Option<(usize, f32)> {
+    let (mut area, mut edges) = (0usize, 0usize);
+    let (mut left, mut top, mut right, mut bottom) = (usize::MAX, usize::MAX, 0, 0);
+    for y in 0..ink.height {
+        for x in (0..ink.width).filter(|x| is_line(y * ink.width + x)) {
+            area += 1;
+            (left, right) = (left.min(x), right.max(x));
+            (top, bottom) = (top.min(y), bottom.max(y));
+            let i = y * ink.width + x;
+            edges += usize::from(x == 0 || !is_line(i - 1));
+            edges += usize::from(x + 1 == ink.width || !is_line(i + 1));
+            edges += usize::from(y == 0 || !is_line(i - ink.width));
+            edges += usize::from(y + 1 == ink.height || !is_line(i + ink.width));
+        }
+    }
+    if area == 0 {
+        return None;
+    }
+    let side = (right - left).max(bottom - top) + 1;
+    // Pixel edges overstate the length of an outline by 4/π on average.
+    let outline = edges as f32 * std::f32::consts::FRAC_PI_4;
+    Some((side, 2.0 * area as f32 / outline))
+}
+
+/// Distance of each cell to the nearest 0, by two sweeps over the neighbours
+/// (Borgefors' chamfer distance with √2 for diagonals; 8 % off at most).
+fn spread(distances: &mut [f32], columns: usize) {
+    const DIAGONAL: f32 = std::f32::consts::SQRT_2;
+    let last = distances.len();
+    for i in 0..last {
+        let (x, mut best) = (i % columns, distances[i]);
+        if x > 0 {
+            best = best.min(distances[i - 1] + 1.0);
+        }
+        if i >= columns {
+            best = best.min(distances[i - columns] + 1.0);
+            if x > 0 {
+                best = best.min(distances[i - columns - 1] + DIAGONAL);
+            }
+            if x + 1 < columns {
+                best = best.min(distances[i - columns + 1] + DIAGONAL);
+            }
+        }
+        distances[i] = best;
+    }
+    for i in (0..last).rev() {
+        let (x, mut best) = (i % columns, distances[i]);
+        if x + 1 < columns {
+            best = best.min(distances[i + 1] + 1.0);
+        }
+        if i + columns < last {
+            best = best.min(distances[i + columns] + 1.0);
+            if x + 1 < columns {
+                best = best.min(distances[i + columns + 1] + DIAGONAL);
+            }
+            if x > 0 {
+                best = best.min(distances[i + columns - 1] + DIAGONAL);
+            }
+        }
+        distances[i] = best;
+    }
+}

@@ -153,3 +153,36 @@ fn rejects_a_damaged_state() {
     let output = run(folder.path(), &["resume", "nothing"]);
     assert!(errors(&output).contains("no unfinished run 'nothing'"), "{}", errors(&output));
 }
+
+#[test]
+#[cfg(unix)]
+fn a_disk_that_fills_up_ends_the_run_and_loses_nothing_saved() {
+    let folder = folder();
+    let data = small_mnist(folder.path(), 600);
+    // No file may grow over this limit: the first state fits, the next ones,
+    // with the optimiser's moments, do not. Writing fails as on a full disk.
+    let limited = "trap '' XFSZ; ulimit -f 1000; exec \"$0\" \"$@\"";
+    let output = std::process::Command::new("sh")
+        .args(["-c", limited, env!("CARGO_BIN_EXE_train"), "--data"])
+        .arg(&data)
+        .args(["--epochs", "4", "--batch-size", "50", "--device", "cpu", "--artifacts", "artifacts"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = errors(&output);
+    assert!(said.contains("error: cannot write the run's state"), "{said}");
+    assert!(said.contains("state.bpk") && said.contains("the last state is kept"), "{said}");
+    let run_folder = runs(folder.path()).pop().unwrap();
+    let state = glyphic_train::state::State::load(&run_folder).unwrap();
+    assert_eq!(state.position.step, 0);
+    // Nothing half written is left, and with room the run goes on to its end.
+    let mut names: Vec<_> = fs::read_dir(&run_folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["events.out.tfevents.0.glyphic", "metrics.jsonl", "state.bpk"]);
+    assert_success(&run(folder.path(), &["resume"]));
+    assert_eq!(manifests(folder.path()).remove(0).weights.sha256, uninterrupted(&data));
+}

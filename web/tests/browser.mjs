@@ -53,6 +53,8 @@ export function launch() {
 // Keeps a picture of the page, for a person to look at.
 export async function screenshot(page, name) {
   await mkdir(screenshots, { recursive: true });
+  // The bars glide to their new length.
+  await page.waitForTimeout(400);
   await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
 }
 

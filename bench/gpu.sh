@@ -17,7 +17,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/artifacts/datasets"
 ln -s "$PWD/artifacts/datasets/mnist" "$work/artifacts/datasets/mnist"
-# cubecl keeps its kernel cache below the home folder or the working folder.
+# Outside a checkout the tuned kernels are kept in the user's cache folder.
 export HOME=$work XDG_CACHE_HOME=$work/cache
 
 "$program" devices --device "$device"
@@ -32,6 +32,7 @@ run() { # name, epochs
     if [ -z "$first" ] && compgen -G "$work/artifacts/runs/*/metrics.jsonl" >/dev/null \
       && [ -s "$(compgen -G "$work/artifacts/runs/*/metrics.jsonl" | head -1)" ]; then
       first=$(date +%s.%N)
+      echo epoch >>"$work/$1.memory"
     fi
     if command -v nvidia-smi >/dev/null; then
       card=$(nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits | head -1)
@@ -43,8 +44,8 @@ run() { # name, epochs
   done
   wait "$pid" || { cat "$work/$1.log"; exit 1; }
   echo "$1: first epoch after $(echo "${first:-$(date +%s.%N)} - $begun" | bc) s"
-  awk 'NF {if (!n++) a = $0; z = $0; if ($1 > m) m = $1}
-       END {print "  memory in MiB (process, card): first " a ", last " z ", process peak " m}' \
+  awk '/epoch/ {after = 1; next} after == 1 {a = $0; after = 2} {z = $0; if ($1 > m) m = $1}
+       END {print "  memory in MiB (process, card): after the first epoch " a ", at the end " z ", process peak " m}' \
     "$work/$1.memory"
 }
 

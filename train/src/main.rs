@@ -27,16 +27,9 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    // The first Ctrl-C asks for an orderly stop, the second is not waited for.
-    ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .context("cannot listen for Ctrl-C")?;
     let ending = match cli.command {
-        None => start::run(cli.start)?,
-        Some(Command::Resume(arguments)) => resume::run(arguments)?,
+        None => stoppable(|| start::run(cli.start))?,
+        Some(Command::Resume(arguments)) => stoppable(|| resume::run(arguments))?,
         Some(Command::Eval(arguments)) => return eval::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Command::List(arguments)) => return list::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Command::Devices(arguments)) => {
@@ -48,4 +41,16 @@ fn run(cli: Cli) -> Result<ExitCode> {
         // As a shell reports a process that Ctrl-C ended.
         Ending::Stopped => ExitCode::from(130),
     })
+}
+
+/// Runs a training run so that the first Ctrl-C asks it for an orderly stop; the
+/// second is not waited for.
+fn stoppable(run: impl FnOnce() -> Result<Ending>) -> Result<Ending> {
+    ctrlc::set_handler(|| {
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("cannot listen for Ctrl-C")?;
+    run()
 }

@@ -27,10 +27,13 @@ function predict(body, type) {
   return request("api/predict?explain=1", { method: "POST", headers: { "Content-Type": type }, body });
 }
 
+// A server that takes longer is as good as away, in ms.
+const PATIENCE = 10_000;
+
 async function request(path, options) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(path, { signal: AbortSignal.timeout(PATIENCE), ...options });
   } catch (error) {
     throw new Away(error.message);
   }

@@ -3,11 +3,13 @@
 
 import { Away, Refused, models, predictImage, predictStrokes } from "./api.js";
 import { Drawing } from "./drawing.js";
-import { showAnswer, showEmpty, showError, showLabels } from "./result.js";
+import { showAnswer, showEmpty, showError, showLabels, showServing } from "./result.js";
 import { listenForPictures } from "./upload.js";
 
 // Time between two tries to reach a server that is away, in ms.
 const RETRY_EVERY = 1500;
+// The server's default limit of a request.
+const MAX_BYTES = 16 * 2 ** 20;
 
 const pad = document.getElementById("pad");
 const picture = document.getElementById("picture");
@@ -33,6 +35,7 @@ listenForPictures(document.getElementById("file"), (blob) => {
   drawing.clear();
   showPicture(blob);
   updateTools();
+  if (blob.size > MAX_BYTES) return showError("This file is over 16 MB: choose a smaller picture.");
   read({ ask: () => predictImage(blob), finished: true });
 });
 
@@ -50,6 +53,7 @@ document.addEventListener("keydown", (event) => {
 connect();
 
 function clearAll() {
+  if (clear.disabled) return;
   hidePicture();
   drawing.clear();
 }
@@ -76,7 +80,7 @@ function hidePicture() {
 function forget() {
   next = null;
   shown = null;
-  showEmpty();
+  showEmpty("Nothing drawn yet.", true);
 }
 
 // Asks for a reading. While one is under way only the newest waits.
@@ -100,12 +104,17 @@ async function askOnce(request) {
     // The drawing may have been cleared meanwhile.
     if (shown === request) showAnswer(answer, request.finished && !next, performance.now() - begun);
   } catch (error) {
-    if (error instanceof Away) return away();
+    if (error instanceof Away && !request.failed) {
+      // Once more when the server answers again; if it fails then too, the
+      // request itself is at fault.
+      request.failed = true;
+      return away();
+    }
     if (error instanceof Refused && error.status === 429) {
       await pause(200);
       if (shown === request) next ??= request;
     } else if (shown === request) {
-      showError(error.message);
+      showError(error instanceof Away ? "This could not be sent to the server." : error.message);
     }
   }
 }
@@ -117,17 +126,22 @@ async function connect() {
       const { current, device, models: all } = await models();
       const serving = all.find((model) => model.id === current);
       if (serving) showLabels(serving.labels);
-      connection.dataset.state = "ready";
-      connection.textContent = device;
-      connection.title = `Checkpoint ${current}`;
-      if (shown) read(shown);
+      showServing(current);
+      showConnection("ready", device);
+      // What was drawn meanwhile is newer than what was asked last.
+      if (shown && !next) read(shown);
       return;
     } catch {
-      connection.dataset.state = "away";
-      connection.textContent = "The server is away; trying again …";
+      showConnection("away", "The server is away; trying again …");
       await pause(RETRY_EVERY);
     }
   }
+}
+
+// Says it once: the element is a live region.
+function showConnection(state, text) {
+  connection.dataset.state = state;
+  if (connection.textContent !== text) connection.textContent = text;
 }
 
 let reconnecting = false;

@@ -9,6 +9,14 @@ const seen = document.getElementById("seen-picture");
 const provenance = document.getElementById("provenance");
 
 let shownLabels = [];
+// What the foot of the page says while there is no answer.
+let idle = "\u00a0";
+
+// Says which checkpoint serves.
+export function showServing(checkpoint) {
+  idle = `Checkpoint ${checkpoint} is serving.`;
+  if (verdict.dataset.state === "empty") provenance.textContent = idle;
+}
 
 // Builds a bar for each label, if the labels are new.
 export function showLabels(labels) {
@@ -41,7 +49,7 @@ export function showEmpty(message = "Nothing drawn yet.", finished = false) {
   sentence.textContent = message;
   setBars(shownLabels.map(() => 0), -1);
   seen.hidden = true;
-  provenance.textContent = "\u00a0";
+  provenance.textContent = idle;
   announcement.textContent = finished ? message : "";
 }
 

@@ -29,6 +29,8 @@ pub struct ComputeDevice {
     pub device: Device,
     /// The adapter; `None` on the CPU.
     pub adapter: Option<Adapter>,
+    /// Why `auto` took the CPU although there is a GPU.
+    pub note: Option<String>,
 }
 
 /// A graphics adapter that wgpu can reach.
@@ -81,7 +83,7 @@ pub enum DeviceError {
         found: usize,
     },
     /// The adapter is there and could not be opened.
-    #[error("the adapter '{name}' could not be opened: {reason}")]
+    #[error("'{name}' could not be opened: {reason}; update its driver, or use --device cpu")]
     NotOpened {
         /// The adapter's name.
         name: String,
@@ -92,13 +94,22 @@ pub enum DeviceError {
 
 /// The adapters of this machine, best kind first; `gpu:N` counts in this order.
 pub fn adapters() -> Vec<Adapter> {
-    let backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
+    // burn settles on one graphics API and counts adapters within it: the first
+    // with a real GPU, else the first with any adapter.
+    let apis = [Backends::VULKAN, Backends::METAL, Backends::DX12].map(adapters_of);
+    let real = |found: &&Vec<Adapter>| found.iter().any(|a| a.kind != AdapterKind::Software);
+    let any = |found: &&Vec<Adapter>| !found.is_empty();
+    let chosen = apis.iter().find(real).or_else(|| apis.iter().find(any));
+    chosen.cloned().unwrap_or_default()
+}
+
+fn adapters_of(api: Backends) -> Vec<Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
-        backends,
+        backends: api,
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
-    let mut seen = [0; 3];
-    let mut found: Vec<Adapter> = pollster::block_on(instance.enumerate_adapters(backends))
+    let mut seen = [0; 4];
+    let mut found: Vec<Adapter> = pollster::block_on(instance.enumerate_adapters(api))
         .iter()
         .filter_map(|adapter| Adapter::from_info(adapter.get_info(), &mut seen))
         .collect();
@@ -108,9 +119,9 @@ pub fn adapters() -> Vec<Adapter> {
 
 impl Adapter {
     /// burn names an adapter by its kind and its number within that kind;
-    /// `seen` counts them. `None` for an adapter of unknown kind, which burn
-    /// cannot name.
-    fn from_info(info: wgpu::AdapterInfo, seen: &mut [usize; 3]) -> Option<Self> {
+    /// `seen` counts them. `None` for an adapter that burn cannot name: one of
+    /// unknown kind, or a second software adapter.
+    fn from_info(info: wgpu::AdapterInfo, seen: &mut [usize; 4]) -> Option<Self> {
         let mut number = |kind: usize| {
             seen[kind] += 1;
             seen[kind] - 1
@@ -121,7 +132,8 @@ impl Adapter {
                 (AdapterKind::Integrated, DeviceKind::IntegratedGpu(number(1)))
             }
             DeviceType::VirtualGpu => (AdapterKind::Virtual, DeviceKind::VirtualGpu(number(2))),
-            DeviceType::Cpu => (AdapterKind::Software, DeviceKind::Cpu),
+            DeviceType::Cpu if number(3) == 0 => (AdapterKind::Software, DeviceKind::Cpu),
+            DeviceType::Cpu => return None,
             DeviceType::Other => return None,
         };
         let compiler = if cfg!(feature = "spirv") && info.backend == wgpu::Backend::Vulkan {
@@ -142,7 +154,7 @@ impl Adapter {
     fn open(self) -> Result<ComputeDevice, DeviceError> {
         let device = Device::wgpu_options().device_kind(self.handle.clone()).init();
         match device {
-            Ok(device) => Ok(ComputeDevice { device, adapter: Some(self) }),
+            Ok(device) => Ok(ComputeDevice { device, adapter: Some(self), note: None }),
             Err(error) => {
                 Err(DeviceError::NotOpened { name: self.name, reason: error.to_string() })
             }
@@ -158,7 +170,13 @@ impl DeviceChoice {
             Self::Cpu => Ok(ComputeDevice::cpu()),
             Self::Auto => {
                 let real = adapters().into_iter().find(|a| a.kind != AdapterKind::Software);
-                real.map_or_else(|| Ok(ComputeDevice::cpu()), Adapter::open)
+                Ok(match real.map(Adapter::open) {
+                    None => ComputeDevice::cpu(),
+                    Some(Ok(gpu)) => gpu,
+                    Some(Err(error)) => {
+                        ComputeDevice { note: Some(error.to_string()), ..ComputeDevice::cpu() }
+                    }
+                })
             }
             Self::Gpu(number) => {
                 let mut found = adapters();
@@ -178,7 +196,7 @@ impl DeviceChoice {
 impl ComputeDevice {
     /// burn-flex on the CPU.
     pub fn cpu() -> Self {
-        Self { device: Device::flex(), adapter: None }
+        Self { device: Device::flex(), adapter: None, note: None }
     }
 }
 
@@ -214,7 +232,10 @@ impl fmt::Display for ComputeDevice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.adapter {
             Some(Adapter { name, kind, api, .. }) => write!(f, "{name} ({kind}, {api})"),
-            None => f.write_str("CPU (burn-flex)"),
+            None => match &self.note {
+                None => f.write_str("CPU (burn-flex)"),
+                Some(note) => write!(f, "CPU (burn-flex), because {note}"),
+            },
         }
     }
 }

@@ -36,7 +36,7 @@ fn every_polarity_gives_the_same_glyph() {
         [at(0), at(1), at(2), 255]
     };
     type ToRgba = Box<dyn Fn(u8) -> [u8; 4]>;
-    let cases: [(&str, ToRgba); 9] = [
+    let cases: [(&str, ToRgba); 10] = [
         ("light on dark", Box::new(|ink| [ink, ink, ink, 255])),
         ("dark on light", Box::new(|ink| [255 - ink, 255 - ink, 255 - ink, 255])),
         ("blue on yellow", Box::new(move |ink| mix(ink, [20, 40, 160], [250, 240, 180]))),
@@ -54,12 +54,14 @@ fn every_polarity_gives_the_same_glyph() {
             "white ink, noise hidden under transparency",
             Box::new(|ink| if ink == 0 { [90, 200, 10, 0] } else { [255, 255, 255, ink] }),
         ),
+        ("alpha only, a faint brush", Box::new(|ink| [0, 0, 0, (u16::from(ink) * 2 / 5) as u8])),
         ("transparent all over", Box::new(|ink| [255 - ink, 255 - ink, 255 - ink, 0])),
     ];
     for (name, rgba) in cases {
         for scale in [1, 7] {
             let found = picture(&glyph, scale, &rgba).glyph().expect(name);
             let worst = difference(&found, &glyph);
+            // A brush of two fifths has two fifths of the shades.
             assert!(worst <= 6, "{name} at {scale}×: off by {worst}: {found:?}");
         }
     }

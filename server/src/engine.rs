@@ -6,6 +6,7 @@
 //! same queue and takes over between two batches.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
@@ -156,7 +157,13 @@ impl Worker {
         }
         let begun = Instant::now();
         let glyphs: Vec<Glyph> = batch.iter().map(|job| Glyph::clone(&job.glyph)).collect();
-        let outcome = self.classifier.classify(&glyphs);
+        // A device that is lost may panic inside its driver's bindings; the thread
+        // must outlive that, to say so.
+        let compute = AssertUnwindSafe(|| self.classifier.classify(&glyphs));
+        let outcome = match catch_unwind(compute) {
+            Ok(outcome) => outcome.map_err(|error| error.to_string()),
+            Err(_) => Err("the network's computation panicked".to_owned()),
+        };
         let compute = begun.elapsed();
         match outcome {
             Ok(predictions) => {
@@ -173,7 +180,7 @@ impl Worker {
             Err(error) => {
                 tracing::error!(%error, "a batch failed");
                 for job in batch {
-                    let _ = job.reply.send(Err(ApiError::Unavailable(error.to_string())));
+                    let _ = job.reply.send(Err(ApiError::Unavailable(error.clone())));
                 }
             }
         }

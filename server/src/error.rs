@@ -36,6 +36,12 @@ pub enum ApiError {
     /// Pixels that are not a glyph.
     #[error(transparent)]
     Pixels(#[from] WrongLength),
+    /// Another site's page asks for a change.
+    #[error("a page of another site may not change what is served")]
+    OtherSite,
+    /// The request took too long.
+    #[error("the request took over {0} seconds")]
+    TooSlow(u64),
     /// More requests than the server can take now.
     #[error("the server is busy; try again in a moment")]
     Busy,
@@ -71,6 +77,8 @@ impl ApiError {
             },
             Self::Strokes(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_strokes"),
             Self::Pixels(_) => (StatusCode::UNPROCESSABLE_ENTITY, "wrong_pixel_count"),
+            Self::OtherSite => (StatusCode::FORBIDDEN, "other_site"),
+            Self::TooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Checkpoint(error) => match error {

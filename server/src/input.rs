@@ -2,7 +2,7 @@
 
 use axum::{
     body::{Body, Bytes},
-    extract::{FromRequest, Multipart, Request},
+    extract::{DefaultBodyLimit, FromRequest, Multipart, Request},
     http::{HeaderMap, header::CONTENT_TYPE},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -16,15 +16,17 @@ use serde::Deserialize;
 
 use crate::error::ApiError;
 
-/// What a request asks to be read.
+/// What a request asks to be read, not yet parsed.
 #[derive(Debug, PartialEq)]
 pub enum Input {
     /// An image file.
     Image(Bytes),
-    /// Pen strokes.
-    Strokes(Vec<Vec<Point>>),
+    /// An image file as a data URL or bare base64.
+    Base64(Bytes),
+    /// One of the JSON forms.
+    Json(Bytes),
     /// A glyph's pixels, ink 255 on 0.
-    Pixels(Vec<u8>),
+    Pixels(Bytes),
 }
 
 /// The JSON forms; exactly one field must be there.
@@ -42,10 +44,10 @@ impl Input {
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
         match essence.trim().to_ascii_lowercase().as_str() {
-            "application/json" => from_json(&body),
+            "application/json" => Ok(Self::Json(body)),
             "multipart/form-data" => from_multipart(headers, body).await,
-            "application/octet-stream" if body.len() == PIXELS => Ok(Self::Pixels(body.to_vec())),
-            "text/plain" => Ok(Self::Image(from_base64(&String::from_utf8_lossy(&body))?)),
+            "application/octet-stream" if body.len() == PIXELS => Ok(Self::Pixels(body)),
+            "text/plain" => Ok(Self::Base64(body)),
             // What it is decides; a missing or a client's default type does not.
             "" | "application/octet-stream" | "application/x-www-form-urlencoded" => {
                 Ok(Self::Image(body))
@@ -55,40 +57,47 @@ impl Input {
         }
     }
 
-    /// Decodes and frames. `None` if it is blank. May take some hundred
+    /// Parses, decodes and frames. `None` if it is blank. May take some hundred
     /// milliseconds for a large image: not for the async runtime's threads.
     pub fn glyph(self) -> Result<Option<Glyph>, ApiError> {
         match self {
             Self::Image(bytes) => Ok(decode(&bytes)?.glyph()),
-            Self::Strokes(strokes) => Ok(Strokes::new(strokes)?.glyph()),
-            Self::Pixels(pixels) => {
-                let glyph = Glyph::try_from(pixels.as_slice())?;
-                Ok((!glyph.is_blank()).then_some(glyph))
+            Self::Base64(text) => {
+                Ok(decode(&from_base64(&String::from_utf8_lossy(&text))?)?.glyph())
             }
+            Self::Json(body) => from_json(&body),
+            Self::Pixels(pixels) => from_pixels(&pixels),
         }
     }
 }
 
-fn from_json(body: &[u8]) -> Result<Input, ApiError> {
+fn from_json(body: &[u8]) -> Result<Option<Glyph>, ApiError> {
     let input: JsonInput = serde_json::from_slice(body).map_err(|error| {
         ApiError::Malformed(format!(
-            "the JSON cannot be read: {error}; send one of {{\"image\": \"data:image/png;base64,…\"}}, \
-             {{\"strokes\": [[[x, y], …], …]}}, {{\"pixels\": [784 numbers 0–255]}}"
+            "the JSON cannot be read: {error}; send one of \
+             {{\"image\": \"data:image/png;base64,…\"}}, {{\"strokes\": [[[x, y], …], …]}}, \
+             {{\"pixels\": [784 numbers 0–255]}}"
         ))
     })?;
     match (input.image, input.strokes, input.pixels) {
-        (Some(image), None, None) => Ok(Input::Image(from_base64(&image)?)),
-        (None, Some(strokes), None) => Ok(Input::Strokes(strokes)),
+        (Some(image), None, None) => Ok(decode(&from_base64(&image)?)?.glyph()),
+        (None, Some(strokes), None) => Ok(Strokes::new(strokes)?.glyph()),
         (None, None, Some(pixels)) => {
             if let Some(bad) = pixels.iter().find(|&&v| !(0.0..=255.0).contains(&v)) {
                 return Err(ApiError::Malformed(format!("pixels must be 0–255, one is {bad}")));
             }
-            Ok(Input::Pixels(pixels.iter().map(|v| v.round() as u8).collect()))
+            let pixels: Vec<u8> = pixels.iter().map(|v| v.round() as u8).collect();
+            from_pixels(&pixels)
         }
         _ => Err(ApiError::Malformed(
             "the JSON must have exactly one of 'image', 'strokes' and 'pixels'".to_owned(),
         )),
     }
+}
+
+fn from_pixels(pixels: &[u8]) -> Result<Option<Glyph>, ApiError> {
+    let glyph = Glyph::try_from(pixels)?;
+    Ok((!glyph.is_blank()).then_some(glyph))
 }
 
 /// A data URL or bare base64.
@@ -114,6 +123,8 @@ async fn from_multipart(headers: &HeaderMap, body: Bytes) -> Result<Input, ApiEr
     };
     let mut request = Request::new(Body::from(body));
     *request.headers_mut() = headers.clone();
+    // The body is within the server's own limit already.
+    DefaultBodyLimit::disable().apply(&mut request);
     let mut form = Multipart::from_request(request, &()).await.map_err(|e| malformed(&e))?;
     while let Some(field) = form.next_field().await.map_err(|e| malformed(&e))? {
         if field.name() == Some("image") {

@@ -23,6 +23,8 @@ use models::Models;
 
 /// Uploads that may wait for a decoder; beyond that requests get 429.
 const WAITING_UPLOADS: usize = 64;
+/// KiB of request bodies held in memory at once; beyond that requests get 429.
+const BODIES_KIB: usize = 256 << 10;
 
 /// What every request handler shares; cheap to clone.
 #[derive(Clone)]
@@ -33,6 +35,8 @@ pub struct App {
     pub limits: Limits,
     decoders: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    /// A permit for each KiB of request bodies in memory.
+    bodies: Arc<Semaphore>,
 }
 
 impl App {
@@ -41,9 +45,10 @@ impl App {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
             models,
-            limits,
             decoders: Arc::new(Semaphore::new(cores)),
             waiting: Arc::new(Semaphore::new(WAITING_UPLOADS)),
+            bodies: Arc::new(Semaphore::new(BODIES_KIB.max(limits.max_body() / 1024 + 1))),
+            limits,
         }
     }
 }

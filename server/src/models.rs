@@ -4,7 +4,10 @@
 //! warm, and only then swap. A checkpoint that fails on the way is refused, and
 //! the one that was serving goes on.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use glyphic_model::{
     Glyph,
@@ -21,6 +24,8 @@ use crate::{
 
 /// Time between two looks at `CURRENT`.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Time between two tries of a checkpoint that was refused.
+const RETRY_EVERY: Duration = Duration::from_secs(5);
 
 /// The registry, the device, and the engine that serves from them; cheap to
 /// clone.
@@ -88,38 +93,66 @@ impl Models {
     }
 
     /// Verifies, promotes and serves a checkpoint.
-    pub async fn promote(&self, id: &str) -> Result<(), ApiError> {
-        let _change = self.change.lock().await;
-        self.serve(id.to_owned(), |registry, id| registry.promote(id)).await
+    pub async fn promote(&self, id: String) -> Result<(), ApiError> {
+        self.change(
+            |models| async move { models.serve(id, |registry, id| registry.promote(id)).await },
+        )
+        .await
     }
 
     /// Goes back to the checkpoint promoted before; returns its id.
     pub async fn roll_back(&self) -> Result<String, ApiError> {
-        let _change = self.change.lock().await;
-        let previous = self.registry.previous()?;
-        self.serve(previous.clone(), |registry, _| registry.roll_back().map(drop)).await?;
-        Ok(previous)
+        self.change(|models| async move {
+            let previous = models.registry.previous()?;
+            models.serve(previous.clone(), |registry, _| registry.roll_back().map(drop)).await?;
+            Ok(previous)
+        })
+        .await
+    }
+
+    /// Runs a change to its end, alone, even if whoever asked for it has gone: a
+    /// change that was left halfway would write its promotion later, unlocked.
+    async fn change<T: Send + 'static, F>(
+        &self,
+        change: impl FnOnce(Self) -> F + Send + 'static,
+    ) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<T, ApiError>> + Send + 'static,
+    {
+        let models = self.clone();
+        let task = tokio::spawn(async move {
+            let _alone = Arc::clone(&models.change).lock_owned().await;
+            change(models).await
+        });
+        task.await.map_err(|error| ApiError::Unavailable(error.to_string()))?
     }
 
     /// Serves what `CURRENT` names, whenever it changes; never returns. A
-    /// checkpoint that is refused is reported once and not tried again until
-    /// `CURRENT` names another.
+    /// checkpoint that is refused is reported once and tried again from time to
+    /// time: its files may still be on their way.
     pub async fn follow_current(self) {
-        let mut refused = None;
+        let mut refused: Option<(String, String, Instant)> = None;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let _change = self.change.lock().await;
             let Ok(current) = self.registry.current() else { continue };
-            if current == self.engine.serving().id || refused.as_ref() == Some(&current) {
+            if current == self.engine.serving().id {
+                refused = None;
                 continue;
             }
-            match self.serve(current.clone(), |_, _| Ok(())).await {
-                Ok(()) => refused = None,
-                Err(error) => {
+            let known = refused.as_ref().filter(|(id, ..)| *id == current);
+            if known.is_some_and(|(.., tried)| tried.elapsed() < RETRY_EVERY) {
+                continue;
+            }
+            if let Err(error) = self.serve(current.clone(), |_, _| Ok(())).await {
+                let message = error.to_string();
+                if known.is_none_or(|(_, reported, _)| *reported != message) {
                     let serving = &self.engine.serving().id;
-                    tracing::error!(%error, "checkpoint '{current}' is refused; '{serving}' goes on");
-                    refused = Some(current);
+                    tracing::error!(
+                        "checkpoint '{current}' is refused; '{serving}' goes on: {message}"
+                    );
                 }
+                refused = Some((current, message, Instant::now()));
             }
         }
     }

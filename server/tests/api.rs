@@ -89,6 +89,41 @@ fn reads_a_form_with_an_image() {
 }
 
 #[test]
+fn reads_a_form_with_a_photo_of_some_megabytes() {
+    let mut body = b"--xyz\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n".to_vec();
+    body.extend(picture("5_1bit.png"));
+    // What follows a PNG's end is not read, but it is sent.
+    body.extend(vec![0; 5 << 20]);
+    body.extend(b"\r\n--xyz--\r\n");
+    assert_reads(predict("multipart/form-data; boundary=xyz", &body), "5");
+}
+
+#[test]
+fn rejects_options_that_are_no_numbers_as_json() {
+    let answer = SERVER.post_json("/api/predict?explain=yes", &json!({ "strokes": seven() }));
+    assert_refused(answer, 400, "malformed");
+    assert_refused(SERVER.post("/api/models/%ff/promote", "", b""), 400, "malformed");
+}
+
+#[test]
+fn rejects_changes_that_another_sites_page_asks_for() {
+    let post = |path: &str, header: &str, value: &str| {
+        let request = ureq::post(SERVER.url(path))
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .header(header, value);
+        request.send_empty().unwrap().status().as_u16()
+    };
+    for path in ["/api/models/rollback", "/api/models/none/promote"] {
+        assert_eq!(post(path, "Sec-Fetch-Site", "cross-site"), 403);
+        assert_eq!(post(path, "Origin", "https://example.org"), 403);
+        assert_ne!(post(path, "Origin", &SERVER.url("")), 403);
+        assert_ne!(post(path, "Sec-Fetch-Site", "same-origin"), 403);
+    }
+}
+
+#[test]
 fn reads_json_with_an_image() {
     let encoded = STANDARD.encode(picture("5_1bit.png"));
     assert_reads(predict_json(json!({ "image": format!("data:image/png;base64,{encoded}") })), "5");

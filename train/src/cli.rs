@@ -121,6 +121,9 @@ pub struct ResumeArgs {
     pub common: Common,
     /// The run; without it, the one that was saved last.
     pub run: Option<String>,
+    /// Where the data is now, if it was moved.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
 }
 
 /// Arguments of `train eval`.

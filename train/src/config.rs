@@ -73,6 +73,21 @@ impl Augmentation {
 }
 
 impl TrainConfig {
+    /// These settings as they come back from a state's JSON. Its parser may be
+    /// off by one in the last place of a long fraction; a run that has begun with
+    /// what comes back is resumed with the same.
+    pub fn settled(self) -> Result<Self> {
+        let mut config = self;
+        for _ in 0..16 {
+            let again: Self = serde_json::from_str(&serde_json::to_string(&config)?)?;
+            if again == config {
+                break;
+            }
+            config = again;
+        }
+        Ok(config)
+    }
+
     /// Checks every range, so that a run never fails halfway for its settings.
     pub fn check(&self) -> Result<()> {
         ensure!((1..=10_000).contains(&self.epochs), "--epochs must be 1 to 10000");

@@ -2,7 +2,6 @@
 
 use std::process::Command;
 
-use glyphic_model::checkpoint::Registry;
 use jiff::Timestamp;
 
 /// Now, in UTC, to the second (RFC 3339).
@@ -11,7 +10,7 @@ pub fn now() -> String {
 }
 
 /// A name for a new run and its checkpoint: the data, the moment, the seed.
-pub fn new_id(registry: &Registry, dataset: &str, seed: u64) -> String {
+pub fn new_id(dataset: &str, seed: u64) -> String {
     let name: String = dataset
         .chars()
         .filter(|c| c.is_ascii_alphanumeric())
@@ -20,12 +19,7 @@ pub fn new_id(registry: &Registry, dataset: &str, seed: u64) -> String {
         .to_lowercase();
     let name = if name.is_empty() { "data".to_owned() } else { name };
     let moment = Timestamp::now().strftime("%Y%m%d-%H%M%S");
-    let id = format!("{name}-{moment}-s{seed}");
-    let taken = |id: &str| {
-        registry.folder(id).exists() || crate::run::runs_folder(registry).join(id).exists()
-    };
-    let numbered = (2..).map(|n| format!("{id}-{n}"));
-    std::iter::once(id.clone()).chain(numbered).find(|id| !taken(id)).unwrap_or(id)
+    format!("{name}-{moment}-s{seed}")
 }
 
 /// The commit of the repository in the working directory, with `-dirty` if

@@ -1,6 +1,10 @@
 //! `train`: parses the command line and runs the command.
 
-use std::{io, process::ExitCode, sync::atomic::Ordering};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::atomic::Ordering,
+};
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -16,7 +20,7 @@ fn main() -> ExitCode {
         // Whoever read our output has read enough (`train list | head`).
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -1,7 +1,7 @@
 //! What a person sees of a run: a live bar in a terminal, plain lines elsewhere.
 
 use std::{
-    io::{IsTerminal, stderr},
+    io::{IsTerminal, Write, stderr},
     path::Path,
     time::{Duration, Instant},
 };
@@ -96,7 +96,7 @@ impl Progress {
         self.bar.set_message(message.clone());
         if !self.is_terminal && self.last_line.elapsed() > LINE_EVERY {
             self.last_line = Instant::now();
-            eprintln!("{message}");
+            say(&message);
         }
     }
 
@@ -143,8 +143,13 @@ impl Progress {
     }
 
     fn line(&self, text: &str) {
-        self.bar.suspend(|| eprintln!("{text}"));
+        self.bar.suspend(|| say(text));
     }
+}
+
+/// A line on standard error. If nobody can read it any more, the run goes on.
+fn say(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
 }
 
 /// Seconds as a person writes them: `42 s`, `3 min 05 s`, `2 h 10 min`.

@@ -8,13 +8,14 @@
 //! ```
 
 use std::{
-    fs,
+    fs::{self, File, TryLockError},
+    io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use glyphic_model::{
     Classifier,
@@ -59,20 +60,19 @@ pub struct Run<'a> {
     device: Device,
     trainer: Trainer,
     progress: Progress,
+    /// Keeps other processes off the run; released when this one ends.
+    _lock: File,
 }
 
 impl<'a> Run<'a> {
     /// Begins a run: makes its folder and initialises its network.
     pub fn start(
-        id: String,
         position: Position,
         registry: &'a Registry,
         data: &'a Data,
         device: &ComputeDevice,
     ) -> Result<Self> {
-        let folder = runs_folder(registry).join(&id);
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make the run's folder {}", folder.display()))?;
+        let (id, folder) = new_folder(registry, &position)?;
         let trainer = Trainer::new(position, &data.training, &device.device)?;
         let run = Self::with(id, folder, trainer, registry, data, device)?;
         run.trainer.state()?.save(&run.folder)?;
@@ -88,7 +88,8 @@ impl<'a> Run<'a> {
         device: &ComputeDevice,
     ) -> Result<Self> {
         let folder = runs_folder(registry).join(&id);
-        let trainer = Trainer::restore(state, &data.training, &device.device)?;
+        let trainer = Trainer::restore(state, &data.training, &device.device)
+            .with_context(|| format!("the state in {} is damaged", folder.display()))?;
         Self::with(id, folder, trainer, registry, data, device)
     }
 
@@ -100,15 +101,23 @@ impl<'a> Run<'a> {
         data: &'a Data,
         device: &ComputeDevice,
     ) -> Result<Self> {
+        let lock = lock(&folder, &id)?;
         let position = &trainer.position;
         // Lines of epochs that the state does not know are of work that was lost.
         write_logs(&folder, &position.epochs)?;
         let progress = Progress::new(position, device);
-        Ok(Self { id, folder, registry, data, device: device.device.clone(), trainer, progress })
+        let device = device.device.clone();
+        Ok(Self { id, folder, registry, data, device, trainer, progress, _lock: lock })
     }
 
     /// Trains to the end, or until [`STOP`] is set.
-    pub fn drive(mut self) -> Result<Ending> {
+    pub fn drive(self) -> Result<Ending> {
+        let id = &self.id;
+        let resume = format!("the run stopped; `train resume {id}` goes on from what was saved");
+        self.steps().context(resume)
+    }
+
+    fn steps(mut self) -> Result<Ending> {
         let mut clock = Instant::now();
         let (mut looked, mut saved) = (Instant::now(), Instant::now());
         while self.trainer.position.step < self.trainer.position.total_steps() {
@@ -134,13 +143,21 @@ impl<'a> Run<'a> {
                 self.trainer.state()?.save(&self.folder)?;
                 saved = Instant::now();
             }
+            if epoch_is_over {
+                // After the state, from which they can be made again.
+                write_logs(&self.folder, &self.trainer.position.epochs)?;
+            }
             if stop {
                 self.progress.stopped(&self.id);
                 return Ok(Ending::Stopped);
             }
         }
-        let resume = format!("nothing is lost: mend this, then `train resume {}`", self.id);
-        let manifest = self.publish().context(resume)?;
+        let manifest = match self.registry.manifest(&self.id) {
+            // A process before this one published it, and was killed then.
+            Ok(published) => published,
+            Err(_) => self.publish()?,
+        };
+        self.finish(&manifest)?;
         Ok(Ending::Finished(Box::new(manifest)))
     }
 
@@ -167,7 +184,7 @@ impl<'a> Run<'a> {
         };
         self.progress.epoch(&metrics);
         position.epochs.push(metrics);
-        write_logs(&self.folder, &position.epochs)
+        Ok(())
     }
 
     /// The network as it would be served now.
@@ -176,7 +193,7 @@ impl<'a> Run<'a> {
     }
 
     /// Fits the temperature, measures on the test set, once, and publishes the checkpoint.
-    fn publish(self) -> Result<Manifest> {
+    fn publish(&self) -> Result<Manifest> {
         let position = &self.trainer.position;
         let classifier = self.classifier();
         let held_back = &self.data.validation;
@@ -225,19 +242,57 @@ impl<'a> Run<'a> {
                 (tensorboard::FILE.to_owned(), tensorboard::events(&position.epochs)),
             ],
         })?;
-        if position.promote {
+        Ok(manifest)
+    }
+
+    /// Promotes if asked to, and removes the run's folder: the checkpoint holds
+    /// all that it did.
+    fn finish(&self, manifest: &Manifest) -> Result<()> {
+        let promote = self.trainer.position.promote;
+        if promote {
             self.registry.promote(&manifest.id)?;
         }
-        self.progress.finished(&manifest, &self.registry.folder(&manifest.id), position.promote);
-        // The checkpoint holds all that the run's folder did.
+        self.progress.finished(manifest, &self.registry.folder(&manifest.id), promote);
         let _ = fs::remove_dir_all(&self.folder);
-        Ok(manifest)
+        Ok(())
     }
 }
 
 /// The folder of unfinished runs.
 pub fn runs_folder(registry: &Registry) -> PathBuf {
     registry.root().join("runs")
+}
+
+/// Makes a folder for a new run under a name that no other run or checkpoint
+/// has, also if several start at once.
+fn new_folder(registry: &Registry, position: &Position) -> Result<(String, PathBuf)> {
+    let runs = runs_folder(registry);
+    fs::create_dir_all(&runs).with_context(|| format!("cannot make {}", runs.display()))?;
+    let name = environment::new_id(&position.dataset.name, position.config.seed);
+    for id in std::iter::once(name.clone()).chain((2..).map(|n| format!("{name}-{n}"))) {
+        let folder = runs.join(&id);
+        match fs::create_dir(&folder) {
+            Ok(()) if !registry.folder(&id).exists() => return Ok((id, folder)),
+            Ok(()) => fs::remove_dir(&folder)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot make {}", folder.display()));
+            }
+        }
+    }
+    bail!("no name is left for a run in {}", runs.display())
+}
+
+fn lock(folder: &Path, id: &str) -> Result<File> {
+    let path = folder.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!("another process is training the run '{id}'"),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
 }
 
 fn write_logs(folder: &Path, epochs: &[EpochMetrics]) -> Result<()> {

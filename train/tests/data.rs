@@ -57,7 +57,7 @@ fn labels_come_from_the_data() {
 fn emnist_naming_is_read_turned_upright() {
     let folder = folder();
     let plain = small_mnist(folder.path(), 40);
-    let upright = load_for_evaluation(&plain).unwrap().examples;
+    let upright = load(&plain, 0.1).unwrap().training;
     let emnist = folder.path().join("emnist");
     fs::create_dir(&emnist).unwrap();
     let mut pictures = fs::read(plain.join("train-images-idx3-ubyte")).unwrap();
@@ -76,9 +76,9 @@ fn emnist_naming_is_read_turned_upright() {
         (0..10).map(|i| format!("{i} {}\n", 65 + i)).collect::<String>(),
     )
     .unwrap();
-    let found = load_for_evaluation(&emnist).unwrap();
+    let found = load(&emnist, 0.1).unwrap();
     assert_eq!(found.labels[0], "A");
-    for (a, b) in upright.iter().zip(&found.examples) {
+    for (a, b) in upright.iter().zip(&found.training) {
         assert_eq!((&a.glyph, a.label), (&b.glyph, b.label));
     }
 }
@@ -191,6 +191,18 @@ fn rejects_a_test_label_that_training_does_not_have() {
     write_byte(&path.join("t10k-labels-idx1-ubyte"), 8, 200);
     let message = load(&path, 0.1).err().unwrap().to_string();
     assert!(message.contains("t10k-labels-idx1-ubyte") && message.contains("200"), "{message}");
+}
+
+#[test]
+fn rejects_evaluating_without_a_test_set() {
+    let folder = folder();
+    let path = small_mnist(folder.path(), 50);
+    let message = load_for_evaluation(&path).err().unwrap().to_string();
+    assert!(message.contains("no test set"), "{message}");
+    // Half a test set is a missing file, not none.
+    fs::copy(path.join("train-labels-idx1-ubyte"), path.join("t10k-labels-idx1-ubyte")).unwrap();
+    let message = load(&path, 0.1).err().unwrap().to_string();
+    assert!(message.contains("t10k-images-idx3-ubyte"), "{message}");
 }
 
 #[test]

@@ -13,9 +13,14 @@ use std::{
 
 use common::{assert_success, errors, folder, manifests, run, small_mnist, train};
 
+/// A rate that a state's JSON does not give back to the last bit at once.
+const RATE: [&str; 2] = ["--learning-rate", "0.0012154742500762859"];
+
 /// Trains on 600 pictures for four epochs of eleven steps.
 fn start(folder: &Path, data: &Path) -> Child {
-    let arguments = ["--data", data.to_str().unwrap(), "--epochs", "4", "--batch-size", "50"];
+    let mut arguments =
+        vec!["--data", data.to_str().unwrap(), "--epochs", "4", "--batch-size", "50"];
+    arguments.extend(RATE);
     train(folder, &arguments).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -99,7 +104,8 @@ fn kill_at_any_moment_leaves_no_half_checkpoint_and_loses_no_finished_epoch() {
     let mut epochs_before = 0;
     for moment in 0u64.. {
         sleep(Duration::from_millis(37 + 61 * (moment * 7 % 11)));
-        if child.try_wait().unwrap().is_some() {
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "the resumed run failed: {status}");
             break;
         }
         child.kill().unwrap();
@@ -165,13 +171,26 @@ fn a_disk_that_fills_up_ends_the_run_and_loses_nothing_saved() {
     let output = std::process::Command::new("sh")
         .args(["-c", limited, env!("CARGO_BIN_EXE_train"), "--data"])
         .arg(&data)
-        .args(["--epochs", "4", "--batch-size", "50", "--device", "cpu", "--artifacts", "artifacts"])
+        .args([
+            "--epochs",
+            "4",
+            "--batch-size",
+            "50",
+            "--device",
+            "cpu",
+            "--artifacts",
+            "artifacts",
+        ])
+        .args(RATE)
         .current_dir(folder.path())
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = errors(&output);
-    assert!(said.contains("error: cannot write the run's state"), "{said}");
+    assert!(
+        said.contains("cannot write the run's state") && said.contains("train resume"),
+        "{said}"
+    );
     assert!(said.contains("state.bpk") && said.contains("the last state is kept"), "{said}");
     let run_folder = runs(folder.path()).pop().unwrap();
     let state = glyphic_train::state::State::load(&run_folder).unwrap();
@@ -182,7 +201,40 @@ fn a_disk_that_fills_up_ends_the_run_and_loses_nothing_saved() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["events.out.tfevents.0.glyphic", "metrics.jsonl", "state.bpk"]);
+    assert_eq!(names, ["events.out.tfevents.0.glyphic", "lock", "metrics.jsonl", "state.bpk"]);
     assert_success(&run(folder.path(), &["resume"]));
     assert_eq!(manifests(folder.path()).remove(0).weights.sha256, uninterrupted(&data));
+}
+
+#[test]
+fn a_run_that_was_killed_after_publishing_is_finished_by_resuming() {
+    let folder = folder();
+    let data = small_mnist(folder.path(), 600);
+    let mut child = start(folder.path(), &data);
+    wait_for_epochs(folder.path(), &mut child, 3);
+    interrupt(&child);
+    child.wait().unwrap();
+    // What a kill between the publishing and the clearing up leaves behind.
+    let run_folder = runs(folder.path()).pop().unwrap();
+    let kept = folder.path().join("kept");
+    fs::create_dir(&kept).unwrap();
+    fs::copy(run_folder.join("state.bpk"), kept.join("state.bpk")).unwrap();
+    assert_success(&run(folder.path(), &["resume"]));
+    let published = manifests(folder.path());
+    fs::rename(&kept, &run_folder).unwrap();
+    assert_success(&run(folder.path(), &["resume"]));
+    assert_eq!(manifests(folder.path()), published);
+    assert!(runs(folder.path()).is_empty());
+}
+
+#[test]
+fn rejects_resuming_a_run_that_is_being_trained() {
+    let folder = folder();
+    let data = small_mnist(folder.path(), 600);
+    let mut child = start(folder.path(), &data);
+    wait_for_epochs(folder.path(), &mut child, 1);
+    let output = run(folder.path(), &["resume"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("another process is training"), "{}", errors(&output));
+    finish(child);
 }

@@ -34,7 +34,10 @@ export class Server {
     if (!existsSync(program)) throw new Error(`${program} is missing: run cargo build --release`);
     const options = ["--device", "cpu", "--addr", `127.0.0.1:${this.port}`];
     this.process = spawn(program, options, { cwd: repository, stdio: ["ignore", "pipe", "inherit"] });
-    await once(this.process.stdout, "data");
+    const ended = once(this.process, "exit").then(() => Promise.reject(new Error("the server ended")));
+    await Promise.race([once(this.process.stdout, "data"), ended]);
+    // From here on its end is the test's own doing.
+    ended.catch(() => {});
   }
 
   async stop() {

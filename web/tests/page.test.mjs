@@ -168,6 +168,19 @@ onPage("a file that is no picture says what is wrong", { viewport: DESKTOP }, as
   assert.ok(errors.splice(0).every((error) => /422/.test(error)));
 });
 
+onPage("a file that cannot be sent ends in words, not in a loop", { viewport: DESKTOP }, async (page, errors) => {
+  let asked = 0;
+  await page.route("**/api/predict*", (route) => {
+    asked += 1;
+    return route.abort("failed");
+  });
+  await page.locator("#file").setInputFiles(join(pictures, "5_1bit.png"));
+  await page.getByText("This could not be sent to the server.").first().waitFor();
+  await page.waitForTimeout(500);
+  assert.equal(asked, 2);
+  assert.ok(errors.splice(0).every((error) => /ERR_FAILED/.test(error)));
+});
+
 onPage("a blank picture is said to be blank", { viewport: DESKTOP }, async (page) => {
   await page.locator("#file").setInputFiles(join(pictures, "blank_white.png"));
   await page.getByText("There is no ink in this picture.").first().waitFor();
@@ -181,10 +194,12 @@ onPage("a server that is away is said to be away, and comes back", { viewport: D
   await page.locator('#connection[data-state="away"]').waitFor();
   assert.match(await page.locator("#sentence").textContent(), /server is away/);
   await screenshot(page, "desktop-away");
-  await page.keyboard.press("Control+z");
+  // What is drawn meanwhile is what is read in the end.
+  await page.keyboard.press("Escape");
+  await draw(page, seven);
   await server.resume();
   await page.locator('#connection[data-state="ready"]').waitFor();
-  await reads(page, "1");
+  await reads(page, "7");
   // The browser itself logs each refused connection.
   assert.ok(errors.splice(0).every((error) => /ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/.test(error)));
 });

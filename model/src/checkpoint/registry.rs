@@ -221,10 +221,13 @@ impl Registry {
     /// Makes the checkpoint that was promoted before this one the promoted one
     /// again, and returns its id.
     pub fn roll_back(&self) -> Result<String, CheckpointError> {
-        let previous = self.previous()?;
-        self.manifest(&previous)?;
-        self.write_history(&self.history()?[1..])?;
-        Ok(previous)
+        let history = self.history()?;
+        let [_, previous, ..] = history.as_slice() else {
+            return Err(CheckpointError::NothingToRollBackTo);
+        };
+        self.manifest(previous)?;
+        self.write_history(&history[1..])?;
+        Ok(previous.clone())
     }
 
     fn write_history(&self, history: &[String]) -> Result<(), CheckpointError> {

@@ -33,14 +33,16 @@ impl Picture {
     /// A picture from its RGBA bytes. `None` if a side is 0 or the number of
     /// bytes is not `4 * width * height`.
     ///
-    /// A picture that is transparent all over is taken for one whose alpha
-    /// channel was lost: its hidden colours are what there is to see.
+    /// A picture that is equally transparent all over is taken for one whose
+    /// alpha channel was lost: its hidden colours are what there is to see.
     pub fn new(width: usize, height: usize, mut rgba: Vec<u8>) -> Option<Self> {
         let bytes = width.checked_mul(height)?.checked_mul(4)?;
         if bytes == 0 || rgba.len() != bytes {
             return None;
         }
-        if rgba.chunks(4).all(|pixel| pixel[3] <= TRANSPARENT) {
+        let alpha = || rgba.chunks(4).map(|pixel| pixel[3]);
+        let (least, most) = (alpha().min()?, alpha().max()?);
+        if most <= TRANSPARENT && most - least < BLANK_BELOW {
             rgba.chunks_mut(4).for_each(|pixel| pixel[3] = 255);
         }
         Some(Self { width, height, rgba })

@@ -43,7 +43,8 @@ impl Strokes {
     /// Checks and takes the points of a drawing. Strokes without points are
     /// dropped; a drawing without strokes is allowed, and blank.
     pub fn new(strokes: Vec<Vec<Point>>) -> Result<Self, StrokeError> {
-        let points = strokes.iter().map(Vec::len).sum();
+        // A stroke without points still takes memory: it counts as one.
+        let points = strokes.iter().map(|stroke| stroke.len().max(1)).sum();
         if points > MAX_POINTS {
             return Err(StrokeError::TooManyPoints(points));
         }

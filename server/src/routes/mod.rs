@@ -11,12 +11,12 @@ use axum::{
     Router,
     extract::Request,
     http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use tower_http::{
-    catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
-    trace::TraceLayer,
+    catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer,
 };
 
 use crate::{App, error::ApiError};
@@ -48,11 +48,16 @@ pub fn router(app: App) -> Router {
         .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY))
         .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(header::REFERRER_POLICY, "no-referrer"))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIME_LIMIT))
+        .layer(middleware::from_fn(time_limit))
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
             tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
         }))
+}
+
+async fn time_limit(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+    answer.unwrap_or_else(|_| ApiError::TooSlow(TIME_LIMIT.as_secs()).into_response())
 }
 
 fn on_panic(_: Box<dyn std::any::Any + Send>) -> Response {

@@ -5,13 +5,14 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     Json,
     body::{Body, Bytes, to_bytes},
-    extract::{Query, State},
+    extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, header::CONTENT_LENGTH},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::{Glyph, checkpoint::Manifest, glyph::SIDE};
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{App, engine::Answer, error::ApiError, input::Input};
 
@@ -53,11 +54,13 @@ struct Timing {
 /// Reads the request, has the network read the glyph, and answers.
 pub async fn predict(
     State(app): State<App>,
-    Query(options): Query<Options>,
+    options: Result<Query<Options>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Response>, ApiError> {
-    let bytes = read_body(&app, &headers, body).await?;
+    let Query(options) = options.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    let _room = room_for_body(&app, &headers)?;
+    let bytes = read_body(&app, body).await?;
     let begun = Instant::now();
     let input = Input::read(&headers, bytes).await?;
     let glyph = decode(&app, input).await?;
@@ -70,15 +73,24 @@ pub async fn predict(
     Ok(Json(read(answer, decode, seen)))
 }
 
+/// Room in memory for a request's body, held until it is answered: by its
+/// announced length, or by the limit if it announces none.
+fn room_for_body(app: &App, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, ApiError> {
+    let limit = app.limits.max_body();
+    let announced: Option<usize> =
+        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length = announced.unwrap_or(limit);
+    if length > limit {
+        return Err(ApiError::BodyTooLarge(app.limits.max_body_mib));
+    }
+    let kib = u32::try_from(length / 1024 + 1).unwrap_or(u32::MAX);
+    Arc::clone(&app.bodies).try_acquire_many_owned(kib).map_err(|_| ApiError::Busy)
+}
+
 /// The whole body, if it is within the limit.
-async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+async fn read_body(app: &App, body: Body) -> Result<Bytes, ApiError> {
     let too_large = || ApiError::BodyTooLarge(app.limits.max_body_mib);
     let limit = app.limits.max_body();
-    let announced =
-        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > limit) {
-        return Err(too_large());
-    }
     to_bytes(body, limit).await.map_err(|error| {
         let source = std::error::Error::source(&error);
         match source.is_some_and(|source| source.to_string().contains("length limit")) {

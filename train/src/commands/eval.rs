@@ -30,6 +30,7 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
     let checkpoint = registry.load(&id, &device.device)?;
     let manifest = checkpoint.manifest.clone();
     let labels = &manifest.labels;
+    let all = set.examples.len();
     let (examples, sources) = with_labels_of(set, labels);
     ensure!(
         !examples.is_empty(),
@@ -41,6 +42,10 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
 
     let mut out = io::stdout().lock();
     writeln!(out, "{id} on {} ({device}):", path.display())?;
+    if examples.len() < all {
+        let left_out = all - examples.len();
+        writeln!(out, "  {left_out} of {all} left out: their label is none of the checkpoint's")?;
+    }
     print_by_source(&mut out, &outcome, &examples, &sources)?;
     print_by_label(&mut out, &outcome, &examples, labels)?;
     if let Some(file) = arguments.report {

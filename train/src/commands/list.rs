@@ -30,15 +30,18 @@ pub fn run(arguments: ListArgs) -> Result<()> {
     }
     writeln!(out, "* is promoted.")?;
     for entry in fs::read_dir(runs_folder(&registry)).into_iter().flatten().flatten() {
-        if let Ok(State { position, .. }) = State::load(&entry.path()) {
-            let Position { step, .. } = position;
-            let id = entry.file_name();
-            writeln!(
-                out,
-                "unfinished: {}, step {step} of {}",
-                id.display(),
-                position.total_steps()
-            )?;
+        let id = entry.file_name();
+        match State::load(&entry.path()) {
+            Ok(State { position, .. }) => {
+                let Position { step, .. } = position;
+                writeln!(
+                    out,
+                    "unfinished: {}, step {step} of {}",
+                    id.display(),
+                    position.total_steps()
+                )?;
+            }
+            Err(error) => writeln!(out, "unfinished: {}, {error:#}", id.display())?,
         }
     }
     Ok(())

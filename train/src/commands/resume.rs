@@ -25,8 +25,11 @@ pub fn run(arguments: ResumeArgs) -> Result<Ending> {
         "there is no unfinished run '{id}' in {}: see `train list`",
         runs_folder(&registry).display()
     );
-    let state = State::load(&folder)?;
-    let position = &state.position;
+    let mut state = State::load(&folder)?;
+    let position = &mut state.position;
+    if let Some(path) = arguments.data {
+        position.data = path;
+    }
     let data = data::load(&position.data, position.config.validation)?;
     if data.record != position.dataset || data.labels != position.labels {
         bail!(

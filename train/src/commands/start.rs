@@ -9,7 +9,6 @@ use super::default_data;
 use crate::{
     cli::StartArgs,
     data,
-    environment::new_id,
     run::{Ending, Run},
     state::Position,
 };
@@ -18,18 +17,20 @@ use crate::{
 pub fn run(arguments: StartArgs) -> Result<Ending> {
     let config = arguments.settings.config();
     config.check()?;
+    let config = config.settled()?;
     let registry = Registry::new(&arguments.common.artifacts);
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
     let data = data::load(&path, config.validation)?;
+    // A run may be resumed from another folder.
+    let path = fs::canonicalize(&path).unwrap_or(path);
     let network = match arguments.network {
         Some(file) => read_network(&file, data.labels.len())?,
         None => NetworkConfig::small(data.labels.len()),
     };
     let device = arguments.common.device.open()?;
-    let id = new_id(&registry, &data.record.name, config.seed);
     let (record, labels) = (data.record.clone(), data.labels.clone());
     let position = Position::start(config, network, path, record, labels, arguments.promote);
-    Run::start(id, position, &registry, &data, &device)?.drive()
+    Run::start(position, &registry, &data, &device)?.drive()
 }
 
 /// The network in a JSON file; its number of classes is the data's.

@@ -36,12 +36,10 @@ pub(super) fn read(folder: &Path) -> Result<Option<Raw>, DataError> {
     let Some(prefix) = find_prefix(folder)? else { return Ok(None) };
     let mut files = Vec::new();
     let (pictures, values) = read_set(folder, &format!("{prefix}train"), &mut files)?;
-    let has_test =
-        find(folder, &format!("{prefix}{}-images-idx3-ubyte", test_name(&prefix))).is_some();
-    let (test_pictures, test_values) = if has_test {
-        read_set(folder, &format!("{prefix}{}", test_name(&prefix)), &mut files)?
-    } else {
-        (Vec::new(), Vec::new())
+    let test_name = test_name(folder, &prefix);
+    let (test_pictures, test_values) = match test_name {
+        Some(name) => read_set(folder, &format!("{prefix}{name}"), &mut files)?,
+        None => (Vec::new(), Vec::new()),
     };
 
     // Labels are numbered anew, without gaps, in the order of their values.
@@ -62,15 +60,19 @@ pub(super) fn read(folder: &Path) -> Result<Option<Raw>, DataError> {
     Ok(Some(Raw {
         name: folder.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
         training: examples(pictures, values, "train")?,
-        test: examples(test_pictures, test_values, test_name(&prefix))?,
+        test: examples(test_pictures, test_values, test_name.unwrap_or_default())?,
         labels,
         files,
     }))
 }
 
-/// EMNIST calls its test set `test`, the others `t10k`.
-fn test_name(prefix: &str) -> &'static str {
-    if prefix.is_empty() { "t10k" } else { "test" }
+/// What the test set is called: `test` in EMNIST, `t10k` elsewhere. `None` if
+/// there is neither its pictures nor its labels.
+fn test_name(folder: &Path, prefix: &str) -> Option<&'static str> {
+    ["t10k", "test"].into_iter().find(|name| {
+        let files = ["images-idx3-ubyte", "labels-idx1-ubyte"];
+        files.iter().any(|file| find(folder, &format!("{prefix}{name}-{file}")).is_some())
+    })
 }
 
 /// What stands before `train-images-idx3-ubyte`: nothing, or EMNIST's prefix.

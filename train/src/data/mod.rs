@@ -134,8 +134,24 @@ pub fn load_for_evaluation(path: &Path) -> Result<LabelledSet, DataError> {
     if path.extension().is_some_and(|extension| extension == "jsonl") {
         return strokes::read(path);
     }
-    let raw = read(path)?;
-    let examples = if raw.test.is_empty() { raw.training } else { raw.test };
+    if !path.is_dir() {
+        return Err(DataError::Missing(path.to_owned()));
+    }
+    let (raw, examples) = match idx::read(path)? {
+        Some(mut raw) => {
+            let test = std::mem::take(&mut raw.test);
+            (raw, test)
+        }
+        None => {
+            let mut raw = folder::read(path)?;
+            let all = std::mem::take(&mut raw.training);
+            (raw, all)
+        }
+    };
+    if examples.is_empty() {
+        let problem = "it has no test set (t10k-images-idx3-ubyte[.gz] and its labels)".to_owned();
+        return Err(DataError::TooLittle { path: path.to_owned(), problem });
+    }
     let sources = vec![raw.name; examples.len()];
     Ok(LabelledSet { labels: raw.labels, examples, sources })
 }

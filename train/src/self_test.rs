@@ -21,10 +21,12 @@ use crate::batches::{Purpose, rng};
 
 /// Largest difference of a logit that passes.
 pub const LOGIT_TOLERANCE: f32 = 1e-3;
-/// Largest difference of a gradient that passes, as a share of the largest
-/// gradient of its tensor. Sums over a batch run in another order on a GPU, and
-/// the gradients of batch-normed layers cancel.
-pub const GRADIENT_TOLERANCE: f32 = 1e-2;
+/// Largest difference of a parameter's gradient that passes, as a share of the
+/// gradient's length (L2). Devices that agree differ by some 1e-6; but where an
+/// activation lies within rounding of 0, one of them lets its gradient through
+/// and the other does not, which moves a share of up to 1e-2. A kernel that is
+/// wrong moves far more.
+pub const GRADIENT_TOLERANCE: f32 = 3e-2;
 
 const BATCH: usize = 16;
 const CLASSES: usize = 10;
@@ -34,7 +36,7 @@ const CLASSES: usize = 10;
 pub struct Comparison {
     /// Of a logit.
     pub logit: f32,
-    /// Of a gradient, as a share of its tensor's largest.
+    /// Of a parameter's gradient, as a share of its length.
     pub gradient: f32,
 }
 
@@ -50,7 +52,7 @@ impl fmt::Display for Comparison {
         write!(
             f,
             "Self-test {}: logits differ by {:.1e} at most (allowed {LOGIT_TOLERANCE:.0e}), \
-             gradients by {:.1e} of their tensor's largest (allowed {GRADIENT_TOLERANCE:.0e}).",
+             gradients by {:.1e} of their length (allowed {GRADIENT_TOLERANCE:.0e}).",
             if self.passed() { "passed" } else { "FAILED" },
             self.logit,
             self.gradient
@@ -63,16 +65,15 @@ impl fmt::Display for Comparison {
 pub fn compare(device: &Device) -> Result<Comparison> {
     let cpu = Device::flex();
     let config = NetworkConfig::small(CLASSES);
+    cpu.seed(7);
     let weights = network_to_bytes(&config.init(&cpu)).map_err(|error| anyhow!(error))?;
     let on = |device: &Device| -> Result<Step> {
         let network = network_from_bytes(&config, weights.clone(), &device.clone().autodiff());
         one_step(&network.map_err(|error| anyhow!(error))?, device)
     };
     let (expected, found) = (on(&cpu)?, on(device)?);
-    let gradients = expected.gradients.iter().zip(&found.gradients).map(|(expected, found)| {
-        let largest = expected.iter().fold(f32::MIN_POSITIVE, |m, v| m.max(v.abs()));
-        largest_difference(expected, found) / largest
-    });
+    let pairs = expected.gradients.iter().zip(&found.gradients);
+    let gradients = pairs.map(|(expected, found)| relative_difference(expected, found));
     Ok(Comparison {
         logit: largest_difference(&expected.logits, &found.logits),
         gradient: gradients.fold(0.0, worse),
@@ -120,6 +121,16 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
         return f32::NAN;
     }
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, worse)
+}
+
+/// Length of the difference as a share of the expected one's length.
+fn relative_difference(expected: &[f32], found: &[f32]) -> f32 {
+    if expected.len() != found.len() {
+        return f32::NAN;
+    }
+    let length = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
+    let difference = length(&mut expected.iter().zip(found).map(|(a, b)| a - b));
+    difference / length(&mut expected.iter().copied()).max(f32::MIN_POSITIVE)
 }
 
 /// The larger of two differences; NaN is the largest of all.

@@ -126,6 +126,24 @@ fn follows_current_and_keeps_the_old_one_when_the_new_is_bad() {
 }
 
 #[test]
+fn a_checkpoint_that_arrives_after_current_is_taken_when_it_is_whole() {
+    let artifacts = Artifacts::empty();
+    for id in ["a", "late"] {
+        artifacts.publish(id);
+    }
+    let weights = artifacts.registry.folder("late").join(WEIGHTS_FILE);
+    let whole = fs::read(&weights).unwrap();
+    fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
+    artifacts.registry.promote("a").unwrap();
+    let server = Server::start(&artifacts);
+    artifacts.registry.promote("late").unwrap();
+    std::thread::sleep(Duration::from_millis(800));
+    assert_eq!(server.get("/readyz").1["model"], "a");
+    fs::write(&weights, whole).unwrap();
+    wait_until("serving late", || server.get("/readyz").1["model"] == "late");
+}
+
+#[test]
 fn promotes_lists_and_rolls_back() {
     let artifacts = Artifacts::empty();
     for id in ["a", "b"] {

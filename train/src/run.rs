@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! artifacts/runs/<id>/        while it runs; gone once the checkpoint is there
+//! ├── lock                    held by the process that trains it
 //! ├── state.bpk               all that a resumed run needs, replaced atomically
 //! ├── metrics.jsonl           one line an epoch
 //! └── events.out.tfevents.*   the same for TensorBoard

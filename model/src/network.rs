@@ -4,7 +4,7 @@
 //! inference the batch norms are folded into the convolutions.
 
 use burn::{
-    module::{Module, Param},
+    module::{Module, Param, RunningState},
     nn::{
         BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
@@ -186,6 +186,44 @@ impl Network {
         self.output.forward(x)
     }
 
+    /// This network with outputs for further labels behind those it has. What
+    /// it says of the old labels stays; the new outputs begin as the mean of the
+    /// old ones, so that none of them starts far ahead or far behind.
+    ///
+    /// `classes` is at least the present number.
+    pub fn grow(self, classes: usize) -> Self {
+        let weight = self.output.weight.val();
+        let [_, present] = weight.dims();
+        let added = classes.saturating_sub(present);
+        if added == 0 {
+            return self;
+        }
+        let mean = weight.clone().mean_dim(1).repeat_dim(1, added);
+        let mut output = self.output;
+        output.weight = Param::from_tensor(Tensor::cat(vec![weight, mean], 1));
+        output.bias = output.bias.map(|bias| {
+            let bias = bias.val();
+            let mean = bias.clone().mean().repeat_dim(0, added);
+            Param::from_tensor(Tensor::cat(vec![bias, mean], 0))
+        });
+        Self { output, ..self }
+    }
+
+    /// The network between this one and another of the same shape: `share` (0–1)
+    /// of the way to the other, in every parameter and statistic. Between a
+    /// network and what was trained from it lies one that has learned nearly all
+    /// and forgotten nearly nothing (Wortsman et al., "Robust fine-tuning of
+    /// zero-shot models", 2022).
+    pub fn blend(self, other: &Self, share: f32) -> Self {
+        let convolutions = self.convolutions.into_iter().zip(&other.convolutions);
+        let hidden = self.hidden.into_iter().zip(&other.hidden);
+        Self {
+            convolutions: convolutions.map(|(a, b)| a.blend(b, share)).collect(),
+            hidden: hidden.map(|(a, b)| blend_linear(a, b, share)).collect(),
+            output: blend_linear(self.output, &other.output, share),
+        }
+    }
+
     /// The same function with every batch norm folded into its convolution.
     /// For inference only: what is folded cannot be trained on.
     pub fn fold(self) -> Self {
@@ -228,6 +266,30 @@ impl Convolution {
         })
     }
 
+    fn blend(self, other: &Self, share: f32) -> Self {
+        let mut conv = self.conv;
+        conv.weight = blend_param(conv.weight, &other.conv.weight, share);
+        conv.bias = match (conv.bias, &other.conv.bias) {
+            (Some(bias), Some(other)) => Some(blend_param(bias, other, share)),
+            (bias, _) => bias,
+        };
+        let norm = match (self.norm, &other.norm) {
+            (Some(mut norm), Some(other)) => {
+                norm.gamma = blend_param(norm.gamma, &other.gamma, share);
+                norm.beta = blend_param(norm.beta, &other.beta, share);
+                // New ones: clones of a network share their statistics.
+                let statistic = |a: RunningState<Tensor<1>>, b: &RunningState<Tensor<1>>| {
+                    RunningState::new(between(a.value_sync(), b.value_sync(), share))
+                };
+                norm.running_mean = statistic(norm.running_mean, &other.running_mean);
+                norm.running_var = statistic(norm.running_var, &other.running_var);
+                Some(norm)
+            }
+            (norm, _) => norm,
+        };
+        Self { conv, norm }
+    }
+
     /// γ (w·x − μ) / √(σ² + ε) + β is a convolution too, with weights
     /// w · γ / √(σ² + ε) and bias β − μ · γ / √(σ² + ε).
     fn fold(self) -> Self {
@@ -241,4 +303,28 @@ impl Convolution {
         conv.bias = Some(Param::from_tensor(bias));
         Self { conv, norm: None }
     }
+}
+
+fn blend_linear(mut linear: Linear, other: &Linear, share: f32) -> Linear {
+    linear.weight = blend_param(linear.weight, &other.weight, share);
+    linear.bias = match (linear.bias, &other.bias) {
+        (Some(bias), Some(other)) => Some(blend_param(bias, other, share)),
+        (bias, _) => bias,
+    };
+    linear
+}
+
+fn blend_param<const D: usize>(
+    param: Param<Tensor<D>>,
+    other: &Param<Tensor<D>>,
+    share: f32,
+) -> Param<Tensor<D>> {
+    let other = other.val();
+    param.map(|tensor| between(tensor, other, share))
+}
+
+/// The point at `share` (0–1) of the way from `a` to `b`.
+fn between<const D: usize>(a: Tensor<D>, b: Tensor<D>, share: f32) -> Tensor<D> {
+    let b = b.to_device(&a.device());
+    a.mul_scalar(1.0 - share) + b.mul_scalar(share)
 }

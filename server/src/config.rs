@@ -1,9 +1,18 @@
 //! The server's flags and environment variables, checked once.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Parser;
-use glyphic_model::device::DeviceChoice;
+use glyphic_model::{checkpoint::Gate, device::DeviceChoice};
+
+use crate::{
+    store::{Store, samples::Quota},
+    teach::Settings,
+};
 
 /// Serves Glyphic: the drawing page, and predictions over HTTP.
 #[derive(Clone, Debug, Parser)]
@@ -21,6 +30,74 @@ pub struct Config {
     /// What requests may take.
     #[command(flatten)]
     pub limits: Limits,
+    /// What is learned, and when.
+    #[command(flatten)]
+    pub teaching: TeachingOptions,
+}
+
+/// What is kept to learn from, and when training begins.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TeachingOptions {
+    /// Where samples and training jobs are kept: a `postgres://` or `sqlite://` URL
+    /// [default: glyphic.db in the artifacts folder].
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Most samples that are kept.
+    #[arg(long, env = "GLYPHIC_SAMPLES", default_value_t = 100_000)]
+    pub samples: u64,
+    /// Most samples that one source may send.
+    #[arg(long, env = "GLYPHIC_SAMPLES_PER_SOURCE", default_value_t = 10_000)]
+    pub samples_per_source: u64,
+    /// Days after which samples are removed for good [default: never].
+    #[arg(long, env = "GLYPHIC_KEEP_DAYS")]
+    pub keep_days: Option<u32>,
+    /// Days for which deleted samples can be brought back.
+    #[arg(long, env = "GLYPHIC_KEEP_DELETED_DAYS", default_value_t = 30)]
+    pub keep_deleted_days: u32,
+    /// Train by itself after so many new labelled samples.
+    #[arg(long, env = "GLYPHIC_TRAIN_EVERY_SAMPLES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub train_every_samples: Option<u64>,
+    /// Train by itself after so many hours, if there are new labelled samples.
+    #[arg(long, env = "GLYPHIC_TRAIN_EVERY_HOURS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub train_every_hours: Option<u32>,
+    /// Data that is replayed beside the samples: what the checkpoint learned from
+    /// [default: datasets/mnist in the artifacts folder].
+    #[arg(long, env = "GLYPHIC_DATA")]
+    pub data: Option<PathBuf>,
+    /// Device to train on [default: --device].
+    #[arg(long, env = "GLYPHIC_TRAIN_DEVICE")]
+    pub train_device: Option<DeviceChoice>,
+}
+
+impl TeachingOptions {
+    /// The database: as given, or a file in the artifacts folder.
+    pub fn url(&self, artifacts: &Path) -> String {
+        self.database_url
+            .clone()
+            .unwrap_or_else(|| Store::file_url(&artifacts.join("glyphic.db")))
+    }
+
+    /// How many samples are taken.
+    pub fn quota(&self) -> Quota {
+        Quota { total: self.samples, per_source: self.samples_per_source }
+    }
+
+    /// What jobs take. `program` is the program, and its first arguments, that
+    /// is `train`.
+    pub fn settings(&self, device: &DeviceChoice, program: Vec<String>) -> Settings {
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+        Settings {
+            program,
+            data: self.data.clone(),
+            device: self.train_device.as_ref().unwrap_or(device).to_string(),
+            arguments: Vec::new(),
+            every_samples: self.train_every_samples,
+            every: self.train_every_hours.map(|h| Duration::from_secs(u64::from(h) * 3600)),
+            gate: Gate::default(),
+            keep_deleted: days(self.keep_deleted_days),
+            keep: self.keep_days.map(days),
+        }
+    }
 }
 
 /// What one request, and all of them together, may take.

@@ -12,6 +12,8 @@ use glyphic_model::{
 use serde_json::json;
 use thiserror::Error;
 
+use crate::store::StoreError;
+
 /// Why a request was not answered.
 #[derive(Debug, Error)]
 pub enum ApiError {
@@ -51,6 +53,21 @@ pub enum ApiError {
     /// A checkpoint cannot be served.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// Something about samples or jobs.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server takes no samples.
+    #[error("this server does not learn: {0}")]
+    TeachingOff(String),
+    /// There is no ink to learn from.
+    #[error("there is no ink in it: there is nothing to learn from a blank picture")]
+    NothingDrawn,
+    /// A label that cannot be one.
+    #[error("a label is 1 to 32 printed characters, this one is {0:?}")]
+    BadLabel(String),
+    /// A file of samples that cannot be read.
+    #[error("the samples cannot be read: {0}")]
+    BadSamples(String),
     /// There is nothing at this path.
     #[error("there is nothing at this path")]
     NoSuchPath,
@@ -87,9 +104,26 @@ impl ApiError {
                 CheckpointError::NothingToRollBackTo => {
                     (StatusCode::CONFLICT, "nothing_to_roll_back_to")
                 }
+                CheckpointError::PromotedMeanwhile { .. } => {
+                    (StatusCode::CONFLICT, "promoted_meanwhile")
+                }
                 CheckpointError::Io { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
                 _ => (StatusCode::UNPROCESSABLE_ENTITY, "bad_checkpoint"),
             },
+            Self::Store(error) => match error {
+                StoreError::NoSuchSample(_) => (StatusCode::NOT_FOUND, "no_such_sample"),
+                StoreError::NoSuchJob(_) => (StatusCode::NOT_FOUND, "no_such_job"),
+                StoreError::NothingToUndo => (StatusCode::CONFLICT, "nothing_to_undo"),
+                StoreError::JobUnderWay(_) => (StatusCode::CONFLICT, "job_under_way"),
+                StoreError::Quota { .. } => (StatusCode::INSUFFICIENT_STORAGE, "quota"),
+                StoreError::Open { .. } | StoreError::Failed(_) => {
+                    (StatusCode::SERVICE_UNAVAILABLE, "database")
+                }
+            },
+            Self::TeachingOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "teaching_off"),
+            Self::NothingDrawn => (StatusCode::UNPROCESSABLE_ENTITY, "nothing_drawn"),
+            Self::BadLabel(_) => (StatusCode::BAD_REQUEST, "bad_label"),
+            Self::BadSamples(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_samples"),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "no_such_path"),
             Self::NoSuchMethod => (StatusCode::METHOD_NOT_ALLOWED, "no_such_method"),
         }
@@ -103,6 +137,11 @@ impl ApiError {
             }
             Self::Checkpoint(CheckpointError::NotFound { id, .. }) => {
                 format!("there is no checkpoint '{id}'; GET /api/models lists them")
+            }
+            Self::Store(StoreError::Failed(_)) => {
+                "the database does not answer; nothing was kept. Try again in a moment; the \
+                 server's log says why"
+                    .to_owned()
             }
             other => other.to_string(),
         }

@@ -1,4 +1,10 @@
 //! Every form in which a picture can come, to a glyph.
+//!
+//! ```text
+//! body ─read─► Input (its form) ─open─► Raw (as drawn or photographed) ─glyph─► Glyph
+//! ```
+
+use std::collections::HashMap;
 
 use axum::{
     body::{Body, Bytes},
@@ -14,7 +20,7 @@ use glyphic_model::{
 };
 use serde::Deserialize;
 
-use crate::error::ApiError;
+use crate::{error::ApiError, store::samples::Form};
 
 /// What a request asks to be read, not yet parsed.
 #[derive(Debug, PartialEq)]
@@ -57,21 +63,52 @@ impl Input {
         }
     }
 
-    /// Parses, decodes and frames. `None` if it is blank. May take some hundred
-    /// milliseconds for a large image: not for the async runtime's threads.
-    pub fn glyph(self) -> Result<Option<Glyph>, ApiError> {
+    /// Parses it, down to what was drawn, photographed or computed.
+    pub fn open(self) -> Result<Raw, ApiError> {
         match self {
-            Self::Image(bytes) => Ok(decode(&bytes)?.glyph()),
-            Self::Base64(text) => {
-                Ok(decode(&from_base64(&String::from_utf8_lossy(&text))?)?.glyph())
-            }
+            Self::Image(bytes) => Ok(Raw::Image(bytes)),
+            Self::Base64(text) => from_base64(&String::from_utf8_lossy(&text)).map(Raw::Image),
             Self::Json(body) => from_json(&body),
-            Self::Pixels(pixels) => from_pixels(&pixels),
+            Self::Pixels(pixels) => Ok(Raw::Pixels(Glyph::try_from(&*pixels)?)),
         }
     }
 }
 
-fn from_json(body: &[u8]) -> Result<Option<Glyph>, ApiError> {
+/// An input without its packing.
+#[derive(Clone, Debug)]
+pub enum Raw {
+    /// An image file.
+    Image(Bytes),
+    /// Pen strokes.
+    Strokes(Strokes),
+    /// A glyph.
+    Pixels(Glyph),
+}
+
+impl Raw {
+    /// Decodes and frames. `None` if it is blank. May take some hundred
+    /// milliseconds for a large image: not for the async runtime's threads.
+    pub fn glyph(&self) -> Result<Option<Glyph>, ApiError> {
+        match self {
+            Self::Image(bytes) => Ok(decode(bytes)?.glyph()),
+            Self::Strokes(strokes) => Ok(strokes.glyph()),
+            Self::Pixels(glyph) => Ok((!glyph.is_blank()).then(|| glyph.clone())),
+        }
+    }
+
+    /// Its form, and its bytes as they are kept.
+    pub fn into_bytes(self) -> (Form, Vec<u8>) {
+        match self {
+            Self::Image(bytes) => (Form::Image, bytes.into()),
+            Self::Strokes(strokes) => {
+                (Form::Strokes, serde_json::to_vec(&strokes).unwrap_or_default())
+            }
+            Self::Pixels(glyph) => (Form::Pixels, glyph.pixels().to_vec()),
+        }
+    }
+}
+
+fn from_json(body: &[u8]) -> Result<Raw, ApiError> {
     let input: JsonInput = serde_json::from_slice(body).map_err(|error| {
         ApiError::Malformed(format!(
             "the JSON cannot be read: {error}; send one of \
@@ -80,24 +117,19 @@ fn from_json(body: &[u8]) -> Result<Option<Glyph>, ApiError> {
         ))
     })?;
     match (input.image, input.strokes, input.pixels) {
-        (Some(image), None, None) => Ok(decode(&from_base64(&image)?)?.glyph()),
-        (None, Some(strokes), None) => Ok(Strokes::new(strokes)?.glyph()),
+        (Some(image), None, None) => from_base64(&image).map(Raw::Image),
+        (None, Some(strokes), None) => Ok(Raw::Strokes(Strokes::new(strokes)?)),
         (None, None, Some(pixels)) => {
             if let Some(bad) = pixels.iter().find(|&&v| !(0.0..=255.0).contains(&v)) {
                 return Err(ApiError::Malformed(format!("pixels must be 0–255, one is {bad}")));
             }
             let pixels: Vec<u8> = pixels.iter().map(|v| v.round() as u8).collect();
-            from_pixels(&pixels)
+            Ok(Raw::Pixels(Glyph::try_from(pixels.as_slice())?))
         }
         _ => Err(ApiError::Malformed(
             "the JSON must have exactly one of 'image', 'strokes' and 'pixels'".to_owned(),
         )),
     }
-}
-
-fn from_pixels(pixels: &[u8]) -> Result<Option<Glyph>, ApiError> {
-    let glyph = Glyph::try_from(pixels)?;
-    Ok((!glyph.is_blank()).then_some(glyph))
 }
 
 /// A data URL or bare base64.
@@ -118,6 +150,17 @@ fn from_base64(text: &str) -> Result<Bytes, ApiError> {
 }
 
 async fn from_multipart(headers: &HeaderMap, body: Bytes) -> Result<Input, ApiError> {
+    let image = form_fields(headers, body).await?.remove("image");
+    image
+        .map(Input::Image)
+        .ok_or_else(|| ApiError::Malformed("the form has no field 'image'".to_owned()))
+}
+
+/// The fields of a multipart form; of several with one name the first.
+pub async fn form_fields(
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<HashMap<String, Bytes>, ApiError> {
     let malformed = |error: &dyn std::fmt::Display| {
         ApiError::Malformed(format!("the multipart body cannot be read: {error}"))
     };
@@ -126,10 +169,11 @@ async fn from_multipart(headers: &HeaderMap, body: Bytes) -> Result<Input, ApiEr
     // The body is within the server's own limit already.
     DefaultBodyLimit::disable().apply(&mut request);
     let mut form = Multipart::from_request(request, &()).await.map_err(|e| malformed(&e))?;
+    let mut fields = HashMap::new();
     while let Some(field) = form.next_field().await.map_err(|e| malformed(&e))? {
-        if field.name() == Some("image") {
-            return Ok(Input::Image(field.bytes().await.map_err(|e| malformed(&e))?));
-        }
+        let name = field.name().unwrap_or_default().to_owned();
+        let bytes = field.bytes().await.map_err(|e| malformed(&e))?;
+        fields.entry(name).or_insert(bytes);
     }
-    Err(ApiError::Malformed("the form has no field 'image'".to_owned()))
+    Ok(fields)
 }

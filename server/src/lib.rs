@@ -5,6 +5,8 @@
 //! request ─► routes ─► input ─► glyph ─► engine (one thread, one network) ─► answer
 //!                                          ▲ swap, between two batches
 //! CURRENT, promote, roll back ─► models ───┘ (read, verified, built, warmed elsewhere)
+//!                                 ▲
+//! samples ─► store ─► teach ──────┘ (trained in a child process, promoted if better)
 //! ```
 
 pub mod config;
@@ -13,13 +15,20 @@ pub mod error;
 pub mod input;
 pub mod models;
 pub mod routes;
+pub mod store;
+pub mod teach;
 
 use std::{future::Future, sync::Arc, thread};
 
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+};
 
 use config::Limits;
+use error::ApiError;
 use models::Models;
+use teach::Teaching;
 
 /// Uploads that may wait for a decoder; beyond that requests get 429.
 const WAITING_UPLOADS: usize = 64;
@@ -33,6 +42,8 @@ pub struct App {
     pub models: Models,
     /// What a request may take.
     pub limits: Limits,
+    /// Samples and training; or why there is none.
+    teaching: Result<Teaching, Arc<str>>,
     decoders: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     /// A permit for each KiB of request bodies in memory.
@@ -45,11 +56,22 @@ impl App {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
             models,
+            teaching: Err("it was started without a database".into()),
             decoders: Arc::new(Semaphore::new(cores)),
             waiting: Arc::new(Semaphore::new(WAITING_UPLOADS)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB.max(limits.max_body() / 1024 + 1))),
             limits,
         }
+    }
+
+    /// The same with a memory for samples, or with why it has none.
+    pub fn with_teaching(self, teaching: Result<Teaching, String>) -> Self {
+        Self { teaching: teaching.map_err(Into::into), ..self }
+    }
+
+    /// The memory for samples.
+    pub fn teaching(&self) -> Result<&Teaching, ApiError> {
+        self.teaching.as_ref().map_err(|reason| ApiError::TeachingOff(reason.to_string()))
     }
 }
 
@@ -61,7 +83,18 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let following = tokio::spawn(app.models.clone().follow_current());
+    let (stop, stopped) = watch::channel(false);
+    let teaching = app.teaching.clone().ok();
+    let working = teaching.clone().map(|t| tokio::spawn(t.work(app.models.clone(), stopped)));
     let served = axum::serve(listener, routes::router(app)).with_graceful_shutdown(shutdown).await;
     following.abort();
+    stop.send_replace(true);
+    if let Some(working) = working {
+        // A job under way goes back to the queue.
+        let _ = working.await;
+    }
+    if let Some(teaching) = teaching {
+        teaching.store.close().await;
+    }
     served
 }

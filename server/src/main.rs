@@ -1,16 +1,31 @@
-//! `server`: parses the command line, wires the parts, and serves.
+//! `server`: parses the command line, wires the parts, and serves. As
+//! `server train …` it is the program `train`, so that one file is all a server
+//! needs to learn.
 
-use std::process::ExitCode;
+use std::{env, ffi::OsString, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use glyphic_model::checkpoint::Registry;
-use glyphic_server::{App, config::Config, models::Models, run};
+use glyphic_server::{
+    App, config::Config, models::Models, run, store::Store, teach::Teaching,
+};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+/// The first argument that makes this the training program.
+const TRAIN: &str = "train";
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    if arguments.get(1).is_some_and(|first| first == TRAIN) {
+        return glyphic_train::program::main(arguments.into_iter().skip(1));
+    }
+    serve_until_stopped()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn serve_until_stopped() -> ExitCode {
     let log =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,glyphic_server=info".into());
     tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
@@ -39,8 +54,27 @@ async fn serve(config: Config) -> Result<()> {
         models.device(),
         model.id
     );
-    run(listener, App::new(models, config.limits), stop_signal()).await?;
+    let app = App::new(models, config.limits.clone()).with_teaching(teaching(&config).await?);
+    run(listener, app, stop_signal()).await?;
     Ok(())
+}
+
+/// The memory for samples. A database that was asked for must be there; without
+/// a place for the default one, the server serves and does not learn.
+async fn teaching(config: &Config) -> Result<Result<Teaching, String>> {
+    let options = &config.teaching;
+    let store = match Store::open(&options.url(&config.artifacts)).await {
+        Ok(store) => store,
+        Err(error) if options.database_url.is_some() => return Err(error.into()),
+        Err(error) => {
+            tracing::warn!("no teaching: {error}");
+            return Ok(Err(error.to_string()));
+        }
+    };
+    let itself = env::current_exe().context("the server does not know its own program")?;
+    let program = vec![itself.to_string_lossy().into_owned(), TRAIN.to_owned()];
+    let settings = options.settings(&config.device, program);
+    Ok(Ok(Teaching::new(store, options.quota(), settings)))
 }
 
 /// Ctrl-C or SIGTERM.

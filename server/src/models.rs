@@ -92,12 +92,20 @@ impl Models {
         self.registry.previous().ok()
     }
 
-    /// Verifies, promotes and serves a checkpoint.
-    pub async fn promote(&self, id: String) -> Result<(), ApiError> {
-        self.change(
-            |models| async move { models.serve(id, |registry, id| registry.promote(id)).await },
-        )
+    /// Verifies, promotes and serves a checkpoint; if `from` is given, only in
+    /// the place of that one.
+    pub async fn promote(&self, id: String, from: Option<String>) -> Result<(), ApiError> {
+        self.change(|models| async move {
+            let record =
+                move |registry: &Registry, id: &str| registry.promote_from(id, from.as_deref());
+            models.serve(id, record).await
+        })
         .await
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// Goes back to the checkpoint promoted before; returns its id.
@@ -162,7 +170,7 @@ impl Models {
     async fn serve(
         &self,
         id: String,
-        record: fn(&Registry, &str) -> Result<(), CheckpointError>,
+        record: impl FnOnce(&Registry, &str) -> Result<(), CheckpointError> + Send + 'static,
     ) -> Result<(), ApiError> {
         let Self { registry, device, max_batch, .. } = self.clone();
         let model = tokio::task::spawn_blocking(move || {

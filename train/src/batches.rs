@@ -64,6 +64,12 @@ pub enum Purpose {
     Order = 1,
     /// The augmentation, by step.
     Augmentation = 2,
+    /// The choice of examples that are replayed, once a run.
+    Replay = 3,
+    /// The variations of a taught sample, by sample.
+    Variation = 4,
+    /// The drawings that a taught checkpoint is checked on, by drawing.
+    Drawn = 5,
 }
 
 /// The random numbers for one purpose at one moment of a run. There is no

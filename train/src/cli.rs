@@ -27,6 +27,9 @@ pub struct Cli {
 pub enum Command {
     /// Go on with a run that was stopped or killed.
     Resume(ResumeArgs),
+    /// Go on from a checkpoint with taught samples, known examples replayed beside
+    /// them.
+    Finetune(FinetuneArgs),
     /// Measure a checkpoint on labelled data.
     Eval(EvalArgs),
     /// List the checkpoints and the unfinished runs.
@@ -124,6 +127,47 @@ pub struct ResumeArgs {
     /// Where the data is now, if it was moved.
     #[arg(long)]
     pub data: Option<PathBuf>,
+}
+
+/// Arguments of `train finetune`.
+#[derive(Args)]
+pub struct FinetuneArgs {
+    /// Where things are and what computes.
+    #[command(flatten)]
+    pub common: Common,
+    /// The samples: JSON lines, as the server's page and
+    /// `/api/samples/export?format=jsonl` give them.
+    #[arg(long)]
+    pub samples: PathBuf,
+    /// The checkpoint to go on from; without it, the promoted one.
+    #[arg(long)]
+    pub from: Option<String>,
+    /// The data that the checkpoint learned from, to be replayed
+    /// [default: datasets/mnist in the artifacts folder].
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Promote the new checkpoint if it is better: see what it prints.
+    #[arg(long)]
+    pub promote: bool,
+    /// Passes over the lesson.
+    #[arg(long, default_value_t = 3)]
+    pub epochs: usize,
+    /// Examples a pass, taught and replayed together.
+    #[arg(long, default_value_t = 16_000)]
+    pub examples: usize,
+    /// Share of them that is taught.
+    #[arg(long, default_value_t = 0.1)]
+    pub taught: f64,
+    /// Highest learning rate of the schedule.
+    #[arg(long, default_value_t = 1e-4)]
+    pub learning_rate: f64,
+    /// Seed of the choice of examples, their variations, order and augmentation.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// For a program that started this one: progress as JSON lines on standard
+    /// output, lower priority, and a stop when standard input ends.
+    #[arg(long)]
+    pub as_child: bool,
 }
 
 /// Arguments of `train eval`.

@@ -55,8 +55,14 @@ fn score(predictions: &[Prediction], examples: &[Example]) -> Score {
 /// Mean cross entropy in nats.
 pub fn mean_loss(predictions: &[Prediction], examples: &[Example]) -> f64 {
     let losses = predictions.iter().zip(examples).map(|(prediction, example)| {
-        // A probability that underflowed to 0 would make the mean infinite.
-        -f64::from(prediction.probabilities[example.label].max(1e-30)).ln()
+        // A probability that underflowed to 0, or of a label that the network does
+        // not have, would make the mean infinite.
+        -f64::from(probability(prediction, example.label).max(1e-30)).ln()
     });
     losses.sum::<f64>() / examples.len().max(1) as f64
+}
+
+/// What a prediction gives a label: 0 if the network does not have it.
+pub fn probability(prediction: &Prediction, label: usize) -> f32 {
+    prediction.probabilities.get(label).copied().unwrap_or(0.0)
 }

@@ -1,9 +1,10 @@
 //! Training: from labelled pictures to a published checkpoint.
 //!
 //! ```text
-//! data ─► batches (on the device) ─► augment ─► trainer ─► run ─► checkpoint
-//!                                                 │         ├─ progress, metrics, TensorBoard
-//!                                                 └─ state ─┘  (resumable at any step)
+//! data ─┬─► batches (on the device) ─► augment ─► trainer ─► run ─► checkpoint
+//!       │                                            │         ├─ progress, metrics, TensorBoard
+//! lesson┘                                            └─ state ─┘  (resumable at any step)
+//! (taught samples, varied, with known examples replayed)
 //! ```
 //!
 //! `train` and `server` meet only in the artifacts folder.
@@ -15,8 +16,11 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod data;
+pub mod drawn;
 mod environment;
 pub mod evaluate;
+pub mod lesson;
+pub mod program;
 mod progress;
 pub mod report;
 pub mod run;
@@ -24,3 +28,4 @@ pub mod self_test;
 pub mod state;
 pub mod tensorboard;
 pub mod trainer;
+pub mod vary;

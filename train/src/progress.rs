@@ -1,7 +1,8 @@
 //! What a person sees of a run: a live bar in a terminal, plain lines elsewhere.
+//! A program sees JSON lines, if it asks for them.
 
 use std::{
-    io::{IsTerminal, Write, stderr},
+    io::{IsTerminal, Write, stderr, stdout},
     path::Path,
     time::{Duration, Instant},
 };
@@ -11,6 +12,8 @@ use glyphic_model::{
     device::ComputeDevice,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use serde::Serialize;
 
 use crate::state::Position;
 
@@ -25,6 +28,28 @@ pub struct Progress {
     epochs: usize,
     step_at_start: usize,
     started: Instant,
+    json: bool,
+}
+
+/// A line of progress for a program, on standard output.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Line<'a> {
+    /// The run's name.
+    Run(&'a str),
+    /// Where the run stands.
+    Progress {
+        step: usize,
+        steps: usize,
+        loss: f64,
+        accuracy: f64,
+        images_per_second: f64,
+        seconds_left: f64,
+    },
+    /// An epoch is over.
+    Epoch(&'a EpochMetrics),
+    /// The checkpoint is published under this id.
+    Finished(&'a str),
 }
 
 impl Progress {
@@ -46,6 +71,7 @@ impl Progress {
             epochs: position.config.epochs,
             step_at_start: position.step,
             started: Instant::now(),
+            json: false,
         };
         let network = &position.network;
         progress.line(&format!(
@@ -75,6 +101,12 @@ impl Progress {
         progress
     }
 
+    /// Writes JSON lines to standard output as well.
+    pub fn as_json(&mut self, id: &str) {
+        self.json = true;
+        self.tell(&Line::Run(id));
+    }
+
     /// Shows where the run stands.
     pub fn look(&mut self, position: &Position) {
         let steps = position.steps_per_epoch();
@@ -84,12 +116,23 @@ impl Progress {
         let done = (position.step - self.step_at_start) as f64;
         let left = (position.total_steps() - position.step) as f64;
         let eta = self.started.elapsed().as_secs_f64() / done * left;
+        let loss = f64::from(position.sums.loss) / in_epoch as f64;
+        let accuracy = f64::from(position.sums.correct) / (in_epoch as f64 * batch);
+        let (step, steps_in_all) = (position.step, position.total_steps());
+        self.tell(&Line::Progress {
+            step,
+            steps: steps_in_all,
+            loss,
+            accuracy,
+            images_per_second: speed,
+            seconds_left: eta,
+        });
         let message = format!(
             "epoch {}/{}  step {in_epoch}/{steps}  {speed:.0} img/s  loss {:.4}  accuracy {:.2} %  {} left",
             (position.step - 1) / steps + 1,
             self.epochs,
-            f64::from(position.sums.loss) / in_epoch as f64,
-            100.0 * f64::from(position.sums.correct) / (in_epoch as f64 * batch),
+            loss,
+            100.0 * accuracy,
             duration(eta),
         );
         self.bar.set_position(position.step as u64);
@@ -102,6 +145,7 @@ impl Progress {
 
     /// Shows a finished epoch.
     pub fn epoch(&self, metrics: &EpochMetrics) {
+        self.tell(&Line::Epoch(metrics));
         self.line(&format!(
             "epoch {:>3}/{}  train loss {:.4}  accuracy {:.2} %  | validation loss {:.4}  accuracy {:.2} %  | {:.0} img/s  {}",
             metrics.epoch,
@@ -124,6 +168,7 @@ impl Progress {
     /// Says what came of it.
     pub fn finished(&self, manifest: &Manifest, folder: &Path, promoted: bool) {
         self.bar.finish_and_clear();
+        self.tell(&Line::Finished(&manifest.id));
         let metrics = &manifest.metrics;
         if let Some(test) = metrics.test {
             self.line(&format!(
@@ -140,6 +185,14 @@ impl Progress {
             duration(metrics.seconds),
             folder.join(crate::report::FILE).display(),
         ));
+    }
+
+    /// A line for a program. If it has gone, the run goes on.
+    fn tell(&self, line: &Line<'_>) {
+        if self.json {
+            let text = serde_json::to_string(line).unwrap_or_default();
+            let _ = writeln!(stdout(), "{text}");
+        }
     }
 
     fn line(&self, text: &str) {

@@ -20,7 +20,9 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use glyphic_model::{
     Classifier,
-    checkpoint::{Draft, EpochMetrics, METRICS_FILE, Manifest, Metrics, Registry},
+    checkpoint::{
+        COMPARISON_FILE, Comparison, Draft, EpochMetrics, METRICS_FILE, Manifest, Metrics, Registry,
+    },
     device::ComputeDevice,
 };
 
@@ -29,6 +31,7 @@ use crate::{
     data::Data,
     environment,
     evaluate::{Outcome, evaluate, logits},
+    lesson::Lesson,
     progress::Progress,
     report,
     state::{Position, State, Sums},
@@ -58,6 +61,8 @@ pub struct Run<'a> {
     folder: PathBuf,
     registry: &'a Registry,
     data: &'a Data,
+    /// What the run teaches, if it began from a checkpoint.
+    lesson: Option<&'a Lesson>,
     device: Device,
     trainer: Trainer,
     progress: Progress,
@@ -78,6 +83,35 @@ impl<'a> Run<'a> {
         let run = Self::with(id, folder, trainer, registry, data, device)?;
         run.trainer.state()?.save(&run.folder)?;
         Ok(run)
+    }
+
+    /// Begins a run that goes on from the lesson's checkpoint.
+    pub fn teach(
+        position: Position,
+        registry: &'a Registry,
+        lesson: &'a Lesson,
+        device: &ComputeDevice,
+    ) -> Result<Self> {
+        let (id, folder) = new_folder(registry, &position)?;
+        let data = &lesson.data;
+        let network = lesson.network();
+        let trainer =
+            Trainer::from_network(position, &network, &data.training, &device.device)?;
+        let run = Self::with(id, folder, trainer, registry, data, device)?.of_lesson(lesson);
+        run.trainer.state()?.save(&run.folder)?;
+        Ok(run)
+    }
+
+    /// Says what the run teaches.
+    pub fn of_lesson(self, lesson: &'a Lesson) -> Self {
+        let trainer = lesson.supervise(self.trainer);
+        Self { lesson: Some(lesson), trainer, ..self }
+    }
+
+    /// Shows the progress as JSON lines on standard output.
+    pub fn with_progress_as_json(mut self) -> Self {
+        self.progress.as_json(&self.id);
+        self
     }
 
     /// Takes up a run where its state left it.
@@ -108,7 +142,7 @@ impl<'a> Run<'a> {
         write_logs(&folder, &position.epochs)?;
         let progress = Progress::new(position, device);
         let device = device.device.clone();
-        Ok(Self { id, folder, registry, data, device, trainer, progress, _lock: lock })
+        Ok(Self { id, folder, registry, data, lesson: None, device, trainer, progress, _lock: lock })
     }
 
     /// Trains to the end, or until [`STOP`] is set.
@@ -196,11 +230,21 @@ impl<'a> Run<'a> {
     /// Fits the temperature, measures on the test set, once, and publishes the checkpoint.
     fn publish(&self) -> Result<Manifest> {
         let position = &self.trainer.position;
-        let classifier = self.classifier();
-        let held_back = &self.data.validation;
+        let network = match self.lesson {
+            Some(lesson) => lesson.settle(&self.trainer.network(), &self.device)?,
+            None => self.trainer.network(),
+        };
+        let labels = self.data.labels.clone();
+        let classifier = Classifier::new(network.clone(), labels, &self.device);
+        let held_back = match self.lesson {
+            Some(lesson) => &lesson.all_held_back(),
+            None => &self.data.validation,
+        };
         let temperature = temperature(&logits(&classifier, held_back)?, held_back);
         let classifier = classifier.with_temperature(temperature);
-        let validation = evaluate(&classifier, held_back)?;
+        let validation = evaluate(&classifier, &self.data.validation)?;
+        let comparison =
+            self.lesson.map(|lesson| lesson.compare(&classifier, &self.device)).transpose()?;
         let test = match self.data.test.as_slice() {
             [] => None,
             examples => Some(evaluate(&classifier, examples)?),
@@ -225,23 +269,27 @@ impl<'a> Run<'a> {
             outcome,
             examples,
         });
+        let mut files = vec![
+            (report::FILE.to_owned(), page.into_bytes()),
+            (tensorboard::FILE.to_owned(), tensorboard::events(&position.epochs)),
+        ];
+        if let Some(comparison) = &comparison {
+            files.push((COMPARISON_FILE.to_owned(), serde_json::to_vec_pretty(comparison)?));
+        }
         let manifest = self.registry.publish(Draft {
             id: self.id.clone(),
             created: environment::now(),
             network_config: position.network.clone(),
-            network: &self.trainer.network(),
+            network: &network,
             labels: self.data.labels.clone(),
             temperature,
             training: serde_json::to_value(&position.config)?,
             datasets: vec![position.dataset.clone()],
             metrics,
             epochs: &position.epochs,
-            parent: None,
+            parent: comparison.map(|Comparison { parent, .. }| parent),
             git_revision: position.git_revision.clone(),
-            files: vec![
-                (report::FILE.to_owned(), page.into_bytes()),
-                (tensorboard::FILE.to_owned(), tensorboard::events(&position.epochs)),
-            ],
+            files,
         })?;
         Ok(manifest)
     }
@@ -269,7 +317,10 @@ pub fn runs_folder(registry: &Registry) -> PathBuf {
 fn new_folder(registry: &Registry, position: &Position) -> Result<(String, PathBuf)> {
     let runs = runs_folder(registry);
     fs::create_dir_all(&runs).with_context(|| format!("cannot make {}", runs.display()))?;
-    let name = environment::new_id(&position.dataset.name, position.config.seed);
+    let name = match &position.lesson {
+        Some(_) => environment::new_id("taught", position.config.seed),
+        None => environment::new_id(&position.dataset.name, position.config.seed),
+    };
     for id in std::iter::once(name.clone()).chain((2..).map(|n| format!("{name}-{n}"))) {
         let folder = runs.join(&id);
         match fs::create_dir(&folder) {

@@ -51,6 +51,22 @@ pub struct Position {
     pub promote: bool,
     /// The repository's commit when the run began.
     pub git_revision: Option<String>,
+    /// What is taught, if the run began from a checkpoint.
+    #[serde(default)]
+    pub lesson: Option<LessonSource>,
+}
+
+/// Where a lesson's parts are, and how they are mixed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LessonSource {
+    /// The checkpoint that training starts from.
+    pub parent: String,
+    /// The file of taught samples.
+    pub samples: PathBuf,
+    /// Examples an epoch, taught and replayed together.
+    pub examples: usize,
+    /// Share (0–1) of them that is taught.
+    pub taught: f64,
 }
 
 /// Running totals of an unfinished epoch.
@@ -97,6 +113,7 @@ impl Position {
             seconds: 0.0,
             promote,
             git_revision: environment::git_revision(),
+            lesson: None,
         }
     }
 

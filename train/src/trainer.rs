@@ -6,7 +6,10 @@ use burn::{
     module::Module,
     nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig},
     optim::{AdamWConfig, GradientsParams, ModuleOptimizer},
-    tensor::{Bytes, Device, Tensor},
+    tensor::{
+        Bytes, Device, Int, Tensor, TensorData,
+        activation::{log_softmax, softmax},
+    },
 };
 use glyphic_model::{
     checkpoint::{network_from_bytes, network_to_bytes},
@@ -21,6 +24,9 @@ use crate::{
     state::{Position, State, Sums},
 };
 
+/// Weight of the teacher's answer, beside the label, on what was known.
+const SOFT: f32 = 0.5;
+
 /// A network, its optimiser, its data on the device, and where the run stands.
 pub struct Trainer {
     /// Where the run stands. `sums` is brought up to date by [`Self::sync`].
@@ -31,9 +37,19 @@ pub struct Trainer {
     order: Vec<u32>,
     augmenter: Augmenter,
     loss: CrossEntropyLoss,
+    teacher: Option<Teacher>,
     /// `[loss, correct]` summed over the steps since the last sync.
     sums: Tensor<1>,
     device: Device,
+}
+
+/// What keeps a network from forgetting: its answers on what it knew should stay
+/// as they were (Li and Hoiem, "Learning without Forgetting", 2016).
+struct Teacher {
+    /// The network as it was, without autodiff.
+    network: Network,
+    /// Examples from this index on were known to it.
+    known_from: u32,
 }
 
 impl Trainer {
@@ -44,6 +60,24 @@ impl Trainer {
         cpu.seed(position.config.seed);
         let network = network_to_bytes(&position.network.init(&cpu)).map_err(|e| anyhow!(e))?;
         Self::with(position, network, None, examples, device)
+    }
+
+    /// A network that has learned something already, with a fresh optimiser.
+    pub fn from_network(
+        position: Position,
+        network: &Network,
+        examples: &[Example],
+        device: &Device,
+    ) -> Result<Self> {
+        let network = network_to_bytes(network).map_err(|error| anyhow!(error))?;
+        Self::with(position, network, None, examples, device)
+    }
+
+    /// Holds the network to the answers of `network` on the examples from index
+    /// `known_from` on.
+    pub fn with_teacher(self, network: Network, known_from: usize) -> Self {
+        let network = network.valid().to_device(&self.device);
+        Self { teacher: Some(Teacher { network, known_from: known_from as u32 }), ..self }
     }
 
     /// A run as it was when its state was saved.
@@ -75,6 +109,7 @@ impl Trainer {
                 .init(&training_device),
             sums: Tensor::zeros([2], device),
             examples: DeviceSet::new(examples, device),
+            teacher: None,
             device: device.clone(),
             position,
             network,
@@ -92,10 +127,14 @@ impl Trainer {
         if place == 0 {
             self.order = order(&self.position);
         }
-        let batch = self.examples.pick(&self.order[place * batch_size..][..batch_size]);
+        let indices = &self.order[place * batch_size..][..batch_size];
+        let batch = self.examples.pick(indices);
         let mut rng = rng(seed, Purpose::Augmentation, step as u64);
         let pixels = normalise(self.augmenter.apply(batch.pixels, &mut rng));
 
+        let targets = self.teacher.as_ref().map(|teacher| {
+            teacher.targets(indices, &batch.labels, pixels.clone(), &self.position)
+        });
         let logits = self.network.forward(pixels.autodiff());
         let correct = logits
             .clone()
@@ -105,7 +144,12 @@ impl Trainer {
             .equal(batch.labels.clone())
             .float()
             .sum();
-        let loss = self.loss.forward(logits, batch.labels.autodiff());
+        let loss = match targets {
+            None => self.loss.forward(logits, batch.labels.autodiff()),
+            Some(targets) => {
+                (log_softmax(logits, 1) * targets.autodiff()).sum_dim(1).mean().neg()
+            }
+        };
         self.sums = self.sums.clone() + Tensor::cat(vec![loss.clone().inner(), correct], 0);
 
         let gradients = GradientsParams::from_grads(loss.backward(), &self.network);
@@ -144,6 +188,37 @@ impl Trainer {
             network: network_to_bytes(&self.network).map_err(|error| anyhow!(error))?,
             optimizer: self.optimizer.into_bytes()?.to_vec(),
         })
+    }
+}
+
+impl Teacher {
+    /// What the network should say of a batch: of what is taught its label, of
+    /// what was known half its label and half what the teacher says.
+    ///
+    /// # Shapes
+    /// `[batch]`, `[batch, 1, 28, 28]` → `[batch, classes]`
+    fn targets(
+        &self,
+        indices: &[u32],
+        labels: &Tensor<1, Int>,
+        pixels: Tensor<4>,
+        position: &Position,
+    ) -> Tensor<2> {
+        let (batch, classes) = (indices.len(), position.network.classes);
+        let smoothing = position.config.label_smoothing;
+        let hard: Tensor<2> = labels.clone().one_hot(classes).float();
+        let hard = hard * (1.0 - smoothing) + smoothing / classes as f32;
+        let soft = softmax(self.network.forward(pixels), 1);
+        let [_, known] = soft.dims();
+        let device = soft.device();
+        let soft = match classes - known {
+            0 => soft,
+            new => Tensor::cat(vec![soft, Tensor::zeros([batch, new], &device)], 1),
+        };
+        let weight = |&index: &u32| if index < self.known_from { 0.0 } else { SOFT };
+        let weights: Vec<f32> = indices.iter().map(weight).collect();
+        let weights = Tensor::<2>::from_data(TensorData::new(weights, [batch, 1]), &device);
+        hard.clone() + (soft - hard) * weights
     }
 }
 

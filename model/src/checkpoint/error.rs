@@ -27,6 +27,14 @@ pub enum CheckpointError {
     /// There is nothing before the promoted checkpoint to go back to.
     #[error("there is no earlier promoted checkpoint to roll back to")]
     NothingToRollBackTo,
+    /// Another checkpoint was promoted since the promotion was decided.
+    #[error("'{found}' was promoted meanwhile, not '{expected}' any more: look again, then decide")]
+    PromotedMeanwhile {
+        /// The checkpoint that was thought to be promoted.
+        expected: String,
+        /// The one that is.
+        found: String,
+    },
     /// A checkpoint of this name exists; checkpoints are never changed.
     #[error("a checkpoint '{0}' exists already, and checkpoints are never overwritten")]
     Exists(String),

@@ -8,18 +8,21 @@
 //!     ├── manifest.json            what it is ([`Manifest`])
 //!     ├── weights.bpk              the parameters (burnpack)
 //!     ├── metrics.jsonl            one line an epoch of the run that made it
+//!     ├── comparison.json          beside its parent, if it was taught ([`Comparison`])
 //!     └── …                        the run's report and event files
 //! ```
 //!
 //! A checkpoint is written under a temporary name, synced, and renamed: whoever
 //! sees its name sees all of it, and nobody changes it after that.
 
+mod comparison;
 mod error;
 mod manifest;
 mod registry;
 mod weights;
 mod write;
 
+pub use comparison::{COMPARISON_FILE, Changed, Comparison, Gate, Objection, SampleReading, Tally};
 pub use error::CheckpointError;
 pub use manifest::{
     DatasetRecord, EpochMetrics, FileRecord, Manifest, Metrics, SCHEMA, Score, WeightsRecord,

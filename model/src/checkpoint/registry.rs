@@ -1,15 +1,16 @@
 //! The folder of checkpoints, and which of them is promoted.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
 use burn::tensor::Device;
 
 use super::{
-    Checkpoint, CheckpointError, DatasetRecord, EpochMetrics, MANIFEST_FILE, METRICS_FILE,
-    Manifest, Metrics, SCHEMA, WEIGHTS_FILE, WeightsRecord, sha256,
+    COMPARISON_FILE, Checkpoint, CheckpointError, Comparison, DatasetRecord, EpochMetrics,
+    MANIFEST_FILE, METRICS_FILE, Manifest, Metrics, SCHEMA, WEIGHTS_FILE, WeightsRecord, sha256,
     weights::{is_finite, network_from_bytes, weights_to_bytes},
     write::sync_folder,
     write_atomically,
@@ -21,6 +22,8 @@ use crate::{
 
 const CHECKPOINTS: &str = "checkpoints";
 const CURRENT: &str = "CURRENT";
+/// Held while `CURRENT` is changed.
+const LOCK: &str = ".CURRENT.lock";
 /// Prefix of a checkpoint's folder while it is being written.
 const UNPUBLISHED: &str = ".publish-";
 /// How many promoted checkpoints `CURRENT` remembers.
@@ -103,6 +106,21 @@ impl Registry {
             bytes => bytes.map_err(at("read", &path))?,
         };
         parse_manifest(id, &bytes)
+    }
+
+    /// A taught checkpoint's comparison with its parent. `None` if it was not
+    /// taught.
+    pub fn comparison(&self, id: &str) -> Result<Option<Comparison>, CheckpointError> {
+        self.manifest(id)?;
+        let path = self.folder(id).join(COMPARISON_FILE);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(at("read", &path))?,
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| CheckpointError::BadManifest {
+            id: id.to_owned(),
+            reason: format!("{COMPARISON_FILE}: {error}"),
+        })
     }
 
     /// Reads a checkpoint onto `device`, with everything verified: schema,
@@ -203,8 +221,21 @@ impl Registry {
     /// Makes a checkpoint the promoted one. Its manifest is checked; its
     /// weights are the business of whoever loads it.
     pub fn promote(&self, id: &str) -> Result<(), CheckpointError> {
+        self.promote_from(id, None)
+    }
+
+    /// The same, if `from` is still the promoted one (where it is given):
+    /// whoever decided with another in mind should decide anew.
+    pub fn promote_from(&self, id: &str, from: Option<&str>) -> Result<(), CheckpointError> {
         self.manifest(id)?;
+        let _alone = self.lock()?;
         let mut history = self.history()?;
+        if let Some(expected) = from {
+            let found = history.first().cloned().unwrap_or_default();
+            if found != expected {
+                return Err(CheckpointError::PromotedMeanwhile { expected: expected.into(), found });
+            }
+        }
         if history.first().is_some_and(|current| current == id) {
             return Ok(());
         }
@@ -221,6 +252,7 @@ impl Registry {
     /// Makes the checkpoint that was promoted before this one the promoted one
     /// again, and returns its id.
     pub fn roll_back(&self) -> Result<String, CheckpointError> {
+        let _alone = self.lock()?;
         let history = self.history()?;
         let [_, previous, ..] = history.as_slice() else {
             return Err(CheckpointError::NothingToRollBackTo);
@@ -228,6 +260,14 @@ impl Registry {
         self.manifest(previous)?;
         self.write_history(&history[1..])?;
         Ok(previous.clone())
+    }
+
+    /// Keeps other processes from changing `CURRENT` until it is dropped.
+    fn lock(&self) -> Result<File, CheckpointError> {
+        let path = self.root.join(LOCK);
+        let file = File::create(&path).map_err(at("write", &path))?;
+        file.lock().map_err(at("lock", &path))?;
+        Ok(file)
     }
 
     fn write_history(&self, history: &[String]) -> Result<(), CheckpointError> {

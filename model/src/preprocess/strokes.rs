@@ -56,20 +56,32 @@ impl Strokes {
         Ok(Self(strokes.into_iter().filter(|points| !points.is_empty()).collect()))
     }
 
-    /// The glyph of this drawing. `None` if nothing was drawn.
-    pub fn glyph(&self) -> Option<Glyph> {
-        frame(&self.ink()?)
+    /// The points of each stroke, in the order drawn; none is empty.
+    pub fn points(&self) -> &[Vec<Point>] {
+        &self.0
     }
 
-    /// Draws the strokes with a round pen of [`PEN_WIDTH`] so that pen and all
-    /// fill the glyph's box, [`SUPERSAMPLE`] cells to a pixel.
-    fn ink(&self) -> Option<Ink> {
+    /// The glyph of this drawing. `None` if nothing was drawn.
+    pub fn glyph(&self) -> Option<Glyph> {
+        self.glyph_with_pen(PEN_WIDTH)
+    }
+
+    /// The glyph as a pen of another width would draw it, in glyph pixels, more
+    /// than 0 and at most half of [`BOX`]. For training; what is served is always
+    /// drawn by [`glyph`](Self::glyph).
+    pub fn glyph_with_pen(&self, width: f32) -> Option<Glyph> {
+        frame(&self.ink(width)?)
+    }
+
+    /// Draws the strokes with a round pen so that pen and all fill the glyph's
+    /// box, [`SUPERSAMPLE`] cells to a pixel.
+    fn ink(&self, pen_width: f32) -> Option<Ink> {
         let points = || self.0.iter().flatten();
         let [left, top] = [0, 1].map(|axis| points().map(|p| p[axis]).fold(f32::MAX, f32::min));
         let [right, bottom] = [0, 1].map(|axis| points().map(|p| p[axis]).fold(f32::MIN, f32::max));
         points().next()?;
 
-        let radius = PEN_WIDTH / 2.0 * SUPERSAMPLE;
+        let radius = pen_width / 2.0 * SUPERSAMPLE;
         let side = BOX as f32 * SUPERSAMPLE;
         let longest = (right - left).max(bottom - top);
         let scale = if longest > 0.0 { (side - 2.0 * radius) / longest } else { 0.0 };

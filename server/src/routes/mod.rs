@@ -1,9 +1,12 @@
 //! One file a resource.
 
 mod health;
+mod intake;
+mod jobs;
 mod models;
 mod page;
 mod predict;
+pub mod samples;
 
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{get, patch, post},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer,
@@ -33,15 +36,31 @@ pub fn router(app: App) -> Router {
     let header = |name: HeaderName, value| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
+    // What changes something on the server.
+    let changes = Router::new()
+        .route("/api/models/{id}/promote", post(models::promote))
+        .route("/api/models/rollback", post(models::roll_back))
+        .route("/api/samples", post(samples::add))
+        .route("/api/samples/delete", post(samples::delete))
+        .route("/api/samples/undo", post(samples::undo))
+        .route("/api/samples/{id}", patch(samples::relabel).delete(samples::delete_one))
+        .route("/api/jobs", post(jobs::ask))
+        .route("/api/jobs/{id}/cancel", post(jobs::cancel))
+        .layer(middleware::from_fn(refuse_other_sites));
     Router::new()
         .route("/", get(page::index))
         .route("/{asset}", get(page::asset))
         .route("/api/predict", post(predict::predict))
         .route("/api/models", get(models::list))
-        .route("/api/models/{id}/promote", post(models::promote))
-        .route("/api/models/rollback", post(models::roll_back))
+        .route("/api/models/{id}/comparison", get(models::comparison))
+        .route("/api/samples", get(samples::list))
+        .route("/api/samples/summary", get(samples::summary))
+        .route("/api/samples/{id}", get(samples::one))
+        .route("/api/jobs", get(jobs::list))
+        .route("/api/jobs/{id}", get(jobs::one))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
+        .merge(changes)
         .fallback(|| async { ApiError::NoSuchPath })
         .method_not_allowed_fallback(|| async { ApiError::NoSuchMethod })
         .with_state(app)
@@ -53,6 +72,22 @@ pub fn router(app: App) -> Router {
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
             tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
         }))
+}
+
+/// A browser sends such a request for any page that its user visits, also to
+/// this machine; it says for which. Other clients do not send these headers.
+async fn refuse_other_sites(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let site = text(HeaderName::from_static("sec-fetch-site"));
+    let origin = text(header::ORIGIN).map(|o| o.split_once("://").map_or(o, |(_, host)| host));
+    let same_site = matches!(site, None | Some("same-origin" | "none"));
+    let same_origin = origin.is_none() || origin == text(header::HOST);
+    if same_site && same_origin {
+        next.run(request).await
+    } else {
+        ApiError::OtherSite.into_response()
+    }
 }
 
 async fn time_limit(request: Request, next: Next) -> Response {

@@ -2,10 +2,15 @@
 
 use axum::{
     Json,
-    extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, HeaderName, header},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
 };
+use serde::Deserialize;
 use serde_json::{Value, json};
+
+use glyphic_model::checkpoint::Comparison;
 
 use crate::{App, error::ApiError};
 
@@ -27,37 +32,40 @@ pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     Ok(Json(status(&app, json!({ "models": models }))))
 }
 
+/// `?from=ID` promotes only if that one still is the promoted one.
+#[derive(Deserialize)]
+pub struct PromoteOptions {
+    from: Option<String>,
+}
+
 /// Makes a checkpoint the one that serves.
 pub async fn promote(
     State(app): State<App>,
-    headers: HeaderMap,
     id: Result<Path<String>, PathRejection>,
+    options: Result<Query<PromoteOptions>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    refuse_other_sites(&headers)?;
     let Path(id) = id.map_err(|error| ApiError::Malformed(error.body_text()))?;
-    app.models.promote(id).await?;
+    let Query(options) = options.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    app.models.promote(id, options.from).await?;
     Ok(Json(status(&app, json!({}))))
+}
+
+/// A taught checkpoint beside the one it came from.
+pub async fn comparison(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Comparison>, ApiError> {
+    let Path(id) = id.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    let registry = app.models.registry().clone();
+    let read = tokio::task::spawn_blocking(move || registry.comparison(&id));
+    let comparison = read.await.map_err(|error| ApiError::Unavailable(error.to_string()))??;
+    comparison.map(Json).ok_or(ApiError::NoSuchPath)
 }
 
 /// Goes back to the checkpoint that served before.
-pub async fn roll_back(
-    State(app): State<App>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, ApiError> {
-    refuse_other_sites(&headers)?;
+pub async fn roll_back(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     app.models.roll_back().await?;
     Ok(Json(status(&app, json!({}))))
-}
-
-/// A browser sends such a request for any page that its user visits, also to
-/// this machine; it says for which. Other clients do not send these headers.
-fn refuse_other_sites(headers: &HeaderMap) -> Result<(), ApiError> {
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let site = text(HeaderName::from_static("sec-fetch-site"));
-    let origin = text(header::ORIGIN).map(|o| o.split_once("://").map_or(o, |(_, host)| host));
-    let same_site = matches!(site, None | Some("same-origin" | "none"));
-    let same_origin = origin.is_none() || origin == text(header::HOST);
-    if same_site && same_origin { Ok(()) } else { Err(ApiError::OtherSite) }
 }
 
 fn status(app: &App, mut body: Value) -> Value {

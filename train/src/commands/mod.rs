@@ -2,6 +2,7 @@
 
 pub mod devices;
 pub mod eval;
+pub mod finetune;
 pub mod list;
 pub mod resume;
 pub mod start;

@@ -8,6 +8,7 @@ use glyphic_model::checkpoint::Registry;
 use crate::{
     cli::ResumeArgs,
     data,
+    lesson::Lesson,
     run::{Ending, Run, runs_folder},
     state::State,
 };
@@ -30,7 +31,16 @@ pub fn run(arguments: ResumeArgs) -> Result<Ending> {
     if let Some(path) = arguments.data {
         position.data = path;
     }
-    let data = data::load(&position.data, position.config.validation)?;
+    let lesson = match &position.lesson {
+        Some(source) => {
+            Some(Lesson::read(&registry, source, &position.config, &position.data)?)
+        }
+        None => None,
+    };
+    let data = match &lesson {
+        Some(lesson) => &lesson.data,
+        None => &data::load(&position.data, position.config.validation)?,
+    };
     if data.record != position.dataset || data.labels != position.labels {
         bail!(
             "{} has changed since the run began; put the data back, or start the run anew",
@@ -38,7 +48,12 @@ pub fn run(arguments: ResumeArgs) -> Result<Ending> {
         );
     }
     let device = arguments.common.device.open()?;
-    Run::resume(id, state, &registry, &data, &device)?.drive()
+    let run = Run::resume(id, state, &registry, data, &device)?;
+    match &lesson {
+        Some(lesson) => run.of_lesson(lesson),
+        None => run,
+    }
+    .drive()
 }
 
 /// The run whose state was saved last.

@@ -3,6 +3,7 @@
 
 mod folder;
 mod idx;
+pub mod samples;
 mod strokes;
 
 use std::path::{Path, PathBuf};

@@ -9,10 +9,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::{
     Glyph,
     checkpoint::{EpochMetrics, Metrics},
-    glyph::SIDE,
     network::NetworkConfig,
 };
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 
 use crate::{data::Example, evaluate::Outcome};
 use chart::{Curve, line_chart};
@@ -181,13 +179,7 @@ fn mistakes(content: &Content<'_>) -> String {
 }
 
 fn png_data_url(glyph: &Glyph) -> String {
-    let mut png = Vec::new();
-    let side = SIDE as u32;
-    let encoder = PngEncoder::new(&mut png);
-    // Writing to memory does not fail; a missing picture is no reason to lose
-    // the report.
-    let _ = encoder.write_image(glyph.pixels(), side, side, ExtendedColorType::L8);
-    format!("data:image/png;base64,{}", STANDARD.encode(png))
+    format!("data:image/png;base64,{}", STANDARD.encode(glyph.png()))
 }
 
 fn escape(text: &str) -> String {

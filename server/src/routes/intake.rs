@@ -1,0 +1,77 @@
+//! From a request's body to a glyph, within the server's limits.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    http::{HeaderMap, header::CONTENT_LENGTH},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use glyphic_model::Glyph;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{
+    App,
+    error::ApiError,
+    input::{Input, Raw},
+};
+
+/// Room in memory for a request's body, held until it is answered: by its
+/// announced length, or by the limit if it announces none.
+pub fn room_for_body(app: &App, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, ApiError> {
+    let limit = app.limits.max_body();
+    let announced: Option<usize> =
+        headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let length = announced.unwrap_or(limit);
+    if length > limit {
+        return Err(ApiError::BodyTooLarge(app.limits.max_body_mib));
+    }
+    let kib = u32::try_from(length / 1024 + 1).unwrap_or(u32::MAX);
+    Arc::clone(&app.bodies).try_acquire_many_owned(kib).map_err(|_| ApiError::Busy)
+}
+
+/// The whole body, if it is within the limit.
+pub async fn read_body(app: &App, body: Body) -> Result<Bytes, ApiError> {
+    let too_large = || ApiError::BodyTooLarge(app.limits.max_body_mib);
+    let limit = app.limits.max_body();
+    to_bytes(body, limit).await.map_err(|error| {
+        let source = std::error::Error::source(&error);
+        match source.is_some_and(|source| source.to_string().contains("length limit")) {
+            true => too_large(),
+            false => ApiError::Malformed("the request body broke off".to_owned()),
+        }
+    })
+}
+
+/// Opens and decodes an input on a thread of its own; as many at once as there
+/// are cores, so that memory stays bounded, and only so many may wait. The glyph
+/// is none for a blank.
+pub async fn decode(app: &App, input: Input) -> Result<(Raw, Option<Glyph>), ApiError> {
+    let open = |input: Input| {
+        let raw = input.open()?;
+        let glyph = raw.glyph()?;
+        Ok((raw, glyph))
+    };
+    if let Input::Pixels(_) = input {
+        return open(input);
+    }
+    let _waiting = Arc::clone(&app.waiting).try_acquire_owned().map_err(|_| ApiError::Busy)?;
+    let failed = |error: &dyn std::fmt::Display| ApiError::Unavailable(error.to_string());
+    let permit = Arc::clone(&app.decoders).acquire_owned().await.map_err(|e| failed(&e))?;
+    let task = tokio::task::spawn_blocking(move || {
+        let opened = open(input);
+        drop(permit);
+        opened
+    });
+    task.await.map_err(|error| {
+        tracing::error!(%error, "decoding panicked");
+        ApiError::Image(glyphic_model::decode::DecodeError::Damaged(
+            "its decoder gave up".to_owned(),
+        ))
+    })?
+}
+
+/// A glyph as a page shows it.
+pub fn data_url(glyph: &Glyph) -> String {
+    format!("data:image/png;base64,{}", STANDARD.encode(glyph.png()))
+}

@@ -1,0 +1,47 @@
+//! `/api/jobs`: training from the samples.
+
+use axum::{
+    Json,
+    extract::{Path, State, rejection::PathRejection},
+    http::StatusCode,
+};
+use serde_json::{Value, json};
+
+use crate::{App, error::ApiError, store::jobs::Job};
+
+/// How many jobs are listed.
+const LISTED: i64 = 50;
+
+/// The last jobs, newest first, and the one under way.
+pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    let jobs = app.teaching()?.store.jobs(LISTED).await?;
+    Ok(Json(json!({ "jobs": jobs })))
+}
+
+/// Asks for training. One job at a time: 409 if there is one.
+pub async fn ask(State(app): State<App>) -> Result<(StatusCode, Json<Job>), ApiError> {
+    let teaching = app.teaching()?;
+    let job = teaching.ask("asked").await?;
+    Ok((StatusCode::ACCEPTED, Json(job)))
+}
+
+/// One job.
+pub async fn one(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Job>, ApiError> {
+    let Path(id) = id.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    Ok(Json(app.teaching()?.store.job(&id).await?))
+}
+
+/// Asks a job to stop.
+pub async fn cancel(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<Job>, ApiError> {
+    let Path(id) = id.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    let teaching = app.teaching()?;
+    let job = teaching.store.cancel_job(&id).await?;
+    teaching.wake();
+    Ok(Json(job))
+}

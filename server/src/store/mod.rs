@@ -1,0 +1,163 @@
+//! The database: samples and training jobs. SQLite in a file beside the
+//! checkpoints, or PostgreSQL; the same statements for both.
+//!
+//! A statement that has returned is on disk: SQLite writes ahead and syncs at
+//! every commit, PostgreSQL does so by default.
+
+pub mod jobs;
+pub mod samples;
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    Any, AnyPool, AssertSqlSafe, Executor, Transaction,
+    any::AnyPoolOptions,
+    migrate::{Migration, MigrationType, Migrator},
+};
+use thiserror::Error;
+
+/// Longest wait for a connection; then the database counts as away.
+const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECTIONS: u32 = 8;
+
+/// The schema's steps: number, name, statements.
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "samples", include_str!("migrations/1_samples.sql")),
+    (2, "jobs", include_str!("migrations/2_jobs.sql")),
+];
+
+/// The database; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: AnyPool,
+    is_sqlite: bool,
+}
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// It cannot be opened, or its schema cannot be brought up to date.
+    #[error("the database {url} cannot be used: {reason}")]
+    Open {
+        /// Where it should be, without its password.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It is away, or a statement failed.
+    #[error("the database failed: {0}")]
+    Failed(#[from] sqlx::Error),
+    /// There is no such sample.
+    #[error("there is no sample '{0}'")]
+    NoSuchSample(String),
+    /// There is nothing to undo.
+    #[error("there is nothing to undo")]
+    NothingToUndo,
+    /// No more samples are taken.
+    #[error("{who} {of} samples, as many as allowed: delete some, or raise {flag}")]
+    Quota {
+        /// Who has them.
+        who: String,
+        /// How many are allowed.
+        of: u64,
+        /// The server's flag for it.
+        flag: &'static str,
+    },
+    /// There is no such job.
+    #[error("there is no training job '{0}'")]
+    NoSuchJob(String),
+    /// A job is waiting or running already.
+    #[error("the training job '{0}' is under way; wait for it or cancel it")]
+    JobUnderWay(String),
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date. Several servers may
+    /// do so at once.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let refused = |error: &dyn std::fmt::Display| StoreError::Open {
+            url: without_password(url),
+            reason: error.to_string(),
+        };
+        let is_sqlite = url.starts_with("sqlite:");
+        let pool = AnyPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if is_sqlite {
+                        // The log makes readers and the writer independent; a full
+                        // sync at each commit makes it survive a power cut.
+                        let settings = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; \
+                                        PRAGMA synchronous = FULL;";
+                        connection.execute(settings).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect(url)
+            .await
+            .map_err(|error| refused(&error))?;
+        migrations(is_sqlite).run(&pool).await.map_err(|error| refused(&error))?;
+        Ok(Self { pool, is_sqlite })
+    }
+
+    /// The URL of an SQLite file, which is made if it is missing.
+    pub fn file_url(path: &Path) -> String {
+        format!("sqlite://{}?mode=rwc", path.display())
+    }
+
+    /// Whether a statement gets through.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// What the database is, for a person.
+    pub fn kind(&self) -> &'static str {
+        if self.is_sqlite { "SQLite" } else { "PostgreSQL" }
+    }
+
+    /// Ends its connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// A transaction that may write.
+    async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        if self.is_sqlite {
+            // A lock that is only taken at the first write may come too late.
+            self.pool.begin_with("BEGIN IMMEDIATE").await
+        } else {
+            self.pool.begin().await
+        }
+    }
+}
+
+/// Now, in milliseconds since 1970.
+pub fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// A name that nothing else has and that orders by time.
+fn new_id() -> String {
+    format!("{:011x}{:08x}", now(), fastrand::u32(..))
+}
+
+fn migrations(is_sqlite: bool) -> Migrator {
+    let steps = MIGRATIONS.iter().map(|&(number, name, sql)| {
+        let sql = if is_sqlite { sql.to_owned() } else { sql.replace(" BLOB ", " BYTEA ") };
+        let sql = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql));
+        Migration::new(number, name.into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(steps.collect())
+}
+
+/// The URL as it may be shown.
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rfind('@')) {
+        (Some((scheme, _)), Some(at)) => format!("{scheme}://…{}", &url[at..]),
+        _ => url.to_owned(),
+    }
+}

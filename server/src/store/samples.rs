@@ -1,0 +1,522 @@
+//! Samples: pictures and what people say they show.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
+
+use glyphic_model::Glyph;
+
+use super::{Store, StoreError, new_id, now};
+
+/// What a sample was sent as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Pen strokes, as JSON `[[[x, y], …], …]`.
+    Strokes,
+    /// An image file.
+    Image,
+    /// The 784 pixels of the glyph itself.
+    Pixels,
+}
+
+/// A sample that is about to be kept.
+#[derive(Clone, Debug)]
+pub struct NewSample {
+    /// Who or what sent it.
+    pub source: String,
+    /// What it shows, if known.
+    pub label: Option<String>,
+    /// What the network said of it.
+    pub prediction: String,
+    /// How sure it was, 0–1.
+    pub confidence: f64,
+    /// The verdict of that answer.
+    pub verdict: String,
+    /// The checkpoint that answered.
+    pub checkpoint: String,
+    /// The preprocessing's version.
+    pub preprocessing: u32,
+    /// What `raw` is.
+    pub form: Form,
+    /// The input as it came.
+    pub raw: Vec<u8>,
+    /// The picture that the network saw.
+    pub glyph: Glyph,
+    /// Whether it is kept from training; `None` lets the store decide.
+    pub held_back: Option<bool>,
+}
+
+/// A sample as it is kept.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Its name; names order by time.
+    pub id: String,
+    /// When it came, in milliseconds since 1970.
+    pub created: i64,
+    /// What was sent, and what the network said.
+    pub content: NewSample,
+    /// Whether it is kept from training, to check on.
+    pub held_back: bool,
+    /// Whether somebody looked at it and agreed with its label.
+    pub confirmed: bool,
+    /// When it was deleted.
+    pub deleted: Option<i64>,
+}
+
+/// What became of a sample that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Added {
+    /// The name it has now.
+    pub id: String,
+    /// Whether the same picture with the same label was there already; then `id`
+    /// is that one's.
+    pub duplicate: bool,
+    /// A sample of the same picture with another label.
+    pub contradicts: Option<String>,
+    /// Whether it is kept from training.
+    pub held_back: bool,
+}
+
+/// Which samples are meant. Every field that is given must match.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Filter {
+    /// Labelled so.
+    pub label: Option<String>,
+    /// Read so when it came.
+    pub prediction: Option<String>,
+    /// With this verdict when it came.
+    pub verdict: Option<String>,
+    /// Read by this checkpoint.
+    pub model: Option<String>,
+    /// Sent by.
+    pub source: Option<String>,
+    /// Sent at or after, in milliseconds since 1970.
+    pub since: Option<i64>,
+    /// Sent before.
+    pub until: Option<i64>,
+    /// 1: label and prediction differ; 0: they agree.
+    pub disagreement: Option<i64>,
+    /// 1: labelled; 0: still to be labelled.
+    pub labelled: Option<i64>,
+    /// 1: kept from training; 0: trained on.
+    pub held_back: Option<i64>,
+    /// 1: deleted ones; otherwise those that are not.
+    #[serde(default)]
+    pub deleted: i64,
+}
+
+impl Filter {
+    /// Whether it matches everything.
+    pub fn is_empty(&self) -> bool {
+        let texts = [&self.label, &self.prediction, &self.verdict, &self.model, &self.source];
+        let numbers =
+            [self.since, self.until, self.disagreement, self.labelled, self.held_back];
+        texts.iter().all(|text| text.is_none()) && numbers.iter().all(Option::is_none)
+    }
+}
+
+/// How many samples a server takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// In all.
+    pub total: u64,
+    /// From one source.
+    pub per_source: u64,
+}
+
+/// Counts of one source or label.
+#[derive(Clone, Debug, Serialize)]
+pub struct Count {
+    /// The source or the label.
+    pub name: String,
+    /// Its samples.
+    pub samples: i64,
+    /// Those whose label is not what the network had read.
+    pub disagree: i64,
+}
+
+macro_rules! columns {
+    () => {
+        "id, created, source, label, verdict, prediction, confidence, checkpoint, preprocessing, \
+         form, raw, glyph, held_back, confirmed, deleted"
+    };
+}
+
+/// The condition for a [`Filter`], whose fields are `$1` to `$11`.
+macro_rules! matches_filter {
+    () => {
+        "(CAST($1 AS TEXT) IS NULL OR label = $1) \
+         AND (CAST($2 AS TEXT) IS NULL OR prediction = $2) \
+         AND (CAST($3 AS TEXT) IS NULL OR verdict = $3) \
+         AND (CAST($4 AS TEXT) IS NULL OR checkpoint = $4) \
+         AND (CAST($5 AS TEXT) IS NULL OR source = $5) \
+         AND (CAST($6 AS BIGINT) IS NULL OR created >= $6) \
+         AND (CAST($7 AS BIGINT) IS NULL OR created < $7) \
+         AND (CAST($8 AS BIGINT) IS NULL \
+              OR CASE WHEN label <> prediction THEN 1 ELSE 0 END = $8) \
+         AND (CAST($9 AS BIGINT) IS NULL OR CASE WHEN label IS NULL THEN 0 ELSE 1 END = $9) \
+         AND (CAST($10 AS BIGINT) IS NULL OR held_back = $10) \
+         AND CASE WHEN deleted IS NULL THEN 0 ELSE 1 END = $11"
+    };
+}
+
+macro_rules! bind_filter {
+    ($query:expr, $filter:expr) => {
+        $query
+            .bind($filter.label.clone())
+            .bind($filter.prediction.clone())
+            .bind($filter.verdict.clone())
+            .bind($filter.model.clone())
+            .bind($filter.source.clone())
+            .bind($filter.since)
+            .bind($filter.until)
+            .bind($filter.disagreement)
+            .bind($filter.labelled)
+            .bind($filter.held_back)
+            .bind($filter.deleted)
+    };
+}
+
+impl Store {
+    /// Keeps samples, all or none. A picture that is there already with the same
+    /// label is not kept twice. When this returns they are on disk.
+    pub async fn add(
+        &self,
+        samples: Vec<NewSample>,
+        quota: Quota,
+    ) -> Result<Vec<Added>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let mut added = Vec::with_capacity(samples.len());
+        for sample in samples {
+            added.push(add_one(&mut transaction, sample, quota).await?);
+        }
+        transaction.commit().await?;
+        Ok(added)
+    }
+
+    /// The samples that match, newest first, those before `before` (an id).
+    pub async fn find(
+        &self,
+        filter: &Filter,
+        before: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<Sample>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM samples WHERE ",
+            matches_filter!(),
+            " AND (CAST($12 AS TEXT) IS NULL OR id < $12) ORDER BY id DESC LIMIT $13"
+        );
+        let query = bind_filter!(sqlx::query(sql), filter).bind(before.map(str::to_owned));
+        let rows = query.bind(limit).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
+    }
+
+    /// How many samples match.
+    pub async fn count(&self, filter: &Filter) -> Result<i64, StoreError> {
+        let sql = concat!("SELECT COUNT(*) FROM samples WHERE ", matches_filter!());
+        let row = bind_filter!(sqlx::query(sql), filter).fetch_one(&self.pool).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// One sample.
+    pub async fn sample(&self, id: &str) -> Result<Sample, StoreError> {
+        let sql = concat!("SELECT ", columns!(), " FROM samples WHERE id = $1");
+        let row = sqlx::query(sql).bind(id.to_owned()).fetch_optional(&self.pool).await?;
+        let row = row.ok_or_else(|| StoreError::NoSuchSample(id.to_owned()))?;
+        Ok(sample(&row)?)
+    }
+
+    /// Samples by source, those most often at odds with the network first: where
+    /// a wrongly labelled batch shows.
+    pub async fn by_source(&self) -> Result<Vec<Count>, StoreError> {
+        let sql = "SELECT source, COUNT(*), \
+                   CAST(SUM(CASE WHEN label <> prediction THEN 1 ELSE 0 END) AS BIGINT) AS odds \
+                   FROM samples WHERE deleted IS NULL GROUP BY source ORDER BY odds DESC, source";
+        self.counts(sql).await
+    }
+
+    /// Samples by label.
+    pub async fn by_label(&self) -> Result<Vec<Count>, StoreError> {
+        let sql = "SELECT label, COUNT(*), \
+                   CAST(SUM(CASE WHEN label <> prediction THEN 1 ELSE 0 END) AS BIGINT) \
+                   FROM samples WHERE deleted IS NULL AND label IS NOT NULL \
+                   GROUP BY label ORDER BY label";
+        self.counts(sql).await
+    }
+
+    async fn counts(&self, sql: &'static str) -> Result<Vec<Count>, StoreError> {
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
+        let count = |row: &AnyRow| {
+            Ok(Count {
+                name: row.try_get(0)?,
+                samples: row.try_get(1)?,
+                disagree: row.try_get(2)?,
+            })
+        };
+        rows.iter().map(count).collect()
+    }
+
+    /// Samples that were labelled since a time, deleted ones aside.
+    pub async fn labelled_since(&self, time: i64) -> Result<i64, StoreError> {
+        let filter = Filter { since: Some(time), labelled: Some(1), ..Filter::default() };
+        self.count(&filter).await
+    }
+
+    /// Gives a sample a label, or confirms the one it has.
+    pub async fn relabel(&self, id: &str, label: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        note_edit(&mut transaction, &new_id(), id, "relabel").await?;
+        sqlx::query("UPDATE samples SET label = $1, confirmed = 1 WHERE id = $2")
+            .bind(label.to_owned())
+            .bind(id.to_owned())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Deletes the samples that match; returns how many. They can be brought
+    /// back by [`undo`](Self::undo) until they are purged.
+    pub async fn delete(&self, filter: &Filter) -> Result<u64, StoreError> {
+        let sql = concat!("SELECT id FROM samples WHERE ", matches_filter!());
+        let mut transaction = self.begin().await?;
+        let filter = Filter { deleted: 0, ..filter.clone() };
+        let rows = bind_filter!(sqlx::query(sql), filter).fetch_all(&mut *transaction).await?;
+        let batch = new_id();
+        for row in &rows {
+            delete_one(&mut transaction, &batch, &row.try_get::<String, _>(0)?).await?;
+        }
+        transaction.commit().await?;
+        Ok(rows.len() as u64)
+    }
+
+    /// Deletes one sample.
+    pub async fn delete_one(&self, id: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        delete_one(&mut transaction, &new_id(), id).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Takes the last deletion or relabelling back; returns what it was and how
+    /// many samples it concerned.
+    pub async fn undo(&self) -> Result<(String, u64), StoreError> {
+        let mut transaction = self.begin().await?;
+        let last = "SELECT sample, what, label, confirmed, deleted, batch FROM edits \
+                    WHERE batch = (SELECT MAX(batch) FROM edits)";
+        let rows = sqlx::query(last).fetch_all(&mut *transaction).await?;
+        let (what, batch): (String, String) = match rows.first() {
+            Some(row) => (row.try_get(1)?, row.try_get(5)?),
+            None => return Err(StoreError::NothingToUndo),
+        };
+        for row in &rows {
+            let (sample, label): (String, Option<String>) = (row.try_get(0)?, row.try_get(2)?);
+            let (confirmed, deleted): (i64, Option<i64>) = (row.try_get(3)?, row.try_get(4)?);
+            sqlx::query(
+                "UPDATE samples SET label = $1, confirmed = $2, deleted = $3 WHERE id = $4",
+            )
+            .bind(label)
+            .bind(confirmed)
+            .bind(deleted)
+            .bind(sample)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        sqlx::query("DELETE FROM edits WHERE batch = $1")
+            .bind(batch)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok((what, rows.len() as u64))
+    }
+
+    /// Removes for good what was deleted before `deleted_before`, and what came
+    /// before `created_before`; returns how many samples that were.
+    pub async fn purge(
+        &self,
+        deleted_before: i64,
+        created_before: i64,
+    ) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let purged = sqlx::query("DELETE FROM samples WHERE deleted < $1 OR created < $2")
+            .bind(deleted_before)
+            .bind(created_before)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM edits WHERE sample NOT IN (SELECT id FROM samples)")
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(purged.rows_affected())
+    }
+}
+
+async fn add_one(
+    transaction: &mut Transaction<'static, Any>,
+    sample: NewSample,
+    quota: Quota,
+) -> Result<Added, StoreError> {
+    let hash: String =
+        Sha256::digest(sample.glyph.pixels()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let twins = "SELECT id, label, held_back FROM samples \
+                 WHERE glyph_hash = $1 AND deleted IS NULL ORDER BY id";
+    let twins = sqlx::query(twins).bind(hash.clone()).fetch_all(&mut **transaction).await?;
+    let mut contradicts = None;
+    let mut role = sample.held_back;
+    for twin in &twins {
+        let (id, label): (String, Option<String>) = (twin.try_get(0)?, twin.try_get(1)?);
+        let held_back = twin.try_get::<i64, _>(2)? != 0;
+        if label == sample.label {
+            return Ok(Added { id, duplicate: true, contradicts: None, held_back });
+        }
+        // A picture must not be trained on under one label and checked under
+        // another.
+        role = Some(held_back);
+        contradicts = Some(id);
+    }
+    check_quota(transaction, &sample.source, quota).await?;
+    let held_back = match role {
+        Some(role) => role,
+        None => next_is_held_back(transaction, &sample).await?,
+    };
+    let id = new_id();
+    let insert = concat!(
+        "INSERT INTO samples (",
+        columns!(),
+        ", glyph_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, NULL, $14)"
+    );
+    sqlx::query(insert)
+        .bind(id.clone())
+        .bind(now())
+        .bind(sample.source)
+        .bind(sample.label)
+        .bind(sample.verdict)
+        .bind(sample.prediction)
+        .bind(sample.confidence)
+        .bind(sample.checkpoint)
+        .bind(i64::from(sample.preprocessing))
+        .bind(sample.form.name().to_owned())
+        .bind(sample.raw)
+        .bind(sample.glyph.pixels().to_vec())
+        .bind(i64::from(held_back))
+        .bind(hash)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(Added { id, duplicate: false, contradicts, held_back })
+}
+
+/// Every fifth sample of those that are alike (same label, read alike) is held
+/// back, from the second on, so that there soon is one to check on.
+async fn next_is_held_back(
+    transaction: &mut Transaction<'static, Any>,
+    sample: &NewSample,
+) -> Result<bool, StoreError> {
+    let alike = "SELECT COUNT(*) FROM samples WHERE label = $1 AND prediction = $2";
+    let row = sqlx::query(alike)
+        .bind(sample.label.clone())
+        .bind(sample.prediction.clone())
+        .fetch_one(&mut **transaction)
+        .await?;
+    Ok(row.try_get::<i64, _>(0)? % 5 == 1)
+}
+
+async fn check_quota(
+    transaction: &mut Transaction<'static, Any>,
+    source: &str,
+    quota: Quota,
+) -> Result<(), StoreError> {
+    let counts = "SELECT COUNT(*), \
+                  CAST(COALESCE(SUM(CASE WHEN source = $1 THEN 1 ELSE 0 END), 0) AS BIGINT) \
+                  FROM samples WHERE deleted IS NULL";
+    let row = sqlx::query(counts).bind(source.to_owned()).fetch_one(&mut **transaction).await?;
+    let (total, of_source): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    if total as u64 >= quota.total {
+        let who = "the server has".to_owned();
+        return Err(StoreError::Quota { who, of: quota.total, flag: "--samples" });
+    }
+    if of_source as u64 >= quota.per_source {
+        let who = format!("'{source}' has sent");
+        let flag = "--samples-per-source";
+        return Err(StoreError::Quota { who, of: quota.per_source, flag });
+    }
+    Ok(())
+}
+
+async fn delete_one(
+    transaction: &mut Transaction<'static, Any>,
+    batch: &str,
+    id: &str,
+) -> Result<(), StoreError> {
+    note_edit(transaction, batch, id, "delete").await?;
+    sqlx::query("UPDATE samples SET deleted = $1 WHERE id = $2")
+        .bind(now())
+        .bind(id.to_owned())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// Remembers a sample as it is before an edit.
+async fn note_edit(
+    transaction: &mut Transaction<'static, Any>,
+    batch: &str,
+    id: &str,
+    what: &str,
+) -> Result<(), StoreError> {
+    let noted = sqlx::query(
+        "INSERT INTO edits (batch, sample, what, label, confirmed, deleted) \
+         SELECT $1, id, $2, label, confirmed, deleted FROM samples \
+         WHERE id = $3 AND deleted IS NULL",
+    )
+    .bind(batch.to_owned())
+    .bind(what.to_owned())
+    .bind(id.to_owned())
+    .execute(&mut **transaction)
+    .await?;
+    match noted.rows_affected() {
+        0 => Err(StoreError::NoSuchSample(id.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+impl Form {
+    /// Its name in the database and in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Strokes => "strokes",
+            Self::Image => "image",
+            Self::Pixels => "pixels",
+        }
+    }
+}
+
+fn sample(row: &AnyRow) -> Result<Sample, sqlx::Error> {
+    let damaged = |what: &str| sqlx::Error::Decode(format!("a sample's {what} is damaged").into());
+    let glyph: Vec<u8> = row.try_get("glyph")?;
+    let form: String = row.try_get("form")?;
+    let forms = [Form::Strokes, Form::Image, Form::Pixels];
+    Ok(Sample {
+        id: row.try_get("id")?,
+        created: row.try_get("created")?,
+        held_back: row.try_get::<i64, _>("held_back")? != 0,
+        confirmed: row.try_get::<i64, _>("confirmed")? != 0,
+        deleted: row.try_get("deleted")?,
+        content: NewSample {
+            source: row.try_get("source")?,
+            label: row.try_get("label")?,
+            prediction: row.try_get("prediction")?,
+            confidence: row.try_get("confidence")?,
+            verdict: row.try_get("verdict")?,
+            checkpoint: row.try_get("checkpoint")?,
+            preprocessing: u32::try_from(row.try_get::<i64, _>("preprocessing")?)
+                .map_err(|_| damaged("preprocessing"))?,
+            form: forms.into_iter().find(|f| f.name() == form).ok_or_else(|| damaged("form"))?,
+            raw: row.try_get("raw")?,
+            glyph: Glyph::try_from(glyph.as_slice()).map_err(|_| damaged("glyph"))?,
+            held_back: None,
+        },
+    })
+}

@@ -1,0 +1,295 @@
+//! The loop that takes training jobs, one at a time, and sees them through.
+
+use std::{
+    fs::File,
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tokio::{sync::watch, time::sleep};
+
+use super::{
+    Teaching,
+    child::{Progress, Trainer},
+};
+use crate::{
+    error::ApiError,
+    models::Models,
+    routes::samples::raw_fields,
+    store::{
+        jobs::{Ending, Job, State},
+        now,
+        samples::{Filter, Form},
+    },
+};
+use glyphic_model::checkpoint::CheckpointError;
+
+/// Time between two looks for a job.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Time between two reports of a running job.
+const REPORT_EVERY: Duration = Duration::from_millis(500);
+/// A child that says nothing for so long is stuck. A GPU may compile for minutes.
+const SILENCE: Duration = Duration::from_secs(900);
+/// Time that a child has to stop by itself.
+const GRACE: Duration = Duration::from_secs(5);
+/// Time between two purges.
+const PURGE_EVERY: Duration = Duration::from_secs(3600);
+/// Samples that are read from the database at once.
+const CHUNK: i64 = 500;
+
+impl Teaching {
+    /// Takes jobs until `stop` is true. A job that runs then goes back to the
+    /// queue.
+    pub(crate) async fn work(self, models: Models, mut stop: watch::Receiver<bool>) {
+        let mut purged: Option<Instant> = None;
+        let mut away = false;
+        while !*stop.borrow() {
+            if purged.is_none_or(|last| last.elapsed() > PURGE_EVERY) {
+                purged = Some(Instant::now());
+                self.purge().await;
+            }
+            self.ask_by_itself().await;
+            match self.store.claim_job(&self.owner).await {
+                Ok(Some(job)) => self.see_through(job, &models, &mut stop).await,
+                Ok(None) => away = false,
+                Err(error) if !away => {
+                    away = true;
+                    tracing::error!(%error, "no training: the database does not answer");
+                }
+                Err(_) => {}
+            }
+            tokio::select! {
+                _ = stop.changed() => {}
+                () = self.wake.notified() => {}
+                () = sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    /// Asks for a job if enough is new, or if it is time.
+    async fn ask_by_itself(&self) {
+        let (every_samples, every) = (self.settings.every_samples, self.settings.every);
+        if every_samples.is_none() && every.is_none() {
+            return;
+        }
+        let due = async {
+            let last = self.store.jobs(1).await?.into_iter().next();
+            let since = last.as_ref().map_or(0, |job| job.started.unwrap_or(job.created));
+            let new = self.store.labelled_since(since).await?;
+            let enough = every_samples.is_some_and(|count| new as u64 >= count);
+            let old = every.is_some_and(|time| now() - since >= time.as_millis() as i64);
+            Ok::<_, ApiError>(match (enough, old && new > 0) {
+                (true, _) => Some("samples"),
+                (_, true) => Some("schedule"),
+                _ => None,
+            })
+        };
+        if let Ok(Some(reason)) = due.await {
+            // If there is a job already, that is as good.
+            let _ = self.store.ask_for_job(reason).await;
+        }
+    }
+
+    async fn purge(&self) {
+        let ago = |time: Duration| now() - time.as_millis() as i64;
+        let created_before = self.settings.keep.map_or(i64::MIN, ago);
+        match self.store.purge(ago(self.settings.keep_deleted), created_before).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!("purged {count} samples"),
+            Err(error) => tracing::error!(%error, "samples could not be purged"),
+        }
+    }
+
+    /// Trains, judges, promotes, and notes how it ended.
+    async fn see_through(&self, job: Job, models: &Models, stop: &mut watch::Receiver<bool>) {
+        tracing::info!("training job {} begins", job.id);
+        let folder = models.registry().root().join("jobs").join(&job.id);
+        let ending = match self.train(&job, models, &folder, stop).await {
+            Ok(Trained::Checkpoint(id)) => self.judge(&job, &id, models).await,
+            Ok(Trained::Cancelled) => Some(ended(State::Cancelled, None, "cancelled")),
+            Ok(Trained::Lost) => None,
+            Ok(Trained::Stopping) => {
+                let _ = self.store.give_job_back(&job.id, &self.owner).await;
+                None
+            }
+            Err(error) => Some(ended(State::Failed, None, format!("{error:#}"))),
+        };
+        let _ = std::fs::remove_dir_all(&folder);
+        let Some(ending) = ending else { return };
+        tracing::info!("training job {}: {}", job.id, ending.message);
+        // The database may be away for a moment; how it ended must not be lost.
+        while let Err(error) = self.store.end_job(&job.id, &self.owner, ending.clone()).await {
+            tracing::error!(%error, "the end of job {} could not be noted", job.id);
+            tokio::select! {
+                () = sleep(Duration::from_secs(2)) => {}
+                _ = stop.changed() => return,
+            }
+        }
+    }
+
+    async fn train(
+        &self,
+        job: &Job,
+        models: &Models,
+        folder: &Path,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<Trained> {
+        let samples = self.write_samples(folder).await?;
+        let parent = models.engine().serving().id.clone();
+        let labelled = self.store.labelled_since(0).await?;
+        self.store.begin_job(&job.id, &parent, labelled).await?;
+        let artifacts = models.registry().root();
+        let mut trainer = Trainer::start(&self.settings, artifacts, &parent, &samples)
+            .with_context(|| {
+                format!("the training program {:?} cannot be started", self.settings.program)
+            })?;
+        let mut heard = Instant::now();
+        let mut because = None;
+        let mut report = tokio::time::interval(REPORT_EVERY);
+        while because.is_none() {
+            tokio::select! {
+                more = trainer.listen() => match more {
+                    true => heard = Instant::now(),
+                    false => break,
+                },
+                _ = stop.changed() => because = Some(Trained::Stopping),
+                _ = report.tick() => {
+                    because = self.report(job, &trainer.progress).await;
+                    if heard.elapsed() > SILENCE {
+                        anyhow::bail!("the trainer said nothing for {} s", SILENCE.as_secs());
+                    }
+                }
+            }
+        }
+        let Some(because) = because else {
+            return match trainer.end().await {
+                Ok(Progress { finished: Some(id), .. }) => Ok(Trained::Checkpoint(id)),
+                Ok(_) => anyhow::bail!("the trainer ended without a checkpoint"),
+                Err((progress, words)) => {
+                    remove_run(artifacts, progress);
+                    anyhow::bail!("training failed: {words}")
+                }
+            };
+        };
+        trainer.stop();
+        let progress = match tokio::time::timeout(GRACE, trainer.end()).await {
+            Ok(Ok(progress) | Err((progress, _))) => Some(progress),
+            Err(_) => None,
+        };
+        if let Some(progress) = progress {
+            remove_run(artifacts, progress);
+        }
+        Ok(because)
+    }
+
+    /// Says how far a job is. Returns why it should stop, if it should.
+    async fn report(&self, job: &Job, progress: &Progress) -> Option<Trained> {
+        match self.store.report_job(&job.id, &self.owner, &progress.json()).await {
+            Ok(Some(job)) => job.cancel.then_some(Trained::Cancelled),
+            Ok(None) => Some(Trained::Lost),
+            // Training goes on without the database; it may come back.
+            Err(error) => {
+                tracing::error!(%error, "the progress of job {} could not be noted", job.id);
+                None
+            }
+        }
+    }
+
+    /// All labelled samples as the trainer reads them.
+    async fn write_samples(&self, folder: &Path) -> Result<PathBuf> {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
+        let path = folder.join("samples.jsonl");
+        let cannot = || format!("cannot write {}", path.display());
+        let mut file = BufWriter::new(File::create(&path).with_context(cannot)?);
+        let filter = Filter { labelled: Some(1), ..Filter::default() };
+        let mut before: Option<String> = None;
+        loop {
+            let chunk = self.store.find(&filter, before.as_deref(), CHUNK).await?;
+            for sample in &chunk {
+                let mut line = json!({
+                    "id": sample.id,
+                    "label": sample.content.label,
+                    "held_back": sample.held_back,
+                });
+                raw_fields(&sample.content, &mut line);
+                if sample.content.form == Form::Image {
+                    line["image"] = json!(null);
+                }
+                writeln!(file, "{line}").with_context(cannot)?;
+            }
+            match chunk.last() {
+                Some(last) => before = Some(last.id.clone()),
+                None => break,
+            }
+        }
+        file.flush().with_context(cannot)?;
+        Ok(path)
+    }
+
+    /// Promotes what was trained if nothing speaks against it.
+    async fn judge(&self, job: &Job, id: &str, models: &Models) -> Option<Ending> {
+        let candidate = || Some(id.to_owned());
+        let comparison = match models.registry().comparison(id) {
+            Ok(Some(comparison)) => comparison,
+            Ok(None) => return Some(ended(State::Failed, candidate(), "nothing was compared")),
+            Err(error) => return Some(ended(State::Failed, candidate(), error.to_string())),
+        };
+        // Whoever cancels while the network is compared means it.
+        match self.store.job(&job.id).await {
+            Ok(job) if job.cancel => return Some(ended(State::Cancelled, candidate(), "cancelled")),
+            _ => {}
+        }
+        let objections = comparison.objections(self.settings.gate);
+        if !objections.is_empty() {
+            let reasons: Vec<String> = objections.iter().map(ToString::to_string).collect();
+            let message = format!("it does not take over: {}", reasons.join("; "));
+            return Some(ended(State::Candidate, candidate(), message));
+        }
+        let promoted = models.promote(id.to_owned(), Some(comparison.parent.clone())).await;
+        let [before, after] = comparison.held_back;
+        Some(match promoted {
+            Ok(()) => {
+                let message = format!(
+                    "it reads {} of {} held-back samples right, the one before {}, and serves now",
+                    after.right, after.of, before.right
+                );
+                ended(State::Promoted, candidate(), message)
+            }
+            Err(ApiError::Checkpoint(CheckpointError::PromotedMeanwhile { found, .. })) => {
+                let message = format!(
+                    "it does not take over: '{found}' was promoted while it trained from '{}'",
+                    comparison.parent
+                );
+                ended(State::Candidate, candidate(), message)
+            }
+            Err(error) => ended(State::Candidate, candidate(), format!("it cannot serve: {error}")),
+        })
+    }
+}
+
+/// How the trainer's work ended.
+enum Trained {
+    /// With a checkpoint of this id.
+    Checkpoint(String),
+    /// Somebody cancelled it.
+    Cancelled,
+    /// Another server has the job now.
+    Lost,
+    /// This server is about to stop.
+    Stopping,
+}
+
+fn ended(state: State, candidate: Option<String>, message: impl Into<String>) -> Ending {
+    Ending { state, candidate, message: message.into() }
+}
+
+/// Removes what an unfinished run left: it will not be resumed.
+fn remove_run(artifacts: &Path, progress: Progress) {
+    if let Some(run) = progress.run {
+        let _ = std::fs::remove_dir_all(artifacts.join("runs").join(run));
+    }
+}

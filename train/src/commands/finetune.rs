@@ -1,0 +1,108 @@
+//! `train finetune`: from a checkpoint and taught samples to a better one.
+
+use std::{fs, io::Read, sync::atomic::Ordering, thread};
+
+use anyhow::{Context, Result, ensure};
+use glyphic_model::checkpoint::{Gate, Registry};
+
+use super::default_data;
+use crate::{
+    cli::FinetuneArgs,
+    config::TrainConfig,
+    lesson::Lesson,
+    run::{Ending, Run, STOP},
+    state::{LessonSource, Position},
+};
+
+/// How much a child process steps back behind the one that started it, which
+/// answers people meanwhile (a Unix niceness).
+const NICENESS: i32 = 15;
+
+/// Trains on the samples and says whether the new checkpoint is better.
+pub fn run(arguments: FinetuneArgs) -> Result<Ending> {
+    if arguments.as_child {
+        become_a_child();
+    }
+    ensure!((1..=10_000_000).contains(&arguments.examples), "--examples must be 1 to 10000000");
+    ensure!(
+        arguments.taught > 0.0 && arguments.taught <= 1.0,
+        "--taught must be above 0 and at most 1"
+    );
+    let registry = Registry::new(&arguments.common.artifacts);
+    let parent = match &arguments.from {
+        Some(id) => id.clone(),
+        None => registry.current()?,
+    };
+    let config = settings(&registry, &parent, &arguments)?;
+    config.check()?;
+    let config = config.settled()?;
+    let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
+    let path = fs::canonicalize(&path).unwrap_or(path);
+    let samples = fs::canonicalize(&arguments.samples)
+        .with_context(|| format!("there are no samples at {}", arguments.samples.display()))?;
+    let source =
+        LessonSource { parent, samples, examples: arguments.examples, taught: arguments.taught };
+    let lesson = Lesson::read(&registry, &source, &config, &path)?;
+    let device = arguments.common.device.open()?;
+
+    let data = &lesson.data;
+    let mut network = lesson.parent.manifest.network.clone();
+    network.classes = data.labels.len();
+    let (record, labels) = (data.record.clone(), data.labels.clone());
+    let mut position = Position::start(config, network, path, record, labels, false);
+    position.lesson = Some(source);
+    let mut run = Run::teach(position, &registry, &lesson, &device)?;
+    if arguments.as_child {
+        run = run.with_progress_as_json();
+    }
+    let ending = run.drive()?;
+    if let Ending::Finished(manifest) = &ending {
+        judge(&registry, &manifest.id, arguments.promote)?;
+    }
+    Ok(ending)
+}
+
+/// The parent's validation split and recipe, with the lesson's schedule.
+fn settings(registry: &Registry, parent: &str, arguments: &FinetuneArgs) -> Result<TrainConfig> {
+    let manifest = registry.manifest(parent)?;
+    let of_parent: TrainConfig = serde_json::from_value(manifest.training).unwrap_or_default();
+    Ok(TrainConfig {
+        epochs: arguments.epochs,
+        learning_rate: arguments.learning_rate,
+        seed: arguments.seed,
+        ..of_parent
+    })
+}
+
+/// Says what the comparison says, and promotes if asked to and nothing speaks
+/// against it.
+fn judge(registry: &Registry, id: &str, promote: bool) -> Result<()> {
+    let Some(comparison) = registry.comparison(id)? else { return Ok(()) };
+    for (set, [before, after]) in [
+        ("held-back samples", comparison.held_back),
+        ("validation examples", comparison.validation),
+        ("ordinary drawings", comparison.drawn),
+    ] {
+        eprintln!("{set}: {} of {} right, before {}", after.right, after.of, before.right);
+    }
+    let objections = comparison.objections(Gate::default());
+    for objection in &objections {
+        eprintln!("It should not take over: {objection}.");
+    }
+    if promote && objections.is_empty() {
+        registry.promote(id)?;
+        eprintln!("Promoted {id}.");
+    }
+    Ok(())
+}
+
+/// Steps back behind the parent process and stops when it has gone.
+fn become_a_child() {
+    #[cfg(unix)]
+    // Without it the work is the same, only less polite.
+    let _ = rustix::process::nice(NICENESS);
+    thread::spawn(|| {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        STOP.store(true, Ordering::Relaxed);
+    });
+}

@@ -1,0 +1,76 @@
+//! A file of taught samples, one JSON object a line, as the server exports
+//! them: `{"id", "label", "held_back", "glyph", "strokes"}`, and more that is not
+//! needed here.
+
+use std::{collections::HashMap, fs, path::Path};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use glyphic_model::{
+    Glyph,
+    preprocess::{Point, Strokes},
+};
+use serde::Deserialize;
+
+use super::{DataError, unreadable};
+
+/// A picture that somebody taught.
+pub struct Sample {
+    /// Its name.
+    pub id: String,
+    /// What it shows.
+    pub label: String,
+    /// Whether it is kept from training, to check what was learned.
+    pub held_back: bool,
+    /// The picture.
+    pub glyph: Glyph,
+    /// The strokes it was drawn with, if it was drawn.
+    pub strokes: Option<Strokes>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    #[serde(default)]
+    id: String,
+    label: Option<String>,
+    #[serde(default)]
+    held_back: Option<bool>,
+    glyph: Option<String>,
+    strokes: Option<Vec<Vec<Point>>>,
+}
+
+/// Reads a file of samples. Those without a label are left out. Where a line
+/// does not say whether it is held back, every fifth of its label is, from the
+/// second on.
+pub fn read(path: &Path) -> Result<Vec<Sample>, DataError> {
+    let text = fs::read_to_string(path).map_err(unreadable(path))?;
+    let mut samples = Vec::new();
+    let mut of_label: HashMap<String, usize> = HashMap::new();
+    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let bad = |problem: String| DataError::Damaged {
+            path: path.to_owned(),
+            problem: format!("line {}: {problem}", i + 1),
+        };
+        let line: Line = serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
+        let Some(label) = line.label else { continue };
+        let strokes = line.strokes.map(Strokes::new).transpose().map_err(|e| bad(e.to_string()))?;
+        let glyph = match (line.glyph, &strokes) {
+            (Some(glyph), _) => {
+                let bytes = STANDARD.decode(glyph).map_err(|error| bad(error.to_string()))?;
+                Some(Glyph::try_from(bytes.as_slice()).map_err(|error| bad(error.to_string()))?)
+            }
+            (None, Some(strokes)) => strokes.glyph(),
+            (None, None) => return Err(bad("it has neither a glyph nor strokes".to_owned())),
+        };
+        let Some(glyph) = glyph else { return Err(bad("nothing is drawn".to_owned())) };
+        let number = of_label.entry(label.clone()).or_default();
+        *number += 1;
+        samples.push(Sample {
+            id: if line.id.is_empty() { format!("line-{}", i + 1) } else { line.id },
+            held_back: line.held_back.unwrap_or(*number % 5 == 2),
+            label,
+            glyph,
+            strokes,
+        });
+    }
+    Ok(samples)
+}

@@ -1,30 +1,66 @@
-// The server, as the page sees it.
+// The server, as the pages see it.
 
 // The server answered, and said no. `message` is for the user.
 export class Refused extends Error {
-  constructor(status, message) {
+  constructor(status, code, message) {
     super(message);
     this.status = status;
+    this.code = code;
   }
 }
 
 // The server did not answer at all.
 export class Away extends Error {}
 
-export function predictStrokes(strokes) {
-  return predict(JSON.stringify({ strokes }), "application/json");
+// An input is { strokes } or { blob }.
+export function predict(input) {
+  return request("api/predict?explain=1", post(...body(input)));
 }
 
-export function predictImage(blob) {
-  return predict(blob, blob.type || "application/octet-stream");
+// Keeps an input as a sample of this label.
+export function teach(input, label) {
+  const query = new URLSearchParams({ label, source: visitor() });
+  return request(`api/samples?${query}`, post(...body(input)));
 }
 
-export function models() {
-  return request("api/models");
-}
+export const models = () => request("api/models");
+export const promote = (id, from) =>
+  request(`api/models/${id}/promote?${new URLSearchParams({ from })}`, post());
+export const rollBack = () => request("api/models/rollback", post());
+export const comparison = (id) => request(`api/models/${id}/comparison`);
 
-function predict(body, type) {
-  return request("api/predict?explain=1", { method: "POST", headers: { "Content-Type": type }, body });
+// `filter` is an object of the API's filters; empty ones are left out.
+export const samples = (filter) => request(`api/samples?${query(filter)}`);
+export const summary = () => request("api/samples/summary");
+export const relabel = (id, label) =>
+  request(`api/samples/${id}`, { ...json({ label }), method: "PATCH" });
+export const deleteSample = (id) => request(`api/samples/${id}`, { method: "DELETE" });
+export const deleteSamples = (filter) => request(`api/samples/delete?${query(filter)}`, post());
+export const undo = () => request("api/samples/undo", post());
+export const importSamples = (file) =>
+  request(`api/samples/import?source=import`, post(file, "application/octet-stream"));
+export const exportAddress = (format, filter) =>
+  `api/samples/export?${query({ ...filter, format })}`;
+
+export const suggestions = (kind) => request(`api/suggestions?kind=${kind}`);
+export const audit = () => request("api/audits", post());
+
+export const jobs = () => request("api/jobs");
+export const train = () => request("api/jobs", post());
+export const cancelJob = (id) => request(`api/jobs/${id}/cancel`, post());
+
+// Who this browser is among those who teach: a name without a meaning, so that
+// what it sent can be found again.
+export function visitor() {
+  try {
+    const known = localStorage.getItem("glyphic-visitor");
+    if (known) return known;
+    const name = `page-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
+    localStorage.setItem("glyphic-visitor", name);
+    return name;
+  } catch {
+    return "page";
+  }
 }
 
 // A server that takes longer is as good as away, in ms.
@@ -39,5 +75,24 @@ async function request(path, options) {
   }
   const body = await response.json().catch(() => null);
   if (response.ok && body) return body;
-  throw new Refused(response.status, body?.error?.message ?? `The server answered ${response.status}.`);
+  const { code, message } = body?.error ?? {};
+  throw new Refused(response.status, code, message ?? `The server answered ${response.status}.`);
+}
+
+function body({ strokes, blob, pixels }) {
+  if (blob) return [blob, blob.type || "application/octet-stream"];
+  return [JSON.stringify(pixels ? { pixels } : { strokes }), "application/json"];
+}
+
+function post(content, type) {
+  return { method: "POST", body: content, headers: type ? { "Content-Type": type } : {} };
+}
+
+function json(value) {
+  return { body: JSON.stringify(value), headers: { "Content-Type": "application/json" } };
+}
+
+function query(filter) {
+  const given = Object.entries(filter).filter(([, value]) => value !== "" && value != null);
+  return new URLSearchParams(given);
 }

@@ -1,9 +1,11 @@
 // Wires the page: what is drawn or chosen goes to the server, one request at a
 // time, always the newest; what comes back is shown.
 
-import { Away, Refused, models, predictImage, predictStrokes } from "./api.js";
+import { Away, Refused, models, predict } from "./api.js";
+import { pause } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import { showAnswer, showEmpty, showError, showLabels, showServing } from "./result.js";
+import { setInput, setLabels, startTeaching } from "./teach.js";
 import { listenForPictures } from "./upload.js";
 
 // Time between two tries to reach a server that is away, in ms.
@@ -17,7 +19,7 @@ const undo = document.getElementById("undo");
 const clear = document.getElementById("clear");
 const connection = document.getElementById("connection");
 
-// What should be read next, or null: { ask: () => Promise, finished }.
+// What should be read next, or null: { input, finished }.
 let next = null;
 let asking = false;
 // What was last asked, to ask it again when the server is back.
@@ -27,8 +29,9 @@ const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
   if (!drawing.isEmpty) hidePicture();
   updateTools();
   if (drawing.isEmpty) return forget();
-  const strokes = drawing.strokes;
-  read({ ask: () => predictStrokes(strokes), finished });
+  const input = { strokes: drawing.strokes };
+  setInput(input);
+  read({ input, finished });
 });
 
 listenForPictures(document.getElementById("file"), (blob) => {
@@ -36,7 +39,8 @@ listenForPictures(document.getElementById("file"), (blob) => {
   showPicture(blob);
   updateTools();
   if (blob.size > MAX_BYTES) return showError("This file is over 16 MB: choose a smaller picture.");
-  read({ ask: () => predictImage(blob), finished: true });
+  setInput({ blob });
+  read({ input: { blob }, finished: true });
 });
 
 undo.addEventListener("click", () => drawing.undo());
@@ -50,6 +54,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+startTeaching({ taught: clearAll, changed: connect });
 connect();
 
 function clearAll() {
@@ -80,6 +85,7 @@ function hidePicture() {
 function forget() {
   next = null;
   shown = null;
+  setInput(null);
   showEmpty("Nothing drawn yet.", true);
 }
 
@@ -100,7 +106,7 @@ async function read(request) {
 async function askOnce(request) {
   const begun = performance.now();
   try {
-    const answer = await request.ask();
+    const answer = await predict(request.input);
     // The drawing may have been cleared meanwhile.
     if (shown === request) showAnswer(answer, request.finished && !next, performance.now() - begun);
   } catch (error) {
@@ -125,7 +131,10 @@ async function connect() {
     try {
       const { current, device, models: all } = await models();
       const serving = all.find((model) => model.id === current);
-      if (serving) showLabels(serving.labels);
+      if (serving) {
+        showLabels(serving.labels);
+        setLabels(serving.labels);
+      }
       showServing(current);
       showConnection("ready", device);
       // What was drawn meanwhile is newer than what was asked last.
@@ -151,8 +160,4 @@ async function away() {
   showError("The server is away. Your drawing is kept and will be read when it is back.");
   await connect();
   reconnecting = false;
-}
-
-function pause(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -14,6 +14,7 @@
 //! | [`mod@decode`] | image files to pictures, limits first |
 //! | [`network`] | the architecture and its config |
 //! | [`classifier`] | glyphs to predictions |
+//! | [`mod@label_errors`] | which labels are likely wrong |
 //! | [`checkpoint`] | networks on disk, and which one is promoted |
 //! | [`device`] | GPU or CPU, chosen once |
 
@@ -22,6 +23,7 @@ pub mod classifier;
 pub mod decode;
 pub mod device;
 pub mod glyph;
+pub mod label_errors;
 pub mod network;
 pub mod preprocess;
 

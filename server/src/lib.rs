@@ -12,6 +12,7 @@
 pub mod config;
 pub mod engine;
 pub mod error;
+pub mod exchange;
 pub mod input;
 pub mod models;
 pub mod routes;

@@ -32,6 +32,8 @@ pub enum Command {
     Finetune(FinetuneArgs),
     /// Measure a checkpoint on labelled data.
     Eval(EvalArgs),
+    /// Look for wrong labels in the training data.
+    Audit(AuditArgs),
     /// List the checkpoints and the unfinished runs.
     List(ListArgs),
     /// List the graphics adapters and test the chosen device against the CPU.
@@ -159,7 +161,7 @@ pub struct FinetuneArgs {
     #[arg(long, default_value_t = 0.1)]
     pub taught: f64,
     /// Highest learning rate of the schedule.
-    #[arg(long, default_value_t = 1e-4)]
+    #[arg(long, default_value_t = 1e-3)]
     pub learning_rate: f64,
     /// Seed of the choice of examples, their variations, order and augmentation.
     #[arg(long, default_value_t = 1)]
@@ -186,6 +188,22 @@ pub struct EvalArgs {
     /// Also write a report with the mistakes as pictures to this HTML file.
     #[arg(long)]
     pub report: Option<PathBuf>,
+}
+
+/// Arguments of `train audit`.
+#[derive(Args)]
+pub struct AuditArgs {
+    /// Where things are and what computes.
+    #[command(flatten)]
+    pub common: Common,
+    /// The checkpoint that judges; without it, the promoted one.
+    pub id: Option<String>,
+    /// The data to look through [default: datasets/mnist in the artifacts folder].
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// How many of the most doubtful labels to write down.
+    #[arg(long, default_value_t = 200)]
+    pub most: usize,
 }
 
 /// Arguments of `train list`.

@@ -13,7 +13,7 @@ use burn::{module::Module, tensor::Device};
 use glyphic_model::{
     Classifier, Prediction,
     checkpoint::{
-        Changed, Checkpoint, Comparison, FileRecord, Registry, SampleReading, Tally, sha256,
+        Changed, Checkpoint, Comparison, FileRecord, Gate, Registry, SampleReading, Tally, sha256,
     },
     network::Network,
 };
@@ -31,10 +31,7 @@ use crate::{
 };
 
 /// Shares of the way from the parent to the trained network that are tried.
-const SHARES: [f32; 6] = [1.0, 0.8, 0.65, 0.5, 0.35, 0.2];
-/// Share of the validation examples that the kept network may lose: half of
-/// what the gate allows.
-const KEPT_WITHIN: f64 = 0.000_25;
+const SHARES: [f32; 8] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2];
 /// Most pictures of a set that are kept among those that changed sides.
 const CHANGED: usize = 60;
 /// Most cross entropy that one example may add to a mean, in nats: what a
@@ -118,6 +115,8 @@ impl Lesson {
         };
         let parent = || self.network().to_device(device);
         let before = right(parent())?;
+        let new_labels = self.data.labels.len() > self.parent.manifest.labels.len();
+        let allowed = Gate::default().allowed(new_labels, self.data.validation.len());
         let mut best: Option<(usize, Network)> = None;
         for share in SHARES {
             let network = parent().blend(trained, share);
@@ -126,7 +125,7 @@ impl Lesson {
             if best.as_ref().is_none_or(|(most, _)| after > *most) {
                 best = Some((after, network));
             }
-            if after as f64 >= before as f64 - KEPT_WITHIN * self.data.validation.len() as f64 {
+            if after + allowed >= before {
                 break;
             }
         }

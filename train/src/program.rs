@@ -12,7 +12,7 @@ use clap::Parser;
 
 use crate::{
     cli::{Cli, Command},
-    commands::{devices, eval, finetune, list, resume, start},
+    commands::{audit, devices, eval, finetune, list, resume, start},
     run::{Ending, STOP},
 };
 
@@ -39,6 +39,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Resume(arguments)) => stoppable(|| resume::run(arguments))?,
         Some(Command::Finetune(arguments)) => stoppable(|| finetune::run(arguments))?,
         Some(Command::Eval(arguments)) => return eval::run(arguments).map(|()| ExitCode::SUCCESS),
+        Some(Command::Audit(arguments)) => return audit::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Command::List(arguments)) => return list::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Command::Devices(arguments)) => {
             return devices::run(arguments).map(|()| ExitCode::SUCCESS);

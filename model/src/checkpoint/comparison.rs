@@ -81,7 +81,10 @@ pub struct Gate {
     /// Most accuracy that may be lost on the validation examples, in percent
     /// points.
     pub validation_margin: f64,
-    /// The same on the drawings made for this.
+    /// The same where labels are new: some of what was read before is truly
+    /// like the new symbols.
+    pub new_labels_margin: f64,
+    /// Most accuracy that may be lost on the drawings made for this.
     pub drawn_margin: f64,
     /// Share (0–1) of the held-back samples that were misread which must be read
     /// right now. Wrong labels cannot be learned without giving up what is known,
@@ -91,8 +94,26 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { validation_margin: 0.05, drawn_margin: 0.5, least_gain: 0.2 }
+        Self {
+            validation_margin: 0.05,
+            new_labels_margin: 0.2,
+            drawn_margin: 0.5,
+            least_gain: 0.2,
+        }
     }
+}
+
+impl Gate {
+    /// How many of `examples` validation examples may be lost.
+    pub fn allowed(&self, new_labels: bool, examples: usize) -> usize {
+        points(if new_labels { self.new_labels_margin } else { self.validation_margin }, examples)
+    }
+}
+
+/// Percent points of a number of examples, as whole examples.
+fn points(margin: f64, examples: usize) -> usize {
+    // A hair of tolerance: 0.05 points of 10,000 are 5, not 4.
+    (examples as f64 * margin / 100.0 + 1e-9).floor() as usize
 }
 
 /// Why a checkpoint may not take over by itself.
@@ -127,15 +148,13 @@ impl Comparison {
     /// What speaks against the child; nothing if it may take over.
     pub fn objections(&self, gate: Gate) -> Vec<Objection> {
         let mut objections = Vec::new();
-        let lost = |[before, after]: [Tally; 2], margin: f64| {
-            // A hair of tolerance: 0.05 points of 10,000 are 5, not 4.
-            let allowed = (before.of as f64 * margin / 100.0 + 1e-9).floor() as usize;
-            (before.right > after.right + allowed).then_some(allowed)
-        };
-        if let Some(allowed) = lost(self.validation, gate.validation_margin) {
+        let loses = |[before, after]: [Tally; 2], allowed| before.right > after.right + allowed;
+        let allowed = gate.allowed(!self.new_labels.is_empty(), self.validation[0].of);
+        if loses(self.validation, allowed) {
             objections.push(Objection::LosesValidation { tallies: self.validation, allowed });
         }
-        if let Some(allowed) = lost(self.drawn, gate.drawn_margin) {
+        let allowed = points(gate.drawn_margin, self.drawn[0].of);
+        if loses(self.drawn, allowed) {
             objections.push(Objection::LosesDrawn { tallies: self.drawn, allowed });
         }
         let [before, after] = self.held_back;

@@ -1,5 +1,6 @@
 //! One file a resource.
 
+mod exchange;
 mod health;
 mod intake;
 mod jobs;
@@ -7,6 +8,7 @@ mod models;
 mod page;
 mod predict;
 pub mod samples;
+mod suggestions;
 
 use std::time::Duration;
 
@@ -44,6 +46,8 @@ pub fn router(app: App) -> Router {
         .route("/api/samples/delete", post(samples::delete))
         .route("/api/samples/undo", post(samples::undo))
         .route("/api/samples/{id}", patch(samples::relabel).delete(samples::delete_one))
+        .route("/api/samples/import", post(exchange::import))
+        .route("/api/audits", post(suggestions::audit))
         .route("/api/jobs", post(jobs::ask))
         .route("/api/jobs/{id}/cancel", post(jobs::cancel))
         .layer(middleware::from_fn(refuse_other_sites));
@@ -55,7 +59,9 @@ pub fn router(app: App) -> Router {
         .route("/api/models/{id}/comparison", get(models::comparison))
         .route("/api/samples", get(samples::list))
         .route("/api/samples/summary", get(samples::summary))
+        .route("/api/samples/export", get(exchange::export))
         .route("/api/samples/{id}", get(samples::one))
+        .route("/api/suggestions", get(suggestions::list))
         .route("/api/jobs", get(jobs::list))
         .route("/api/jobs/{id}", get(jobs::one))
         .route("/healthz", get(health::live))

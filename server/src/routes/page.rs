@@ -17,12 +17,19 @@ macro_rules! assets {
 /// Name, content type and content of each file of the page.
 const ASSETS: &[(&str, &str, &[u8])] = assets! {
     "index.html": "text/html; charset=utf-8",
+    "samples.html": "text/html; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
     "main.js": "text/javascript; charset=utf-8",
     "drawing.js": "text/javascript; charset=utf-8",
     "api.js": "text/javascript; charset=utf-8",
     "result.js": "text/javascript; charset=utf-8",
     "upload.js": "text/javascript; charset=utf-8",
+    "dom.js": "text/javascript; charset=utf-8",
+    "teach.js": "text/javascript; charset=utf-8",
+    "job.js": "text/javascript; charset=utf-8",
+    "chart.js": "text/javascript; charset=utf-8",
+    "samples.js": "text/javascript; charset=utf-8",
+    "suggestions.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 };
 

@@ -1,10 +1,9 @@
 //! Samples: pictures and what people say they show.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use glyphic_model::Glyph;
+use glyphic_model::{Glyph, checkpoint::sha256};
 
 use super::{Store, StoreError, new_id, now};
 
@@ -229,6 +228,27 @@ impl Store {
         Ok(sample(&row)?)
     }
 
+    /// Samples that a person should look at: those without a label, then those
+    /// of which the network was not sure and that nobody has confirmed.
+    pub async fn unsure(&self, limit: i64) -> Result<Vec<Sample>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM samples WHERE deleted IS NULL AND confirmed = 0 \
+             AND (label IS NULL OR confidence < 0.9) \
+             ORDER BY CASE WHEN label IS NULL THEN 0 ELSE 1 END, confidence, id LIMIT $1"
+        );
+        let rows = sqlx::query(sql).bind(limit).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
+    }
+
+    /// Whether there is a sample of exactly this picture.
+    pub async fn has_glyph(&self, glyph: &Glyph) -> Result<bool, StoreError> {
+        let sql = "SELECT COUNT(*) FROM samples WHERE glyph_hash = $1 AND deleted IS NULL";
+        let row = sqlx::query(sql).bind(hash(glyph)).fetch_one(&self.pool).await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
+    }
+
     /// Samples by source, those most often at odds with the network first: where
     /// a wrongly labelled batch shows.
     pub async fn by_source(&self) -> Result<Vec<Count>, StoreError> {
@@ -359,8 +379,7 @@ async fn add_one(
     sample: NewSample,
     quota: Quota,
 ) -> Result<Added, StoreError> {
-    let hash: String =
-        Sha256::digest(sample.glyph.pixels()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash(&sample.glyph);
     let twins = "SELECT id, label, held_back FROM samples \
                  WHERE glyph_hash = $1 AND deleted IS NULL ORDER BY id";
     let twins = sqlx::query(twins).bind(hash.clone()).fetch_all(&mut **transaction).await?;
@@ -491,6 +510,10 @@ impl Form {
             Self::Pixels => "pixels",
         }
     }
+}
+
+fn hash(glyph: &Glyph) -> String {
+    sha256(glyph.pixels())
 }
 
 fn sample(row: &AnyRow) -> Result<Sample, sqlx::Error> {

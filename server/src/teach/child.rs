@@ -61,21 +61,11 @@ impl Trainer {
         parent: &str,
         samples: &Path,
     ) -> std::io::Result<Self> {
-        let [program, first @ ..] = settings.program.as_slice() else {
-            return Err(std::io::Error::other("no training program is configured"));
-        };
-        let mut command = Command::new(program);
-        command.args(first).args(["finetune", "--as-child", "--from", parent]);
-        command.arg("--samples").arg(samples).arg("--artifacts").arg(artifacts);
-        command.args(["--device", &settings.device]).args(&settings.arguments);
-        if let Some(data) = &settings.data {
-            command.arg("--data").arg(data);
-        }
+        let mut command = command(settings, artifacts, "finetune")?;
+        command.args(["--as-child", "--from", parent]).arg("--samples").arg(samples);
+        command.args(&settings.arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A Ctrl-C at the server's terminal is the server's business.
-        #[cfg(unix)]
-        command.process_group(0);
-        let mut child = command.kill_on_drop(true).spawn()?;
+        let mut child = command.spawn()?;
         let taken = || std::io::Error::other("the child has no output");
         let stdout = child.stdout.take().ok_or_else(taken)?;
         let stderr = child.stderr.take().ok_or_else(taken)?;
@@ -159,6 +149,44 @@ impl Progress {
         json["validation"] = json!(self.validation);
         json
     }
+}
+
+/// Starts a look through the training data.
+pub(super) fn start_audit(
+    settings: &Settings,
+    artifacts: &Path,
+    checkpoint: &str,
+) -> std::io::Result<Child> {
+    let mut command = command(settings, artifacts, "audit")?;
+    command.arg(checkpoint);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
+}
+
+/// Waits for its end. `Err` has its last words.
+pub(super) async fn end_of_audit(child: Child) -> Result<(), String> {
+    let output = child.wait_with_output().await.map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(said.lines().last().unwrap_or("it said nothing").to_owned()),
+    }
+}
+
+/// One of `train`'s commands, on this server's artifacts and device.
+fn command(settings: &Settings, artifacts: &Path, name: &str) -> std::io::Result<Command> {
+    let [program, first @ ..] = settings.program.as_slice() else {
+        return Err(std::io::Error::other("no training program is configured"));
+    };
+    let mut command = Command::new(program);
+    command.args(first).arg(name).arg("--artifacts").arg(artifacts);
+    command.args(["--device", &settings.device]).kill_on_drop(true);
+    if let Some(data) = &settings.data {
+        command.arg("--data").arg(data);
+    }
+    // A Ctrl-C at the server's terminal is the server's business.
+    #[cfg(unix)]
+    command.process_group(0);
+    Ok(command)
 }
 
 fn lines<T: AsyncRead + Unpin>(stream: T) -> Lines<BufReader<T>> {

@@ -10,7 +10,14 @@
 mod child;
 mod runner;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use glyphic_model::checkpoint::Gate;
 use tokio::sync::Notify;
@@ -54,6 +61,10 @@ pub struct Teaching {
     /// This server's name among those that share the database.
     owner: String,
     wake: Arc<Notify>,
+    /// Whether a child looks through the training data now.
+    auditing: Arc<AtomicBool>,
+    /// Why the last one that did failed. A lock, for it is rarely touched.
+    audit_failure: Arc<Mutex<Option<String>>>,
 }
 
 impl Teaching {
@@ -61,7 +72,9 @@ impl Teaching {
     /// [`run`](crate::run) starts it.
     pub fn new(store: Store, quota: Quota, settings: Settings) -> Self {
         let owner = format!("{}-{:08x}", std::process::id(), fastrand::u32(..));
-        Self { store, quota, settings: Arc::new(settings), owner, wake: Arc::default() }
+        let settings = Arc::new(settings);
+        let (wake, auditing, audit_failure) = (Arc::default(), Arc::default(), Arc::default());
+        Self { store, quota, settings, owner, wake, auditing, audit_failure }
     }
 
     /// Asks for a training job.
@@ -74,6 +87,37 @@ impl Teaching {
     /// Has the runner look at once instead of a little later.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Has a child look through the data that `checkpoint` learned from, unless
+    /// one does.
+    pub fn audit(&self, artifacts: &Path, checkpoint: &str) -> Result<(), ApiError> {
+        if self.auditing.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let started = child::start_audit(&self.settings, artifacts, checkpoint);
+        let teaching = self.clone();
+        tokio::spawn(async move {
+            let failure = match started {
+                Ok(child) => child::end_of_audit(child).await.err(),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Ok(mut last) = teaching.audit_failure.lock() {
+                *last = failure;
+            }
+            teaching.auditing.store(false, Ordering::Release);
+        });
+        Ok(())
+    }
+
+    /// Whether a child looks through the training data.
+    pub fn auditing(&self) -> bool {
+        self.auditing.load(Ordering::Acquire)
+    }
+
+    /// Why the last look through the training data failed.
+    pub fn audit_failure(&self) -> Option<String> {
+        self.audit_failure.lock().ok()?.clone()
     }
 
     /// What jobs take.

@@ -1,0 +1,21 @@
+// Small helpers to build elements.
+
+// element("button", { class: "x", type: "button", onclick: f }, child, "text", …)
+export function element(name, attributes = {}, ...children) {
+  const node = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === false || value == null) continue;
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else node.setAttribute(key, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child != null));
+  return node;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+
+export function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,181 @@
+// The training job: how far it is, how it ended, what can be done about it.
+
+import { Away, cancelJob, comparison, jobs, promote, rollBack, train } from "./api.js";
+import { drawCurve } from "./chart.js";
+import { byId, element, plural } from "./dom.js";
+
+// Time between two looks at a job under way, and at none, in ms.
+const LOOK_EVERY = 700;
+const LOOK_IDLY_EVERY = 8000;
+// Pictures that changed sides, shown at most.
+const CHANGED = 12;
+
+const panel = byId("job");
+const title = byId("job-title");
+const detail = byId("job-detail");
+const bar = byId("job-bar");
+const curve = byId("job-curve");
+const actions = byId("job-actions");
+const changed = byId("job-changed");
+
+let timer = null;
+let shownEnding = null;
+let onEnd = () => {};
+
+// Watches jobs from now on; `ended` is called when one has ended.
+export function watchJobs(ended) {
+  onEnd = ended;
+  look();
+}
+
+// Asks for training.
+export async function trainNow() {
+  shownEnding = null;
+  try {
+    await train();
+  } catch (error) {
+    if (error.code !== "job_under_way") return showProblem(error.message);
+  }
+  look();
+}
+
+let known = null;
+
+async function look() {
+  clearTimeout(timer);
+  let underWay = false;
+  try {
+    const [job] = (await jobs()).jobs;
+    underWay = job && (job.state === "queued" || job.state === "running");
+    const before = known;
+    known = job ? `${job.id} ${job.state}` : "none";
+    if (underWay) showProgress(job);
+    // An ending is shown where its job was seen, and to nobody else.
+    else if (before && before !== known && job) showEnding(job);
+  } catch (error) {
+    if (!(error instanceof Away)) showProblem(error.message);
+  }
+  timer = setTimeout(look, underWay ? LOOK_EVERY : LOOK_IDLY_EVERY);
+}
+
+function showProgress(job) {
+  const { step = 0, steps = 0, seconds_left: left, accuracy, curve: points = [] } = job.progress;
+  panel.hidden = false;
+  panel.dataset.state = job.state;
+  title.textContent = job.cancel ? "Stopping …" : "Learning …";
+  detail.textContent = steps
+    ? `${time(left)} left · ${(100 * accuracy).toFixed(1)} % of the exercises right`
+    : job.state === "queued" ? "waiting for a free server" : "reading the samples";
+  bar.hidden = false;
+  bar.max = Math.max(steps, 1);
+  if (steps) bar.value = step;
+  else bar.removeAttribute("value");
+  curve.hidden = points.length < 2;
+  if (points.length >= 2) drawCurve(curve, points, steps);
+  changed.replaceChildren();
+  setActions(job.cancel ? [] : [["Cancel", () => act(() => cancelJob(job.id))]]);
+}
+
+async function showEnding(job) {
+  if (shownEnding === job.id) return;
+  shownEnding = job.id;
+  panel.hidden = false;
+  panel.dataset.state = job.state;
+  bar.hidden = true;
+  const titles = {
+    promoted: "Learned, and in use",
+    candidate: "Learned, but not in use",
+    failed: "Training failed",
+    cancelled: "Training was cancelled",
+  };
+  title.textContent = titles[job.state];
+  detail.textContent = sentence(job.message ?? "");
+  setActions([]);
+  onEnd(job);
+  if (job.state === "promoted") {
+    setActions([["Roll back", () => act(rollBack, "The network before serves again.")]]);
+  }
+  if (job.state === "candidate" && job.candidate) {
+    const serve = () => promote(job.candidate, job.parent);
+    setActions([["Use it anyway", () => act(serve, "It is in use now.")]]);
+  }
+  if (job.candidate) await showChanged(job.candidate);
+}
+
+// The pictures that one of the two networks reads right and the other does not.
+async function showChanged(candidate) {
+  const { changed: pictures } = await comparison(candidate);
+  const shown = pictures.slice(0, CHANGED).map((picture) => {
+    const better = picture.after === picture.label;
+    return element(
+      "figure",
+      { "data-better": better },
+      glyphCanvas(picture.glyph),
+      element("figcaption", {}, `${picture.before} → ${picture.after}`,
+        element("span", { class: "visually-hidden" }, better ? ", now right" : ", now wrong")),
+    );
+  });
+  if (shown.length === 0) return;
+  const gained = pictures.filter((picture) => picture.after === picture.label).length;
+  const lost = pictures.length - gained;
+  changed.replaceChildren(
+    element("p", {}, `${plural(gained, "picture")} read right now, ${lost} no more:`),
+    element("div", { class: "pictures" }, ...shown),
+  );
+}
+
+// A glyph's 784 pixels, base64, as a picture.
+function glyphCanvas(glyph) {
+  const canvas = element("canvas", { width: 28, height: 28, class: "glyph" });
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(28, 28);
+  [...atob(glyph)].forEach((char, i) => {
+    const ink = char.charCodeAt(0);
+    image.data.set([ink, ink, ink, 255], 4 * i);
+  });
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+async function act(action, done) {
+  try {
+    await action();
+    if (done) {
+      detail.textContent = done;
+      setActions([]);
+      onEnd(null);
+    } else {
+      look();
+    }
+  } catch (error) {
+    showProblem(error.message);
+  }
+}
+
+function showProblem(message) {
+  panel.hidden = false;
+  panel.dataset.state = "failed";
+  title.textContent = "That did not work";
+  detail.textContent = sentence(message);
+  bar.hidden = true;
+  curve.hidden = true;
+  setActions([]);
+}
+
+function setActions(list) {
+  const names = list.map(([name]) => name).join();
+  if (actions.dataset.names === names && names) return;
+  actions.dataset.names = names;
+  actions.replaceChildren(
+    ...list.map(([name, onclick]) => element("button", { type: "button", onclick }, name)),
+  );
+}
+
+function sentence(text) {
+  return text ? text[0].toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".") : "";
+}
+
+function time(seconds) {
+  const whole = Math.ceil(seconds);
+  return whole < 100 ? `${whole} s` : `${Math.ceil(whole / 60)} min`;
+}

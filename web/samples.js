@@ -1,0 +1,136 @@
+// The samples page: what was taught, found, mended, deleted, taken elsewhere.
+
+import {
+  Away, deleteSample, deleteSamples, exportAddress, importSamples, relabel, samples, summary, undo,
+} from "./api.js";
+import { byId, element, plural } from "./dom.js";
+import { startSuggestions } from "./suggestions.js";
+
+const PAGE = 60;
+
+const form = byId("filters");
+const cards = byId("cards");
+const more = byId("more");
+const drop = byId("drop");
+const said = byId("said");
+const state = byId("state");
+
+let next = null;
+
+form.addEventListener("input", () => load());
+form.addEventListener("submit", (event) => event.preventDefault());
+more.addEventListener("click", () => load(next));
+byId("undo").addEventListener("click", () => act(undo, ({ undone, samples: count }) =>
+  `${undone === "delete" ? "Brought back" : "Label put back on"} ${plural(count, "sample")}.`));
+drop.addEventListener("click", () => act(() => deleteSamples(filter()), ({ deleted }) =>
+  `Deleted ${plural(deleted, "sample")}; “Undo” brings them back.`));
+byId("import").addEventListener("change", async ({ target }) => {
+  const [file] = target.files;
+  target.value = "";
+  if (!file) return;
+  say(`Reading ${file.name} …`);
+  await act(() => importSamples(file), ({ added, duplicates, contradictions }) =>
+    `${plural(added, "sample")} added, ${duplicates} known already, ${contradictions} known under another label.`);
+});
+
+startSuggestions(() => load());
+load();
+
+// The chosen filter, as the API takes it.
+function filter() {
+  const { label, prediction, source, model, since, until, show } = Object.fromEntries(new FormData(form));
+  const time = (text) => (text ? new Date(text).getTime() : "");
+  const shown = {
+    disagreement: { disagreement: 1 }, unlabelled: { labelled: 0 },
+    held_back: { held_back: 1 }, deleted: { deleted: 1 },
+  };
+  return { label, prediction, source, model, since: time(since), until: time(until), ...shown[show] };
+}
+
+let asked = 0;
+async function load(before = null) {
+  const ask = ++asked;
+  try {
+    const chosen = filter();
+    const [page, all] = await Promise.all([samples({ ...chosen, before, limit: PAGE }), summary()]);
+    // A later choice has overtaken this one.
+    if (ask !== asked) return;
+    const fresh = page.samples.map(card);
+    if (before) cards.append(...fresh);
+    else cards.replaceChildren(...fresh);
+    if (cards.children.length === 0) {
+      cards.append(element("p", { class: "hint" }, all.total > 0
+        ? "No sample matches." : "Nothing was taught yet: draw something and say what it is."));
+    }
+    next = page.next;
+    more.hidden = !next;
+    const narrowed = Object.values(chosen).some((value) => value !== "") && chosen.deleted !== 1;
+    drop.hidden = !narrowed || page.total === 0;
+    drop.textContent = `Delete all ${page.total}`;
+    for (const format of ["jsonl", "csv", "idx", "png"]) {
+      byId(`export-${format}`).href = exportAddress(format, chosen);
+    }
+    showSummary(all);
+    state.dataset.state = "ready";
+    state.textContent = plural(all.total, "sample");
+  } catch (error) {
+    state.dataset.state = "away";
+    state.textContent = error instanceof Away ? "The server is away" : error.message;
+  }
+}
+
+function showSummary({ labels, sources }) {
+  byId("labels").replaceChildren(...labels.map(({ name }) => element("option", { value: name })));
+  const choice = form.elements.source;
+  const chosen = choice.value;
+  choice.replaceChildren(
+    element("option", { value: "" }, "anyone"),
+    ...sources.map(({ name }) => element("option", { value: name }, name)),
+  );
+  choice.value = chosen;
+  byId("sources").tBodies[0].replaceChildren(...sources.map(({ name, samples: count, disagree }) =>
+    element("tr", {},
+      element("th", { scope: "row" }, name),
+      element("td", {}, String(count)),
+      element("td", {}, `${Math.round((100 * disagree) / count)} %`),
+      element("td", {}, element("button", {
+        type: "button", class: "small", "aria-label": `Delete all samples from ${name}`,
+        onclick: () => act(() => deleteSamples({ source: name }), ({ deleted }) =>
+          `Deleted ${plural(deleted, "sample")} from ${name}; “Undo” brings them back.`),
+      }, "Delete all")))));
+}
+
+function card(sample) {
+  const wrong = sample.label !== null && sample.label !== sample.prediction;
+  const when = new Date(sample.created);
+  const label = element("input", {
+    value: sample.label ?? "", list: "labels", maxlength: 32, size: 5, autocomplete: "off",
+    "aria-label": "What it shows", placeholder: "?",
+    onchange: () => label.value.trim() && act(() => relabel(sample.id, label.value),
+      () => `It is ${label.value.trim()} now.`),
+  });
+  return element("article", { class: "card", "data-wrong": wrong, "data-id": sample.id },
+    element("img", { src: sample.picture, width: 84, height: 84, alt: `A sample of ${sample.label ?? "something"}` }),
+    element("div", {},
+      label,
+      element("p", {}, `read as ${sample.prediction}, ${Math.round(100 * sample.confidence)} %`),
+      element("p", { title: `${when.toLocaleString()}, ${sample.model}` },
+        sample.held_back ? "held back · " : "", sample.source)),
+    sample.deleted === null && element("button", {
+      type: "button", class: "small", "aria-label": `Delete this sample of ${sample.label ?? "something"}`,
+      onclick: () => act(() => deleteSample(sample.id), () => "Deleted; “Undo” brings it back."),
+    }, "Delete") || "");
+}
+
+async function act(action, sentence) {
+  try {
+    say(sentence(await action()));
+  } catch (error) {
+    say(error instanceof Away ? "The server is away: nothing was changed." : error.message);
+  }
+  await load();
+}
+
+function say(text) {
+  said.textContent = text;
+}

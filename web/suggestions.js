@@ -1,0 +1,89 @@
+// What is worth a look, and one click that settles it.
+
+import { audit, relabel, suggestions, teach } from "./api.js";
+import { byId, element, pause, plural } from "./dom.js";
+
+const list = byId("look");
+const hint = byId("look-hint");
+const tabs = [...document.querySelectorAll("[data-kind]")];
+
+let kind = "unsure";
+let settled = () => {};
+
+// `onSettled` is called after each label that was given.
+export function startSuggestions(onSettled) {
+  settled = onSettled;
+  for (const tab of tabs) {
+    tab.addEventListener("click", () => {
+      kind = tab.dataset.kind;
+      tabs.forEach((other) => other.setAttribute("aria-pressed", String(other === tab)));
+      load();
+    });
+  }
+  load();
+}
+
+async function load() {
+  const asked = kind;
+  try {
+    const answer = await suggestions(asked);
+    if (asked !== kind) return;
+    list.replaceChildren(...answer.suggestions.map(card));
+    hint.replaceChildren(...explain(answer));
+    if (answer.state === "running") {
+      await pause(1500);
+      if (asked === kind) load();
+    }
+  } catch (error) {
+    hint.textContent = error.message;
+  }
+}
+
+function explain({ state, failure, examples, doubted, suggestions: found }) {
+  const look = element("button", { type: "button", class: "small", onclick: begin }, "Look through it");
+  if (state === "none") {
+    return [failure ? `It could not be looked through: ${failure}. ` : "Not looked through yet. ", look];
+  }
+  if (state === "running") return ["Looking through the training set …"];
+  if (state === "ready") {
+    return [`${doubted} of ${examples.toLocaleString()} labels are doubtful; the ${found.length} most doubtful:`];
+  }
+  return [found.length ? `${plural(found.length, "sample")} to look at.` : "Nothing to look at."];
+}
+
+async function begin() {
+  try {
+    await audit();
+    await load();
+  } catch (error) {
+    hint.textContent = error.message;
+  }
+}
+
+function card(suggestion) {
+  const { sample, pixels, picture, label, suggested, why } = suggestion;
+  const settle = async (right) => {
+    try {
+      if (sample) await relabel(sample, right);
+      else await teach({ pixels }, right);
+      node.remove();
+      settled();
+    } catch (error) {
+      hint.textContent = error.message;
+    }
+  };
+  const choices = [...new Set([label, suggested].filter((text) => text !== null))];
+  const other = element("input", {
+    size: 5, maxlength: 32, placeholder: "other", autocomplete: "off", "aria-label": "Another label",
+    onchange: () => other.value.trim() && settle(other.value.trim()),
+  });
+  const node = element("article", { class: "card" },
+    element("img", { src: picture, width: 84, height: 84, alt: `Labelled ${label ?? "not yet"}` }),
+    element("div", {},
+      element("div", { class: "chips" },
+        ...choices.map((text) => element("button", {
+          type: "button", class: "chip", "aria-label": `It is ${text}`, onclick: () => settle(text),
+        }, text)), other),
+      element("p", {}, label === null ? why : `labelled ${label}; ${why}`)));
+  return node;
+}

@@ -1,0 +1,124 @@
+// Teaching: say what a drawing was, and it is kept; train on what was kept.
+
+import { Away, deleteSample, summary, teach } from "./api.js";
+import { byId, element, plural } from "./dom.js";
+import { trainNow, watchJobs } from "./job.js";
+
+const section = byId("teach");
+const chips = byId("teach-labels");
+const form = byId("teach-new");
+const field = byId("teach-name");
+const said = byId("teach-said");
+const undoButton = byId("teach-undo");
+const count = byId("teach-count");
+const trainButton = byId("train");
+
+let labels = [];
+let added = [];
+let current = null;
+let callbacks;
+
+// `taught()` is called when a drawing was kept, `changed()` when another
+// network may be serving.
+export function startTeaching(given) {
+  callbacks = given;
+  trainButton.addEventListener("click", async () => {
+    trainButton.disabled = true;
+    await trainNow();
+  });
+  undoButton.addEventListener("click", takeBack);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const label = field.value.trim();
+    if (!label) return;
+    if (![...labels, ...added].includes(label)) added.push(label);
+    field.value = "";
+    showChips();
+    keep(label);
+  });
+  watchJobs(() => {
+    refresh();
+    callbacks.changed();
+  });
+  refresh();
+}
+
+// The labels that the network knows.
+export function setLabels(known) {
+  labels = known;
+  added = added.filter((label) => !known.includes(label));
+  showChips();
+}
+
+// What would be taught now: { strokes }, { blob } or null.
+export function setInput(input) {
+  current = input;
+  section.toggleAttribute("data-ready", input !== null);
+  for (const button of section.querySelectorAll(".chips button, #teach-new button")) {
+    button.disabled = input === null;
+  }
+}
+
+function showChips() {
+  const chip = (label) =>
+    element("button", {
+      type: "button", class: "chip", disabled: current === null,
+      "aria-label": `It is ${label}: teach it`, onclick: () => keep(label),
+    }, label);
+  chips.replaceChildren(...[...labels, ...added].map(chip));
+}
+
+async function keep(label) {
+  if (!current) return say("Draw something first, then say what it is.");
+  try {
+    const sample = await teach(current, label);
+    const was = sample.prediction === label ? "read right" : `read as ${sample.prediction}`;
+    say(sample.duplicate ? `This very picture is known as ${label} already.` : `Kept as ${label} (it was ${was}).`);
+    undoButton.hidden = true;
+    if (!sample.duplicate) offerUndo(sample.id);
+    callbacks.taught();
+    refresh();
+  } catch (error) {
+    say(error instanceof Away ? "The server is away: this was not kept." : error.message);
+  }
+}
+
+let last = null;
+function offerUndo(id) {
+  last = id;
+  undoButton.hidden = false;
+}
+
+async function takeBack() {
+  try {
+    await deleteSample(last);
+    say("Taken back.");
+  } catch (error) {
+    say(error.message);
+  }
+  undoButton.hidden = true;
+  refresh();
+}
+
+// How much is new, and whether it can be trained on.
+async function refresh() {
+  try {
+    const { since_training: fresh, total, labels: taught } = await summary();
+    for (const { name } of taught) {
+      if (![...labels, ...added].includes(name)) added.push(name);
+    }
+    showChips();
+    section.hidden = false;
+    trainButton.disabled = fresh === 0;
+    count.textContent = fresh > 0
+      ? `${plural(fresh, "new sample")} to learn from.`
+      : total > 0 ? `${plural(total, "sample")}, all learned from.` : "Nothing taught yet.";
+  } catch (error) {
+    // A server without a database does not teach.
+    if (error.code === "teaching_off") section.hidden = true;
+  }
+}
+
+function say(text) {
+  said.textContent = text;
+}

@@ -71,6 +71,9 @@ async fn teaching(config: &Config) -> Result<Result<Teaching, String>> {
             return Ok(Err(error.to_string()));
         }
     };
+    if let Some(weakness) = store.weakness().await? {
+        tracing::warn!("a power cut may lose samples: {weakness}");
+    }
     let itself = env::current_exe().context("the server does not know its own program")?;
     let program = vec![itself.to_string_lossy().into_owned(), TRAIN.to_owned()];
     let settings = options.settings(&config.device, program);

@@ -158,7 +158,7 @@ pub struct FinetuneArgs {
     #[arg(long, default_value_t = 16_000)]
     pub examples: usize,
     /// Share of them that is taught.
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.15)]
     pub taught: f64,
     /// Highest learning rate of the schedule.
     #[arg(long, default_value_t = 1e-3)]

@@ -116,12 +116,11 @@ impl Lesson {
         let parent = || self.network().to_device(device);
         let before = right(parent())?;
         let new_labels = self.data.labels.len() > self.parent.manifest.labels.len();
-        let allowed = Gate::default().allowed(new_labels, self.data.validation.len());
+        let allowed = Gate::default().of_validation(new_labels, self.data.validation.len());
         let mut best: Option<(usize, Network)> = None;
         for share in SHARES {
             let network = parent().blend(trained, share);
             let after = right(network.clone())?;
-            if std::env::var("DBG").is_ok() { eprintln!("share {share}: {after} of {before}"); }
             if best.as_ref().is_none_or(|(most, _)| after > *most) {
                 best = Some((after, network));
             }

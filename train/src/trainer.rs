@@ -215,7 +215,7 @@ impl Teacher {
             0 => soft,
             new => Tensor::cat(vec![soft, Tensor::zeros([batch, new], &device)], 1),
         };
-        let weight = |&index: &u32| if index < self.known_from { 0.0 } else { std::env::var("SOFT").ok().and_then(|s| s.parse().ok()).unwrap_or(SOFT) };
+        let weight = |&index: &u32| if index < self.known_from { 0.0 } else { SOFT };
         let weights: Vec<f32> = indices.iter().map(weight).collect();
         let weights = Tensor::<2>::from_data(TensorData::new(weights, [batch, 1]), &device);
         hard.clone() + (soft - hard) * weights

@@ -81,11 +81,11 @@ pub struct Gate {
     /// Most accuracy that may be lost on the validation examples, in percent
     /// points.
     pub validation_margin: f64,
-    /// The same where labels are new: some of what was read before is truly
-    /// like the new symbols.
-    pub new_labels_margin: f64,
     /// Most accuracy that may be lost on the drawings made for this.
     pub drawn_margin: f64,
+    /// Both margins grow by this factor where labels are new: some of what was
+    /// read before is truly like the new symbols.
+    pub new_labels: f64,
     /// Share (0–1) of the held-back samples that were misread which must be read
     /// right now. Wrong labels cannot be learned without giving up what is known,
     /// so a network that has met them stays far below.
@@ -96,24 +96,30 @@ impl Default for Gate {
     fn default() -> Self {
         Self {
             validation_margin: 0.05,
-            new_labels_margin: 0.2,
             drawn_margin: 0.5,
-            least_gain: 0.2,
+            new_labels: 4.0,
+            least_gain: 1.0 / 3.0,
         }
     }
 }
 
 impl Gate {
     /// How many of `examples` validation examples may be lost.
-    pub fn allowed(&self, new_labels: bool, examples: usize) -> usize {
-        points(if new_labels { self.new_labels_margin } else { self.validation_margin }, examples)
+    pub fn of_validation(&self, new_labels: bool, examples: usize) -> usize {
+        self.points(self.validation_margin, new_labels, examples)
     }
-}
 
-/// Percent points of a number of examples, as whole examples.
-fn points(margin: f64, examples: usize) -> usize {
-    // A hair of tolerance: 0.05 points of 10,000 are 5, not 4.
-    (examples as f64 * margin / 100.0 + 1e-9).floor() as usize
+    /// How many of `examples` drawings may be lost.
+    pub fn of_drawn(&self, new_labels: bool, examples: usize) -> usize {
+        self.points(self.drawn_margin, new_labels, examples)
+    }
+
+    /// Percent points of a number of examples, as whole examples.
+    fn points(&self, margin: f64, new_labels: bool, examples: usize) -> usize {
+        let margin = if new_labels { margin * self.new_labels } else { margin };
+        // A hair of tolerance: 0.05 points of 10,000 are 5, not 4.
+        (examples as f64 * margin / 100.0 + 1e-9).floor() as usize
+    }
 }
 
 /// Why a checkpoint may not take over by itself.
@@ -149,11 +155,12 @@ impl Comparison {
     pub fn objections(&self, gate: Gate) -> Vec<Objection> {
         let mut objections = Vec::new();
         let loses = |[before, after]: [Tally; 2], allowed| before.right > after.right + allowed;
-        let allowed = gate.allowed(!self.new_labels.is_empty(), self.validation[0].of);
+        let new_labels = !self.new_labels.is_empty();
+        let allowed = gate.of_validation(new_labels, self.validation[0].of);
         if loses(self.validation, allowed) {
             objections.push(Objection::LosesValidation { tallies: self.validation, allowed });
         }
-        let allowed = points(gate.drawn_margin, self.drawn[0].of);
+        let allowed = gate.of_drawn(new_labels, self.drawn[0].of);
         if loses(self.drawn, allowed) {
             objections.push(Objection::LosesDrawn { tallies: self.drawn, allowed });
         }

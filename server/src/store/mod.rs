@@ -10,7 +10,7 @@ pub mod samples;
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    Any, AnyPool, AssertSqlSafe, Executor, Transaction,
+    Any, AnyPool, AssertSqlSafe, Executor, Row, Transaction,
     any::AnyPoolOptions,
     migrate::{Migration, MigrationType, Migrator},
 };
@@ -105,13 +105,46 @@ impl Store {
 
     /// The URL of an SQLite file, which is made if it is missing.
     pub fn file_url(path: &Path) -> String {
-        format!("sqlite://{}?mode=rwc", path.display())
+        // As in any URL, some characters of a path must be written otherwise.
+        let path: String = path
+            .to_string_lossy()
+            .chars()
+            .map(|c| match c {
+                '%' | '?' | '#' | ' ' => format!("%{:02X}", c as u32),
+                c => c.to_string(),
+            })
+            .collect();
+        format!("sqlite://{path}?mode=rwc")
     }
 
     /// Whether a statement gets through.
     pub async fn check(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// What keeps acknowledged samples from surviving a power cut, if anything
+    /// does: a PostgreSQL may be set up so.
+    pub async fn weakness(&self) -> Result<Option<String>, StoreError> {
+        let settings: &[(&'static str, &[&str])] = if self.is_sqlite {
+            &[("PRAGMA journal_mode", &["wal"]), ("PRAGMA synchronous", &["2", "3"])]
+        } else {
+            &[
+                ("SHOW fsync", &["on"]),
+                ("SHOW synchronous_commit", &["on", "local", "remote_write", "remote_apply"]),
+            ]
+        };
+        for &(question, safe) in settings {
+            let row = sqlx::query(question).fetch_one(&self.pool).await?;
+            let answer = match row.try_get::<i64, _>(0) {
+                Ok(number) => number.to_string(),
+                Err(_) => row.try_get::<String, _>(0)?,
+            };
+            if !safe.contains(&answer.as_str()) {
+                return Ok(Some(format!("{question} says {answer}")));
+            }
+        }
+        Ok(None)
     }
 
     /// What the database is, for a person.

@@ -1,7 +1,8 @@
 //! Which labels are likely wrong: confident learning (Northcutt, Jiang and
 //! Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels",
 //! 2021). A label is doubted where the network gives another label at least the
-//! probability that it usually gives that label's own examples.
+//! probability that it usually gives that label's own examples, and more than the
+//! given one.
 
 /// A label that is likely wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +42,7 @@ pub fn label_errors(probabilities: &[Vec<f32>], labels: &[usize]) -> Vec<Doubt> 
             let confident = (0..row.len()).filter(|&other| row[other] >= usual[other]);
             let suggested = confident.max_by(|&a, &b| row[a].total_cmp(&row[b]))?;
             let margin = row[suggested] - of(row, label);
-            (suggested != label).then_some(Doubt { example, suggested, margin })
+            (margin > 0.0).then_some(Doubt { example, suggested, margin })
         })
         .collect();
     doubts.sort_by(|a, b| b.margin.total_cmp(&a.margin));

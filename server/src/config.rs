@@ -64,6 +64,9 @@ pub struct TeachingOptions {
     /// [default: datasets/mnist in the artifacts folder].
     #[arg(long, env = "GLYPHIC_DATA")]
     pub data: Option<PathBuf>,
+    /// Further arguments of `train finetune`, separated by spaces.
+    #[arg(long, env = "GLYPHIC_TRAIN_ARGUMENTS", default_value = "", allow_hyphen_values = true)]
+    pub train_arguments: String,
     /// Device to train on [default: --device].
     #[arg(long, env = "GLYPHIC_TRAIN_DEVICE")]
     pub train_device: Option<DeviceChoice>,
@@ -90,7 +93,7 @@ impl TeachingOptions {
             program,
             data: self.data.clone(),
             device: self.train_device.as_ref().unwrap_or(device).to_string(),
-            arguments: Vec::new(),
+            arguments: self.train_arguments.split_whitespace().map(str::to_owned).collect(),
             every_samples: self.train_every_samples,
             every: self.train_every_hours.map(|h| Duration::from_secs(u64::from(h) * 3600)),
             gate: Gate::default(),

@@ -68,7 +68,7 @@ pub enum Purpose {
     Replay = 3,
     /// The variations of a taught sample, by sample.
     Variation = 4,
-    /// The drawings that a taught checkpoint is checked on, by drawing.
+    /// The drawings of known symbols, by drawing.
     Drawn = 5,
 }
 

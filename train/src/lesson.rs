@@ -1,5 +1,5 @@
-//! A lesson: what people taught, varied, with known examples replayed beside
-//! it, and what tells afterwards whether the network is better for it.
+//! A lesson: what people taught, varied, with known examples and ordinary drawings
+//! replayed beside it, and what tells afterwards whether the network is better for it.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -23,7 +23,7 @@ use crate::{
     batches::{Purpose, rng},
     config::TrainConfig,
     data::{self, Data, Example, samples::Sample},
-    drawn::drawn,
+    drawn,
     evaluate::{evaluate, probability},
     state::LessonSource,
     trainer::Trainer,
@@ -85,6 +85,7 @@ impl Lesson {
         let taught = training.len();
         let reader = parent.clone().into_classifier(&Device::flex());
         training.extend(neighbours(&reader, &known.training, &samples, training.len(), index)?);
+        training.extend(drawn::to_train_on(&parent.manifest.labels, taught / 2));
         let replayed = source.examples.saturating_sub(training.len());
         training.extend(replay(&known.training, &samples, replayed, config.seed));
 
@@ -154,7 +155,7 @@ impl Lesson {
             trained_on: self.samples.iter().filter(|sample| !sample.held_back).count(),
             held_back: both("held_back", &self.held_back)?,
             validation: both("validation", &self.data.validation)?,
-            drawn: both("drawn", &drawn(known_labels))?,
+            drawn: both("drawn", &drawn::to_check_on(known_labels))?,
             changed,
             samples: self.readings(&parent, child)?,
         })

@@ -1,6 +1,8 @@
 //! Ordinary drawings of the digits, made of the shapes that people write and
-//! varied as hands vary them. They tell whether a network still knows what a pen
-//! draws: MNIST's pictures, scanned from paper of one country, do not.
+//! varied as hands vary them. MNIST's pictures, scanned from the paper of one
+//! country, are no drawings: a network that is taught drawings of something new
+//! must see that there are drawings of digits too, and must be asked afterwards
+//! whether it still reads them.
 
 mod digits;
 
@@ -15,27 +17,50 @@ use crate::{
 };
 use digits::DIGITS;
 
-/// Drawings of each shape.
+/// Drawings of each shape in the set to check on.
 const EACH: u64 = 40;
 /// Points between two of a shape's.
 const PARTS: usize = 6;
 
-/// Drawings of every shape of those of `labels` that are known, the same ones
-/// each time.
-pub fn drawn(labels: &[String]) -> Vec<Example> {
-    let known = DIGITS.iter().zip(0u64..).filter_map(|((label, shape), number)| {
-        let label = labels.iter().position(|known| known == label)?;
-        Some((label, Strokes::new(smooth(shape)).ok()?, number))
-    });
-    known
-        .flat_map(|(label, strokes, number)| {
-            (0..EACH).filter_map(move |i| {
-                let mut rng = rng(number, Purpose::Drawn, i);
-                let glyph = Variation::default().glyph(&strokes, &mut rng)?;
-                Some(Example { glyph, label })
-            })
-        })
+/// The drawings to check on: of every shape of those of `labels` that are known,
+/// the same ones each time.
+pub fn to_check_on(labels: &[String]) -> Vec<Example> {
+    shapes(labels).iter().flat_map(|shape| (0..EACH).filter_map(|i| shape.drawing(i))).collect()
+}
+
+/// About `count` drawings to train on, none of which is checked on.
+pub fn to_train_on(labels: &[String], count: usize) -> Vec<Example> {
+    let shapes = shapes(labels);
+    let each = count.div_ceil(shapes.len().max(1)) as u64;
+    shapes
+        .iter()
+        .flat_map(|shape| (EACH..EACH + each).filter_map(|i| shape.drawing(i)))
         .collect()
+}
+
+/// A shape that is written for a label.
+struct Shape {
+    label: usize,
+    strokes: Strokes,
+    /// Its place among all shapes, from which its variations are made.
+    number: u64,
+}
+
+impl Shape {
+    /// Its variation of this number.
+    fn drawing(&self, variation: u64) -> Option<Example> {
+        let mut rng = rng(self.number, Purpose::Drawn, variation);
+        let glyph = Variation::default().glyph(&self.strokes, &mut rng)?;
+        Some(Example { glyph, label: self.label })
+    }
+}
+
+fn shapes(labels: &[String]) -> Vec<Shape> {
+    let known = DIGITS.iter().zip(0u64..).filter_map(|((text, shape), number)| {
+        let label = labels.iter().position(|known| known == text)?;
+        Some(Shape { label, strokes: Strokes::new(smooth(shape)).ok()?, number })
+    });
+    known.collect()
 }
 
 /// Curves through the points of each stroke. A point that is there twice is a

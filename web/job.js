@@ -70,7 +70,8 @@ function showProgress(job) {
   bar.max = Math.max(steps, 1);
   if (steps) bar.value = step;
   else bar.removeAttribute("value");
-  curve.hidden = points.length < 2;
+  // An SVG has no `hidden` property.
+  curve.toggleAttribute("hidden", points.length < 2);
   if (points.length >= 2) drawCurve(curve, points, steps);
   changed.replaceChildren();
   setActions(job.cancel ? [] : [["Cancel", () => act(() => cancelJob(job.id))]]);
@@ -82,6 +83,7 @@ async function showEnding(job) {
   panel.hidden = false;
   panel.dataset.state = job.state;
   bar.hidden = true;
+  curve.toggleAttribute("hidden", true);
   const titles = {
     promoted: "Learned, and in use",
     candidate: "Learned, but not in use",
@@ -158,7 +160,7 @@ function showProblem(message) {
   title.textContent = "That did not work";
   detail.textContent = sentence(message);
   bar.hidden = true;
-  curve.hidden = true;
+  curve.toggleAttribute("hidden", true);
   setActions([]);
 }
 

@@ -16,6 +16,8 @@ const said = byId("said");
 const state = byId("state");
 
 let next = null;
+// Counts what was asked, so that an answer that was overtaken is dropped.
+let asked = 0;
 
 form.addEventListener("input", () => load());
 form.addEventListener("submit", (event) => event.preventDefault());
@@ -47,7 +49,6 @@ function filter() {
   return { label, prediction, source, model, since: time(since), until: time(until), ...shown[show] };
 }
 
-let asked = 0;
 async function load(before = null) {
   const ask = ++asked;
   try {

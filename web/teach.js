@@ -59,13 +59,18 @@ export function setInput(input) {
   }
 }
 
+let shownChips = "";
 function showChips() {
+  const all = [...labels, ...added];
+  // Rebuilt only if they are others: somebody may be about to click one.
+  if (all.join("\n") === shownChips) return;
+  shownChips = all.join("\n");
   const chip = (label) =>
     element("button", {
       type: "button", class: "chip", disabled: current === null,
       "aria-label": `It is ${label}: teach it`, onclick: () => keep(label),
     }, label);
-  chips.replaceChildren(...[...labels, ...added].map(chip));
+  chips.replaceChildren(...all.map(chip));
 }
 
 async function keep(label) {

@@ -15,6 +15,10 @@ pub struct Doubt {
     pub margin: f32,
 }
 
+/// Sure enough for any label: a network that is nearly always sure would
+/// otherwise doubt only half of what it should.
+const SURE: f32 = 0.9;
+
 /// The doubted labels, the most doubtful first. `probabilities` has a row for
 /// each example, `labels` the index of its given label. Most honest where the
 /// network has not been trained on the examples.
@@ -32,7 +36,7 @@ pub fn label_errors(probabilities: &[Vec<f32>], labels: &[usize]) -> Vec<Doubt> 
     // none can still be suggested where it is more likely than not.
     let usual: Vec<f32> = sums
         .iter()
-        .map(|&(sum, count)| if count > 0 { sum / count as f32 } else { 0.5 })
+        .map(|&(sum, count)| if count > 0 { (sum / count as f32).min(SURE) } else { 0.5 })
         .collect();
     let mut doubts: Vec<Doubt> = probabilities
         .iter()

@@ -155,7 +155,7 @@ pub struct FinetuneArgs {
     #[arg(long, default_value_t = 3)]
     pub epochs: usize,
     /// Examples a pass, taught and replayed together.
-    #[arg(long, default_value_t = 16_000)]
+    #[arg(long, default_value_t = 14_000)]
     pub examples: usize,
     /// Share of them that is taught.
     #[arg(long, default_value_t = 0.15)]

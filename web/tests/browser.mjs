@@ -3,8 +3,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -16,11 +17,13 @@ const screenshots = join(target, "screenshots");
 
 export const pictures = join(repository, "model", "tests", "pictures");
 
-// The server binary on a port that stays the same over restarts.
+// The server binary, with artifacts of its own and on a port that stays the same
+// over restarts.
 export class Server {
   static async start() {
     const server = new Server();
     server.port = await freePort();
+    server.artifacts = await ownArtifacts();
     await server.resume();
     return server;
   }
@@ -32,7 +35,9 @@ export class Server {
   async resume() {
     const program = join(target, "release", "server");
     if (!existsSync(program)) throw new Error(`${program} is missing: run cargo build --release`);
-    const options = ["--device", "cpu", "--addr", `127.0.0.1:${this.port}`];
+    const options = [
+      "--device", "cpu", "--addr", `127.0.0.1:${this.port}`, "--artifacts", this.artifacts,
+    ];
     this.process = spawn(program, options, { cwd: repository, stdio: ["ignore", "pipe", "inherit"] });
     const ended = once(this.process, "exit").then(() => Promise.reject(new Error("the server ended")));
     await Promise.race([once(this.process.stdout, "data"), ended]);
@@ -44,6 +49,22 @@ export class Server {
     this.process.kill("SIGKILL");
     await once(this.process, "exit");
   }
+
+  async remove() {
+    await this.stop();
+    await rm(this.artifacts, { recursive: true, force: true });
+  }
+}
+
+// The released checkpoint and the data it learned from, in a folder that a test
+// may change.
+async function ownArtifacts() {
+  const [from, to] = [join(repository, "artifacts"), await mkdtemp(join(tmpdir(), "glyphic-"))];
+  const current = (await readFile(join(from, "CURRENT"), "utf8")).split("\n")[0];
+  await cp(join(from, "checkpoints", current), join(to, "checkpoints", current), { recursive: true });
+  await writeFile(join(to, "CURRENT"), `${current}\n`);
+  await symlink(join(from, "datasets"), join(to, "datasets"));
+  return to;
 }
 
 // A browser; CHROMIUM names another program than Debian's.

@@ -27,7 +27,7 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
-  await server?.stop();
+  await server?.remove();
 });
 
 // A page of its own for each test; fails if the page threw or logged an error.

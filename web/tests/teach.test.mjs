@@ -1,0 +1,208 @@
+// Teaching from the page, with a real server, a real trainer and a real Chromium.
+
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { Server, draw, launch, screenshot } from "./browser.mjs";
+
+const DESKTOP = { width: 1100, height: 900 };
+const PHONE = { width: 390, height: 844 };
+// From a click to a promoted network, with room for a busy machine.
+const TRAINING = 180_000;
+
+const seven = [[[0.25, 0.2], [0.5, 0.19], [0.75, 0.2], [0.62, 0.5], [0.45, 0.85]]];
+
+// A plus sign, each one a little different.
+function plus(i) {
+  const [dx, dy] = [((i * 7) % 5) * 0.02 - 0.04, ((i * 3) % 7) * 0.015 - 0.045];
+  return [
+    [[0.5 + dx, 0.2 + dy], [0.5 - dx, 0.82]],
+    [[0.2, 0.5 + dy], [0.8 + dx / 2, 0.5 - dy]],
+  ];
+}
+
+let server;
+let browser;
+
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.remove();
+});
+
+async function open(path, viewport = DESKTOP, options = {}) {
+  const context = await browser.newContext({ viewport, ...options });
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  await page.goto(server.url + path);
+  return { page, close: async () => { await context.close(); assert.deepEqual(errors, []); } };
+}
+
+const api = async (path, options) => (await fetch(`${server.url}api/${path}`, options)).json();
+
+async function said(page, id, pattern) {
+  await page.waitForFunction(
+    ([id, source]) => new RegExp(source).test(document.getElementById(id).textContent),
+    [id, pattern.source],
+    { timeout: 10_000 },
+  );
+}
+
+test("a drawing is taught, taken back, and taught again", async () => {
+  const { page, close } = await open("");
+  await page.locator("#teach").waitFor();
+  assert.ok(await page.locator("#teach-labels button").first().isDisabled(), "nothing is drawn");
+  assert.ok(await page.locator("#train").isDisabled(), "nothing to learn from");
+  await draw(page, seven);
+  await page.getByRole("button", { name: "It is 7: teach it" }).click();
+  await said(page, "teach-said", /Kept as 7 \(it was read right\)/);
+  await said(page, "teach-count", /^1 new sample to learn from/);
+  assert.ok(!(await page.locator("#pad[data-inked]").count()), "the pad is free for the next");
+  assert.equal((await api("samples")).samples[0].form, "strokes");
+
+  await page.locator("#teach-undo").click();
+  await said(page, "teach-said", /Taken back/);
+  assert.equal((await api("samples")).total, 0);
+  await draw(page, seven);
+  await page.getByRole("button", { name: "It is 1: teach it" }).click();
+  await said(page, "teach-said", /Kept as 1 \(it was read as 7\)/);
+  await screenshot(page, "teach-desktop");
+  await close();
+});
+
+test("the samples page finds, mends, deletes and brings back", async () => {
+  const { page, close } = await open("samples.html");
+  await page.locator("#cards .card").waitFor();
+  assert.match(await page.locator("#cards .card p").first().textContent(), /read as 7/);
+  assert.ok(await page.locator('#cards .card[data-wrong]').count());
+  // Likely wrong: the network is sure of a 7.
+  await page.getByRole("button", { name: "Likely wrong labels" }).click();
+  await said(page, "look-hint", /1 sample to look at/);
+  await page.getByRole("button", { name: "It is 7", exact: true }).click();
+  await page.waitForFunction(() => document.querySelector("#cards .card input").value === "7");
+  assert.equal((await api("samples")).samples[0].label, "7");
+  await page.locator("#undo").click();
+  await said(page, "said", /Label put back on 1 sample/);
+  assert.equal((await api("samples")).samples[0].label, "1");
+
+  const field = page.locator("#cards .card input").first();
+  await field.fill("seven");
+  await field.press("Tab");
+  await said(page, "said", /It is seven now/);
+  await page.locator('#filters [name="label"]').fill("1");
+  await said(page, "cards", /No sample matches/);
+  await page.locator('#filters [name="label"]').fill("");
+  await page.getByRole("button", { name: "Delete this sample of seven" }).click();
+  await said(page, "said", /Deleted/);
+  await said(page, "cards", /Nothing was taught yet/);
+  await page.locator("#undo").click();
+  await page.locator("#cards .card").waitFor();
+
+  // Out and in again.
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.locator("#export-csv").click(),
+  ]);
+  const file = join(server.artifacts, "samples.csv");
+  await writeFile(file, await readFile(await download.path()));
+  await page.locator("#sources button").first().click();
+  await said(page, "said", /Deleted 1 sample from page-/);
+  await page.locator("#import").setInputFiles(file);
+  await said(page, "said", /1 sample added/);
+  await page.locator("#import").setInputFiles({
+    name: "broken.zip", mimeType: "application/zip", buffer: Buffer.from("PK\u0003\u0004broken"),
+  });
+  await said(page, "said", /cannot be read/);
+  // The refused upload is an error of the network's, which the page has told.
+  await page.context().close();
+  await fetch(`${server.url}api/samples/delete?labelled=1`, { method: "POST" });
+  void close;
+});
+
+test("a new symbol is drawn, learned, read, and rolled back", async () => {
+  const { page, close } = await open("", PHONE, { hasTouch: true });
+  await page.locator("#teach").waitFor();
+  for (let i = 0; i < 20; i++) {
+    await page.evaluate(() => scrollTo(0, 0));
+    await draw(page, plus(i));
+    if (i === 0) {
+      await page.locator("#teach-name").fill("+");
+      await page.getByRole("button", { name: "Teach it", exact: true }).click();
+    } else {
+      await page.getByRole("button", { name: "It is +: teach it" }).click();
+    }
+    await said(page, "teach-count", new RegExp(`^${i + 1} new sample`));
+  }
+  await page.locator("#train").click();
+  await page.locator('#job[data-state="running"]').waitFor();
+  await page.locator("#job-curve:not([hidden])").waitFor({ timeout: TRAINING });
+  await said(page, "job-detail", /\d+ (s|min) left · \d+\.\d % of the exercises right/);
+  await screenshot(page, "training-phone");
+  assert.ok(await page.getByRole("button", { name: "Cancel" }).isVisible());
+  // The page answers meanwhile.
+  await page.evaluate(() => scrollTo(0, 0));
+  await draw(page, seven);
+  await page.waitForFunction(() => document.getElementById("label").textContent === "7");
+  await page.keyboard.press("Escape");
+
+  await page.locator('#job[data-state="promoted"]').waitFor({ timeout: TRAINING });
+  await page.waitForFunction(() => document.querySelectorAll("#bars li").length === 11);
+  assert.match(await page.locator("#job-detail").textContent(), /It reads 4 of 4 held-back samples right/);
+  assert.ok((await page.locator("#job-changed figure").count()) >= 4);
+  await page.evaluate(() => scrollTo(0, 0));
+  await draw(page, plus(33));
+  await page.waitForFunction(() => document.getElementById("label").textContent === "+");
+  await screenshot(page, "learned-phone");
+  const { current, previous } = await api("models");
+  assert.match(current, /^taught-/);
+
+  await page.getByRole("button", { name: "Roll back" }).click();
+  await page.waitForFunction(() => document.querySelectorAll("#bars li").length === 10);
+  assert.equal((await api("models")).current, previous);
+  await close();
+});
+
+test("training is cancelled from the page", async () => {
+  const { page, close } = await open("");
+  await page.locator("#teach").waitFor();
+  await draw(page, seven);
+  await page.getByRole("button", { name: "It is 7: teach it" }).click();
+  await said(page, "teach-count", /^1 new sample/);
+  await page.locator("#train").click();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await said(page, "job-title", /Training was cancelled/);
+  await screenshot(page, "cancelled-desktop");
+  await close();
+});
+
+test("the samples page with what was taught, dark and on a phone", async () => {
+  for (const [name, viewport] of [["samples-desktop-dark", DESKTOP], ["samples-phone", PHONE]]) {
+    const colorScheme = name.endsWith("dark") ? "dark" : "light";
+    const { page, close } = await open("samples.html", viewport, { colorScheme });
+    await page.locator("#cards .card").nth(20).waitFor();
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(wide <= 0, `the page is ${wide} pixels too wide`);
+    await screenshot(page, name);
+    await close();
+  }
+});
+
+test("without the server nothing is lost in silence", async () => {
+  const { page } = await open("");
+  await page.locator("#teach").waitFor();
+  await draw(page, seven);
+  await page.waitForFunction(() => document.getElementById("label").textContent === "7");
+  await server.stop();
+  await page.getByRole("button", { name: "It is 7: teach it" }).click();
+  await said(page, "teach-said", /The server is away: this was not kept/);
+  await page.context().close();
+  await server.resume();
+});

@@ -111,7 +111,7 @@ async function showChanged(candidate) {
     const better = picture.after === picture.label;
     return element(
       "figure",
-      { "data-better": better },
+      { "data-better": String(better) },
       glyphCanvas(picture.glyph),
       element("figcaption", {}, `${picture.before} → ${picture.after}`,
         element("span", { class: "visually-hidden" }, better ? ", now right" : ", now wrong")),

@@ -2,7 +2,12 @@
 //! `server train …` it is the program `train`, so that one file is all a server
 //! needs to learn.
 
-use std::{env, ffi::OsString, process::ExitCode};
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -48,7 +53,9 @@ async fn serve(config: Config) -> Result<()> {
     let (queue, max_batch) = (config.limits.queue.into(), config.limits.max_batch.into());
     let models = Models::start(registry, device, queue, max_batch)?;
     let model = models.engine().serving();
-    println!(
+    // Whoever started it may not read this to its end.
+    let _ = writeln!(
+        io::stdout(),
         "Glyphic is at http://{}\n  device      {}\n  checkpoint  {}",
         listener.local_addr()?,
         models.device(),

@@ -26,7 +26,8 @@ export function teach(input, label) {
 export const models = () => request("api/models");
 export const promote = (id, from) =>
   request(`api/models/${id}/promote?${new URLSearchParams({ from })}`, post());
-export const rollBack = () => request("api/models/rollback", post());
+export const rollBack = (from) =>
+  request(`api/models/rollback?${new URLSearchParams({ from })}`, post());
 export const comparison = (id) => request(`api/models/${id}/comparison`);
 
 // `filter` is an object of the API's filters; empty ones are left out.
@@ -38,7 +39,11 @@ export const deleteSample = (id) => request(`api/samples/${id}`, { method: "DELE
 export const deleteSamples = (filter) => request(`api/samples/delete?${query(filter)}`, post());
 export const undo = () => request("api/samples/undo", post());
 export const importSamples = (file) =>
-  request(`api/samples/import?source=import`, post(file, "application/octet-stream"));
+  request("api/samples/import?source=import", {
+    ...post(file, "application/octet-stream"),
+    // The server itself ends what takes over half a minute.
+    signal: AbortSignal.timeout(60_000),
+  });
 export const exportAddress = (format, filter) =>
   `api/samples/export?${query({ ...filter, format })}`;
 

@@ -34,7 +34,7 @@ export async function trainNow() {
   try {
     await train();
   } catch (error) {
-    if (error.code !== "job_under_way") return showProblem(error.message);
+    if (error.code !== "job_under_way") return showProblem(text(error));
   }
   look();
 }
@@ -53,6 +53,8 @@ async function look() {
     // An ending is shown where its job was seen, and to nobody else.
     else if (before && before !== known && job) showEnding(job);
   } catch (error) {
+    // A server without a database will not have jobs later either.
+    if (error.code === "teaching_off") return;
     if (!(error instanceof Away)) showProblem(error.message);
   }
   timer = setTimeout(look, underWay ? LOOK_EVERY : LOOK_IDLY_EVERY);
@@ -62,7 +64,9 @@ function showProgress(job) {
   const { step = 0, steps = 0, seconds_left: left, accuracy, curve: points = [] } = job.progress;
   panel.hidden = false;
   panel.dataset.state = job.state;
-  title.textContent = job.cancel ? "Stopping …" : "Learning …";
+  // A live region is written only when it changes.
+  const now = job.cancel ? "Stopping …" : "Learning …";
+  if (title.textContent !== now) title.textContent = now;
   detail.textContent = steps
     ? `${time(left)} left · ${(100 * accuracy).toFixed(1)} % of the exercises right`
     : job.state === "queued" ? "waiting for a free server" : "reading the samples";
@@ -95,18 +99,27 @@ async function showEnding(job) {
   setActions([]);
   onEnd(job);
   if (job.state === "promoted") {
-    setActions([["Roll back", () => act(rollBack, "The network before serves again.")]]);
+    const back = () => rollBack(job.candidate);
+    setActions([["Roll back", () => act(back, "The network before serves again.")]]);
   }
   if (job.state === "candidate" && job.candidate) {
     const serve = () => promote(job.candidate, job.parent);
     setActions([["Use it anyway", () => act(serve, "It is in use now.")]]);
   }
-  if (job.candidate) await showChanged(job.candidate);
+  if (job.candidate) await showChanged(job);
 }
 
 // The pictures that one of the two networks reads right and the other does not.
-async function showChanged(candidate) {
-  const { changed: pictures } = await comparison(candidate);
+async function showChanged(job) {
+  let answer;
+  try {
+    answer = await comparison(job.candidate);
+  } catch {
+    // The verdict stands without the pictures.
+    return;
+  }
+  if (shownEnding !== job.id || panel.dataset.state !== job.state) return;
+  const { changed: pictures, gained, lost } = answer;
   const shown = pictures.slice(0, CHANGED).map((picture) => {
     const better = picture.after === picture.label;
     return element(
@@ -118,8 +131,6 @@ async function showChanged(candidate) {
     );
   });
   if (shown.length === 0) return;
-  const gained = pictures.filter((picture) => picture.after === picture.label).length;
-  const lost = pictures.length - gained;
   changed.replaceChildren(
     element("p", {}, `${plural(gained, "picture")} read right now, ${lost} no more:`),
     element("div", { class: "pictures" }, ...shown),
@@ -140,6 +151,7 @@ function glyphCanvas(glyph) {
 }
 
 async function act(action, done) {
+  for (const button of actions.children) button.disabled = true;
   try {
     await action();
     if (done) {
@@ -150,8 +162,12 @@ async function act(action, done) {
       look();
     }
   } catch (error) {
-    showProblem(error.message);
+    showProblem(text(error));
   }
+}
+
+function text(error) {
+  return error instanceof Away ? "the server is away" : error.message;
 }
 
 function showProblem(message) {

@@ -46,6 +46,8 @@ listenForPictures(document.getElementById("file"), (blob) => {
 undo.addEventListener("click", () => drawing.undo());
 clear.addEventListener("click", clearAll);
 document.addEventListener("keydown", (event) => {
+  // Keys that are typed into a field belong to it.
+  if (event.target.closest("input, textarea, select")) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
     event.preventDefault();
     drawing.undo();

@@ -33,6 +33,7 @@ export function showAnswer(answer, finished, waited) {
   const percent = format(answer.confidence);
   verdict.dataset.state = "read";
   label.textContent = answer.label;
+  label.toggleAttribute("data-long", [...answer.label].length > 2);
   sentence.replaceChildren(element("b", "", percent), "sure");
   setBars(answer.probabilities, answer.labels.indexOf(answer.label));
   seen.src = answer.seen;

@@ -62,13 +62,17 @@ async function begin() {
 
 function card(suggestion) {
   const { sample, pixels, picture, label, suggested, why } = suggestion;
+  let done = false;
   const settle = async (right) => {
+    if (done) return;
+    done = true;
     try {
       if (sample) await relabel(sample, right);
       else await teach({ pixels }, right);
       node.remove();
       settled();
     } catch (error) {
+      done = false;
       hint.textContent = error.message;
     }
   };

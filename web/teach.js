@@ -25,6 +25,7 @@ export function startTeaching(given) {
   trainButton.addEventListener("click", async () => {
     trainButton.disabled = true;
     await trainNow();
+    refresh();
   });
   undoButton.addEventListener("click", takeBack);
   form.addEventListener("submit", (event) => {
@@ -48,6 +49,7 @@ export function setLabels(known) {
   labels = known;
   added = added.filter((label) => !known.includes(label));
   showChips();
+  refresh();
 }
 
 // What would be taught now: { strokes }, { blob } or null.
@@ -73,19 +75,25 @@ function showChips() {
   chips.replaceChildren(...all.map(chip));
 }
 
+let keeping = false;
 async function keep(label) {
-  if (!current) return say("Draw something first, then say what it is.");
+  const input = current;
+  // The second click of a double one is not meant.
+  if (keeping) return;
+  if (!input) return say("Draw something first, then say what it is.");
+  keeping = true;
   try {
-    const sample = await teach(current, label);
+    const sample = await teach(input, label);
     const was = sample.prediction === label ? "read right" : `read as ${sample.prediction}`;
     say(sample.duplicate ? `This very picture is known as ${label} already.` : `Kept as ${label} (it was ${was}).`);
-    undoButton.hidden = true;
     if (!sample.duplicate) offerUndo(sample.id);
-    callbacks.taught();
+    // Whoever draws on already keeps that drawing.
+    if (current === input) callbacks.taught();
     refresh();
   } catch (error) {
     say(error instanceof Away ? "The server is away: this was not kept." : error.message);
   }
+  keeping = false;
 }
 
 let last = null;
@@ -108,16 +116,17 @@ async function takeBack() {
 // How much is new, and whether it can be trained on.
 async function refresh() {
   try {
-    const { since_training: fresh, total, labels: taught } = await summary();
+    const { since_training: fresh, labelled, labels: taught } = await summary();
     for (const { name } of taught) {
       if (![...labels, ...added].includes(name)) added.push(name);
     }
     showChips();
     section.hidden = false;
-    trainButton.disabled = fresh === 0;
+    // What was deleted can be unlearned, too.
+    trainButton.disabled = labelled === 0;
     count.textContent = fresh > 0
       ? `${plural(fresh, "new sample")} to learn from.`
-      : total > 0 ? `${plural(total, "sample")}, all learned from.` : "Nothing taught yet.";
+      : labelled > 0 ? `${plural(labelled, "sample")}, all learned from.` : "Nothing taught yet.";
   } catch (error) {
     // A server without a database does not teach.
     if (error.code === "teaching_off") section.hidden = true;

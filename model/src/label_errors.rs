@@ -43,7 +43,7 @@ pub fn label_errors(probabilities: &[Vec<f32>], labels: &[usize]) -> Vec<Doubt> 
         .zip(labels)
         .enumerate()
         .filter_map(|(example, (row, &label))| {
-            let confident = (0..row.len()).filter(|&other| row[other] >= usual[other]);
+            let confident = (0..row.len().min(classes)).filter(|&other| row[other] >= usual[other]);
             let suggested = confident.max_by(|&a, &b| row[a].total_cmp(&row[b]))?;
             let margin = row[suggested] - of(row, label);
             (margin > 0.0).then_some(Doubt { example, suggested, margin })

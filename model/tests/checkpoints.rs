@@ -264,11 +264,11 @@ fn promotes_and_rolls_back() {
     assert!(matches!(registry.current(), Err(CheckpointError::NothingPromoted(_))));
     registry.publish(draft("two", &network)).unwrap();
     registry.promote("one").unwrap();
-    assert!(matches!(registry.roll_back(), Err(CheckpointError::NothingToRollBackTo)));
+    assert!(matches!(registry.roll_back(None), Err(CheckpointError::NothingToRollBackTo)));
     registry.promote("two").unwrap();
     registry.promote("two").unwrap();
     assert_eq!(fs::read_to_string(folder.path().join("CURRENT")).unwrap(), "two\none\n");
-    assert_eq!(registry.roll_back().unwrap(), "one");
+    assert_eq!(registry.roll_back(None).unwrap(), "one");
     assert_eq!(registry.current().unwrap(), "one");
 }
 

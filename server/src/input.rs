@@ -18,7 +18,7 @@ use glyphic_model::{
     glyph::PIXELS,
     preprocess::{Point, Strokes},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{error::ApiError, store::samples::Form};
 
@@ -35,13 +35,18 @@ pub enum Input {
     Pixels(Bytes),
 }
 
-/// The JSON forms; exactly one field must be there.
+/// The JSON forms; exactly one of the first three fields must be there. What
+/// `/api/samples` takes beside them is read there.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct JsonInput {
     image: Option<String>,
     strokes: Option<Vec<Vec<Point>>>,
     pixels: Option<Vec<f64>>,
+    #[serde(rename = "label")]
+    _label: Option<IgnoredAny>,
+    #[serde(rename = "source")]
+    _source: Option<IgnoredAny>,
 }
 
 impl Input {

@@ -19,7 +19,7 @@ pub mod routes;
 pub mod store;
 pub mod teach;
 
-use std::{future::Future, sync::Arc, thread};
+use std::{future::Future, sync::Arc, thread, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -33,6 +33,8 @@ use teach::Teaching;
 
 /// Uploads that may wait for a decoder; beyond that requests get 429.
 const WAITING_UPLOADS: usize = 64;
+/// Time that a training job has to stop when the server stops.
+const GRACE: Duration = Duration::from_secs(15);
 /// KiB of request bodies held in memory at once; beyond that requests get 429.
 const BODIES_KIB: usize = 256 << 10;
 
@@ -47,6 +49,8 @@ pub struct App {
     teaching: Result<Teaching, Arc<str>>,
     decoders: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    /// Files of samples that are written or read at once; each may be large.
+    exchanges: Arc<Semaphore>,
     /// A permit for each KiB of request bodies in memory.
     bodies: Arc<Semaphore>,
 }
@@ -59,6 +63,7 @@ impl App {
             models,
             teaching: Err("it was started without a database".into()),
             decoders: Arc::new(Semaphore::new(cores)),
+            exchanges: Arc::new(Semaphore::new(2)),
             waiting: Arc::new(Semaphore::new(WAITING_UPLOADS)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB.max(limits.max_body() / 1024 + 1))),
             limits,
@@ -91,8 +96,9 @@ pub async fn run(
     following.abort();
     stop.send_replace(true);
     if let Some(working) = working {
-        // A job under way goes back to the queue.
-        let _ = working.await;
+        // A job under way goes back to the queue; if the database does not answer,
+        // another server takes it over later.
+        let _ = tokio::time::timeout(GRACE, working).await;
     }
     if let Some(teaching) = teaching {
         teaching.store.close().await;

@@ -108,11 +108,14 @@ impl Models {
         &self.registry
     }
 
-    /// Goes back to the checkpoint promoted before; returns its id.
-    pub async fn roll_back(&self) -> Result<String, ApiError> {
+    /// Goes back to the checkpoint promoted before; returns its id. If `from` is
+    /// given, only from that one.
+    pub async fn roll_back(&self, from: Option<String>) -> Result<String, ApiError> {
         self.change(|models| async move {
             let previous = models.registry.previous()?;
-            models.serve(previous.clone(), |registry, _| registry.roll_back().map(drop)).await?;
+            let record =
+                move |registry: &Registry, _: &str| registry.roll_back(from.as_deref()).map(drop);
+            models.serve(previous.clone(), record).await?;
             Ok(previous)
         })
         .await

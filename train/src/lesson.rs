@@ -61,7 +61,7 @@ impl Lesson {
         path: &Path,
     ) -> Result<Self> {
         let parent = registry.load(&source.parent, &Device::flex())?;
-        let samples = data::samples::read(&source.samples)?;
+        let mut samples = data::samples::read(&source.samples)?;
         ensure!(
             samples.iter().any(|sample| !sample.held_back),
             "{} has no labelled sample to train on",
@@ -71,9 +71,13 @@ impl Lesson {
             .context("what the checkpoint learned from cannot be replayed")?;
         let mut labels = parent.manifest.labels.clone();
         relabel(&mut known, &labels)?;
-        let new: BTreeSet<&String> =
-            samples.iter().map(|s| &s.label).filter(|label| !labels.contains(label)).collect();
-        labels.extend(new.into_iter().cloned());
+        leave_out(&mut known, &samples);
+        let to_learn = samples.iter().filter(|sample| !sample.held_back).map(|s| &s.label);
+        let new: BTreeSet<String> =
+            to_learn.filter(|label| !labels.contains(label)).cloned().collect();
+        labels.extend(new);
+        // What only held-back samples show cannot be learned, nor be checked.
+        samples.retain(|sample| labels.contains(&sample.label));
 
         let index = |label: &String| labels.iter().position(|known| known == label);
         let example = |sample: &Sample| {
@@ -87,10 +91,11 @@ impl Lesson {
         training.extend(neighbours(&reader, &known.training, &samples, training.len(), index)?);
         training.extend(drawn::to_train_on(&parent.manifest.labels, taught / 2));
         let replayed = source.examples.saturating_sub(training.len());
-        training.extend(replay(&known.training, &samples, replayed, config.seed));
+        training.extend(replay(&known.training, replayed, config.seed));
 
         let mut record = known.record;
         record.training = training.len();
+        record.validation = known.validation.len();
         record.files.push(file_record(&source.samples)?);
         let data = Data { record, labels, training, ..known };
         Ok(Self { parent, data, taught, samples, held_back })
@@ -98,12 +103,14 @@ impl Lesson {
 
     /// The parent's network with an output for each of the lesson's labels.
     pub fn network(&self) -> Network {
-        self.parent.network.clone().grow(self.data.labels.len())
+        // `valid` makes it the caller's own: clones would share statistics, and
+        // take them along to another device.
+        self.parent.network.valid().grow(self.data.labels.len())
     }
 
     /// A trainer that is held to what the parent says of what it knows.
     pub fn supervise(&self, trainer: Trainer) -> Trainer {
-        trainer.with_teacher(self.parent.network.clone(), self.taught)
+        trainer.with_teacher(self.parent.network.valid(), self.taught)
     }
 
     /// What of the trained network is kept: as much of the way from the parent as
@@ -142,20 +149,33 @@ impl Lesson {
         let parent = self.parent.clone().into_classifier(device);
         let labels = &self.data.labels;
         let mut changed = Vec::new();
+        let mut counts = [0, 0];
         let mut both = |set: &str, examples: &[Example]| -> Result<[Tally; 2]> {
             let before = evaluate(&parent, examples)?.predictions;
             let after = evaluate(child, examples)?.predictions;
-            changed.extend(sides(set, labels, examples, &before, &after).take(CHANGED));
+            // Those that were lost first: they say more about whether to trust it.
+            let mut sides: Vec<Changed> = sides(set, labels, examples, &before, &after).collect();
+            sides.sort_by_key(|changed| changed.after == changed.label);
+            let lost = sides.iter().filter(|changed| changed.after != changed.label).count();
+            counts[0] += sides.len() - lost;
+            counts[1] += lost;
+            changed.extend(sides.into_iter().take(CHANGED));
             Ok([tally(&before, examples), tally(&after, examples)])
         };
         let known_labels = &labels[..self.parent.manifest.labels.len()];
+        let held_back = both("held_back", &self.held_back)?;
+        let validation = both("validation", &self.data.validation)?;
+        let drawn = both("drawn", &drawn::to_check_on(known_labels))?;
+        let [gained, lost] = counts;
         Ok(Comparison {
             parent: self.parent.manifest.id.clone(),
             new_labels: labels[known_labels.len()..].to_vec(),
             trained_on: self.samples.iter().filter(|sample| !sample.held_back).count(),
-            held_back: both("held_back", &self.held_back)?,
-            validation: both("validation", &self.data.validation)?,
-            drawn: both("drawn", &drawn::to_check_on(known_labels))?,
+            held_back,
+            validation,
+            drawn,
+            gained,
+            lost,
             changed,
             samples: self.readings(&parent, child)?,
         })
@@ -207,6 +227,15 @@ fn relabel(known: &mut Data, labels: &[String]) -> Result<()> {
         });
     }
     Ok(())
+}
+
+/// Drops the known examples whose very picture somebody taught: the samples say
+/// what those are, or confirm it.
+fn leave_out(known: &mut Data, samples: &[Sample]) {
+    let taught: HashSet<&[u8]> = samples.iter().map(|s| s.glyph.pixels().as_slice()).collect();
+    for set in [&mut known.training, &mut known.validation] {
+        set.retain(|example| !taught.contains(example.glyph.pixels().as_slice()));
+    }
 }
 
 /// About `count` pictures of what is taught: drawings varied stroke by stroke,
@@ -282,16 +311,9 @@ fn neighbours(
     Ok(chosen)
 }
 
-/// Examples that the parent knows, without those pictures that somebody taught
-/// another label for.
-fn replay(known: &[Example], samples: &[Sample], count: usize, seed: u64) -> Vec<Example> {
-    let taught: HashSet<&[u8]> = samples.iter().map(|s| s.glyph.pixels().as_slice()).collect();
-    let mut rng = rng(seed, Purpose::Replay, 0);
-    known
-        .sample(&mut rng, count)
-        .filter(|example| !taught.contains(example.glyph.pixels().as_slice()))
-        .cloned()
-        .collect()
+/// Some of the examples that the parent knows, at random.
+fn replay(known: &[Example], count: usize, seed: u64) -> Vec<Example> {
+    known.sample(&mut rng(seed, Purpose::Replay, 0), count).cloned().collect()
 }
 
 /// The examples that one of the two reads right and the other does not.

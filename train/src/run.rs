@@ -63,6 +63,8 @@ pub struct Run<'a> {
     data: &'a Data,
     /// What the run teaches, if it began from a checkpoint.
     lesson: Option<&'a Lesson>,
+    /// Whether nothing is left of it when it is stopped.
+    discarded: bool,
     device: Device,
     trainer: Trainer,
     progress: Progress,
@@ -108,10 +110,11 @@ impl<'a> Run<'a> {
         Self { lesson: Some(lesson), trainer, ..self }
     }
 
-    /// Shows the progress as JSON lines on standard output.
-    pub fn with_progress_as_json(mut self) -> Self {
+    /// Serves a parent process: progress as JSON lines on standard output, and
+    /// nothing left if it is stopped.
+    pub fn as_child(mut self) -> Self {
         self.progress.as_json(&self.id);
-        self
+        Self { discarded: true, ..self }
     }
 
     /// Takes up a run where its state left it.
@@ -142,7 +145,7 @@ impl<'a> Run<'a> {
         write_logs(&folder, &position.epochs)?;
         let progress = Progress::new(position, device);
         let device = device.device.clone();
-        Ok(Self { id, folder, registry, data, lesson: None, device, trainer, progress, _lock: lock })
+        Ok(Self { id, folder, registry, data, lesson: None, discarded: false, device, trainer, progress, _lock: lock })
     }
 
     /// Trains to the end, or until [`STOP`] is set.
@@ -181,6 +184,10 @@ impl<'a> Run<'a> {
             if epoch_is_over {
                 // After the state, from which they can be made again.
                 write_logs(&self.folder, &self.trainer.position.epochs)?;
+            }
+            if stop && self.discarded {
+                let _ = fs::remove_dir_all(&self.folder);
+                return Ok(Ending::Stopped);
             }
             if stop {
                 self.progress.stopped(&self.id);

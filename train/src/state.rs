@@ -67,6 +67,8 @@ pub struct LessonSource {
     pub examples: usize,
     /// Share (0–1) of them that is taught.
     pub taught: f64,
+    /// Whether the finished checkpoint is to be promoted if it is better.
+    pub promote: bool,
 }
 
 /// Running totals of an unfinished epoch.

@@ -25,8 +25,13 @@ pub struct Comparison {
     /// On drawings of known symbols that are made for this: what a pen may draw
     /// and the parent's data has little of.
     pub drawn: [Tally; 2],
-    /// The pictures that changed sides, held-back samples first; a selection
-    /// if they are many.
+    /// Pictures of all three sets that the child reads right and the parent did
+    /// not.
+    pub gained: usize,
+    /// Pictures that the parent read right and the child does not.
+    pub lost: usize,
+    /// The pictures that changed sides, set by set, those that were lost first;
+    /// a selection if they are many.
     pub changed: Vec<Changed>,
     /// Each taught sample, as both read it.
     pub samples: Vec<SampleReading>,

@@ -230,12 +230,7 @@ impl Registry {
         self.manifest(id)?;
         let _alone = self.lock()?;
         let mut history = self.history()?;
-        if let Some(expected) = from {
-            let found = history.first().cloned().unwrap_or_default();
-            if found != expected {
-                return Err(CheckpointError::PromotedMeanwhile { expected: expected.into(), found });
-            }
-        }
+        expect_promoted(&history, from)?;
         if history.first().is_some_and(|current| current == id) {
             return Ok(());
         }
@@ -250,10 +245,11 @@ impl Registry {
     }
 
     /// Makes the checkpoint that was promoted before this one the promoted one
-    /// again, and returns its id.
-    pub fn roll_back(&self) -> Result<String, CheckpointError> {
+    /// again, and returns its id; only if `from` is promoted, where it is given.
+    pub fn roll_back(&self, from: Option<&str>) -> Result<String, CheckpointError> {
         let _alone = self.lock()?;
         let history = self.history()?;
+        expect_promoted(&history, from)?;
         let [_, previous, ..] = history.as_slice() else {
             return Err(CheckpointError::NothingToRollBackTo);
         };
@@ -274,6 +270,17 @@ impl Registry {
         let path = self.root.join(CURRENT);
         write_atomically(&path, format!("{}\n", history.join("\n")).as_bytes())
             .map_err(at("write", &path))
+    }
+}
+
+/// Whether `expected`, if given, is the promoted one of a history.
+fn expect_promoted(history: &[String], expected: Option<&str>) -> Result<(), CheckpointError> {
+    let found = history.first().cloned().unwrap_or_default();
+    match expected.filter(|expected| *expected != found) {
+        Some(expected) => {
+            Err(CheckpointError::PromotedMeanwhile { expected: expected.to_owned(), found })
+        }
+        None => Ok(()),
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Incoming, bad};
 use crate::{
     error::ApiError,
     input::Raw,
-    routes::samples::{raw_fields, sample_json},
+    routes::samples::{about_json, raw_fields},
     store::samples::{Form, Sample},
 };
 
@@ -30,11 +30,8 @@ struct Line {
 pub(super) fn write(samples: &[Sample]) -> Vec<u8> {
     let mut lines = Vec::new();
     for sample in samples {
-        let mut line = sample_json(sample);
+        let mut line = about_json(sample);
         raw_fields(&sample.content, &mut line);
-        if let Some(line) = line.as_object_mut() {
-            line.remove("picture");
-        }
         lines.extend(line.to_string().into_bytes());
         lines.push(b'\n');
     }

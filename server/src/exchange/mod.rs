@@ -86,21 +86,32 @@ impl Format {
 
 /// Reads a file of samples, whose format shows in its first bytes.
 pub fn read(bytes: &Bytes) -> Result<Vec<Incoming>, ApiError> {
+    let many = |many: usize| bad(format!("there are {many} in it, over {MAX_SAMPLES}: split it"));
+    // Lines, files, or what an IDX header says: before anything is parsed.
     let samples = if bytes.starts_with(b"PK") {
         let files = unpack(bytes)?;
+        if files.len() > MAX_SAMPLES {
+            return Err(many(files.len()));
+        }
         match files.iter().any(|(name, _)| name.contains("-ubyte")) {
             true => idx::read(&files)?,
-            false => png::read(&files)?,
+            false => png::read(files)?,
         }
-    } else if bytes.trim_ascii_start().starts_with(b"{") {
-        jsonl::read(bytes)?
     } else {
-        csv::read(bytes)?
+        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+        // A header, and a line's end at the end of the file.
+        if lines > MAX_SAMPLES + 1 {
+            return Err(many(lines));
+        }
+        match bytes.trim_ascii_start().starts_with(b"{") {
+            true => jsonl::read(bytes)?,
+            false => csv::read(bytes)?,
+        }
     };
     match samples.len() {
         0 => Err(bad("there are none in it".to_owned())),
         1..=MAX_SAMPLES => Ok(samples),
-        many => Err(bad(format!("there are {many} in it, more than {MAX_SAMPLES}: split the file"))),
+        count => Err(many(count)),
     }
 }
 

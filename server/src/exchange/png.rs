@@ -16,14 +16,14 @@ pub(super) fn write(samples: &[Sample]) -> Result<Vec<u8>, ApiError> {
     }))
 }
 
-pub(super) fn read(files: &[(String, Vec<u8>)]) -> Result<Vec<Incoming>, ApiError> {
+pub(super) fn read(files: Vec<(String, Vec<u8>)>) -> Result<Vec<Incoming>, ApiError> {
     let mut samples = Vec::new();
     for (name, content) in files {
         let mut parts = name.rsplit(['/', '\\']);
         let file = parts.next().unwrap_or_default();
         let Some(folder) = parts.next().filter(|_| !file.starts_with('.')) else { continue };
         let problem = |problem: String| bad(format!("{name}: {problem}"));
-        let picture = decode(content).map_err(|error| problem(error.to_string()))?;
+        let picture = decode(&content).map_err(|error| problem(error.to_string()))?;
         // A picture that is framed already must not be framed again.
         let glyph = picture.framed().or_else(|| picture.glyph());
         samples.push(Incoming {
@@ -31,8 +31,8 @@ pub(super) fn read(files: &[(String, Vec<u8>)]) -> Result<Vec<Incoming>, ApiErro
             source: None,
             held_back: None,
             form: Form::Image,
-            raw: content.clone(),
             glyph: glyph.ok_or_else(|| problem("there is no ink in it".to_owned()))?,
+            raw: content,
         });
     }
     Ok(samples)

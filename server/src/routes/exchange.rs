@@ -1,5 +1,7 @@
 //! `/api/samples/export` and `/api/samples/import`.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     body::{Body, Bytes},
@@ -17,7 +19,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::{
     intake::{read_body, room_for_body},
-    samples::{About, checked_label, read},
+    samples::{About, MAX_RAW, checked_label, filter, read},
 };
 use crate::{
     App,
@@ -31,6 +33,8 @@ use crate::{
 
 /// Samples that are read from the database at once.
 const CHUNK: i64 = 500;
+/// The same with their raw inputs, each of which may be some MiB.
+const WHOLE: i64 = 16;
 
 /// The file's format.
 #[derive(Deserialize)]
@@ -42,17 +46,17 @@ pub struct Options {
 pub async fn export(
     State(app): State<App>,
     options: Result<Query<Options>, QueryRejection>,
-    filter: Result<Query<Filter>, QueryRejection>,
+    query: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let store = app.teaching()?.store.clone();
-    let malformed = |error: QueryRejection| ApiError::Malformed(error.body_text());
-    let Query(Options { format }) = options.map_err(malformed)?;
-    let Query(filter) = filter.map_err(malformed)?;
+    let Query(Options { format }) = options.map_err(|e| ApiError::Malformed(e.body_text()))?;
+    let filter = filter(query)?;
+    let _place = Arc::clone(&app.exchanges).try_acquire_owned().map_err(|_| ApiError::Busy)?;
     let (content_type, name) = format.file();
     let body = match format {
         Format::Jsonl => stream(store, filter),
         _ => {
-            let samples = without_raw(&store, &filter).await?;
+            let samples = all(&store, &filter).await?;
             let written = tokio::task::spawn_blocking(move || format.write(&samples));
             Body::from(written.await.map_err(|e| ApiError::Unavailable(e.to_string()))??)
         }
@@ -72,13 +76,27 @@ pub async fn import(
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let teaching = app.teaching()?;
     let Query(about) = about.map_err(|error| ApiError::Malformed(error.body_text()))?;
-    let _room = room_for_body(&app, &headers)?;
+    let room = room_for_body(&app, &headers)?;
+    let place = Arc::clone(&app.exchanges).try_acquire_owned().map_err(|_| ApiError::Busy)?;
     let bytes = read_body(&app, body).await?;
-    let parsed = tokio::task::spawn_blocking(move || exchange::read(&bytes));
+    let parsed = tokio::task::spawn_blocking(move || {
+        let samples = exchange::read(&bytes);
+        // Held to the end of the work, even if whoever asked for it has gone.
+        drop((room, place));
+        samples
+    });
     let incoming = parsed.await.map_err(|error| ApiError::Unavailable(error.to_string()))??;
     let source = checked_label(about.source.as_deref().unwrap_or("import"))?;
     let mut samples = Vec::with_capacity(incoming.len());
-    for Incoming { label, source: from, held_back, form, raw, glyph } in incoming {
+    for (i, sample) in incoming.into_iter().enumerate() {
+        let Incoming { label, source: from, held_back, form, raw, glyph } = sample;
+        let refused = |what: &str| ApiError::BadSamples(format!("sample {}: {what}", i + 1));
+        if glyph.is_blank() {
+            return Err(refused("there is no ink in it"));
+        }
+        if raw.len() > MAX_RAW {
+            return Err(refused("its raw input is larger than 8 MiB"));
+        }
         let label = label.or_else(|| about.label.clone());
         let label = label.as_deref().map(checked_label).transpose()?;
         let from = from.map_or_else(|| Ok(source.clone()), |from| checked_label(&from))?;
@@ -104,7 +122,7 @@ fn stream(store: Store, filter: Filter) -> Body {
     tokio::spawn(async move {
         let mut before: Option<String> = None;
         loop {
-            let chunk = match store.find(&filter, before.as_deref(), CHUNK).await {
+            let chunk = match store.find_whole(&filter, before.as_deref(), WHOLE).await {
                 Ok(chunk) => chunk,
                 Err(error) => {
                     tracing::error!(%error, "an export broke off");
@@ -124,7 +142,7 @@ fn stream(store: Store, filter: Filter) -> Body {
     Body::from_stream(ReceiverStream::new(receive))
 }
 
-async fn without_raw(store: &Store, filter: &Filter) -> Result<Vec<Sample>, StoreError> {
+async fn all(store: &Store, filter: &Filter) -> Result<Vec<Sample>, StoreError> {
     let mut samples: Vec<Sample> = Vec::new();
     loop {
         let before = samples.last().map(|sample| sample.id.clone());
@@ -132,6 +150,7 @@ async fn without_raw(store: &Store, filter: &Filter) -> Result<Vec<Sample>, Stor
         if chunk.is_empty() {
             return Ok(samples);
         }
+        // These formats hold pictures alone.
         chunk.iter_mut().for_each(|sample| sample.content.raw = Vec::new());
         samples.extend(chunk);
     }

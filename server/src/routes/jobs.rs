@@ -7,6 +7,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
+use super::samples::path;
 use crate::{App, error::ApiError, store::jobs::Job};
 
 /// How many jobs are listed.
@@ -30,8 +31,7 @@ pub async fn one(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Job>, ApiError> {
-    let Path(id) = id.map_err(|error| ApiError::Malformed(error.body_text()))?;
-    Ok(Json(app.teaching()?.store.job(&id).await?))
+    Ok(Json(app.teaching()?.store.job(&path(id)?).await?))
 }
 
 /// Asks a job to stop.
@@ -39,9 +39,8 @@ pub async fn cancel(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Job>, ApiError> {
-    let Path(id) = id.map_err(|error| ApiError::Malformed(error.body_text()))?;
     let teaching = app.teaching()?;
-    let job = teaching.store.cancel_job(&id).await?;
+    let job = teaching.store.cancel_job(&path(id)?).await?;
     teaching.wake();
     Ok(Json(job))
 }

@@ -32,9 +32,9 @@ pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     Ok(Json(status(&app, json!({ "models": models }))))
 }
 
-/// `?from=ID` promotes only if that one still is the promoted one.
+/// `?from=ID` changes only if that one still is the promoted one.
 #[derive(Deserialize)]
-pub struct PromoteOptions {
+pub struct ChangeOptions {
     from: Option<String>,
 }
 
@@ -42,7 +42,7 @@ pub struct PromoteOptions {
 pub async fn promote(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
-    options: Result<Query<PromoteOptions>, QueryRejection>,
+    options: Result<Query<ChangeOptions>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Path(id) = id.map_err(|error| ApiError::Malformed(error.body_text()))?;
     let Query(options) = options.map_err(|error| ApiError::Malformed(error.body_text()))?;
@@ -63,8 +63,12 @@ pub async fn comparison(
 }
 
 /// Goes back to the checkpoint that served before.
-pub async fn roll_back(State(app): State<App>) -> Result<Json<Value>, ApiError> {
-    app.models.roll_back().await?;
+pub async fn roll_back(
+    State(app): State<App>,
+    options: Result<Query<ChangeOptions>, QueryRejection>,
+) -> Result<Json<Value>, ApiError> {
+    let Query(options) = options.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    app.models.roll_back(options.from).await?;
     Ok(Json(status(&app, json!({}))))
 }
 

@@ -12,7 +12,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::{Glyph, glyph::PREPROCESSING_VERSION};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::intake::{data_url, decode, read_body, room_for_body};
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Largest raw input that is kept, in bytes.
-const MAX_RAW: usize = 8 << 20;
+pub const MAX_RAW: usize = 8 << 20;
 /// Most characters of a label or a source.
 const MAX_LABEL: usize = 32;
 /// Most samples that one answer lists.
@@ -77,14 +77,15 @@ pub async fn add(
 /// The samples that match, newest first.
 pub async fn list(
     State(app): State<App>,
-    filter: Result<Query<Filter>, QueryRejection>,
+    query: Result<Query<Filter>, QueryRejection>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let store = &app.teaching()?.store;
-    let Query(filter) = filter.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    let filter = filter(query)?;
     let Query(page) = page.map_err(|error| ApiError::Malformed(error.body_text()))?;
     let limit = page.limit.unwrap_or(100).clamp(1, MAX_LISTED);
-    let samples = store.find(&filter, page.before.as_deref(), limit).await?;
+    let before = page.before.filter(|id| id.chars().all(|c| c.is_ascii_alphanumeric()));
+    let samples = store.find(&filter, before.as_deref(), limit).await?;
     let next = (samples.len() as i64 == limit).then(|| samples.last().map(|s| s.id.clone()));
     Ok(Json(json!({
         "total": store.count(&filter).await?,
@@ -136,9 +137,9 @@ pub async fn delete_one(
 /// Deletes all samples that match, a whole source for example.
 pub async fn delete(
     State(app): State<App>,
-    filter: Result<Query<Filter>, QueryRejection>,
+    query: Result<Query<Filter>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
-    let Query(filter) = filter.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    let filter = filter(query)?;
     if filter.is_empty() {
         return Err(ApiError::Malformed(
             "say which samples: label, prediction, verdict, model, source, since, until, \
@@ -159,10 +160,10 @@ pub async fn undo(State(app): State<App>) -> Result<Json<Value>, ApiError> {
 /// How many there are, by label and by source.
 pub async fn summary(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let store = &app.teaching()?.store;
-    let jobs = store.jobs(1).await?;
-    let since = jobs.first().and_then(|job| job.started).unwrap_or(0);
+    let since = store.last_learned().await?;
     Ok(Json(json!({
         "total": store.count(&Filter::default()).await?,
+        "labelled": store.labelled_since(0).await?,
         "to_label": store.count(&Filter { labelled: Some(0), ..Filter::default() }).await?,
         "since_training": store.labelled_since(since).await?,
         "labels": store.by_label().await?,
@@ -205,8 +206,15 @@ pub fn checked_label(text: &str) -> Result<String, ApiError> {
     }
 }
 
-/// A sample as the API shows it.
+/// A sample as the API shows it, with its picture.
 pub fn sample_json(sample: &Sample) -> Value {
+    let mut json = about_json(sample);
+    json["picture"] = json!(data_url(&sample.content.glyph));
+    json
+}
+
+/// All that is known of a sample but its picture and its raw input.
+pub fn about_json(sample: &Sample) -> Value {
     let content = &sample.content;
     json!({
         "id": sample.id,
@@ -222,7 +230,6 @@ pub fn sample_json(sample: &Sample) -> Value {
         "held_back": sample.held_back,
         "confirmed": sample.confirmed,
         "deleted": sample.deleted,
-        "picture": data_url(&content.glyph),
     })
 }
 
@@ -260,20 +267,12 @@ async fn with_fields(
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
     if content_type.starts_with("application/json") {
-        #[derive(Deserialize)]
-        struct Fields {
-            #[serde(flatten)]
-            about: About,
-            #[serde(flatten)]
-            input: Map<String, Value>,
-        }
-        let mut fields: Fields = serde_json::from_slice(&bytes)
+        // What else is in it is skipped here; it is parsed with the input.
+        let fields: About = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::Malformed(format!("the JSON cannot be read: {error}")))?;
-        fields.input.retain(|name, _| name != "label" && name != "source");
-        about.label = about.label.or(fields.about.label);
-        about.source = about.source.or(fields.about.source);
-        let input = serde_json::to_vec(&fields.input).unwrap_or_default();
-        return Ok((Input::Json(Bytes::from(input)), about));
+        about.label = about.label.or(fields.label);
+        about.source = about.source.or(fields.source);
+        return Ok((Input::Json(bytes), about));
     }
     if content_type.starts_with("multipart/form-data") {
         let mut fields = form_fields(headers, bytes).await?;
@@ -289,6 +288,20 @@ async fn with_fields(
     Ok((Input::read(headers, bytes).await?, about))
 }
 
-fn path(id: Result<Path<String>, PathRejection>) -> Result<String, ApiError> {
-    id.map(|Path(id)| id).map_err(|error| ApiError::Malformed(error.body_text()))
+/// The id in a request's path.
+pub fn path(id: Result<Path<String>, PathRejection>) -> Result<String, ApiError> {
+    let Path(id) = id.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    match id.chars().all(|c| c.is_ascii_alphanumeric()) {
+        true => Ok(id),
+        false => Err(ApiError::Malformed("ids are of letters and digits".to_owned())),
+    }
+}
+
+/// The filter in a request's query.
+pub fn filter(query: Result<Query<Filter>, QueryRejection>) -> Result<Filter, ApiError> {
+    let Query(filter) = query.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    match filter.is_sound() {
+        true => Ok(filter),
+        false => Err(ApiError::Malformed("a filter must not contain a NUL".to_owned())),
+    }
 }

@@ -111,13 +111,18 @@ async fn wrong_labels(app: &App) -> Result<Vec<Value>, ApiError> {
     let filter = Filter { labelled: Some(1), ..Filter::default() };
     let samples = app.teaching()?.store.find(&filter, None, LOOKED_THROUGH).await?;
     let (mut rows, mut known) = (Vec::new(), Vec::new());
-    let labels = app.models.engine().serving().labels.clone();
+    let serving = app.models.engine().serving();
+    let labels = &serving.labels;
     let index: HashMap<&String, usize> = labels.iter().zip(0..).collect();
     for sample in &samples {
         let Some(&label) = sample.content.label.as_ref().and_then(|l| index.get(l)) else {
             continue;
         };
         let answer = app.models.engine().predict(sample.content.glyph.clone()).await?;
+        if answer.model.id != serving.id {
+            // Another network took over meanwhile: ask again.
+            return Err(ApiError::Busy);
+        }
         rows.push(answer.prediction.probabilities);
         known.push((sample, label));
     }
@@ -149,6 +154,7 @@ async fn training(app: &App) -> Result<Value, ApiError> {
         glyph: String,
     }
     let teaching = app.teaching()?;
+    let failure = teaching.audit_failure();
     if teaching.auditing() {
         return Ok(json!({ "state": "running", "suggestions": [] }));
     }
@@ -156,7 +162,6 @@ async fn training(app: &App) -> Result<Value, ApiError> {
     let file = app.models.registry().root().join("audits").join(format!("{id}.json"));
     let bytes = match fs::read(&file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let failure = teaching.audit_failure();
             return Ok(json!({ "state": "none", "failure": failure, "suggestions": [] }));
         }
         bytes => bytes.map_err(|error| ApiError::Unavailable(error.to_string()))?,
@@ -184,6 +189,7 @@ async fn training(app: &App) -> Result<Value, ApiError> {
     }
     Ok(json!({
         "state": "ready",
+        "failure": failure,
         "examples": audit.examples,
         "doubted": audit.doubted,
         "suggestions": suggestions,

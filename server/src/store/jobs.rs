@@ -123,6 +123,14 @@ impl Store {
         rows.iter().map(|row| job(row).map_err(StoreError::from)).collect()
     }
 
+    /// When the last job began that ended with a checkpoint; 0 if none did. What
+    /// came after it has not been learned from.
+    pub async fn last_learned(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT COALESCE(MAX(started), 0) FROM jobs WHERE candidate IS NOT NULL";
+        let row = sqlx::query(sql).fetch_one(&self.pool).await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// Takes the waiting job, or one whose server has gone, for the server
     /// `owner`. Two servers that try at once do not both get it. A job that was
     /// begun too often fails here.
@@ -154,7 +162,7 @@ impl Store {
         }
     }
 
-    /// Says that a job is alive and how far it is; returns it as it is now, or
+    /// Says how far a job is; returns it as it is now, or
     /// nothing if it is no longer this server's.
     pub async fn report_job(
         &self,
@@ -178,17 +186,30 @@ impl Store {
         }
     }
 
-    /// Notes what a job trains on.
+    /// Says that a job is alive.
+    pub async fn vouch_for_job(&self, id: &str, owner: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE jobs SET heartbeat = $1 WHERE id = $2 AND owner = $3 AND active = 1")
+            .bind(now())
+            .bind(id.to_owned())
+            .bind(owner.to_owned())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes what a job of this server trains on.
     pub async fn begin_job(
         &self,
         id: &str,
+        owner: &str,
         parent: &str,
         samples: i64,
     ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE jobs SET parent = $1, samples = $2 WHERE id = $3")
+        sqlx::query("UPDATE jobs SET parent = $1, samples = $2 WHERE id = $3 AND owner = $4")
             .bind(parent.to_owned())
             .bind(samples)
             .bind(id.to_owned())
+            .bind(owner.to_owned())
             .execute(&self.pool)
             .await?;
         Ok(())

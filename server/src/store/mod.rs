@@ -19,6 +19,10 @@ use thiserror::Error;
 /// Longest wait for a connection; then the database counts as away.
 const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 8;
+/// How often the schema is tried to be brought up to date.
+const TRIES: u32 = 5;
+/// PostgreSQL's lock that writers hold, any number of this program's own.
+const WRITERS: &str = "SELECT pg_advisory_xact_lock(7172430)";
 
 /// The schema's steps: number, name, statements.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -99,7 +103,16 @@ impl Store {
             .connect(url)
             .await
             .map_err(|error| refused(&error))?;
-        migrations(is_sqlite).run(&pool).await.map_err(|error| refused(&error))?;
+        // Another server may be at it: PostgreSQL lets one wait for the other,
+        // SQLite lets one of them fail, and the next try finds it done.
+        let mut tries = 0;
+        while let Err(error) = migrations(is_sqlite).run(&pool).await {
+            tries += 1;
+            if tries == TRIES {
+                return Err(refused(&error));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
         Ok(Self { pool, is_sqlite })
     }
 
@@ -157,14 +170,15 @@ impl Store {
         self.pool.close().await;
     }
 
-    /// A transaction that may write.
+    /// A transaction that may write. There is one at a time in a database, so
+    /// that what is decided by what is there (duplicates, roles, quotas) holds.
     async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
         if self.is_sqlite {
-            // A lock that is only taken at the first write may come too late.
-            self.pool.begin_with("BEGIN IMMEDIATE").await
-        } else {
-            self.pool.begin().await
+            return self.pool.begin_with("BEGIN IMMEDIATE").await;
         }
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query(WRITERS).execute(&mut *transaction).await?;
+        Ok(transaction)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Samples: pictures and what people say they show.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
 
 use glyphic_model::{Glyph, checkpoint::sha256};
 
@@ -106,6 +108,12 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether its texts can be in a database: PostgreSQL's hold no NUL.
+    pub fn is_sound(&self) -> bool {
+        let texts = [&self.label, &self.prediction, &self.verdict, &self.model, &self.source];
+        texts.iter().all(|text| text.as_ref().is_none_or(|text| !text.contains('\0')))
+    }
+
     /// Whether it matches everything.
     pub fn is_empty(&self) -> bool {
         let texts = [&self.label, &self.prediction, &self.verdict, &self.model, &self.source];
@@ -139,6 +147,14 @@ macro_rules! columns {
     () => {
         "id, created, source, label, verdict, prediction, confidence, checkpoint, preprocessing, \
          form, raw, glyph, held_back, confirmed, deleted"
+    };
+}
+
+/// The same without what may be large: of raw inputs only strokes.
+macro_rules! light_columns {
+    () => {
+        "id, created, source, label, verdict, prediction, confidence, checkpoint, preprocessing, \
+         form, CASE WHEN form = 'strokes' THEN raw END AS raw, glyph, held_back, confirmed, deleted"
     };
 }
 
@@ -186,16 +202,37 @@ impl Store {
         quota: Quota,
     ) -> Result<Vec<Added>, StoreError> {
         let mut transaction = self.begin().await?;
+        let mut room = Room::count(&mut transaction, quota).await?;
         let mut added = Vec::with_capacity(samples.len());
         for sample in samples {
-            added.push(add_one(&mut transaction, sample, quota).await?);
+            added.push(add_one(&mut transaction, sample, &mut room).await?);
         }
         transaction.commit().await?;
         Ok(added)
     }
 
-    /// The samples that match, newest first, those before `before` (an id).
+    /// The samples that match, newest first, those before `before` (an id). Raw
+    /// inputs other than strokes are left out.
     pub async fn find(
+        &self,
+        filter: &Filter,
+        before: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<Sample>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            light_columns!(),
+            " FROM samples WHERE ",
+            matches_filter!(),
+            " AND (CAST($12 AS TEXT) IS NULL OR id < $12) ORDER BY id DESC LIMIT $13"
+        );
+        let query = bind_filter!(sqlx::query(sql), filter).bind(before.map(str::to_owned));
+        let rows = query.bind(limit).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
+    }
+
+    /// The same with all raw inputs, which may be large: ask for few.
+    pub async fn find_whole(
         &self,
         filter: &Filter,
         before: Option<&str>,
@@ -233,7 +270,7 @@ impl Store {
     pub async fn unsure(&self, limit: i64) -> Result<Vec<Sample>, StoreError> {
         let sql = concat!(
             "SELECT ",
-            columns!(),
+            light_columns!(),
             " FROM samples WHERE deleted IS NULL AND confirmed = 0 \
              AND (label IS NULL OR confidence < 0.9) \
              ORDER BY CASE WHEN label IS NULL THEN 0 ELSE 1 END, confidence, id LIMIT $1"
@@ -279,18 +316,24 @@ impl Store {
         rows.iter().map(count).collect()
     }
 
-    /// Samples that were labelled since a time, deleted ones aside.
+    /// Samples that got the label they have since a time, deleted ones aside.
     pub async fn labelled_since(&self, time: i64) -> Result<i64, StoreError> {
-        let filter = Filter { since: Some(time), labelled: Some(1), ..Filter::default() };
-        self.count(&filter).await
+        let sql = "SELECT COUNT(*) FROM samples \
+                   WHERE labelled >= $1 AND label IS NOT NULL AND deleted IS NULL";
+        let row = sqlx::query(sql).bind(time).fetch_one(&self.pool).await?;
+        Ok(row.try_get(0)?)
     }
 
     /// Gives a sample a label, or confirms the one it has.
     pub async fn relabel(&self, id: &str, label: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         note_edit(&mut transaction, &new_id(), id, "relabel").await?;
-        sqlx::query("UPDATE samples SET label = $1, confirmed = 1 WHERE id = $2")
+        sqlx::query(
+            "UPDATE samples SET confirmed = 1, label = $1, \
+             labelled = CASE WHEN label = $1 THEN labelled ELSE $2 END WHERE id = $3",
+        )
             .bind(label.to_owned())
+            .bind(now())
             .bind(id.to_owned())
             .execute(&mut *transaction)
             .await?;
@@ -301,22 +344,28 @@ impl Store {
     /// Deletes the samples that match; returns how many. They can be brought
     /// back by [`undo`](Self::undo) until they are purged.
     pub async fn delete(&self, filter: &Filter) -> Result<u64, StoreError> {
-        let sql = concat!("SELECT id FROM samples WHERE ", matches_filter!());
-        let mut transaction = self.begin().await?;
+        let note = concat!(
+            "INSERT INTO edits (batch, sample, what, label, confirmed, deleted) \
+             SELECT CAST($12 AS TEXT), id, 'delete', label, confirmed, deleted \
+             FROM samples WHERE ",
+            matches_filter!()
+        );
         let filter = Filter { deleted: 0, ..filter.clone() };
-        let rows = bind_filter!(sqlx::query(sql), filter).fetch_all(&mut *transaction).await?;
         let batch = new_id();
-        for row in &rows {
-            delete_one(&mut transaction, &batch, &row.try_get::<String, _>(0)?).await?;
-        }
+        let mut transaction = self.begin().await?;
+        let noted = bind_filter!(sqlx::query(note), filter).bind(batch.clone());
+        let count = noted.execute(&mut *transaction).await?.rows_affected();
+        delete_batch(&mut transaction, batch).await?;
         transaction.commit().await?;
-        Ok(rows.len() as u64)
+        Ok(count)
     }
 
     /// Deletes one sample.
     pub async fn delete_one(&self, id: &str) -> Result<(), StoreError> {
+        let batch = new_id();
         let mut transaction = self.begin().await?;
-        delete_one(&mut transaction, &new_id(), id).await?;
+        note_edit(&mut transaction, &batch, id, "delete").await?;
+        delete_batch(&mut transaction, batch).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -325,32 +374,33 @@ impl Store {
     /// many samples it concerned.
     pub async fn undo(&self) -> Result<(String, u64), StoreError> {
         let mut transaction = self.begin().await?;
-        let last = "SELECT sample, what, label, confirmed, deleted, batch FROM edits \
-                    WHERE batch = (SELECT MAX(batch) FROM edits)";
-        let rows = sqlx::query(last).fetch_all(&mut *transaction).await?;
-        let (what, batch): (String, String) = match rows.first() {
-            Some(row) => (row.try_get(1)?, row.try_get(5)?),
-            None => return Err(StoreError::NothingToUndo),
+        let last = "SELECT batch, what, COUNT(*) FROM edits \
+                    WHERE batch = (SELECT MAX(batch) FROM edits) GROUP BY batch, what";
+        let last = sqlx::query(last).fetch_optional(&mut *transaction).await?;
+        let last = last.ok_or(StoreError::NothingToUndo)?;
+        let (batch, what): (String, String) = (last.try_get(0)?, last.try_get(1)?);
+        let count: i64 = last.try_get(2)?;
+        let before = |column: &str| {
+            format!("(SELECT e.{column} FROM edits e WHERE e.batch = $1 AND e.sample = samples.id)")
         };
-        for row in &rows {
-            let (sample, label): (String, Option<String>) = (row.try_get(0)?, row.try_get(2)?);
-            let (confirmed, deleted): (i64, Option<i64>) = (row.try_get(3)?, row.try_get(4)?);
-            sqlx::query(
-                "UPDATE samples SET label = $1, confirmed = $2, deleted = $3 WHERE id = $4",
-            )
-            .bind(label)
-            .bind(confirmed)
-            .bind(deleted)
-            .bind(sample)
+        let sql = format!(
+            "UPDATE samples SET labelled = $2, label = {}, confirmed = {}, deleted = {} \
+             WHERE id IN (SELECT sample FROM edits WHERE batch = $1)",
+            before("label"),
+            before("confirmed"),
+            before("deleted"),
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(batch.clone())
+            .bind(now())
             .execute(&mut *transaction)
             .await?;
-        }
         sqlx::query("DELETE FROM edits WHERE batch = $1")
             .bind(batch)
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok((what, rows.len() as u64))
+        Ok((what, count as u64))
     }
 
     /// Removes for good what was deleted before `deleted_before`, and what came
@@ -377,7 +427,7 @@ impl Store {
 async fn add_one(
     transaction: &mut Transaction<'static, Any>,
     sample: NewSample,
-    quota: Quota,
+    room: &mut Room,
 ) -> Result<Added, StoreError> {
     let hash = hash(&sample.glyph);
     let twins = "SELECT id, label, held_back FROM samples \
@@ -396,16 +446,18 @@ async fn add_one(
         role = Some(held_back);
         contradicts = Some(id);
     }
-    check_quota(transaction, &sample.source, quota).await?;
+    room.take(&sample.source)?;
     let held_back = match role {
         Some(role) => role,
         None => next_is_held_back(transaction, &sample).await?,
     };
     let id = new_id();
+    let labelled = sample.label.as_ref().map(|_| now());
     let insert = concat!(
         "INSERT INTO samples (",
         columns!(),
-        ", glyph_hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, NULL, $14)"
+        ", glyph_hash, labelled) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, NULL, $14, $15)"
     );
     sqlx::query(insert)
         .bind(id.clone())
@@ -422,6 +474,7 @@ async fn add_one(
         .bind(sample.glyph.pixels().to_vec())
         .bind(i64::from(held_back))
         .bind(hash)
+        .bind(labelled)
         .execute(&mut **transaction)
         .await?;
     Ok(Added { id, duplicate: false, contradicts, held_back })
@@ -442,39 +495,56 @@ async fn next_is_held_back(
     Ok(row.try_get::<i64, _>(0)? % 5 == 1)
 }
 
-async fn check_quota(
-    transaction: &mut Transaction<'static, Any>,
-    source: &str,
+/// How much room is left; counted once, then kept while samples are added.
+struct Room {
     quota: Quota,
-) -> Result<(), StoreError> {
-    let counts = "SELECT COUNT(*), \
-                  CAST(COALESCE(SUM(CASE WHEN source = $1 THEN 1 ELSE 0 END), 0) AS BIGINT) \
-                  FROM samples WHERE deleted IS NULL";
-    let row = sqlx::query(counts).bind(source.to_owned()).fetch_one(&mut **transaction).await?;
-    let (total, of_source): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
-    if total as u64 >= quota.total {
-        let who = "the server has".to_owned();
-        return Err(StoreError::Quota { who, of: quota.total, flag: "--samples" });
-    }
-    if of_source as u64 >= quota.per_source {
-        let who = format!("'{source}' has sent");
-        let flag = "--samples-per-source";
-        return Err(StoreError::Quota { who, of: quota.per_source, flag });
-    }
-    Ok(())
+    total: u64,
+    of_source: HashMap<String, u64>,
 }
 
-async fn delete_one(
+impl Room {
+    async fn count(
+        transaction: &mut Transaction<'static, Any>,
+        quota: Quota,
+    ) -> Result<Self, StoreError> {
+        let sql = "SELECT source, COUNT(*) FROM samples WHERE deleted IS NULL GROUP BY source";
+        let rows = sqlx::query(sql).fetch_all(&mut **transaction).await?;
+        let count = |row: &AnyRow| Ok((row.try_get(0)?, row.try_get::<i64, _>(1)? as u64));
+        let of_source: HashMap<String, u64> =
+            rows.iter().map(count).collect::<Result<_, sqlx::Error>>()?;
+        Ok(Self { quota, total: of_source.values().sum(), of_source })
+    }
+
+    /// Takes room for one more.
+    fn take(&mut self, source: &str) -> Result<(), StoreError> {
+        let of_source = self.of_source.entry(source.to_owned()).or_default();
+        if self.total >= self.quota.total {
+            let who = "the server has".to_owned();
+            return Err(StoreError::Quota { who, of: self.quota.total, flag: "--samples" });
+        }
+        if *of_source >= self.quota.per_source {
+            let who = format!("'{source}' has sent");
+            let (of, flag) = (self.quota.per_source, "--samples-per-source");
+            return Err(StoreError::Quota { who, of, flag });
+        }
+        *of_source += 1;
+        self.total += 1;
+        Ok(())
+    }
+}
+
+/// Deletes the samples that an edit has noted.
+async fn delete_batch(
     transaction: &mut Transaction<'static, Any>,
-    batch: &str,
-    id: &str,
+    batch: String,
 ) -> Result<(), StoreError> {
-    note_edit(transaction, batch, id, "delete").await?;
-    sqlx::query("UPDATE samples SET deleted = $1 WHERE id = $2")
-        .bind(now())
-        .bind(id.to_owned())
-        .execute(&mut **transaction)
-        .await?;
+    sqlx::query(
+        "UPDATE samples SET deleted = $1 WHERE id IN (SELECT sample FROM edits WHERE batch = $2)",
+    )
+    .bind(now())
+    .bind(batch)
+    .execute(&mut **transaction)
+    .await?;
     Ok(())
 }
 
@@ -537,7 +607,7 @@ fn sample(row: &AnyRow) -> Result<Sample, sqlx::Error> {
             preprocessing: u32::try_from(row.try_get::<i64, _>("preprocessing")?)
                 .map_err(|_| damaged("preprocessing"))?,
             form: forms.into_iter().find(|f| f.name() == form).ok_or_else(|| damaged("form"))?,
-            raw: row.try_get("raw")?,
+            raw: row.try_get::<Option<Vec<u8>>, _>("raw")?.unwrap_or_default(),
             glyph: Glyph::try_from(glyph.as_slice()).map_err(|_| damaged("glyph"))?,
             held_back: None,
         },

@@ -1,6 +1,6 @@
 //! The child process that trains, and what it says of itself.
 
-use std::{collections::VecDeque, path::Path, process::Stdio};
+use std::{collections::VecDeque, path::Path, process::Stdio, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,6 +12,8 @@ use tokio::{
 
 use super::Settings;
 
+/// Longest time for a look through the training data.
+const AUDIT: Duration = Duration::from_secs(1800);
 /// Points that a curve keeps; beyond that every other one is dropped.
 const CURVE: usize = 120;
 /// Last lines of the child's messages that are kept.
@@ -96,6 +98,8 @@ impl Trainer {
 
     /// Waits for its end. `Err` has the child's own last words.
     pub async fn end(mut self) -> Result<Progress, (Progress, String)> {
+        // What it said last must not be lost.
+        while self.listen().await {}
         let status = self.child.wait().await;
         let said = self.said.await.unwrap_or_default();
         match status {
@@ -164,7 +168,11 @@ pub(super) fn start_audit(
 
 /// Waits for its end. `Err` has its last words.
 pub(super) async fn end_of_audit(child: Child) -> Result<(), String> {
-    let output = child.wait_with_output().await.map_err(|error| error.to_string())?;
+    // Dropped at the end of its time, and killed by that.
+    let output = tokio::time::timeout(AUDIT, child.wait_with_output())
+        .await
+        .map_err(|_| format!("it was not done after {} minutes", AUDIT.as_secs() / 60))?
+        .map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&output.stderr);
     match output.status.success() {
         true => Ok(()),

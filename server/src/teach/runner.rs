@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use tokio::{sync::watch, time::sleep};
+use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 use super::{
     Teaching,
@@ -31,6 +31,10 @@ use glyphic_model::checkpoint::CheckpointError;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Time between two reports of a running job.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
+/// Longest time for one report.
+const REPORT_WITHIN: Duration = Duration::from_secs(5);
+/// Time between two signs of life of a job.
+const VOUCH_EVERY: Duration = Duration::from_secs(4);
 /// A child that says nothing for so long is stuck. A GPU may compile for minutes.
 const SILENCE: Duration = Duration::from_secs(900);
 /// Time that a child has to stop by itself.
@@ -106,7 +110,13 @@ impl Teaching {
     /// Trains, judges, promotes, and notes how it ended.
     async fn see_through(&self, job: Job, models: &Models, stop: &mut watch::Receiver<bool>) {
         tracing::info!("training job {} begins", job.id);
-        let folder = models.registry().root().join("jobs").join(&job.id);
+        // Of this server alone: another one may have taken the job over, or lost it.
+        let folder = models.registry().root().join("jobs");
+        let folder = folder.join(format!("{}-{}", job.id, self.owner));
+        // Vouched for to the end, also while the samples are written, the trainer
+        // ends, and the new network is warmed.
+        let mut vouching = JoinSet::new();
+        vouching.spawn(self.clone().vouch(job.id.clone()));
         let ending = match self.train(&job, models, &folder, stop).await {
             Ok(Trained::Checkpoint(id)) => self.judge(&job, &id, models).await,
             Ok(Trained::Cancelled) => Some(ended(State::Cancelled, None, "cancelled")),
@@ -130,6 +140,14 @@ impl Teaching {
         }
     }
 
+    async fn vouch(self, job: String) {
+        loop {
+            sleep(VOUCH_EVERY).await;
+            // If the database is away, the job may be lost; `judge` asks again.
+            let _ = self.store.vouch_for_job(&job, &self.owner).await;
+        }
+    }
+
     async fn train(
         &self,
         job: &Job,
@@ -140,7 +158,7 @@ impl Teaching {
         let samples = self.write_samples(folder).await?;
         let parent = models.engine().serving().id.clone();
         let labelled = self.store.labelled_since(0).await?;
-        self.store.begin_job(&job.id, &parent, labelled).await?;
+        self.store.begin_job(&job.id, &self.owner, &parent, labelled).await?;
         let artifacts = models.registry().root();
         let mut trainer = Trainer::start(&self.settings, artifacts, &parent, &samples)
             .with_context(|| {
@@ -159,6 +177,7 @@ impl Teaching {
                 _ = report.tick() => {
                     because = self.report(job, &trainer.progress).await;
                     if heard.elapsed() > SILENCE {
+                        remove_run(artifacts, trainer.progress.run.take());
                         anyhow::bail!("the trainer said nothing for {} s", SILENCE.as_secs());
                     }
                 }
@@ -169,32 +188,33 @@ impl Teaching {
                 Ok(Progress { finished: Some(id), .. }) => Ok(Trained::Checkpoint(id)),
                 Ok(_) => anyhow::bail!("the trainer ended without a checkpoint"),
                 Err((progress, words)) => {
-                    remove_run(artifacts, progress);
+                    remove_run(artifacts, progress.run);
                     anyhow::bail!("training failed: {words}")
                 }
             };
         };
         trainer.stop();
-        let progress = match tokio::time::timeout(GRACE, trainer.end()).await {
-            Ok(Ok(progress) | Err((progress, _))) => Some(progress),
-            Err(_) => None,
-        };
-        if let Some(progress) = progress {
-            remove_run(artifacts, progress);
+        let run = trainer.progress.run.clone();
+        // It removes what it leaves if it stops by itself.
+        if tokio::time::timeout(GRACE, trainer.end()).await.is_err() {
+            remove_run(artifacts, run);
         }
         Ok(because)
     }
 
     /// Says how far a job is. Returns why it should stop, if it should.
     async fn report(&self, job: &Job, progress: &Progress) -> Option<Trained> {
-        match self.store.report_job(&job.id, &self.owner, &progress.json()).await {
-            Ok(Some(job)) => job.cancel.then_some(Trained::Cancelled),
-            Ok(None) => Some(Trained::Lost),
+        let json = progress.json();
+        let reported = self.store.report_job(&job.id, &self.owner, &json);
+        match tokio::time::timeout(REPORT_WITHIN, reported).await {
+            Ok(Ok(Some(job))) => job.cancel.then_some(Trained::Cancelled),
+            Ok(Ok(None)) => Some(Trained::Lost),
             // Training goes on without the database; it may come back.
-            Err(error) => {
+            Ok(Err(error)) => {
                 tracing::error!(%error, "the progress of job {} could not be noted", job.id);
                 None
             }
+            Err(_) => None,
         }
     }
 
@@ -230,6 +250,19 @@ impl Teaching {
         Ok(path)
     }
 
+    /// The job as it is now, if it is still this server's. Waits for the database.
+    async fn mine(&self, job: &Job) -> Option<Job> {
+        loop {
+            match self.store.job(&job.id).await {
+                Ok(now) => return (now.owner.as_ref() == Some(&self.owner)).then_some(now),
+                Err(error) => {
+                    tracing::error!(%error, "job {} cannot be judged yet", job.id);
+                    sleep(Duration::from_secs(2)).await;
+                }
+            }
+        }
+    }
+
     /// Promotes what was trained if nothing speaks against it.
     async fn judge(&self, job: &Job, id: &str, models: &Models) -> Option<Ending> {
         let candidate = || Some(id.to_owned());
@@ -238,10 +271,14 @@ impl Teaching {
             Ok(None) => return Some(ended(State::Failed, candidate(), "nothing was compared")),
             Err(error) => return Some(ended(State::Failed, candidate(), error.to_string())),
         };
-        // Whoever cancels while the network is compared means it.
-        match self.store.job(&job.id).await {
-            Ok(job) if job.cancel => return Some(ended(State::Cancelled, candidate(), "cancelled")),
-            _ => {}
+        // Whoever cancels while the network is compared means it; and another
+        // server may have taken the job over while the database was away.
+        match self.mine(job).await {
+            Some(job) if job.cancel => {
+                return Some(ended(State::Cancelled, candidate(), "cancelled"));
+            }
+            Some(_) => {}
+            None => return None,
         }
         let objections = comparison.objections(self.settings.gate);
         if !objections.is_empty() {
@@ -288,8 +325,8 @@ fn ended(state: State, candidate: Option<String>, message: impl Into<String>) ->
 }
 
 /// Removes what an unfinished run left: it will not be resumed.
-fn remove_run(artifacts: &Path, progress: Progress) {
-    if let Some(run) = progress.run {
+fn remove_run(artifacts: &Path, run: Option<String>) {
+    if let Some(run) = run {
         let _ = std::fs::remove_dir_all(artifacts.join("runs").join(run));
     }
 }

@@ -40,8 +40,13 @@ pub fn run(arguments: FinetuneArgs) -> Result<Ending> {
     let path = fs::canonicalize(&path).unwrap_or(path);
     let samples = fs::canonicalize(&arguments.samples)
         .with_context(|| format!("there are no samples at {}", arguments.samples.display()))?;
-    let source =
-        LessonSource { parent, samples, examples: arguments.examples, taught: arguments.taught };
+    let source = LessonSource {
+        parent,
+        samples,
+        examples: arguments.examples,
+        taught: arguments.taught,
+        promote: arguments.promote,
+    };
     let lesson = Lesson::read(&registry, &source, &config, &path)?;
     let device = arguments.common.device.open()?;
 
@@ -53,12 +58,10 @@ pub fn run(arguments: FinetuneArgs) -> Result<Ending> {
     position.lesson = Some(source);
     let mut run = Run::teach(position, &registry, &lesson, &device)?;
     if arguments.as_child {
-        run = run.with_progress_as_json();
+        run = run.as_child();
     }
     let ending = run.drive()?;
-    if let Ending::Finished(manifest) = &ending {
-        judge(&registry, &manifest.id, arguments.promote)?;
-    }
+    judge(&registry, &ending, arguments.promote)?;
     Ok(ending)
 }
 
@@ -74,9 +77,11 @@ fn settings(registry: &Registry, parent: &str, arguments: &FinetuneArgs) -> Resu
     })
 }
 
-/// Says what the comparison says, and promotes if asked to and nothing speaks
-/// against it.
-fn judge(registry: &Registry, id: &str, promote: bool) -> Result<()> {
+/// Says how a finished checkpoint compares, and promotes it if asked to and
+/// nothing speaks against it.
+pub(super) fn judge(registry: &Registry, ending: &Ending, promote: bool) -> Result<()> {
+    let Ending::Finished(manifest) = ending else { return Ok(()) };
+    let id = &manifest.id;
     let Some(comparison) = registry.comparison(id)? else { return Ok(()) };
     for (set, [before, after]) in [
         ("held-back samples", comparison.held_back),
@@ -90,7 +95,7 @@ fn judge(registry: &Registry, id: &str, promote: bool) -> Result<()> {
         eprintln!("It should not take over: {objection}.");
     }
     if promote && objections.is_empty() {
-        registry.promote(id)?;
+        registry.promote_from(id, Some(&comparison.parent))?;
         eprintln!("Promoted {id}.");
     }
     Ok(())

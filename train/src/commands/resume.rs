@@ -5,6 +5,7 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 use glyphic_model::checkpoint::Registry;
 
+use super::finetune::judge;
 use crate::{
     cli::ResumeArgs,
     data,
@@ -42,18 +43,21 @@ pub fn run(arguments: ResumeArgs) -> Result<Ending> {
         None => &data::load(&position.data, position.config.validation)?,
     };
     if data.record != position.dataset || data.labels != position.labels {
+        let samples = position.lesson.as_ref().map(|source| source.samples.display());
+        let or_samples = samples.map_or_else(String::new, |samples| format!(" or {samples}"));
         bail!(
-            "{} has changed since the run began; put the data back, or start the run anew",
+            "{}{or_samples} has changed since the run began; put the data back, or start the run \
+             anew",
             position.data.display()
         );
     }
     let device = arguments.common.device.open()?;
+    let promote = state.position.lesson.as_ref().is_some_and(|source| source.promote);
     let run = Run::resume(id, state, &registry, data, &device)?;
-    match &lesson {
-        Some(lesson) => run.of_lesson(lesson),
-        None => run,
-    }
-    .drive()
+    let Some(lesson) = &lesson else { return run.drive() };
+    let ending = run.of_lesson(lesson).drive()?;
+    judge(&registry, &ending, promote)?;
+    Ok(ending)
 }
 
 /// The run whose state was saved last.

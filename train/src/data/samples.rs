@@ -52,6 +52,10 @@ pub fn read(path: &Path) -> Result<Vec<Sample>, DataError> {
         };
         let line: Line = serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
         let Some(label) = line.label else { continue };
+        let label = label.trim().to_owned();
+        if label.is_empty() {
+            return Err(bad("its label is empty; leave it out if it is not known".to_owned()));
+        }
         let strokes = line.strokes.map(Strokes::new).transpose().map_err(|e| bad(e.to_string()))?;
         let glyph = match (line.glyph, &strokes) {
             (Some(glyph), _) => {
@@ -61,7 +65,7 @@ pub fn read(path: &Path) -> Result<Vec<Sample>, DataError> {
             (None, Some(strokes)) => strokes.glyph(),
             (None, None) => return Err(bad("it has neither a glyph nor strokes".to_owned())),
         };
-        let Some(glyph) = glyph else { return Err(bad("nothing is drawn".to_owned())) };
+        let Some(glyph) = glyph.filter(|glyph| !glyph.is_blank()) else { return Err(bad("nothing is drawn".to_owned())) };
         let number = of_label.entry(label.clone()).or_default();
         *number += 1;
         samples.push(Sample {

@@ -15,12 +15,14 @@ CREATE TABLE samples (
     glyph         BLOB NOT NULL,     -- 784 bytes
     glyph_hash    TEXT NOT NULL,
     held_back     BIGINT NOT NULL,   -- kept from training, to check on
+    labelled      BIGINT,            -- when it got its label
     confirmed     BIGINT NOT NULL,   -- somebody looked at it and agreed
     deleted       BIGINT             -- when
 );
 CREATE INDEX samples_by_glyph ON samples (glyph_hash);
 CREATE INDEX samples_by_label ON samples (label, prediction);
-CREATE INDEX samples_by_source ON samples (source);
+CREATE INDEX samples_by_source ON samples (source, deleted);
+CREATE INDEX samples_by_labelling ON samples (labelled);
 
 -- What was changed by hand, to be undone. Rows of one action share `batch`.
 CREATE TABLE edits (

@@ -60,8 +60,7 @@ mod tests {
     #[test]
     fn finds_the_labels_that_were_exchanged() {
         // Two labels, 0.9 sure of its own; the third and the last are exchanged.
-        let rows =
-            [[0.9, 0.1], [0.85, 0.15], [0.1, 0.9], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]];
+        let rows = [[0.9, 0.1], [0.85, 0.15], [0.1, 0.9], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]];
         let rows: Vec<Vec<f32>> = rows.iter().map(|row| row.to_vec()).collect();
         let doubts = label_errors(&rows, &[0, 0, 0, 1, 1, 1]);
         let found: Vec<usize> = doubts.iter().map(|doubt| doubt.example).collect();

@@ -75,9 +75,7 @@ pub struct TeachingOptions {
 impl TeachingOptions {
     /// The database: as given, or a file in the artifacts folder.
     pub fn url(&self, artifacts: &Path) -> String {
-        self.database_url
-            .clone()
-            .unwrap_or_else(|| Store::file_url(&artifacts.join("glyphic.db")))
+        self.database_url.clone().unwrap_or_else(|| Store::file_url(&artifacts.join("glyphic.db")))
     }
 
     /// How many samples are taken.

@@ -12,9 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Parser;
 use glyphic_model::checkpoint::Registry;
-use glyphic_server::{
-    App, config::Config, models::Models, run, store::Store, teach::Teaching,
-};
+use glyphic_server::{App, config::Config, models::Models, run, store::Store, teach::Teaching};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 

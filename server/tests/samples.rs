@@ -35,23 +35,42 @@ fn list(server: &Server, query: &str) -> Value {
 fn keeps_every_input_form_with_what_the_network_said() {
     on_both(|server| {
         let taught = server.teach("7", "me", &seven());
-        assert_eq!((taught["prediction"].as_str(), taught["duplicate"].as_bool()), (Some("7"), Some(false)));
+        assert_eq!(
+            (taught["prediction"].as_str(), taught["duplicate"].as_bool()),
+            (Some("7"), Some(false))
+        );
         let png = picture("5_1bit.png");
         let (status, image) = server.post("/api/samples?label=5&source=me", "image/png", &png);
         assert_eq!(status, 201, "{image}");
-        let pixels: Vec<u8> = (0..784).map(|i| if i / 28 > 5 && i / 28 < 22 && i % 28 == 14 { 255 } else { 0 }).collect();
-        let (status, raw) = server.post("/api/samples?label=1", "application/octet-stream", &pixels);
+        let pixels: Vec<u8> = (0..784)
+            .map(|i| if i / 28 > 5 && i / 28 < 22 && i % 28 == 14 { 255 } else { 0 })
+            .collect();
+        let (status, raw) =
+            server.post("/api/samples?label=1", "application/octet-stream", &pixels);
         assert_eq!(status, 201, "{raw}");
 
         let one = |answer: &Value| {
-            let (status, sample) = server.get(&format!("/api/samples/{}", answer["id"].as_str().unwrap()));
+            let (status, sample) =
+                server.get(&format!("/api/samples/{}", answer["id"].as_str().unwrap()));
             assert_eq!(status, 200, "{sample}");
             sample
         };
         let sample = one(&taught);
-        assert_eq!(sample["strokes"], seven().as_array().unwrap().iter().map(|s| {
-            s.as_array().unwrap().iter().map(|p| json!([p[0].as_f64().unwrap(), p[1].as_f64().unwrap()])).collect::<Value>()
-        }).collect::<Value>());
+        assert_eq!(
+            sample["strokes"],
+            seven()
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|s| {
+                    s.as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|p| json!([p[0].as_f64().unwrap(), p[1].as_f64().unwrap()]))
+                        .collect::<Value>()
+                })
+                .collect::<Value>()
+        );
         assert_eq!(sample["label"], "7");
         assert_eq!(sample["source"], "me");
         assert_eq!(sample["form"], "strokes");
@@ -86,7 +105,9 @@ fn every_fifth_of_a_kind_is_held_back_from_the_second_on() {
         let roles: Vec<bool> = drawings(30)
             .iter()
             .filter(|(label, _)| label == "7")
-            .map(|(label, strokes)| server.teach(label, "me", strokes)["held_back"].as_bool().unwrap())
+            .map(|(label, strokes)| {
+                server.teach(label, "me", strokes)["held_back"].as_bool().unwrap()
+            })
             .collect();
         let expected: Vec<bool> = (0..15).map(|i| i % 5 == 1).collect();
         assert_eq!(roles, expected);
@@ -127,8 +148,12 @@ fn finds_relabels_deletes_and_undoes() {
         assert_eq!(seen.len(), 13);
         assert!(seen.is_sorted_by(|a, b| a > b), "{seen:?}");
 
-        let (status, sample) = server.send("PATCH", &format!("/api/samples/{id}"), &json!({ "label": "7" }));
-        assert_eq!((status, &sample["label"], &sample["confirmed"]), (200, &json!("7"), &json!(true)));
+        let (status, sample) =
+            server.send("PATCH", &format!("/api/samples/{id}"), &json!({ "label": "7" }));
+        assert_eq!(
+            (status, &sample["label"], &sample["confirmed"]),
+            (200, &json!("7"), &json!(true))
+        );
         let (status, undone) = server.post_json("/api/samples/undo", &json!({}));
         assert_eq!((status, &undone), (200, &json!({ "undone": "relabel", "samples": 1 })));
         assert_eq!(server.get(&format!("/api/samples/{id}")).1["label"], "3");
@@ -166,7 +191,11 @@ fn what_is_exported_in_any_format_is_imported_as_the_same() {
             server.teach(&label, "me", &strokes);
         }
         // Labels that are no digits, and awkward in a file's name.
-        server.teach("π", "me", &json!([[[0, 0], [40, 0]], [[10, 0], [10, 50]], [[30, 0], [30, 50]]]));
+        server.teach(
+            "π",
+            "me",
+            &json!([[[0, 0], [40, 0]], [[10, 0], [10, 50]], [[30, 0], [30, 50]]]),
+        );
         server.teach("a/b", "me", &json!([[[0, 0], [40, 30]], [[10, 0], [10, 50]]]));
         server.post("/api/samples?label=5&source=me", "image/png", &picture("5_1bit.png"));
         let before = pictures(server);
@@ -175,11 +204,20 @@ fn what_is_exported_in_any_format_is_imported_as_the_same() {
             let file = server.download(&format!("/api/samples/export?format={format}"));
             let gone = server.post_json("/api/samples/delete?labelled=1", &json!({})).1;
             assert_eq!(gone["deleted"], 17, "{format}");
-            let (status, report) = server.post("/api/samples/import?source=file", "application/octet-stream", &file);
-            assert_eq!((status, &report["added"], &report["duplicates"]), (201, &json!(17), &json!(0)), "{format}");
+            let (status, report) =
+                server.post("/api/samples/import?source=file", "application/octet-stream", &file);
+            assert_eq!(
+                (status, &report["added"], &report["duplicates"]),
+                (201, &json!(17), &json!(0)),
+                "{format}"
+            );
             assert_eq!(pictures(server), before, "{format} lost something");
             let (_, again) = server.post("/api/samples/import", "application/octet-stream", &file);
-            assert_eq!((&again["added"], &again["duplicates"]), (&json!(0), &json!(17)), "{format}");
+            assert_eq!(
+                (&again["added"], &again["duplicates"]),
+                (&json!(0), &json!(17)),
+                "{format}"
+            );
             if format == "jsonl" {
                 assert_eq!(list(server, "source=me")["total"], 17, "JSON lines keep the source");
                 let strokes = list(server, "label=7")["samples"][0]["form"].clone();
@@ -190,10 +228,86 @@ fn what_is_exported_in_any_format_is_imported_as_the_same() {
 }
 
 #[test]
+fn the_same_picture_sent_at_once_is_kept_once() {
+    on_both(|server| {
+        let drawings = drawings(8);
+        for (_, strokes) in &drawings {
+            let labels = ["7", "1", "7", "1"];
+            let roles: Vec<(String, Value)> = thread::scope(|scope| {
+                let teach = |label| scope.spawn(move || server.teach(label, "me", strokes));
+                let sent: Vec<_> = labels.into_iter().map(teach).collect();
+                let role = |answer: Value| {
+                    (answer["id"].as_str().unwrap().to_owned(), answer["held_back"].clone())
+                };
+                sent.into_iter().map(|thread| role(thread.join().unwrap())).collect()
+            });
+            let ids: BTreeSet<&String> = roles.iter().map(|(id, _)| id).collect();
+            assert_eq!(ids.len(), 2, "one a label");
+            assert!(roles.iter().all(|(_, role)| *role == roles[0].1), "{roles:?}");
+        }
+        assert_eq!(list(server, "")["total"], 16);
+    });
+}
+
+#[test]
+fn rejects_what_no_database_takes() {
+    on_both(|server| {
+        for path in [
+            "/api/samples?label=%00",
+            "/api/samples/%00",
+            "/api/jobs/%00",
+            "/api/samples/a%2Fb",
+            "/api/samples/export?format=csv&source=%00",
+        ] {
+            assert_eq!(server.get(path).0, 400, "{path}");
+        }
+        assert_eq!(server.get("/api/samples/unknown").0, 404);
+        assert_eq!(list(server, "before=%00")["total"], 0);
+        // A label that is given later counts as new.
+        let body = json!({ "strokes": seven() });
+        let (_, unlabelled) = server.post_json("/api/samples", &body);
+        assert_eq!(server.get("/api/samples/summary").1["labelled"], 0);
+        let path = format!("/api/samples/{}", unlabelled["id"].as_str().unwrap());
+        server.send("PATCH", &path, &json!({ "label": "7" }));
+        assert_eq!(server.get("/api/samples/summary").1["since_training"], 1);
+    });
+}
+
+#[test]
+fn rejects_files_that_are_too_much() {
+    let artifacts = Artifacts::released();
+    let server = Server::teaching(&artifacts, TeachingSetup::default());
+    let import = |file: &[u8]| {
+        let (status, answer) = server.post("/api/samples/import", "application/octet-stream", file);
+        assert_eq!(status, 422, "{answer}");
+        answer["error"]["message"].as_str().unwrap().to_owned()
+    };
+    let many = "{\"strokes\":[[[0,0],[9,9]]]}\n".repeat(20_002);
+    assert!(import(many.as_bytes()).contains("over 20000"));
+    // 300 MB of nothing in a zip of some hundred kB.
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("7/a.png", zip::write::SimpleFileOptions::default()).unwrap();
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..300 {
+        std::io::Write::write_all(&mut zip, &zeros).unwrap();
+    }
+    let bomb = zip.finish().unwrap().into_inner();
+    assert!(bomb.len() < 1 << 20);
+    assert!(import(&bomb).contains("unpacks to more than 256 MiB"));
+    let blank = format!("7,{}\n", vec!["0"; 784].join(","));
+    assert!(import(blank.as_bytes()).contains("sample 1: there is no ink"));
+}
+
+#[test]
 fn reads_mnist_as_csv_and_files_of_others() {
     let artifacts = Artifacts::released();
     let server = Server::teaching(&artifacts, TeachingSetup::default());
-    let pixels = |ink: usize| (0..784).map(|i| if i % 28 == ink && i > 100 && i < 600 { "200" } else { "0" }).collect::<Vec<_>>().join(",");
+    let pixels = |ink: usize| {
+        (0..784)
+            .map(|i| if i % 28 == ink && i > 100 && i < 600 { "200" } else { "0" })
+            .collect::<Vec<_>>()
+            .join(",")
+    };
     let csv = format!("1,{}\n1,{}\n", pixels(13), pixels(14));
     let (status, report) = server.post("/api/samples/import", "text/csv", csv.as_bytes());
     assert_eq!((status, &report["added"]), (201, &json!(2)), "{report}");
@@ -202,7 +316,8 @@ fn reads_mnist_as_csv_and_files_of_others() {
 #[test]
 fn rejects_what_cannot_be_a_sample() {
     let artifacts = Artifacts::released();
-    let setup = TeachingSetup { quota: Quota { total: 3, per_source: 2 }, ..TeachingSetup::default() };
+    let setup =
+        TeachingSetup { quota: Quota { total: 3, per_source: 2 }, ..TeachingSetup::default() };
     let server = Server::teaching(&artifacts, setup);
     let post = |query: &str, body: &Value| {
         let (status, answer) = server.post_json(&format!("/api/samples{query}"), body);
@@ -222,8 +337,11 @@ fn rejects_what_cannot_be_a_sample() {
     }
     let noise = vec![0x89; 9 << 20];
     assert_eq!(server.post("/api/samples?label=7", "image/png", &noise).0, 415);
-    for garbage in [&b""[..], b"PK\x03\x04 no zip", b"{\"label\": \"7\"}", b"a,b\n1,2\n", b"label\n7\n"] {
-        let (status, answer) = server.post("/api/samples/import", "application/octet-stream", garbage);
+    for garbage in
+        [&b""[..], b"PK\x03\x04 no zip", b"{\"label\": \"7\"}", b"a,b\n1,2\n", b"label\n7\n"]
+    {
+        let (status, answer) =
+            server.post("/api/samples/import", "application/octet-stream", garbage);
         assert_eq!((status, &answer["error"]["code"]), (422, &json!("bad_samples")), "{answer}");
     }
     assert_eq!(server.post_json("/api/samples/delete", &json!({})).0, 400);
@@ -268,7 +386,8 @@ fn a_lost_database_is_told_and_found_again() {
     let drawings = drawings(6);
     server.teach("7", "me", &drawings[0].1);
     postgres.down();
-    let (status, answer) = server.post_json("/api/samples?label=7", &json!({ "strokes": drawings[2].1 }));
+    let (status, answer) =
+        server.post_json("/api/samples?label=7", &json!({ "strokes": drawings[2].1 }));
     assert_eq!((status, &answer["error"]["code"]), (503, &json!("database")), "{answer}");
     let message = answer["error"]["message"].as_str().unwrap();
     assert!(message.contains("nothing was kept") && !message.contains("127.0.0.1"), "{message}");

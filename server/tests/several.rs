@@ -79,8 +79,7 @@ fn wait<T>(what: &str, seconds: u64, mut look: impl FnMut() -> Option<T>) -> T {
 fn a_job_runs_once_and_outlives_the_server_that_ran_it() {
     let postgres = Postgres::start();
     let artifacts = Artifacts::released();
-    let mut servers: Vec<Program> =
-        (0..3).map(|_| Program::start(&artifacts, &postgres)).collect();
+    let mut servers: Vec<Program> = (0..3).map(|_| Program::start(&artifacts, &postgres)).collect();
     for (i, (label, strokes)) in drawings(12).iter().enumerate() {
         let body = json!({ "label": label, "strokes": strokes });
         assert_eq!(servers[i % 3].post("/api/samples", &body).0, 201);
@@ -112,8 +111,13 @@ fn a_job_runs_once_and_outlives_the_server_that_ran_it() {
         (job["state"] != "running").then_some(job)
     });
     assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
-    let taught: Vec<String> =
-        artifacts.registry.ids().unwrap().into_iter().filter(|id| id.starts_with("taught-")).collect();
+    let taught: Vec<String> = artifacts
+        .registry
+        .ids()
+        .unwrap()
+        .into_iter()
+        .filter(|id| id.starts_with("taught-"))
+        .collect();
     assert_eq!(json!(taught), json!([ended["candidate"]]), "the job ran once");
 
     // A promotion on one reaches the other; a third that comes later has all.

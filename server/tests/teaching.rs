@@ -86,7 +86,8 @@ fn twenty_samples_of_the_most_misread_shape_mend_it_within_a_minute() {
     let hands: BTreeSet<&String> =
         of_teachers.iter().filter(|i| misread(i)).map(|&i| &digits[i].writer).collect();
     let mut taught: Vec<usize> = of_teachers.iter().copied().filter(|i| misread(i)).collect();
-    taught.extend(of_teachers.iter().filter(|i| !misread(i) && hands.contains(&digits[**i].writer)));
+    taught
+        .extend(of_teachers.iter().filter(|i| !misread(i) && hands.contains(&digits[**i].writer)));
     for &i in taught.iter().take(20) {
         server.teach(label, &digits[i].writer, &digits[i].strokes);
     }
@@ -205,8 +206,7 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
 /// Training that is over in seconds, for what happens around it.
 fn short() -> TeachingSetup {
     let mut setup = TeachingSetup::default();
-    setup.settings.arguments =
-        ["--examples", "512", "--epochs", "1"].map(str::to_owned).to_vec();
+    setup.settings.arguments = ["--examples", "512", "--epochs", "1"].map(str::to_owned).to_vec();
     setup
 }
 
@@ -345,7 +345,9 @@ fn of_two_who_promote_at_once_one_is_told() {
     artifacts.publish("a");
     artifacts.publish("b");
     let server = Server::start(&artifacts);
-    let promote = |id: &str| server.post_json(&format!("/api/models/{id}/promote?from={serving}"), &json!({}));
+    let promote = |id: &str| {
+        server.post_json(&format!("/api/models/{id}/promote?from={serving}"), &json!({}))
+    };
     let (first, second) = std::thread::scope(|scope| {
         let a = scope.spawn(|| promote("a"));
         let b = scope.spawn(|| promote("b"));

@@ -39,7 +39,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Resume(arguments)) => stoppable(|| resume::run(arguments))?,
         Some(Command::Finetune(arguments)) => stoppable(|| finetune::run(arguments))?,
         Some(Command::Eval(arguments)) => return eval::run(arguments).map(|()| ExitCode::SUCCESS),
-        Some(Command::Audit(arguments)) => return audit::run(arguments).map(|()| ExitCode::SUCCESS),
+        Some(Command::Audit(arguments)) => {
+            return audit::run(arguments).map(|()| ExitCode::SUCCESS);
+        }
         Some(Command::List(arguments)) => return list::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Command::Devices(arguments)) => {
             return devices::run(arguments).map(|()| ExitCode::SUCCESS);

@@ -97,8 +97,7 @@ impl<'a> Run<'a> {
         let (id, folder) = new_folder(registry, &position)?;
         let data = &lesson.data;
         let network = lesson.network();
-        let trainer =
-            Trainer::from_network(position, &network, &data.training, &device.device)?;
+        let trainer = Trainer::from_network(position, &network, &data.training, &device.device)?;
         let run = Self::with(id, folder, trainer, registry, data, device)?.of_lesson(lesson);
         run.trainer.state()?.save(&run.folder)?;
         Ok(run)
@@ -145,7 +144,18 @@ impl<'a> Run<'a> {
         write_logs(&folder, &position.epochs)?;
         let progress = Progress::new(position, device);
         let device = device.device.clone();
-        Ok(Self { id, folder, registry, data, lesson: None, discarded: false, device, trainer, progress, _lock: lock })
+        Ok(Self {
+            id,
+            folder,
+            registry,
+            data,
+            lesson: None,
+            discarded: false,
+            device,
+            trainer,
+            progress,
+            _lock: lock,
+        })
     }
 
     /// Trains to the end, or until [`STOP`] is set.

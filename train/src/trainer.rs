@@ -132,9 +132,10 @@ impl Trainer {
         let mut rng = rng(seed, Purpose::Augmentation, step as u64);
         let pixels = normalise(self.augmenter.apply(batch.pixels, &mut rng));
 
-        let targets = self.teacher.as_ref().map(|teacher| {
-            teacher.targets(indices, &batch.labels, pixels.clone(), &self.position)
-        });
+        let targets = self
+            .teacher
+            .as_ref()
+            .map(|teacher| teacher.targets(indices, &batch.labels, pixels.clone(), &self.position));
         let logits = self.network.forward(pixels.autodiff());
         let correct = logits
             .clone()
@@ -146,9 +147,7 @@ impl Trainer {
             .sum();
         let loss = match targets {
             None => self.loss.forward(logits, batch.labels.autodiff()),
-            Some(targets) => {
-                (log_softmax(logits, 1) * targets.autodiff()).sum_dim(1).mean().neg()
-            }
+            Some(targets) => (log_softmax(logits, 1) * targets.autodiff()).sum_dim(1).mean().neg(),
         };
         self.sums = self.sums.clone() + Tensor::cat(vec![loss.clone().inner(), correct], 0);
 

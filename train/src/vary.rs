@@ -138,7 +138,9 @@ fn resampled(stroke: &[Point]) -> Vec<Point> {
         let [[ax, ay], [bx, by]] = [pair[0], pair[1]];
         let parts = ((bx - ax).hypot(by - ay) / SPACING).ceil().max(1.0);
         let step = |i: usize| i as f32 / parts;
-        line.extend((1..=parts as usize).map(|i| [ax + (bx - ax) * step(i), ay + (by - ay) * step(i)]));
+        line.extend(
+            (1..=parts as usize).map(|i| [ax + (bx - ax) * step(i), ay + (by - ay) * step(i)]),
+        );
     }
     line
 }

@@ -8,7 +8,7 @@ mod common;
 use std::sync::LazyLock;
 
 use burn::tensor::Device;
-use common::{folder, repository, small_mnist};
+use common::{assert_success, errors, folder, repository, run, small_mnist, train, two_symbols};
 use glyphic_model::{
     Glyph,
     checkpoint::Registry,
@@ -88,4 +88,32 @@ fn training_goes_the_same_way() {
     for (a, b) in cpu.iter().zip(&gpu) {
         assert!((a - b).abs() < 0.02 * a, "CPU {cpu:?}, GPU {gpu:?}");
     }
+}
+
+#[test]
+fn a_checkpoint_of_the_cpu_is_taught_on_the_gpu() {
+    let folder = folder();
+    let data = two_symbols(folder.path(), 16);
+    let data = data.to_str().unwrap();
+    let begin = ["--data", data, "--epochs", "12", "--batch-size", "8", "--promote"];
+    assert_success(&run(folder.path(), &begin));
+    let samples = folder.path().join("samples.jsonl");
+    let line =
+        |i: usize| format!("{{\"label\": \"/\", \"strokes\": [[[{i}, 0], [{}, 100]]]}}\n", 8 - i);
+    std::fs::write(&samples, (0..7).map(line).collect::<String>()).unwrap();
+    let arguments = [
+        "finetune",
+        "--data",
+        data,
+        "--samples",
+        samples.to_str().unwrap(),
+        "--examples",
+        "64",
+        "--epochs",
+        "4",
+    ];
+    let output = train(folder.path(), &arguments).env("GLYPHIC_DEVICE", "gpu").output().unwrap();
+    assert_success(&output);
+    let said = errors(&output);
+    assert!(said.contains("held-back samples: 1 of 1 right, before 0"), "{said}");
 }

@@ -99,12 +99,7 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self {
-            validation_margin: 0.05,
-            drawn_margin: 0.5,
-            new_labels: 4.0,
-            least_gain: 1.0 / 3.0,
-        }
+        Self { validation_margin: 0.05, drawn_margin: 0.5, new_labels: 4.0, least_gain: 1.0 / 3.0 }
     }
 }
 

@@ -42,9 +42,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Incoming>, ApiError> {
     let text = str::from_utf8(bytes).map_err(|error| bad(format!("it is not UTF-8: {error}")))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines
-        .map(|(i, line)| {
-            sample(line).map_err(|problem| bad(format!("line {}: {problem}", i + 1)))
-        })
+        .map(|(i, line)| sample(line).map_err(|problem| bad(format!("line {}: {problem}", i + 1))))
         .collect()
 }
 

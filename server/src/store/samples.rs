@@ -117,8 +117,7 @@ impl Filter {
     /// Whether it matches everything.
     pub fn is_empty(&self) -> bool {
         let texts = [&self.label, &self.prediction, &self.verdict, &self.model, &self.source];
-        let numbers =
-            [self.since, self.until, self.disagreement, self.labelled, self.held_back];
+        let numbers = [self.since, self.until, self.disagreement, self.labelled, self.held_back];
         texts.iter().all(|text| text.is_none()) && numbers.iter().all(Option::is_none)
     }
 }
@@ -307,11 +306,7 @@ impl Store {
     async fn counts(&self, sql: &'static str) -> Result<Vec<Count>, StoreError> {
         let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
         let count = |row: &AnyRow| {
-            Ok(Count {
-                name: row.try_get(0)?,
-                samples: row.try_get(1)?,
-                disagree: row.try_get(2)?,
-            })
+            Ok(Count { name: row.try_get(0)?, samples: row.try_get(1)?, disagree: row.try_get(2)? })
         };
         rows.iter().map(count).collect()
     }
@@ -332,11 +327,11 @@ impl Store {
             "UPDATE samples SET confirmed = 1, label = $1, \
              labelled = CASE WHEN label = $1 THEN labelled ELSE $2 END WHERE id = $3",
         )
-            .bind(label.to_owned())
-            .bind(now())
-            .bind(id.to_owned())
-            .execute(&mut *transaction)
-            .await?;
+        .bind(label.to_owned())
+        .bind(now())
+        .bind(id.to_owned())
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -405,11 +400,7 @@ impl Store {
 
     /// Removes for good what was deleted before `deleted_before`, and what came
     /// before `created_before`; returns how many samples that were.
-    pub async fn purge(
-        &self,
-        deleted_before: i64,
-        created_before: i64,
-    ) -> Result<u64, StoreError> {
+    pub async fn purge(&self, deleted_before: i64, created_before: i64) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
         let purged = sqlx::query("DELETE FROM samples WHERE deleted < $1 OR created < $2")
             .bind(deleted_before)

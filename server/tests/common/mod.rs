@@ -112,11 +112,7 @@ impl Server {
         Self::start_app(artifacts, Limits::default(), Some(teaching))
     }
 
-    fn start_app(
-        artifacts: &Artifacts,
-        limits: Limits,
-        teaching: Option<TeachingSetup>,
-    ) -> Self {
+    fn start_app(artifacts: &Artifacts, limits: Limits, teaching: Option<TeachingSetup>) -> Self {
         let root = artifacts.registry.root().to_owned();
         let registry = artifacts.registry.clone();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -33,9 +33,7 @@ pub fn run(arguments: ResumeArgs) -> Result<Ending> {
         position.data = path;
     }
     let lesson = match &position.lesson {
-        Some(source) => {
-            Some(Lesson::read(&registry, source, &position.config, &position.data)?)
-        }
+        Some(source) => Some(Lesson::read(&registry, source, &position.config, &position.data)?),
         None => None,
     };
     let data = match &lesson {

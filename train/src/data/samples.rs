@@ -65,7 +65,9 @@ pub fn read(path: &Path) -> Result<Vec<Sample>, DataError> {
             (None, Some(strokes)) => strokes.glyph(),
             (None, None) => return Err(bad("it has neither a glyph nor strokes".to_owned())),
         };
-        let Some(glyph) = glyph.filter(|glyph| !glyph.is_blank()) else { return Err(bad("nothing is drawn".to_owned())) };
+        let Some(glyph) = glyph.filter(|glyph| !glyph.is_blank()) else {
+            return Err(bad("nothing is drawn".to_owned()));
+        };
         let number = of_label.entry(label.clone()).or_default();
         *number += 1;
         samples.push(Sample {

@@ -32,10 +32,7 @@ pub fn to_check_on(labels: &[String]) -> Vec<Example> {
 pub fn to_train_on(labels: &[String], count: usize) -> Vec<Example> {
     let shapes = shapes(labels);
     let each = count.div_ceil(shapes.len().max(1)) as u64;
-    shapes
-        .iter()
-        .flat_map(|shape| (EACH..EACH + each).filter_map(|i| shape.drawing(i)))
-        .collect()
+    shapes.iter().flat_map(|shape| (EACH..EACH + each).filter_map(|i| shape.drawing(i))).collect()
 }
 
 /// A shape that is written for a label.
@@ -82,9 +79,10 @@ fn curve(points: &[Point]) -> Vec<Point> {
             let t = part as f32 / PARTS as f32;
             line.push(from_fn(|axis| {
                 let [a, b, c, d] = [a[axis], b[axis], c[axis], d[axis]];
-                b + t * ((c - a) / 2.0
-                    + t * (a - 2.5 * b + 2.0 * c - d / 2.0
-                        + t * ((d - a) / 2.0 + 1.5 * (b - c))))
+                b + t
+                    * ((c - a) / 2.0
+                        + t * (a - 2.5 * b + 2.0 * c - d / 2.0
+                            + t * ((d - a) / 2.0 + 1.5 * (b - c))))
             }));
         }
     }

@@ -74,7 +74,7 @@ impl Input {
             Self::Image(bytes) => Ok(Raw::Image(bytes)),
             Self::Base64(text) => from_base64(&String::from_utf8_lossy(&text)).map(Raw::Image),
             Self::Json(body) => from_json(&body),
-            Self::Pixels(pixels) => Ok(Raw::Pixels(Glyph::try_from(&*pixels)?)),
+            Self::Pixels(pixels) => Ok(Raw::Pixels(Box::new(Glyph::try_from(&*pixels)?))),
         }
     }
 }
@@ -87,7 +87,7 @@ pub enum Raw {
     /// Pen strokes.
     Strokes(Strokes),
     /// A glyph.
-    Pixels(Glyph),
+    Pixels(Box<Glyph>),
 }
 
 impl Raw {
@@ -97,7 +97,7 @@ impl Raw {
         match self {
             Self::Image(bytes) => Ok(decode(bytes)?.glyph()),
             Self::Strokes(strokes) => Ok(strokes.glyph()),
-            Self::Pixels(glyph) => Ok((!glyph.is_blank()).then(|| glyph.clone())),
+            Self::Pixels(glyph) => Ok((!glyph.is_blank()).then(|| Glyph::clone(glyph))),
         }
     }
 
@@ -129,7 +129,7 @@ fn from_json(body: &[u8]) -> Result<Raw, ApiError> {
                 return Err(ApiError::Malformed(format!("pixels must be 0–255, one is {bad}")));
             }
             let pixels: Vec<u8> = pixels.iter().map(|v| v.round() as u8).collect();
-            Ok(Raw::Pixels(Glyph::try_from(pixels.as_slice())?))
+            Ok(Raw::Pixels(Box::new(Glyph::try_from(pixels.as_slice())?)))
         }
         _ => Err(ApiError::Malformed(
             "the JSON must have exactly one of 'image', 'strokes' and 'pixels'".to_owned(),

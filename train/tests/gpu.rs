@@ -115,5 +115,5 @@ fn a_checkpoint_of_the_cpu_is_taught_on_the_gpu() {
     let output = train(folder.path(), &arguments).env("GLYPHIC_DEVICE", "gpu").output().unwrap();
     assert_success(&output);
     let said = errors(&output);
-    assert!(said.contains("held-back samples: 1 of 1 right, before 0"), "{said}");
+    assert!(said.contains("held-back samples: 2 of 2 right, before 0"), "{said}");
 }

@@ -166,7 +166,7 @@ impl Server {
             .body(body.to_string())
             .unwrap();
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build();
-        let agent = ureq::Agent::new_with_config(agent.into());
+        let agent = ureq::Agent::new_with_config(agent);
         read(agent.run(request))
     }
 

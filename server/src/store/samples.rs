@@ -175,6 +175,20 @@ macro_rules! matches_filter {
     };
 }
 
+/// These columns of a page of the samples that match, newest first: those before
+/// the id `$12`, at most `$13`.
+macro_rules! page {
+    ($columns:expr) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM samples WHERE ",
+            matches_filter!(),
+            " AND (CAST($12 AS TEXT) IS NULL OR id < $12) ORDER BY id DESC LIMIT $13"
+        )
+    };
+}
+
 macro_rules! bind_filter {
     ($query:expr, $filter:expr) => {
         $query
@@ -218,16 +232,7 @@ impl Store {
         before: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Sample>, StoreError> {
-        let sql = concat!(
-            "SELECT ",
-            light_columns!(),
-            " FROM samples WHERE ",
-            matches_filter!(),
-            " AND (CAST($12 AS TEXT) IS NULL OR id < $12) ORDER BY id DESC LIMIT $13"
-        );
-        let query = bind_filter!(sqlx::query(sql), filter).bind(before.map(str::to_owned));
-        let rows = query.bind(limit).fetch_all(&self.pool).await?;
-        rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
+        self.page(page!(light_columns!()), filter, before, limit).await
     }
 
     /// The same with all raw inputs, which may be large: ask for few.
@@ -237,13 +242,16 @@ impl Store {
         before: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Sample>, StoreError> {
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM samples WHERE ",
-            matches_filter!(),
-            " AND (CAST($12 AS TEXT) IS NULL OR id < $12) ORDER BY id DESC LIMIT $13"
-        );
+        self.page(page!(columns!()), filter, before, limit).await
+    }
+
+    async fn page(
+        &self,
+        sql: &'static str,
+        filter: &Filter,
+        before: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<Sample>, StoreError> {
         let query = bind_filter!(sqlx::query(sql), filter).bind(before.map(str::to_owned));
         let rows = query.bind(limit).fetch_all(&self.pool).await?;
         rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()

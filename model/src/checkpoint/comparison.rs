@@ -88,8 +88,8 @@ pub struct Gate {
     pub validation_margin: f64,
     /// Most accuracy that may be lost on the drawings made for this.
     pub drawn_margin: f64,
-    /// Both margins grow by this factor where labels are new: some of what was
-    /// read before is truly like the new symbols.
+    /// The margin on the drawings grows by this factor where labels are new: some
+    /// of what was read before is truly like the new symbols.
     pub new_labels: f64,
     /// Share (0–1) of the held-back samples that were misread which must be read
     /// right now. Wrong labels cannot be learned without giving up what is known,
@@ -105,21 +105,20 @@ impl Default for Gate {
 
 impl Gate {
     /// How many of `examples` validation examples may be lost.
-    pub fn of_validation(&self, new_labels: bool, examples: usize) -> usize {
-        self.points(self.validation_margin, new_labels, examples)
+    pub fn of_validation(&self, examples: usize) -> usize {
+        points(self.validation_margin, examples)
     }
 
     /// How many of `examples` drawings may be lost.
     pub fn of_drawn(&self, new_labels: bool, examples: usize) -> usize {
-        self.points(self.drawn_margin, new_labels, examples)
+        points(self.drawn_margin * if new_labels { self.new_labels } else { 1.0 }, examples)
     }
+}
 
-    /// Percent points of a number of examples, as whole examples.
-    fn points(&self, margin: f64, new_labels: bool, examples: usize) -> usize {
-        let margin = if new_labels { margin * self.new_labels } else { margin };
-        // A hair of tolerance: 0.05 points of 10,000 are 5, not 4.
-        (examples as f64 * margin / 100.0 + 1e-9).floor() as usize
-    }
+/// Percent points of a number of examples, as whole examples.
+fn points(margin: f64, examples: usize) -> usize {
+    // A hair of tolerance: 0.05 points of 10,000 are 5, not 4.
+    (examples as f64 * margin / 100.0 + 1e-9).floor() as usize
 }
 
 /// Why a checkpoint may not take over by itself.
@@ -156,7 +155,7 @@ impl Comparison {
         let mut objections = Vec::new();
         let loses = |[before, after]: [Tally; 2], allowed| before.right > after.right + allowed;
         let new_labels = !self.new_labels.is_empty();
-        let allowed = gate.of_validation(new_labels, self.validation[0].of);
+        let allowed = gate.of_validation(self.validation[0].of);
         if loses(self.validation, allowed) {
             objections.push(Objection::LosesValidation { tallies: self.validation, allowed });
         }

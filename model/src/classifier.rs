@@ -38,7 +38,7 @@ pub struct DeviceFailed(String);
 impl Classifier {
     /// Prepares a trained network for inference on `device`.
     pub fn new(network: Network, labels: Vec<String>, device: &Device) -> Self {
-        let network = network.valid().fold().to_device(device);
+        let network = network.valid().to_device(device).fold();
         // A GPU compiles kernels for each shape it meets; rounding batches up
         // to powers of two keeps the shapes few.
         let padded = *device != Device::flex();

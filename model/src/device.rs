@@ -10,8 +10,8 @@ use burn::tensor::{
 };
 use thiserror::Error;
 
-/// What the user asks for: `auto`, `gpu`, `gpu:N` or `cpu`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What the user asks for: `auto`, `gpu`, `gpu:N`, `cpu` or `remote:ws://host:port[/N]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
     /// A real GPU if there is one, else the CPU; never a software adapter.
     Auto,
@@ -20,15 +20,32 @@ pub enum DeviceChoice {
     Gpu(Option<usize>),
     /// burn-flex on the CPU.
     Cpu,
+    /// A device that another machine lends (`train lend`). Needs the cargo feature
+    /// `remote`.
+    Remote(RemoteAddress),
 }
+
+/// Where a lent device is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteAddress {
+    /// `ws://host:port`
+    url: String,
+    /// Which of the devices that are lent there, from 0.
+    number: usize,
+}
+
+/// The environment variable with the token that a lender asks for.
+pub const TOKEN_VARIABLE: &str = "GLYPHIC_REMOTE_TOKEN";
 
 /// A device that is ready for tensors, and what to call it.
 #[derive(Clone, Debug)]
 pub struct ComputeDevice {
     /// The burn device, without autodiff.
     pub device: Device,
-    /// The adapter; `None` on the CPU.
+    /// The adapter; `None` on the CPU and far away.
     pub adapter: Option<Adapter>,
+    /// Where it is, if another machine lends it.
+    pub remote: Option<RemoteAddress>,
     /// Why `auto` took the CPU although there is a GPU.
     pub note: Option<String>,
 }
@@ -65,9 +82,26 @@ pub enum AdapterKind {
 /// Why no device could be opened.
 #[derive(Debug, Error)]
 pub enum DeviceError {
-    /// The word is none of `auto`, `gpu`, `gpu:N`, `cpu`.
-    #[error("unknown device '{0}': use auto, gpu, gpu:N or cpu")]
+    /// The word is none of `auto`, `gpu`, `gpu:N`, `cpu`, `remote:…`.
+    #[error(
+        "unknown device '{0}': use auto, gpu, gpu:N, cpu, or remote:ws://HOST:PORT for one that \
+         another machine lends"
+    )]
     Unknown(String),
+    /// The program cannot reach other machines' devices.
+    #[error(
+        "this program was built without remote devices: build it with `cargo build --release \
+         --features remote`"
+    )]
+    NoRemote,
+    /// The lender cannot be reached, or refuses.
+    #[error("the device at {address} cannot be used: {reason}")]
+    NotLent {
+        /// What was asked for.
+        address: RemoteAddress,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
     /// `gpu` was asked for and there is no adapter of any kind.
     #[error(
         "no GPU found: wgpu sees no Vulkan, Metal or DirectX 12 adapter; \
@@ -154,7 +188,9 @@ impl Adapter {
     fn open(self) -> Result<ComputeDevice, DeviceError> {
         let device = Device::wgpu_options().device_kind(self.handle.clone()).init();
         match device {
-            Ok(device) => Ok(ComputeDevice { device, adapter: Some(self), note: None }),
+            Ok(device) => {
+                Ok(ComputeDevice { device, adapter: Some(self), remote: None, note: None })
+            }
             Err(error) => {
                 Err(DeviceError::NotOpened { name: self.name, reason: error.to_string() })
             }
@@ -165,9 +201,10 @@ impl Adapter {
 impl DeviceChoice {
     /// Opens the device. Call it once in a process: an adapter cannot be
     /// opened twice.
-    pub fn open(self) -> Result<ComputeDevice, DeviceError> {
+    pub fn open(&self) -> Result<ComputeDevice, DeviceError> {
         match self {
             Self::Cpu => Ok(ComputeDevice::cpu()),
+            Self::Remote(address) => address.clone().open(),
             Self::Auto => {
                 let real = adapters().into_iter().find(|a| a.kind != AdapterKind::Software);
                 Ok(match real.map(Adapter::open) {
@@ -193,10 +230,71 @@ impl DeviceChoice {
     }
 }
 
+impl RemoteAddress {
+    #[cfg(not(feature = "remote"))]
+    fn open(self) -> Result<ComputeDevice, DeviceError> {
+        Err(DeviceError::NoRemote)
+    }
+
+    /// Connects, with the token of [`TOKEN_VARIABLE`] if it is set.
+    #[cfg(feature = "remote")]
+    fn open(self) -> Result<ComputeDevice, DeviceError> {
+        use burn::remote::{ConnectError, RemoteHost};
+
+        let mut host = RemoteHost::websocket(&self.url);
+        if let Ok(token) = std::env::var(TOKEN_VARIABLE) {
+            host = host.with_credential(token);
+        }
+        match Device::remote_options(&host).device_index(self.number).init() {
+            Ok(device) => {
+                Ok(ComputeDevice { device, adapter: None, remote: Some(self), note: None })
+            }
+            Err(error) => {
+                let advice = match error {
+                    ConnectError::Unauthorized => {
+                        format!("; set {TOKEN_VARIABLE} to the token that the lender was given")
+                    }
+                    ConnectError::Unreachable { .. } => "; `train lend` lends one".to_owned(),
+                    ConnectError::NoSuchDevice { .. } => "; they count from 0".to_owned(),
+                    _ => String::new(),
+                };
+                Err(DeviceError::NotLent { reason: format!("{error}{advice}"), address: self })
+            }
+        }
+    }
+}
+
+impl FromStr for RemoteAddress {
+    type Err = ();
+
+    /// `ws://host:port`, with `/N` behind it for a device other than the first.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let rest = text.strip_prefix("ws://").ok_or(())?;
+        let (host, number) = match rest.split_once('/') {
+            None | Some((_, "")) => (rest.trim_end_matches('/'), 0),
+            Some((host, number)) => (host, number.parse().map_err(|_| ())?),
+        };
+        let (name, port) = host.rsplit_once(':').ok_or(())?;
+        if name.is_empty() || port.parse::<u16>().is_err() {
+            return Err(());
+        }
+        Ok(Self { url: format!("ws://{host}"), number })
+    }
+}
+
+impl fmt::Display for RemoteAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number {
+            0 => f.write_str(&self.url),
+            number => write!(f, "{}/{number}", self.url),
+        }
+    }
+}
+
 impl ComputeDevice {
     /// burn-flex on the CPU.
     pub fn cpu() -> Self {
-        Self { device: Device::flex(), adapter: None, note: None }
+        Self { device: Device::flex(), adapter: None, remote: None, note: None }
     }
 }
 
@@ -208,11 +306,13 @@ impl FromStr for DeviceChoice {
             "auto" => Ok(Self::Auto),
             "cpu" => Ok(Self::Cpu),
             "gpu" => Ok(Self::Gpu(None)),
-            _ => word
-                .strip_prefix("gpu:")
-                .and_then(|number| number.parse().ok())
-                .map(|number| Self::Gpu(Some(number)))
-                .ok_or_else(|| DeviceError::Unknown(word.to_owned())),
+            _ => {
+                let gpu = word.strip_prefix("gpu:").and_then(|number| number.parse().ok());
+                let remote = word.strip_prefix("remote:").and_then(|url| url.parse().ok());
+                gpu.map(|number| Self::Gpu(Some(number)))
+                    .or(remote.map(Self::Remote))
+                    .ok_or_else(|| DeviceError::Unknown(word.to_owned()))
+            }
         }
     }
 }
@@ -224,18 +324,20 @@ impl fmt::Display for DeviceChoice {
             Self::Cpu => f.write_str("cpu"),
             Self::Gpu(None) => f.write_str("gpu"),
             Self::Gpu(Some(number)) => write!(f, "gpu:{number}"),
+            Self::Remote(address) => write!(f, "remote:{address}"),
         }
     }
 }
 
 impl fmt::Display for ComputeDevice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.adapter {
-            Some(Adapter { name, kind, api, .. }) => write!(f, "{name} ({kind}, {api})"),
-            None => match &self.note {
-                None => f.write_str("CPU (burn-flex)"),
-                Some(note) => write!(f, "CPU (burn-flex), because {note}"),
-            },
+        match self {
+            Self { adapter: Some(Adapter { name, kind, api, .. }), .. } => {
+                write!(f, "{name} ({kind}, {api})")
+            }
+            Self { remote: Some(address), .. } => write!(f, "the device lent at {address}"),
+            Self { note: Some(note), .. } => write!(f, "CPU (burn-flex), because {note}"),
+            _ => f.write_str("CPU (burn-flex)"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The 28 × 28 picture that every part of Glyphic speaks: what MNIST is made
 //! of, what the network reads, and what preprocessing makes of any input.
 
+#[cfg(feature = "native")]
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use thiserror::Error;
 
@@ -42,6 +43,7 @@ impl Glyph {
         &self.0
     }
 
+    #[cfg(feature = "native")]
     /// The glyph as a PNG file, white ink on black.
     pub fn png(&self) -> Vec<u8> {
         let mut png = Vec::new();

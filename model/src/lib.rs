@@ -20,7 +20,9 @@
 
 pub mod checkpoint;
 pub mod classifier;
+#[cfg(feature = "native")]
 pub mod decode;
+#[cfg(feature = "native")]
 pub mod device;
 pub mod glyph;
 pub mod label_errors;

@@ -5,14 +5,35 @@ use glyphic_model::device::{AdapterKind, ComputeDevice, DeviceChoice, DeviceErro
 
 #[test]
 fn reads_and_writes_every_choice() {
-    for word in ["auto", "cpu", "gpu", "gpu:0", "gpu:12"] {
+    for word in [
+        "auto",
+        "cpu",
+        "gpu",
+        "gpu:0",
+        "gpu:12",
+        "remote:ws://10.0.0.7:8090",
+        "remote:ws://gpu.lan:8090/2",
+    ] {
         assert_eq!(word.parse::<DeviceChoice>().unwrap().to_string(), word);
     }
 }
 
 #[test]
 fn rejects_other_words() {
-    for word in ["", "GPU", "gpu:", "gpu:x", "gpu:-1", "cuda"] {
+    for word in [
+        "",
+        "GPU",
+        "gpu:",
+        "gpu:x",
+        "gpu:-1",
+        "cuda",
+        "remote:",
+        "remote:gpu:8090",
+        "remote:http://gpu:8090",
+        "remote:ws://gpu",
+        "remote:ws://:8090",
+        "remote:ws://gpu:8090/x",
+    ] {
         assert!(matches!(word.parse::<DeviceChoice>(), Err(DeviceError::Unknown(_))), "{word}");
     }
 }

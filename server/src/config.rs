@@ -24,7 +24,8 @@ pub struct Config {
     /// Folder with the checkpoints and CURRENT.
     #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
     pub artifacts: PathBuf,
-    /// auto (a real GPU, else the CPU), gpu, gpu:N (see `train devices`), or cpu.
+    /// auto (a real GPU, else the CPU), gpu, gpu:N (see `train devices`), cpu, or
+    /// remote:ws://HOST:PORT for one that another machine lends.
     #[arg(long, env = "GLYPHIC_DEVICE", default_value = "auto")]
     pub device: DeviceChoice,
     /// What requests may take.
@@ -67,15 +68,25 @@ pub struct TeachingOptions {
     /// Further arguments of `train finetune`, separated by spaces.
     #[arg(long, env = "GLYPHIC_TRAIN_ARGUMENTS", default_value = "", allow_hyphen_values = true)]
     pub train_arguments: String,
-    /// Device to train on [default: --device].
-    #[arg(long, env = "GLYPHIC_TRAIN_DEVICE")]
-    pub train_device: Option<DeviceChoice>,
+    /// Device to train on, or several with commas between them, also other machines'
+    /// (see `train lend`) [default: --device].
+    #[arg(long, env = "GLYPHIC_TRAIN_DEVICE", value_delimiter = ',')]
+    pub train_device: Vec<DeviceChoice>,
 }
 
 impl TeachingOptions {
     /// The database: as given, or a file in the artifacts folder.
     pub fn url(&self, artifacts: &Path) -> String {
         self.database_url.clone().unwrap_or_else(|| Store::file_url(&artifacts.join("glyphic.db")))
+    }
+
+    /// The devices to train on, as `train --device` takes them.
+    fn training_devices(&self, serving: &DeviceChoice) -> String {
+        let devices = match self.train_device.as_slice() {
+            [] => std::slice::from_ref(serving),
+            devices => devices,
+        };
+        devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
 
     /// How many samples are taken.
@@ -90,7 +101,7 @@ impl TeachingOptions {
         Settings {
             program,
             data: self.data.clone(),
-            device: self.train_device.as_ref().unwrap_or(device).to_string(),
+            device: self.training_devices(device),
             arguments: self.train_arguments.split_whitespace().map(str::to_owned).collect(),
             every_samples: self.train_every_samples,
             every: self.train_every_hours.map(|h| Duration::from_secs(u64::from(h) * 3600)),

@@ -15,6 +15,11 @@ const CONTROL: usize = 5;
 /// Reach of a control point (standard deviation of its Gaussian), in pixels.
 const REACH: f32 = 5.0;
 
+/// Terms of a map: x, y, the constant, and the control points.
+const TERMS: usize = 3 + CONTROL * CONTROL;
+/// Numbers that describe how one picture is changed.
+pub const MAP: usize = 2 * TERMS;
+
 /// Applies an [`Augmentation`] to batches. Holds what is the same for every
 /// batch, on the device.
 pub struct Augmenter {
@@ -27,54 +32,58 @@ pub struct Augmenter {
 impl Augmenter {
     /// An augmenter for batches on `device`.
     pub fn new(ranges: Augmentation, device: &Device) -> Self {
-        let terms = 3 + CONTROL * CONTROL;
         let basis: Vec<f32> = (0..PIXELS).flat_map(|i| basis_of(i % SIDE, i / SIDE)).collect();
-        let basis = Tensor::from_data(TensorData::new(basis, [1, PIXELS, terms]), device);
+        let basis = Tensor::from_data(TensorData::new(basis, [1, PIXELS, TERMS]), device);
         Self { ranges, basis }
     }
 
-    /// Changes every picture of a batch in its own way.
+    /// Changes every picture of a batch by its own map, [`MAP`] numbers each.
     ///
     /// # Shapes
     /// `[batch, 1, 28, 28]` → the same
-    pub fn apply(&self, pixels: Tensor<4>, rng: &mut StdRng) -> Tensor<4> {
+    pub fn apply(&self, pixels: Tensor<4>, maps: &[f32]) -> Tensor<4> {
         if self.ranges == Augmentation::NONE {
             return pixels;
         }
         let [batch, ..] = pixels.dims();
         let device = pixels.device();
-        let terms = 3 + CONTROL * CONTROL;
-        let maps: Vec<f32> = (0..batch).flat_map(|_| self.random_map(rng)).collect();
-        let maps = Tensor::<3>::from_data(TensorData::new(maps, [batch, terms, 2]), &device);
+        let maps =
+            Tensor::<3>::from_data(TensorData::new(maps.to_vec(), [batch, TERMS, 2]), &device);
         // [1, 784, 28] × [batch, 28, 2] → [batch, 784, 2]: where to sample.
-        let grid = self.basis.clone().expand([batch, PIXELS, terms]).matmul(maps);
+        let grid = self.basis.clone().expand([batch, PIXELS, TERMS]).matmul(maps);
         let options = GridSampleOptions::new(InterpolateMode::Bilinear)
             .with_padding_mode(GridSamplePaddingMode::Zeros)
             .with_align_corners(false);
         pixels.grid_sample_2d(grid.reshape([batch, SIDE, SIDE, 2]), options)
     }
+}
 
-    /// The coefficients of one picture's map, `[28, 2]` in row order: the
-    /// affine part, then the displacement of each control point.
-    fn random_map(&self, rng: &mut StdRng) -> Vec<f32> {
-        let Augmentation { rotation, scale, shear, shift, elastic } = self.ranges;
-        let mut within = |range: f32| range * (2.0 * rng.random::<f32>() - 1.0);
-        let (sin, cos) = within(rotation).to_radians().sin_cos();
-        let (wide, high) = (1.0 + within(scale), 1.0 + within(scale));
-        let slant = within(shear);
-        let pixel = 2.0 / SIDE as f32;
-        // Rotation × slant × size, transposed: rows are x, y and the constant.
-        let mut map = vec![
-            cos * wide,
-            sin * wide,
-            (cos * slant - sin) * high,
-            (sin * slant + cos) * high,
-            within(shift) * pixel,
-            within(shift) * pixel,
-        ];
-        map.extend((0..2 * CONTROL * CONTROL).map(|_| elastic * pixel * normal(rng)));
-        map
-    }
+/// Random changes within these ranges, [`MAP`] numbers a picture. They are drawn for a
+/// whole batch, so that they do not depend on how many devices share it.
+pub fn random_maps(ranges: &Augmentation, batch: usize, rng: &mut StdRng) -> Vec<f32> {
+    (0..batch).flat_map(|_| random_map(ranges, rng)).collect()
+}
+
+/// The coefficients of one picture's map, `[28, 2]` in row order: the affine part,
+/// then the displacement of each control point.
+fn random_map(ranges: &Augmentation, rng: &mut StdRng) -> Vec<f32> {
+    let Augmentation { rotation, scale, shear, shift, elastic } = *ranges;
+    let mut within = |range: f32| range * (2.0 * rng.random::<f32>() - 1.0);
+    let (sin, cos) = within(rotation).to_radians().sin_cos();
+    let (wide, high) = (1.0 + within(scale), 1.0 + within(scale));
+    let slant = within(shear);
+    let pixel = 2.0 / SIDE as f32;
+    // Rotation × slant × size, transposed: rows are x, y and the constant.
+    let mut map = vec![
+        cos * wide,
+        sin * wide,
+        (cos * slant - sin) * high,
+        (sin * slant + cos) * high,
+        within(shift) * pixel,
+        within(shift) * pixel,
+    ];
+    map.extend((0..2 * CONTROL * CONTROL).map(|_| elastic * pixel * normal(rng)));
+    map
 }
 
 fn basis_of(x: usize, y: usize) -> Vec<f32> {

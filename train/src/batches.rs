@@ -70,6 +70,8 @@ pub enum Purpose {
     Variation = 4,
     /// The drawings of known symbols, by drawing.
     Drawn = 5,
+    /// The settings of a random sweep, by combination.
+    Sweep = 6,
 }
 
 /// The random numbers for one purpose at one moment of a run. There is no

@@ -1,9 +1,9 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use glyphic_model::device::DeviceChoice;
+use glyphic_model::device::{ComputeDevice, DeviceChoice, DeviceError};
 
 use crate::config::{Augmentation, TrainConfig};
 
@@ -34,6 +34,10 @@ pub enum Command {
     Eval(EvalArgs),
     /// Look for wrong labels in the training data.
     Audit(AuditArgs),
+    /// Train with many settings, to choose between them.
+    Sweep(SweepArgs),
+    /// Lend this machine's devices to runs on other machines.
+    Lend(LendArgs),
     /// List the checkpoints and the unfinished runs.
     List(ListArgs),
     /// List the graphics adapters and test the chosen device against the CPU.
@@ -46,9 +50,48 @@ pub struct Common {
     /// Folder of checkpoints, runs and datasets.
     #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
     pub artifacts: PathBuf,
-    /// auto (a real GPU, else the CPU), gpu, gpu:N (see `train devices`), or cpu.
+    /// auto (a real GPU, else the CPU), gpu, gpu:N (see `train devices`), cpu, or
+    /// remote:ws://HOST:PORT for one that another machine lends.
     #[arg(long, env = "GLYPHIC_DEVICE", default_value = "auto")]
     pub device: DeviceChoice,
+}
+
+/// Where things are and what trains.
+#[derive(Args)]
+pub struct Training {
+    /// Folder of checkpoints, runs and datasets.
+    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
+    pub artifacts: PathBuf,
+    /// What computes.
+    #[command(flatten)]
+    pub devices: Devices,
+}
+
+/// The devices of a training run.
+#[derive(Args)]
+pub struct Devices {
+    /// auto (a real GPU, else the CPU), gpu, gpu:N (see `train devices`), cpu, or
+    /// remote:ws://HOST:PORT for one that another machine lends. Several, with
+    /// commas between them, share every batch.
+    #[arg(long, env = "GLYPHIC_DEVICE", default_value = "auto", value_delimiter = ',')]
+    device: Vec<DeviceChoice>,
+}
+
+impl Devices {
+    /// Opens all of them. A device that is named twice is opened once and given
+    /// twice.
+    pub fn open(&self) -> Result<Vec<ComputeDevice>, DeviceError> {
+        let mut opened: Vec<(&DeviceChoice, ComputeDevice)> = Vec::new();
+        for choice in &self.device {
+            let known = opened.iter().find(|(other, _)| *other == choice);
+            let device = match known {
+                Some((_, device)) => device.clone(),
+                None => choice.open()?,
+            };
+            opened.push((choice, device));
+        }
+        Ok(opened.into_iter().map(|(_, device)| device).collect())
+    }
 }
 
 /// Arguments of training from scratch.
@@ -56,7 +99,7 @@ pub struct Common {
 pub struct StartArgs {
     /// Where things are and what computes.
     #[command(flatten)]
-    pub common: Common,
+    pub common: Training,
     /// An IDX directory in MNIST's naming, or a folder of pictures with one
     /// sub-folder a label [default: datasets/mnist in the artifacts folder].
     #[arg(long)]
@@ -123,7 +166,7 @@ pub struct Settings {
 pub struct ResumeArgs {
     /// Where things are and what computes.
     #[command(flatten)]
-    pub common: Common,
+    pub common: Training,
     /// The run; without it, the one that was saved last.
     pub run: Option<String>,
     /// Where the data is now, if it was moved.
@@ -136,7 +179,7 @@ pub struct ResumeArgs {
 pub struct FinetuneArgs {
     /// Where things are and what computes.
     #[command(flatten)]
-    pub common: Common,
+    pub common: Training,
     /// The samples: JSON lines, as the server's page and
     /// `/api/samples/export?format=jsonl` give them.
     #[arg(long)]
@@ -170,6 +213,36 @@ pub struct FinetuneArgs {
     /// output, lower priority, and a stop when standard input ends.
     #[arg(long)]
     pub as_child: bool,
+}
+
+/// Arguments of `train sweep`.
+#[derive(Args)]
+pub struct SweepArgs {
+    /// Where things are and what computes; of several devices each takes runs of its
+    /// own.
+    #[command(flatten)]
+    pub common: Training,
+    /// What is tried, as TOML: see the README.
+    pub file: PathBuf,
+    /// The data, as for training [default: datasets/mnist in the artifacts folder].
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Runs at a time [default: one for each core while memory lasts, or one for each
+    /// GPU or lent device].
+    #[arg(long)]
+    pub parallel: Option<NonZeroUsize>,
+}
+
+/// Arguments of `train lend`.
+#[derive(Args)]
+pub struct LendArgs {
+    /// The devices to lend; borrowers count them from 0 in this order.
+    #[command(flatten)]
+    pub devices: Devices,
+    /// Address and port to listen on. Beyond this machine a token is asked for: set
+    /// GLYPHIC_REMOTE_TOKEN here and there.
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
 }
 
 /// Arguments of `train eval`.

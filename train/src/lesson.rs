@@ -109,8 +109,8 @@ impl Lesson {
     }
 
     /// A trainer that is held to what the parent says of what it knows.
-    pub fn supervise(&self, trainer: Trainer) -> Trainer {
-        trainer.with_teacher(self.parent.network.valid(), self.taught)
+    pub fn supervise(&self, trainer: Trainer) -> Result<Trainer> {
+        trainer.with_teacher(&self.parent.network, self.taught)
     }
 
     /// What of the trained network is kept: as much of the way from the parent as

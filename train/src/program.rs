@@ -12,8 +12,8 @@ use clap::Parser;
 
 use crate::{
     cli::{Cli, Command},
-    commands::{audit, devices, eval, finetune, list, resume, start},
-    run::{Ending, STOP},
+    commands::{audit, devices, eval, finetune, lend, list, resume, start, sweep},
+    run::STOP,
 };
 
 /// Runs `train` with these arguments, the program's name first.
@@ -34,10 +34,16 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    let ending = match cli.command {
-        None => stoppable(|| start::run(cli.start))?,
-        Some(Command::Resume(arguments)) => stoppable(|| resume::run(arguments))?,
-        Some(Command::Finetune(arguments)) => stoppable(|| finetune::run(arguments))?,
+    let finished = match cli.command {
+        None => stoppable(|| Ok(start::run(cli.start)?.is_finished()))?,
+        Some(Command::Resume(arguments)) => {
+            stoppable(|| Ok(resume::run(arguments)?.is_finished()))?
+        }
+        Some(Command::Finetune(arguments)) => {
+            stoppable(|| Ok(finetune::run(arguments)?.is_finished()))?
+        }
+        Some(Command::Sweep(arguments)) => stoppable(|| sweep::run(arguments))?,
+        Some(Command::Lend(arguments)) => return lend::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Command::Eval(arguments)) => return eval::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Command::Audit(arguments)) => {
             return audit::run(arguments).map(|()| ExitCode::SUCCESS);
@@ -47,16 +53,13 @@ fn run(cli: Cli) -> Result<ExitCode> {
             return devices::run(arguments).map(|()| ExitCode::SUCCESS);
         }
     };
-    Ok(match ending {
-        Ending::Finished(_) => ExitCode::SUCCESS,
-        // As a shell reports a process that Ctrl-C ended.
-        Ending::Stopped => ExitCode::from(130),
-    })
+    // As a shell reports a process that Ctrl-C ended.
+    Ok(if finished { ExitCode::SUCCESS } else { ExitCode::from(130) })
 }
 
-/// Runs a training run so that the first Ctrl-C asks it for an orderly stop; the
+/// Trains so that the first Ctrl-C asks it for an orderly stop; the
 /// second is not waited for.
-fn stoppable(run: impl FnOnce() -> Result<Ending>) -> Result<Ending> {
+fn stoppable(run: impl FnOnce() -> Result<bool>) -> Result<bool> {
     ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
             std::process::exit(130);

@@ -29,6 +29,10 @@ pub struct Progress {
     step_at_start: usize,
     started: Instant,
     json: bool,
+    devices: String,
+    on_gpu: bool,
+    /// The bar of all runs that this one is part of, and the step it stands at.
+    whole: Option<(ProgressBar, usize)>,
 }
 
 /// A line of progress for a program, on standard output.
@@ -53,8 +57,9 @@ enum Line<'a> {
 }
 
 impl Progress {
-    /// Announces the run and starts the bar.
-    pub fn new(position: &Position, device: &ComputeDevice) -> Self {
+    /// Prepares the bar.
+    pub fn new(position: &Position, devices: &[ComputeDevice]) -> Self {
+        let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
         let is_terminal = stderr().is_terminal();
         let bar =
             ProgressBar::new(position.total_steps() as u64).with_position(position.step as u64);
@@ -64,7 +69,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template("{bar:32.cyan/blue} {percent:>3}%  {msg}") {
             bar.set_style(style);
         }
-        let progress = Self {
+        Self {
             bar,
             is_terminal,
             last_line: Instant::now(),
@@ -72,11 +77,19 @@ impl Progress {
             step_at_start: position.step,
             started: Instant::now(),
             json: false,
-        };
+            devices: names.join(" and "),
+            on_gpu: devices.iter().any(|device| device.adapter.is_some()),
+            whole: None,
+        }
+    }
+
+    /// Announces the run.
+    pub fn begin(&self, position: &Position) {
         let network = &position.network;
-        progress.line(&format!(
-            "Training on {device}: {} examples, {} held back; {} labels; {} parameters, {:.2} M \
+        self.line(&format!(
+            "Training on {}: {} examples, {} held back; {} labels; {} parameters, {:.2} M \
              multiply-adds; {} epochs of {} steps.",
+            self.devices,
             position.dataset.training,
             position.dataset.validation,
             position.labels.len(),
@@ -86,19 +99,24 @@ impl Progress {
             position.steps_per_epoch(),
         ));
         if position.step > 0 {
-            progress.line(&format!(
+            self.line(&format!(
                 "Resuming at step {} of {}.",
                 position.step,
                 position.total_steps()
             ));
         }
-        if device.adapter.is_some() {
-            progress.line(
+        if self.on_gpu {
+            self.line(
                 "The first steps compile and tune the GPU's kernels: up to some minutes the first \
                  time, seconds after that.",
             );
         }
-        progress
+    }
+
+    /// Moves the bar of all runs from now on, and says nothing itself.
+    pub fn part_of(&mut self, bar: ProgressBar, step: usize) {
+        self.bar.set_draw_target(ProgressDrawTarget::hidden());
+        self.whole = Some((bar, step));
     }
 
     /// Writes JSON lines to standard output as well.
@@ -109,6 +127,11 @@ impl Progress {
 
     /// Shows where the run stands.
     pub fn look(&mut self, position: &Position) {
+        if let Some((bar, step)) = &mut self.whole {
+            bar.inc((position.step - *step) as u64);
+            *step = position.step;
+            return;
+        }
         let steps = position.steps_per_epoch();
         let in_epoch = (position.step - 1) % steps + 1;
         let batch = position.batch_size() as f64;
@@ -196,6 +219,9 @@ impl Progress {
     }
 
     fn line(&self, text: &str) {
+        if self.whole.is_some() {
+            return;
+        }
         self.bar.suspend(|| say(text));
     }
 }

@@ -26,6 +26,8 @@ use glyphic_model::{
     device::ComputeDevice,
 };
 
+use indicatif::ProgressBar;
+
 use crate::{
     calibrate::temperature,
     data::Data,
@@ -55,6 +57,13 @@ pub enum Ending {
     Stopped,
 }
 
+impl Ending {
+    /// Whether the run came to its end.
+    pub fn is_finished(&self) -> bool {
+        matches!(self, Self::Finished(_))
+    }
+}
+
 /// A run and where its files are.
 pub struct Run<'a> {
     id: String,
@@ -78,11 +87,11 @@ impl<'a> Run<'a> {
         position: Position,
         registry: &'a Registry,
         data: &'a Data,
-        device: &ComputeDevice,
+        devices: &[ComputeDevice],
     ) -> Result<Self> {
         let (id, folder) = new_folder(registry, &position)?;
-        let trainer = Trainer::new(position, &data.training, &device.device)?;
-        let run = Self::with(id, folder, trainer, registry, data, device)?;
+        let trainer = Trainer::new(position, &data.training, devices)?;
+        let run = Self::with(id, folder, trainer, registry, data, devices)?;
         run.trainer.state()?.save(&run.folder)?;
         Ok(run)
     }
@@ -92,21 +101,21 @@ impl<'a> Run<'a> {
         position: Position,
         registry: &'a Registry,
         lesson: &'a Lesson,
-        device: &ComputeDevice,
+        devices: &[ComputeDevice],
     ) -> Result<Self> {
         let (id, folder) = new_folder(registry, &position)?;
         let data = &lesson.data;
         let network = lesson.network();
-        let trainer = Trainer::from_network(position, &network, &data.training, &device.device)?;
-        let run = Self::with(id, folder, trainer, registry, data, device)?.of_lesson(lesson);
+        let trainer = Trainer::from_network(position, &network, &data.training, devices)?;
+        let run = Self::with(id, folder, trainer, registry, data, devices)?.of_lesson(lesson)?;
         run.trainer.state()?.save(&run.folder)?;
         Ok(run)
     }
 
     /// Says what the run teaches.
-    pub fn of_lesson(self, lesson: &'a Lesson) -> Self {
-        let trainer = lesson.supervise(self.trainer);
-        Self { lesson: Some(lesson), trainer, ..self }
+    pub fn of_lesson(self, lesson: &'a Lesson) -> Result<Self> {
+        let trainer = lesson.supervise(self.trainer)?;
+        Ok(Self { lesson: Some(lesson), trainer, ..self })
     }
 
     /// Serves a parent process: progress as JSON lines on standard output, and
@@ -116,18 +125,24 @@ impl<'a> Run<'a> {
         Self { discarded: true, ..self }
     }
 
+    /// One run of many: it moves their common bar, and says nothing itself.
+    pub fn part_of(mut self, bar: ProgressBar) -> Self {
+        self.progress.part_of(bar, self.trainer.position.step);
+        self
+    }
+
     /// Takes up a run where its state left it.
     pub fn resume(
         id: String,
         state: State,
         registry: &'a Registry,
         data: &'a Data,
-        device: &ComputeDevice,
+        devices: &[ComputeDevice],
     ) -> Result<Self> {
         let folder = runs_folder(registry).join(&id);
-        let trainer = Trainer::restore(state, &data.training, &device.device)
+        let trainer = Trainer::restore(state, &data.training, devices)
             .with_context(|| format!("the state in {} is damaged", folder.display()))?;
-        Self::with(id, folder, trainer, registry, data, device)
+        Self::with(id, folder, trainer, registry, data, devices)
     }
 
     fn with(
@@ -136,14 +151,14 @@ impl<'a> Run<'a> {
         trainer: Trainer,
         registry: &'a Registry,
         data: &'a Data,
-        device: &ComputeDevice,
+        devices: &[ComputeDevice],
     ) -> Result<Self> {
-        let lock = lock(&folder, &id)?;
+        let lock = lock(&folder, &format!("the run '{id}'"))?;
         let position = &trainer.position;
         // Lines of epochs that the state does not know are of work that was lost.
         write_logs(&folder, &position.epochs)?;
-        let progress = Progress::new(position, device);
-        let device = device.device.clone();
+        let progress = Progress::new(position, devices);
+        let device = devices.first().context("training needs a device")?.device.clone();
         Ok(Self {
             id,
             folder,
@@ -160,6 +175,7 @@ impl<'a> Run<'a> {
 
     /// Trains to the end, or until [`STOP`] is set.
     pub fn drive(self) -> Result<Ending> {
+        self.progress.begin(&self.trainer.position);
         let id = &self.id;
         let resume = format!("the run stopped; `train resume {id}` goes on from what was saved");
         self.steps().context(resume)
@@ -169,7 +185,7 @@ impl<'a> Run<'a> {
         let mut clock = Instant::now();
         let (mut looked, mut saved) = (Instant::now(), Instant::now());
         while self.trainer.position.step < self.trainer.position.total_steps() {
-            self.trainer.step();
+            self.trainer.step()?;
             let position = &mut self.trainer.position;
             let epoch_is_over = position.step.is_multiple_of(position.steps_per_epoch());
             let stop = STOP.load(Ordering::Relaxed);
@@ -352,12 +368,13 @@ fn new_folder(registry: &Registry, position: &Position) -> Result<(String, PathB
     bail!("no name is left for a run in {}", runs.display())
 }
 
-fn lock(folder: &Path, id: &str) -> Result<File> {
+/// Keeps other processes off a folder until the file is dropped.
+pub(crate) fn lock(folder: &Path, what: &str) -> Result<File> {
     let path = folder.join("lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!("another process is training the run '{id}'"),
+        Err(TryLockError::WouldBlock) => bail!("another process is training {what}"),
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("cannot lock {}", path.display()))
         }

@@ -22,7 +22,8 @@ use crate::{config::TrainConfig, environment};
 
 /// Version of the state's format.
 const VERSION: u32 = 1;
-const STATE_FILE: &str = "state.bpk";
+/// Name of the state's file in a run's folder.
+pub(crate) const STATE_FILE: &str = "state.bpk";
 
 /// Where a run stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,65 +1,53 @@
 //! The network under training: one step after another, nothing read back from
 //! the device until somebody asks.
 
-use anyhow::{Context, Result, anyhow};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result, anyhow, ensure};
 use burn::{
     module::Module,
-    nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig},
-    optim::{AdamWConfig, GradientsParams, ModuleOptimizer},
-    tensor::{
-        Bytes, Device, Int, Tensor, TensorData,
-        activation::{log_softmax, softmax},
-    },
+    optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer},
+    tensor::{Bytes, Device},
 };
 use glyphic_model::{
     checkpoint::{network_from_bytes, network_to_bytes},
-    network::{Network, normalise},
+    device::ComputeDevice,
+    network::Network,
 };
 
 use crate::{
-    augment::Augmenter,
-    batches::{DeviceSet, Purpose, epoch_order, rng},
+    augment::random_maps,
+    batches::{Purpose, epoch_order, rng},
     config::TrainConfig,
     data::Example,
+    replica::{Answer, Replica, Share, Worker},
     state::{Position, State, Sums},
 };
 
-/// Weight of the teacher's answer, beside the label, on what was known.
-const SOFT: f32 = 0.5;
-
-/// A network, its optimiser, its data on the device, and where the run stands.
+/// A network, its optimiser, the devices that compute its gradients, and where
+/// the run stands.
 pub struct Trainer {
     /// Where the run stands. `sums` is brought up to date by [`Self::sync`].
     pub position: Position,
     network: Network,
     optimizer: ModuleOptimizer,
-    examples: DeviceSet,
     order: Vec<u32>,
-    augmenter: Augmenter,
-    loss: CrossEntropyLoss,
-    teacher: Option<Teacher>,
-    /// `[loss, correct]` summed over the steps since the last sync.
-    sums: Tensor<1>,
-    device: Device,
-}
-
-/// What keeps a network from forgetting: its answers on what it knew should stay
-/// as they were (Li and Hoiem, "Learning without Forgetting", 2016).
-struct Teacher {
-    /// The network as it was, without autodiff.
-    network: Network,
-    /// Examples from this index on were known to it.
-    known_from: u32,
+    /// The first device, which holds the network and the optimiser too.
+    main: Replica,
+    /// The other devices, if there are several.
+    workers: Vec<Worker>,
 }
 
 impl Trainer {
     /// A fresh network, initialised from the config's seed; the same weights on
     /// every device.
-    pub fn new(position: Position, examples: &[Example], device: &Device) -> Result<Self> {
-        let cpu = Device::flex();
-        cpu.seed(position.config.seed);
-        let network = network_to_bytes(&position.network.init(&cpu)).map_err(|e| anyhow!(e))?;
-        Self::with(position, network, None, examples, device)
+    pub fn new(
+        position: Position,
+        examples: &[Example],
+        devices: &[ComputeDevice],
+    ) -> Result<Self> {
+        let network = initial_network(&position)?;
+        Self::with(position, network, None, examples, devices)
     }
 
     /// A network that has learned something already, with a fresh optimiser.
@@ -67,22 +55,29 @@ impl Trainer {
         position: Position,
         network: &Network,
         examples: &[Example],
-        device: &Device,
+        devices: &[ComputeDevice],
     ) -> Result<Self> {
         let network = network_to_bytes(network).map_err(|error| anyhow!(error))?;
-        Self::with(position, network, None, examples, device)
+        Self::with(position, network, None, examples, devices)
     }
 
     /// Holds the network to the answers of `network` on the examples from index
     /// `known_from` on.
-    pub fn with_teacher(self, network: Network, known_from: usize) -> Self {
-        let network = network.valid().to_device(&self.device);
-        Self { teacher: Some(Teacher { network, known_from: known_from as u32 }), ..self }
+    pub fn with_teacher(mut self, network: &Network, known_from: usize) -> Result<Self> {
+        let classes = self.position.network.classes;
+        for worker in &self.workers {
+            let network = network.valid();
+            let supervise =
+                move |replica: &mut Replica| replica.supervise(&network, known_from, classes);
+            worker.begin(supervise).wait()?;
+        }
+        self.main.supervise(network, known_from, classes);
+        Ok(self)
     }
 
     /// A run as it was when its state was saved.
-    pub fn restore(state: State, examples: &[Example], device: &Device) -> Result<Self> {
-        Self::with(state.position, state.network, Some(state.optimizer), examples, device)
+    pub fn restore(state: State, examples: &[Example], devices: &[ComputeDevice]) -> Result<Self> {
+        Self::with(state.position, state.network, Some(state.optimizer), examples, devices)
     }
 
     fn with(
@@ -90,9 +85,16 @@ impl Trainer {
         network: Vec<u8>,
         optimizer_state: Option<Vec<u8>>,
         examples: &[Example],
-        device: &Device,
+        devices: &[ComputeDevice],
     ) -> Result<Self> {
-        let training_device = device.clone().autodiff();
+        let (main, others) = devices.split_first().context("training needs a device")?;
+        let batch = position.batch_size();
+        ensure!(
+            batch >= devices.len(),
+            "a batch of {batch} cannot be shared by {} devices",
+            devices.len()
+        );
+        let training_device = main.device.clone().autodiff();
         let network = network_from_bytes(&position.network, network, &training_device)
             .map_err(|error| anyhow!(error))
             .context("the run's network cannot be restored")?;
@@ -100,17 +102,13 @@ impl Trainer {
         if let Some(bytes) = optimizer_state {
             optimizer = optimizer.from_bytes(Bytes::from_bytes_vec(bytes))?;
         }
-        let smoothing = position.config.label_smoothing;
+        let replica =
+            |device: &ComputeDevice| Replica::new(&position.config, examples, &device.device);
+        let start = |device| Worker::start(device, replica(device));
         Ok(Self {
             order: order(&position),
-            augmenter: Augmenter::new(position.config.augmentation.clone(), device),
-            loss: CrossEntropyLossConfig::new()
-                .with_smoothing((smoothing > 0.0).then_some(smoothing))
-                .init(&training_device),
-            sums: Tensor::zeros([2], device),
-            examples: DeviceSet::new(examples, device),
-            teacher: None,
-            device: device.clone(),
+            main: replica(main),
+            workers: others.iter().map(start).collect::<Result<_>>()?,
             position,
             network,
             optimizer,
@@ -119,51 +117,64 @@ impl Trainer {
 
     /// One optimiser step on the next batch. Whoever asks for a step after the
     /// last one of an epoch is in the next epoch.
-    pub fn step(&mut self) {
-        let Position { config, step, .. } = &self.position;
-        let (seed, step) = (config.seed, *step);
+    ///
+    /// # Errors
+    /// One of several devices failed.
+    pub fn step(&mut self) -> Result<()> {
+        let (config, step) = (&self.position.config, self.position.step);
         let batch_size = self.position.batch_size();
         let place = step % self.position.steps_per_epoch();
         if place == 0 {
             self.order = order(&self.position);
         }
         let indices = &self.order[place * batch_size..][..batch_size];
-        let batch = self.examples.pick(indices);
-        let mut rng = rng(seed, Purpose::Augmentation, step as u64);
-        let pixels = normalise(self.augmenter.apply(batch.pixels, &mut rng));
-
-        let targets = self
-            .teacher
-            .as_ref()
-            .map(|teacher| teacher.targets(indices, &batch.labels, pixels.clone(), &self.position));
-        let logits = self.network.forward(pixels.autodiff());
-        let correct = logits
-            .clone()
-            .inner()
-            .argmax(1)
-            .flatten::<1>(0, 1)
-            .equal(batch.labels.clone())
-            .float()
-            .sum();
-        let loss = match targets {
-            None => self.loss.forward(logits, batch.labels.autodiff()),
-            Some(targets) => (log_softmax(logits, 1) * targets.autodiff()).sum_dim(1).mean().neg(),
-        };
-        self.sums = self.sums.clone() + Tensor::cat(vec![loss.clone().inner(), correct], 0);
-
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.network);
+        let mut rng = rng(config.seed, Purpose::Augmentation, step as u64);
+        let maps = random_maps(&config.augmentation, batch_size, &mut rng);
+        let shares = Share::split(indices, &maps, 1 + self.workers.len());
         let learning_rate = config.learning_rate_at(step, self.position.total_steps());
+
+        let gradients = self.gradients(shares)?;
         self.network = self.optimizer.step(learning_rate, self.network.clone(), gradients);
         self.position.step += 1;
+        Ok(())
     }
 
-    /// Waits for the device, brings `position.sums` up to date, and fails if
+    /// The gradients of a whole batch, on the first device.
+    fn gradients(&mut self, shares: Vec<Share>) -> Result<GradientsParams> {
+        let mut shares = shares.into_iter();
+        let of_main = shares.next().context("a batch has at least one share")?;
+        let others: Vec<Answer<GradientsParams>> = (self.workers.iter().zip(shares))
+            .map(|(worker, share)| {
+                let (network, main) = (self.network.clone(), self.main.device().clone());
+                worker.begin(move |replica| {
+                    let network = network.fork(&replica.device().clone().autodiff());
+                    replica.gradients(&network, &share).to_device(&main, &network)
+                })
+            })
+            .collect();
+        let gradients = self.main.gradients(&self.network, &of_main);
+        if others.is_empty() {
+            return Ok(gradients);
+        }
+        let mut sum = GradientsAccumulator::new();
+        sum.accumulate(&self.network, gradients);
+        for answer in others {
+            sum.accumulate(&self.network, answer.wait()?);
+        }
+        Ok(sum.grads())
+    }
+
+    /// Waits for the devices, brings `position.sums` up to date, and fails if
     /// the loss is no number any more.
     pub fn sync(&mut self) -> Result<Sums> {
-        let fresh = Tensor::zeros([2], &self.device);
-        let sums: Vec<f32> = std::mem::replace(&mut self.sums, fresh).try_into_vec_as()?;
-        self.position.sums.loss += sums[0];
-        self.position.sums.correct += sums[1];
+        let mut sums = vec![self.main.take_sums()?];
+        for worker in &self.workers {
+            sums.push(worker.begin(Replica::take_sums).wait()??);
+        }
+        for [loss, correct] in sums {
+            self.position.sums.loss += loss;
+            self.position.sums.correct += correct;
+        }
         if !self.position.sums.loss.is_finite() {
             let place = self.position.step;
             return Err(anyhow!(
@@ -175,9 +186,10 @@ impl Trainer {
         Ok(self.position.sums)
     }
 
-    /// The network as it is served: without autodiff, statistics in place.
+    /// The network as it is served: without autodiff, statistics in place, all of it on
+    /// the first device. (The statistics that devices share may lie on any of them.)
     pub fn network(&self) -> Network {
-        self.network.valid()
+        self.network.valid().to_device(self.main.device())
     }
 
     /// The run's whole state. Call [`Self::sync`] first.
@@ -190,35 +202,14 @@ impl Trainer {
     }
 }
 
-impl Teacher {
-    /// What the network should say of a batch: of what is taught its label, of
-    /// what was known half its label and half what the teacher says.
-    ///
-    /// # Shapes
-    /// `[batch]`, `[batch, 1, 28, 28]` → `[batch, classes]`
-    fn targets(
-        &self,
-        indices: &[u32],
-        labels: &Tensor<1, Int>,
-        pixels: Tensor<4>,
-        position: &Position,
-    ) -> Tensor<2> {
-        let (batch, classes) = (indices.len(), position.network.classes);
-        let smoothing = position.config.label_smoothing;
-        let hard: Tensor<2> = labels.clone().one_hot(classes).float();
-        let hard = hard * (1.0 - smoothing) + smoothing / classes as f32;
-        let soft = softmax(self.network.forward(pixels), 1);
-        let [_, known] = soft.dims();
-        let device = soft.device();
-        let soft = match classes - known {
-            0 => soft,
-            new => Tensor::cat(vec![soft, Tensor::zeros([batch, new], &device)], 1),
-        };
-        let weight = |&index: &u32| if index < self.known_from { 0.0 } else { SOFT };
-        let weights: Vec<f32> = indices.iter().map(weight).collect();
-        let weights = Tensor::<2>::from_data(TensorData::new(weights, [batch, 1]), &device);
-        hard.clone() + (soft - hard) * weights
-    }
+/// The network's bytes as the seed makes them. burn-flex has one generator for the
+/// whole process, so runs that begin at once take turns.
+fn initial_network(position: &Position) -> Result<Vec<u8>> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let cpu = Device::flex();
+    cpu.seed(position.config.seed);
+    network_to_bytes(&position.network.init(&cpu)).map_err(|error| anyhow!(error))
 }
 
 /// AdamW as every run uses it (Loshchilov and Hutter, 2019).

@@ -5,9 +5,9 @@ mod common;
 
 use burn::tensor::{Device, Tensor};
 use common::{folder, two_symbols};
-use glyphic_model::network::NetworkConfig;
+use glyphic_model::{device::ComputeDevice, network::NetworkConfig};
 use glyphic_train::{
-    augment::Augmenter,
+    augment::{Augmenter, random_maps},
     batches::{DeviceSet, Purpose, epoch_order, rng},
     config::{Augmentation, TrainConfig},
     data::load,
@@ -26,6 +26,10 @@ fn pictures(device: &Device) -> Tensor<4> {
     DeviceSet::new(&data.training, device).pick(&first).pixels
 }
 
+fn maps(ranges: &Augmentation, batch: usize, seed: u64, step: u64) -> Vec<f32> {
+    random_maps(ranges, batch, &mut rng(seed, Purpose::Augmentation, step))
+}
+
 fn values(tensor: Tensor<4>) -> Vec<f32> {
     tensor.try_into_vec_as().unwrap()
 }
@@ -36,8 +40,8 @@ fn augmentation_without_ranges_changes_nothing() {
     let before = pictures(&device);
     // Not quite none: the resampling itself is what is tested.
     let ranges = Augmentation { shift: 1e-6, ..NONE };
-    let after = Augmenter::new(ranges, &device)
-        .apply(before.clone(), &mut rng(1, Purpose::Augmentation, 0));
+    let after =
+        Augmenter::new(ranges.clone(), &device).apply(before.clone(), &maps(&ranges, 16, 1, 0));
     for (a, b) in values(before).iter().zip(values(after)) {
         assert!((a - b).abs() < 0.01, "{a} became {b}");
     }
@@ -49,8 +53,8 @@ fn a_shift_of_whole_pixels_moves_whole_pixels() {
     let before = pictures(&device);
     // The random shift is drawn anew for each picture; find it and undo it.
     let ranges = Augmentation { shift: 3.0, ..NONE };
-    let after = Augmenter::new(ranges, &device)
-        .apply(before.clone(), &mut rng(5, Purpose::Augmentation, 1));
+    let after =
+        Augmenter::new(ranges.clone(), &device).apply(before.clone(), &maps(&ranges, 16, 5, 1));
     let (before, after) = (values(before), values(after));
     let centre = |pixels: &[f32]| {
         let total: f32 = pixels.iter().sum();
@@ -73,7 +77,7 @@ fn augmentation_follows_from_seed_and_step() {
     let device = Device::flex();
     let augmenter = Augmenter::new(Augmentation::default(), &device);
     let apply = |seed, step| {
-        values(augmenter.apply(pictures(&device), &mut rng(seed, Purpose::Augmentation, step)))
+        values(augmenter.apply(pictures(&device), &maps(&Augmentation::default(), 16, seed, step)))
     };
     let first = apply(1, 7);
     assert_eq!(first, apply(1, 7));
@@ -82,7 +86,7 @@ fn augmentation_follows_from_seed_and_step() {
     assert!(first.iter().all(|v| (0.0..=255.01).contains(v)));
     // No two pictures of a batch are changed alike.
     let same = Tensor::cat(vec![pictures(&device).narrow(0, 0, 1); 2], 0);
-    let changed = values(augmenter.apply(same, &mut rng(1, Purpose::Augmentation, 0)));
+    let changed = values(augmenter.apply(same, &maps(&Augmentation::default(), 2, 1, 0)));
     assert_ne!(changed[..784], changed[784..]);
 }
 
@@ -113,19 +117,19 @@ fn trainer(config: TrainConfig) -> Trainer {
     let data = load(&path, 0.2).unwrap();
     let network = NetworkConfig::small(2);
     let position = Position::start(config, network, path, data.record, data.labels, false);
-    Trainer::new(position, &data.training, &Device::flex()).unwrap()
+    Trainer::new(position, &data.training, &[ComputeDevice::cpu()]).unwrap()
 }
 
 #[test]
 fn the_loss_falls() {
     let mut trainer = trainer(TrainConfig { batch_size: 16, epochs: 20, ..TrainConfig::default() });
-    trainer.step();
+    trainer.step().unwrap();
     let first = trainer.sync().unwrap().loss;
     for _ in 0..15 {
-        trainer.step();
+        trainer.step().unwrap();
     }
     let before = trainer.sync().unwrap().loss;
-    trainer.step();
+    trainer.step().unwrap();
     let last = trainer.sync().unwrap().loss - before;
     assert!(last < 0.6 * first, "the loss went from {first} to {last}");
 }
@@ -135,7 +139,7 @@ fn a_diverged_run_says_so() {
     let mut trainer =
         trainer(TrainConfig { learning_rate: 1e30, batch_size: 8, ..TrainConfig::default() });
     for _ in 0..6 {
-        trainer.step();
+        trainer.step().unwrap();
     }
     let message = trainer.sync().unwrap_err().to_string();
     assert!(message.contains("diverged") && message.contains("--learning-rate"), "{message}");
@@ -146,7 +150,7 @@ fn a_state_that_cannot_be_written_leaves_the_old_one() {
     let folder = folder();
     let mut trainer = trainer(TrainConfig { batch_size: 8, ..TrainConfig::default() });
     trainer.state().unwrap().save(folder.path()).unwrap();
-    trainer.step();
+    trainer.step().unwrap();
     trainer.sync().unwrap();
     let nowhere = folder.path().join("gone");
     let message = format!("{:#}", trainer.state().unwrap().save(&nowhere).unwrap_err());

@@ -21,7 +21,7 @@ use burn::{
 };
 use glyphic_model::{
     checkpoint::{network_from_bytes, network_to_bytes},
-    device::DeviceChoice,
+    device::{ComputeDevice, DeviceChoice},
     glyph::SIDE,
     network::{Network, NetworkConfig, normalise},
 };
@@ -49,8 +49,8 @@ fn main() -> Result<()> {
     let (mut ours, mut plain, mut learners) = (Vec::new(), Vec::new(), Vec::new());
     // The first round of each warms up and is not counted.
     for round in 0..=ROUNDS {
-        let a = our_loop(&data, path, &device.device, Augmentation::default())?;
-        let b = our_loop(&data, path, &device.device, Augmentation::NONE)?;
+        let a = our_loop(&data, path, &device, Augmentation::default())?;
+        let b = our_loop(&data, path, &device, Augmentation::NONE)?;
         let c = learner(&data, &device.device)?;
         if round > 0 {
             println!("round {round}: ours {a:.0}, unaugmented {b:.0}, Learner {c:.0} img/s");
@@ -71,16 +71,21 @@ fn config(augmentation: Augmentation) -> TrainConfig {
 }
 
 /// An epoch of our loop; images a second.
-fn our_loop(data: &Data, path: &Path, device: &Device, augmentation: Augmentation) -> Result<f64> {
+fn our_loop(
+    data: &Data,
+    path: &Path,
+    device: &ComputeDevice,
+    augmentation: Augmentation,
+) -> Result<f64> {
     let network = NetworkConfig::small(data.labels.len());
     let (record, labels) = (data.record.clone(), data.labels.clone());
     let position =
         Position::start(config(augmentation), network, path.into(), record, labels, false);
     let steps = position.total_steps();
-    let mut trainer = Trainer::new(position, &data.training, device)?;
+    let mut trainer = Trainer::new(position, &data.training, std::slice::from_ref(device))?;
     let begun = Instant::now();
     for _ in 0..steps {
-        trainer.step();
+        trainer.step()?;
     }
     trainer.sync()?;
     Ok((steps * BATCH) as f64 / begun.elapsed().as_secs_f64())

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::network::NetworkConfig;
+use super::CheckpointError;
+use crate::{glyph::PREPROCESSING_VERSION, network::NetworkConfig};
 
 /// Version of the manifest's format. A reader refuses any other.
 pub const SCHEMA: u32 = 1;
@@ -120,4 +121,43 @@ pub struct EpochMetrics {
     pub images_per_second: f64,
     /// Wall-clock seconds since the run began, resumed time included.
     pub seconds: f64,
+}
+
+impl Manifest {
+    /// Reads and checks the manifest of the checkpoint `id`.
+    pub fn parse(id: &str, bytes: &[u8]) -> Result<Self, CheckpointError> {
+        /// Read first: a manifest of another schema need not parse as this one.
+        #[derive(serde::Deserialize)]
+        struct SchemaOnly {
+            schema: u32,
+        }
+        let bad = |error: serde_json::Error| CheckpointError::BadManifest {
+            id: id.to_owned(),
+            reason: error.to_string(),
+        };
+        let found = serde_json::from_slice::<SchemaOnly>(bytes).map_err(bad)?.schema;
+        if found != SCHEMA {
+            return Err(CheckpointError::WrongSchema { id: id.to_owned(), found });
+        }
+        let manifest: Manifest = serde_json::from_slice(bytes).map_err(bad)?;
+        let id = id.to_owned();
+        if !(manifest.temperature > 0.0 && manifest.temperature.is_finite()) {
+            let reason = format!("its temperature is {}, not above 0", manifest.temperature);
+            return Err(CheckpointError::BadManifest { id, reason });
+        }
+        if manifest.id != id {
+            return Err(CheckpointError::WrongId { id, found: manifest.id });
+        }
+        if manifest.preprocessing != PREPROCESSING_VERSION {
+            return Err(CheckpointError::WrongPreprocessing { id, found: manifest.preprocessing });
+        }
+        if let Err(reason) = manifest.network.check() {
+            return Err(CheckpointError::Impossible { id, reason });
+        }
+        let (labels, classes) = (manifest.labels.len(), manifest.network.classes);
+        if labels != classes {
+            return Err(CheckpointError::WrongLabels { id, labels, classes });
+        }
+        Ok(manifest)
+    }
 }

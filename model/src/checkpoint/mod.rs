@@ -18,8 +18,10 @@
 mod comparison;
 mod error;
 mod manifest;
+#[cfg(feature = "native")]
 mod registry;
 mod weights;
+#[cfg(feature = "native")]
 mod write;
 
 pub use comparison::{COMPARISON_FILE, Changed, Comparison, Gate, Objection, SampleReading, Tally};
@@ -27,9 +29,13 @@ pub use error::CheckpointError;
 pub use manifest::{
     DatasetRecord, EpochMetrics, FileRecord, Manifest, Metrics, SCHEMA, Score, WeightsRecord,
 };
+#[cfg(feature = "native")]
 pub use registry::{Draft, Registry};
-pub use weights::{network_from_bytes, network_to_bytes};
-pub use write::{sha256, write_atomically};
+pub use weights::{network_from_bytes, network_to_bytes, sha256};
+#[cfg(feature = "native")]
+pub use write::write_atomically;
+
+use burn::tensor::Device;
 
 use crate::{classifier::Classifier, network::Network};
 
@@ -50,8 +56,29 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// The checkpoint of a manifest and its weights' file, on `device`, with everything
+    /// verified: checksum, architecture, shapes, and that all are numbers.
+    pub fn verify(
+        manifest: Manifest,
+        weights: Vec<u8>,
+        device: &Device,
+    ) -> Result<Self, CheckpointError> {
+        let id = || manifest.id.clone();
+        let found = sha256(&weights);
+        if found != manifest.weights.sha256 {
+            let expected = manifest.weights.sha256.clone();
+            return Err(CheckpointError::WrongChecksum { id: id(), expected, found });
+        }
+        let network = network_from_bytes(&manifest.network, weights, device)
+            .map_err(|reason| CheckpointError::WrongWeights { id: id(), reason })?;
+        if !weights::is_finite(&network) {
+            return Err(CheckpointError::NotFinite(id()));
+        }
+        Ok(Self { manifest, network })
+    }
+
     /// The checkpoint as a classifier on the device its network is on.
-    pub fn into_classifier(self, device: &burn::tensor::Device) -> Classifier {
+    pub fn into_classifier(self, device: &Device) -> Classifier {
         let Manifest { labels, temperature, .. } = self.manifest;
         Classifier::new(self.network, labels, device).with_temperature(temperature)
     }

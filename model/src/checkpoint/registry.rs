@@ -11,9 +11,7 @@ use burn::tensor::Device;
 use super::{
     COMPARISON_FILE, Checkpoint, CheckpointError, Comparison, DatasetRecord, EpochMetrics,
     MANIFEST_FILE, METRICS_FILE, Manifest, Metrics, SCHEMA, WEIGHTS_FILE, WeightsRecord, sha256,
-    weights::{is_finite, network_from_bytes, weights_to_bytes},
-    write::sync_folder,
-    write_atomically,
+    weights::weights_to_bytes, write::sync_folder, write_atomically,
 };
 use crate::{
     glyph::PREPROCESSING_VERSION,
@@ -105,7 +103,7 @@ impl Registry {
             }
             bytes => bytes.map_err(at("read", &path))?,
         };
-        parse_manifest(id, &bytes)
+        Manifest::parse(id, &bytes)
     }
 
     /// A taught checkpoint's comparison with its parent. `None` if it was not
@@ -127,19 +125,14 @@ impl Registry {
     /// checksum, architecture and shapes.
     pub fn load(&self, id: &str, device: &Device) -> Result<Checkpoint, CheckpointError> {
         let manifest = self.manifest(id)?;
+        Checkpoint::verify(manifest, self.weights(id)?, device)
+    }
+
+    /// The bytes of a checkpoint's weights, not verified.
+    pub fn weights(&self, id: &str) -> Result<Vec<u8>, CheckpointError> {
+        check_id(id)?;
         let path = self.folder(id).join(WEIGHTS_FILE);
-        let bytes = fs::read(&path).map_err(at("read", &path))?;
-        let found = sha256(&bytes);
-        if found != manifest.weights.sha256 {
-            let expected = manifest.weights.sha256;
-            return Err(CheckpointError::WrongChecksum { id: id.to_owned(), expected, found });
-        }
-        let network = network_from_bytes(&manifest.network, bytes, device)
-            .map_err(|reason| CheckpointError::WrongWeights { id: id.to_owned(), reason })?;
-        if !is_finite(&network) {
-            return Err(CheckpointError::NotFinite(id.to_owned()));
-        }
-        Ok(Checkpoint { manifest, network })
+        fs::read(&path).map_err(at("read", &path))
     }
 
     /// Publishes a checkpoint: all of it or nothing. Returns its manifest.
@@ -291,42 +284,6 @@ fn check_id(id: &str) -> Result<(), CheckpointError> {
     } else {
         Err(CheckpointError::BadId(id.chars().take(80).collect()))
     }
-}
-
-fn parse_manifest(id: &str, bytes: &[u8]) -> Result<Manifest, CheckpointError> {
-    /// Read first: a manifest of another schema need not parse as this one.
-    #[derive(serde::Deserialize)]
-    struct SchemaOnly {
-        schema: u32,
-    }
-    let bad = |error: serde_json::Error| CheckpointError::BadManifest {
-        id: id.to_owned(),
-        reason: error.to_string(),
-    };
-    let found = serde_json::from_slice::<SchemaOnly>(bytes).map_err(bad)?.schema;
-    if found != SCHEMA {
-        return Err(CheckpointError::WrongSchema { id: id.to_owned(), found });
-    }
-    let manifest: Manifest = serde_json::from_slice(bytes).map_err(bad)?;
-    let id = id.to_owned();
-    if !(manifest.temperature > 0.0 && manifest.temperature.is_finite()) {
-        let reason = format!("its temperature is {}, not above 0", manifest.temperature);
-        return Err(CheckpointError::BadManifest { id, reason });
-    }
-    if manifest.id != id {
-        return Err(CheckpointError::WrongId { id, found: manifest.id });
-    }
-    if manifest.preprocessing != PREPROCESSING_VERSION {
-        return Err(CheckpointError::WrongPreprocessing { id, found: manifest.preprocessing });
-    }
-    if let Err(reason) = manifest.network.check() {
-        return Err(CheckpointError::Impossible { id, reason });
-    }
-    let (labels, classes) = (manifest.labels.len(), manifest.network.classes);
-    if labels != classes {
-        return Err(CheckpointError::WrongLabels { id, labels, classes });
-    }
-    Ok(manifest)
 }
 
 fn to_json<T: serde::Serialize>(value: &T) -> Vec<u8> {

@@ -5,7 +5,9 @@ use burn::{
     store::ModuleRecord,
     tensor::{Bytes, Device, Tensor},
 };
+#[cfg(feature = "native")]
 use burn_pack::{Reader, Writer};
+use sha2::{Digest, Sha256};
 
 use crate::network::{Network, NetworkConfig};
 
@@ -16,6 +18,7 @@ pub fn network_to_bytes(network: &Network) -> Result<Vec<u8>, String> {
     record.into_bytes().map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
 }
 
+#[cfg(feature = "native")]
 /// The parameters alone, for a checkpoint. burn's ids are random; without them
 /// the same parameters are the same bytes.
 pub(super) fn weights_to_bytes(network: &Network) -> Result<Vec<u8>, String> {
@@ -39,6 +42,11 @@ pub fn network_from_bytes(
     config.init(device).try_load_record(record).map_err(|e| e.to_string())
 }
 
+/// SHA-256 of `bytes`, in hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Whether every parameter is a finite number.
 pub(super) fn is_finite(network: &Network) -> bool {
     struct Finite(bool);
@@ -53,4 +61,5 @@ pub(super) fn is_finite(network: &Network) -> bool {
     finite.0
 }
 
+#[cfg(feature = "native")]
 type WeightsError = Box<dyn std::error::Error>;

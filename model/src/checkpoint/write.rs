@@ -6,8 +6,6 @@ use std::{
     path::Path,
 };
 
-use sha2::{Digest, Sha256};
-
 /// Replaces `path` by `bytes` in one step: whoever reads it, whenever the
 /// process or the machine stops, finds the old content or the new.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -18,11 +16,6 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     sync_folder(folder)
-}
-
-/// SHA-256 of `bytes`, in hex.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Makes a folder's entries durable. Folders cannot be synced on Windows,

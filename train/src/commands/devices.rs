@@ -19,10 +19,14 @@ pub fn run(arguments: DevicesArgs) -> Result<()> {
     if found.is_empty() {
         writeln!(out, "No graphics adapter: wgpu sees no Vulkan, Metal or DirectX 12 driver.")?;
     }
-    let device = arguments.common.device.open()?;
-    writeln!(out, "\n--device {} takes: {device}", arguments.common.device)?;
-    if device.adapter.is_some() {
-        writeln!(out, "Testing it against the CPU; the first time this compiles its kernels …")?;
+    let choice = arguments.common.device;
+    let device = choice.open()?;
+    writeln!(out, "\n--device {choice} takes: {device}")?;
+    if device.adapter.is_some() || device.remote.is_some() {
+        writeln!(
+            out,
+            "Testing it against the CPU; on a GPU the first time compiles its kernels …"
+        )?;
     }
     let report = self_test::compare(&device.device)?;
     writeln!(out, "{report}")?;

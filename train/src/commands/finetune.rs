@@ -48,7 +48,7 @@ pub fn run(arguments: FinetuneArgs) -> Result<Ending> {
         promote: arguments.promote,
     };
     let lesson = Lesson::read(&registry, &source, &config, &path)?;
-    let device = arguments.common.device.open()?;
+    let devices = arguments.common.devices.open()?;
 
     let data = &lesson.data;
     let mut network = lesson.parent.manifest.network.clone();
@@ -56,7 +56,7 @@ pub fn run(arguments: FinetuneArgs) -> Result<Ending> {
     let (record, labels) = (data.record.clone(), data.labels.clone());
     let mut position = Position::start(config, network, path, record, labels, false);
     position.lesson = Some(source);
-    let mut run = Run::teach(position, &registry, &lesson, &device)?;
+    let mut run = Run::teach(position, &registry, &lesson, &devices)?;
     if arguments.as_child {
         run = run.as_child();
     }

@@ -4,13 +4,31 @@ pub mod audit;
 pub mod devices;
 pub mod eval;
 pub mod finetune;
+pub mod lend;
 pub mod list;
 pub mod resume;
 pub mod start;
+pub mod sweep;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use glyphic_model::network::NetworkConfig;
 
 /// The dataset that is in the repository.
 fn default_data(artifacts: &Path) -> PathBuf {
     artifacts.join("datasets").join("mnist")
+}
+
+/// The network in a JSON file; its number of classes is the data's.
+pub(crate) fn read_network(file: &Path, classes: usize) -> Result<NetworkConfig> {
+    let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut network: NetworkConfig = serde_json::from_slice(&text)
+        .with_context(|| format!("{} describes no network", file.display()))?;
+    network.classes = classes;
+    network.check().with_context(|| file.display().to_string())?;
+    Ok(network)
 }

@@ -49,11 +49,11 @@ pub fn run(arguments: ResumeArgs) -> Result<Ending> {
             position.data.display()
         );
     }
-    let device = arguments.common.device.open()?;
+    let devices = arguments.common.devices.open()?;
     let promote = state.position.lesson.as_ref().is_some_and(|source| source.promote);
-    let run = Run::resume(id, state, &registry, data, &device)?;
+    let run = Run::resume(id, state, &registry, data, &devices)?;
     let Some(lesson) = &lesson else { return run.drive() };
-    let ending = run.of_lesson(lesson).drive()?;
+    let ending = run.of_lesson(lesson)?.drive()?;
     judge(&registry, &ending, promote)?;
     Ok(ending)
 }

@@ -1,11 +1,11 @@
 //! `train`: from scratch.
 
-use std::{fs, path::Path};
+use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use glyphic_model::{checkpoint::Registry, network::NetworkConfig};
 
-use super::default_data;
+use super::{default_data, read_network};
 use crate::{
     cli::StartArgs,
     data,
@@ -27,18 +27,8 @@ pub fn run(arguments: StartArgs) -> Result<Ending> {
         Some(file) => read_network(&file, data.labels.len())?,
         None => NetworkConfig::small(data.labels.len()),
     };
-    let device = arguments.common.device.open()?;
+    let devices = arguments.common.devices.open()?;
     let (record, labels) = (data.record.clone(), data.labels.clone());
     let position = Position::start(config, network, path, record, labels, arguments.promote);
-    Run::start(position, &registry, &data, &device)?.drive()
-}
-
-/// The network in a JSON file; its number of classes is the data's.
-fn read_network(file: &Path, classes: usize) -> Result<NetworkConfig> {
-    let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let mut network: NetworkConfig = serde_json::from_slice(&text)
-        .with_context(|| format!("{} describes no network", file.display()))?;
-    network.classes = classes;
-    network.check().with_context(|| file.display().to_string())?;
-    Ok(network)
+    Run::start(position, &registry, &data, &devices)?.drive()
 }

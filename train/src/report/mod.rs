@@ -1,7 +1,7 @@
 //! The report of a run: one HTML file that works offline, with curves, the
 //! confusion matrix, and the worst mistakes as pictures.
 
-mod chart;
+pub(crate) mod chart;
 
 use std::fmt::Write;
 
@@ -46,7 +46,7 @@ pub fn html(content: &Content<'_>) -> String {
     format!(
         "<!doctype html><html lang=en><meta charset=utf-8>\
          <meta name=viewport content='width=device-width,initial-scale=1'>\
-         <title>{title} · Glyphic</title><style>{STYLE}</style>\
+         <title>{title} · Glyphic</title><style>{PAGE_STYLE}</style>\
          <main><h1>{title}</h1>{}{}{}{}</main></html>\n",
         summary(content),
         curves(content.epochs),
@@ -55,7 +55,8 @@ pub fn html(content: &Content<'_>) -> String {
     )
 }
 
-const STYLE: &str = include_str!("report.css");
+/// How every report looks.
+pub(crate) const PAGE_STYLE: &str = include_str!("report.css");
 
 fn summary(content: &Content<'_>) -> String {
     let set = if content.on_test { "test set" } else { "held-back examples" };
@@ -182,6 +183,7 @@ fn png_data_url(glyph: &Glyph) -> String {
     format!("data:image/png;base64,{}", STANDARD.encode(glyph.png()))
 }
 
-fn escape(text: &str) -> String {
+/// Text as HTML.
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;")
 }

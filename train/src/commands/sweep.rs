@@ -1,0 +1,88 @@
+//! `train sweep`: many runs, one table.
+
+use std::{fs, num::NonZeroUsize, thread};
+
+use anyhow::{Context, Result, bail};
+use glyphic_model::{checkpoint::Registry, device::ComputeDevice};
+
+use super::default_data;
+use crate::{
+    cli::SweepArgs,
+    config::TrainConfig,
+    data,
+    sweep::{Outcome, Plan, Sweep, Table},
+};
+
+/// Memory that one run takes beside its copy of the examples, in bytes: measured at
+/// some 200 MiB with batches of 128.
+const RUN_MEMORY: u64 = 384 << 20;
+
+/// Does the sweep's runs; `false` if it was stopped before all were done.
+pub fn run(arguments: SweepArgs) -> Result<bool> {
+    let registry = Registry::new(&arguments.common.artifacts);
+    let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
+    let mut data = data::load(&path, TrainConfig::default().validation)?;
+    // Settings are chosen here: the test set is not to be seen.
+    data.test.clear();
+    let plan = Plan::read(&arguments.file, data.labels.len())?;
+    let name = arguments.file.file_stem().context("the sweep's file needs a name")?;
+    let folder = registry.root().join("sweeps").join(name);
+    let path = fs::canonicalize(&path).unwrap_or(path);
+
+    let devices = arguments.common.devices.open()?;
+    let slots = slots(&devices, arguments.parallel, data.training.len());
+    let title = format!("Sweep {}", name.to_string_lossy());
+    eprintln!("{title}: {} runs, {} at a time.", plan.runs.len(), slots.len());
+    let outcomes = Sweep::new(&plan, folder.clone(), path, &data).drive(&slots)?;
+
+    let table = Table::new(&plan, &outcomes);
+    table.write(&folder, &title)?;
+    eprint!("\n{}", table.text());
+    eprintln!("\nTable and curves: {}", folder.join("report.html").display());
+    let count = |kind: fn(&Outcome) -> bool| outcomes.iter().filter(|&one| kind(one)).count();
+    if count(|outcome| matches!(outcome, Outcome::Open)) > 0 {
+        eprintln!("Stopped; nothing is lost. The same command goes on.");
+        return Ok(false);
+    }
+    match count(|outcome| matches!(outcome, Outcome::Failed(_))) {
+        0 => {}
+        failed => bail!("{failed} of {} runs failed, see above", outcomes.len()),
+    }
+    if let Some(best) = table.best() {
+        let checkpoints = registry.root().join("checkpoints");
+        eprintln!(
+            "To keep the best run's checkpoint: cp -r {} {}/",
+            best.display(),
+            checkpoints.display()
+        );
+    }
+    Ok(true)
+}
+
+/// A device for each run at a time: as many as asked for, or as the machine holds.
+fn slots(
+    devices: &[ComputeDevice],
+    parallel: Option<NonZeroUsize>,
+    examples: usize,
+) -> Vec<ComputeDevice> {
+    let on_cpu = devices.iter().all(|device| device.adapter.is_none() && device.remote.is_none());
+    let held = if on_cpu { on_this_machine(examples) } else { devices.len() };
+    let count = parallel.map_or(held, NonZeroUsize::get);
+    devices.iter().cycle().take(count).cloned().collect()
+}
+
+/// Runs that the processor and the memory hold: one a core, while memory lasts.
+fn on_this_machine(examples: usize) -> usize {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let of_run = RUN_MEMORY + examples as u64 * 784 * 4;
+    let by_memory = available_memory().map_or(cores as u64, |bytes| bytes / of_run);
+    cores.min(by_memory as usize).max(1)
+}
+
+/// Bytes that can be had without swapping, where Linux says so.
+fn available_memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes << 10)
+}

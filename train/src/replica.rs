@@ -1,0 +1,222 @@
+//! What one device does in a training step. With several devices each takes a
+//! share of every batch, and their gradients are added up on the first: data
+//! parallelism as burn does it (its `GradientsAccumulator`, and running statistics
+//! that threads share).
+
+use std::{
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+};
+
+use anyhow::{Context, Result};
+use burn::{
+    module::Module,
+    nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig},
+    optim::GradientsParams,
+    tensor::{
+        Device, Int, Tensor, TensorData,
+        activation::{log_softmax, softmax},
+    },
+};
+use glyphic_model::{
+    device::ComputeDevice,
+    network::{Network, normalise},
+};
+
+use crate::{
+    augment::{Augmenter, MAP},
+    batches::DeviceSet,
+    config::TrainConfig,
+    data::Example,
+};
+
+/// Weight of the teacher's answer, beside the label, on what was known.
+const SOFT: f32 = 0.5;
+
+/// One device's copy of the examples and of all that turns them into gradients.
+pub struct Replica {
+    device: Device,
+    examples: DeviceSet,
+    augmenter: Augmenter,
+    loss: CrossEntropyLoss,
+    smoothing: f32,
+    teacher: Option<Teacher>,
+    /// `[loss, correct]` summed over the steps since they were last taken.
+    sums: Tensor<1>,
+}
+
+/// A device's part of a batch.
+pub struct Share {
+    /// Which examples.
+    pub indices: Vec<u32>,
+    /// How each is varied ([`random_maps`](crate::augment::random_maps)).
+    pub maps: Vec<f32>,
+    /// How much of the batch they are (0–1).
+    pub weight: f32,
+}
+
+impl Share {
+    /// Splits a batch into `parts` shares as even as can be.
+    pub fn split(indices: &[u32], maps: &[f32], parts: usize) -> Vec<Self> {
+        let batch = indices.len();
+        let cut = |part: usize| part * batch / parts;
+        (0..parts)
+            .map(|part| {
+                let (from, to) = (cut(part), cut(part + 1));
+                Self {
+                    indices: indices[from..to].to_vec(),
+                    maps: maps[from * MAP..to * MAP].to_vec(),
+                    weight: (to - from) as f32 / batch as f32,
+                }
+            })
+            .collect()
+    }
+}
+
+/// What keeps a network from forgetting: its answers on what it knew should stay
+/// as they were (Li and Hoiem, "Learning without Forgetting", 2016).
+struct Teacher {
+    /// The network as it was, without autodiff.
+    network: Network,
+    /// Examples from this index on were known to it.
+    known_from: u32,
+    /// Labels of the network that is trained: the teacher's, and new ones behind.
+    classes: usize,
+}
+
+impl Replica {
+    /// Copies the examples to the device.
+    pub fn new(config: &TrainConfig, examples: &[Example], device: &Device) -> Self {
+        let smoothing = config.label_smoothing;
+        Self {
+            examples: DeviceSet::new(examples, device),
+            augmenter: Augmenter::new(config.augmentation.clone(), device),
+            loss: CrossEntropyLossConfig::new()
+                .with_smoothing((smoothing > 0.0).then_some(smoothing))
+                .init(&device.clone().autodiff()),
+            smoothing,
+            teacher: None,
+            sums: Tensor::zeros([2], device),
+            device: device.clone(),
+        }
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Holds what is trained to the answers of `network` on the examples from
+    /// index `known_from` on.
+    pub fn supervise(&mut self, network: &Network, known_from: usize, classes: usize) {
+        let network = network.valid().to_device(&self.device);
+        self.teacher = Some(Teacher { network, known_from: known_from as u32, classes });
+    }
+
+    /// The share's part of the batch's gradients. Nothing is read back.
+    pub fn gradients(&mut self, network: &Network, share: &Share) -> GradientsParams {
+        let batch = self.examples.pick(&share.indices);
+        let pixels = normalise(self.augmenter.apply(batch.pixels, &share.maps));
+        let targets = self.teacher.as_ref().map(|teacher| {
+            teacher.targets(&share.indices, &batch.labels, pixels.clone(), self.smoothing)
+        });
+        let logits = network.forward(pixels.autodiff());
+        let correct = logits
+            .clone()
+            .inner()
+            .argmax(1)
+            .flatten::<1>(0, 1)
+            .equal(batch.labels.clone())
+            .float()
+            .sum();
+        let loss = match targets {
+            None => self.loss.forward(logits, batch.labels.autodiff()),
+            Some(targets) => (log_softmax(logits, 1) * targets.autodiff()).sum_dim(1).mean().neg(),
+        };
+        let loss = if share.weight < 1.0 { loss * share.weight } else { loss };
+        self.sums = self.sums.clone() + Tensor::cat(vec![loss.clone().inner(), correct], 0);
+        GradientsParams::from_grads(loss.backward(), network)
+    }
+
+    /// Waits for the device: the sums of loss and of examples read right since the
+    /// last call.
+    pub fn take_sums(&mut self) -> Result<[f32; 2]> {
+        let fresh = Tensor::zeros([2], &self.device);
+        let sums: Vec<f32> = std::mem::replace(&mut self.sums, fresh).try_into_vec_as()?;
+        Ok([sums[0], sums[1]])
+    }
+}
+
+impl Teacher {
+    /// What the network should say of a batch: of what is taught its label, of
+    /// what was known half its label and half what the teacher says.
+    ///
+    /// # Shapes
+    /// `[batch]`, `[batch, 1, 28, 28]` → `[batch, classes]`
+    fn targets(
+        &self,
+        indices: &[u32],
+        labels: &Tensor<1, Int>,
+        pixels: Tensor<4>,
+        smoothing: f32,
+    ) -> Tensor<2> {
+        let (batch, classes) = (indices.len(), self.classes);
+        let hard: Tensor<2> = labels.clone().one_hot(classes).float();
+        let hard = hard * (1.0 - smoothing) + smoothing / classes as f32;
+        let soft = softmax(self.network.forward(pixels), 1);
+        let [_, known] = soft.dims();
+        let device = soft.device();
+        let soft = match classes - known {
+            0 => soft,
+            new => Tensor::cat(vec![soft, Tensor::zeros([batch, new], &device)], 1),
+        };
+        let weight = |&index: &u32| if index < self.known_from { 0.0 } else { SOFT };
+        let weights: Vec<f32> = indices.iter().map(weight).collect();
+        let weights = Tensor::<2>::from_data(TensorData::new(weights, [batch, 1]), &device);
+        hard.clone() + (soft - hard) * weights
+    }
+}
+
+/// A job for a replica on its own thread.
+type Job = Box<dyn FnOnce(&mut Replica) + Send>;
+
+/// A replica on a thread of its own, so that all devices compute at once.
+pub struct Worker {
+    name: String,
+    jobs: Sender<Job>,
+}
+
+/// What a worker will answer.
+pub struct Answer<T> {
+    worker: String,
+    receiver: Receiver<T>,
+}
+
+impl Worker {
+    /// Puts a replica on a thread.
+    pub fn start(device: &ComputeDevice, mut replica: Replica) -> Result<Self> {
+        let name = device.to_string();
+        let (jobs, queue) = channel::<Job>();
+        let work = move || queue.into_iter().for_each(|job| job(&mut replica));
+        thread::Builder::new().name(name.clone()).spawn(work).context("cannot start a thread")?;
+        Ok(Self { name, jobs })
+    }
+
+    /// Begins a job.
+    pub fn begin<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Replica) -> T + Send + 'static,
+    ) -> Answer<T> {
+        let (sender, receiver) = channel();
+        // If the thread or whoever asked has gone, `wait` says so.
+        let _ = self.jobs.send(Box::new(move |replica| drop(sender.send(job(replica)))));
+        Answer { worker: self.name.clone(), receiver }
+    }
+}
+
+impl<T> Answer<T> {
+    /// The answer, or that the device failed.
+    pub fn wait(self) -> Result<T> {
+        self.receiver.recv().with_context(|| format!("{} failed", self.worker))
+    }
+}

@@ -1,0 +1,244 @@
+//! Many runs, to choose settings by: in parallel, resumable, with one table.
+//!
+//! ```text
+//! artifacts/sweeps/<name>/
+//! ├── runs/<digest>/     one a run, named by all that decides it: an artifacts folder
+//! │                      of its own, with the run's checkpoint (or its state)
+//! ├── table.csv          a line a run
+//! └── report.html        the combinations by their mean, with curves
+//! ```
+//!
+//! A run that is finished is never done again, also when the file has grown.
+//! Nothing here reads a test set: settings are chosen on held-back examples.
+
+mod plan;
+mod table;
+
+use std::{
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError, atomic::Ordering},
+    thread,
+};
+
+use anyhow::{Context, Result, anyhow};
+use glyphic_model::{
+    checkpoint::{DatasetRecord, EpochMetrics, METRICS_FILE, Manifest, Registry},
+    device::ComputeDevice,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    data::Data,
+    run::{Ending, Run, STOP, lock, runs_folder},
+    state::{Position, STATE_FILE, State},
+};
+pub use plan::{Plan, Planned};
+pub use table::Table;
+
+/// A sweep and where its files are.
+pub struct Sweep<'a> {
+    plan: &'a Plan,
+    folder: PathBuf,
+    /// The data's path, which a resumed run checks.
+    data_path: PathBuf,
+    data: &'a Data,
+}
+
+/// A run that is done.
+pub struct Done {
+    /// Its checkpoint's folder.
+    pub folder: PathBuf,
+    /// What the checkpoint says of itself.
+    pub manifest: Manifest,
+    /// Its epochs.
+    pub epochs: Vec<EpochMetrics>,
+}
+
+/// How a run of the sweep stands.
+pub enum Outcome {
+    /// Done, now or before.
+    Done(Box<Done>),
+    /// It failed, for this reason.
+    Failed(String),
+    /// Not done: the sweep was stopped before.
+    Open,
+}
+
+impl<'a> Sweep<'a> {
+    /// A sweep in its folder. The data's test set must have been taken out.
+    pub fn new(plan: &'a Plan, folder: PathBuf, data_path: PathBuf, data: &'a Data) -> Self {
+        Self { plan, folder, data_path, data }
+    }
+
+    /// Does all runs that are not done yet, as many at a time as there are `slots`,
+    /// each on the device of its slot. Stops in order when [`STOP`] is set.
+    pub fn drive(&self, slots: &[ComputeDevice]) -> Result<Vec<Outcome>> {
+        fs::create_dir_all(&self.folder)
+            .with_context(|| format!("cannot make {}", self.folder.display()))?;
+        let name = self.folder.file_name().unwrap_or_default().to_string_lossy();
+        let _lock = lock(&self.folder, &format!("the sweep '{name}'"))?;
+        let bar = self.bar()?;
+        let next = Mutex::new(0..self.plan.runs.len());
+        let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let outcomes: Vec<Mutex<Outcome>> =
+            self.plan.runs.iter().map(|_| Mutex::new(Outcome::Open)).collect();
+        let work = |device: &ComputeDevice| {
+            while let Some(number) = take() {
+                if STOP.load(Ordering::Relaxed) {
+                    return;
+                }
+                let outcome = self.attempt(number, device, &bar);
+                *outcomes[number].lock().unwrap_or_else(PoisonError::into_inner) = outcome;
+            }
+        };
+        thread::scope(|scope| {
+            for device in slots {
+                scope.spawn(|| work(device));
+            }
+        });
+        bar.finish_and_clear();
+        let inner =
+            |outcome: Mutex<_>| outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(outcomes.into_iter().map(inner).collect())
+    }
+
+    /// One run, to its end; says how it ended.
+    fn attempt(&self, number: usize, device: &ComputeDevice, bar: &ProgressBar) -> Outcome {
+        let planned = &self.plan.runs[number];
+        let label = format!(
+            "run {} of {}: {}",
+            number + 1,
+            self.plan.runs.len(),
+            table::described(&self.plan.varied, planned)
+        );
+        // A run that panics must not take the others with it.
+        let run = catch_unwind(AssertUnwindSafe(|| self.run(planned, device, bar, &label)));
+        let result = run.unwrap_or_else(|panic| Err(anyhow!(panic_words(panic.as_ref()))));
+        match result {
+            Ok(Some(done)) => Outcome::Done(Box::new(done)),
+            Ok(None) => Outcome::Open,
+            Err(error) => {
+                let reason = format!("{error:#}");
+                bar.suspend(|| eprintln!("{label}: failed: {reason}"));
+                Outcome::Failed(reason)
+            }
+        }
+    }
+
+    /// Finds a finished run, goes on with an unfinished one, or begins it. `None`
+    /// if it was stopped.
+    fn run(
+        &self,
+        planned: &Planned,
+        device: &ComputeDevice,
+        bar: &ProgressBar,
+        label: &str,
+    ) -> Result<Option<Done>> {
+        let registry = self.registry(planned)?;
+        if let Some(done) = finished(&registry)? {
+            return Ok(Some(done));
+        }
+        let devices = std::slice::from_ref(device);
+        let run = match unfinished(&registry) {
+            Some(id) => {
+                let state = State::load(&runs_folder(&registry).join(&id))?;
+                Run::resume(id, state, &registry, self.data, devices)?
+            }
+            None => {
+                let position = self.position(planned);
+                Run::start(position, &registry, self.data, devices)?
+            }
+        };
+        let Ending::Finished(manifest) = run.part_of(bar.clone()).drive()? else {
+            return Ok(None);
+        };
+        let validation = manifest.metrics.validation;
+        bar.suspend(|| {
+            eprintln!(
+                "{label}: {:.2} % of {} held-back examples, loss {:.4}",
+                100.0 * validation.accuracy,
+                validation.examples,
+                validation.loss
+            );
+        });
+        finished(&registry)
+    }
+
+    /// A bar over the steps of all runs, those that are done included.
+    fn bar(&self) -> Result<ProgressBar> {
+        let (mut steps, mut done) = (0, 0);
+        for planned in &self.plan.runs {
+            let registry = self.registry(planned)?;
+            let total = self.position(planned).total_steps() as u64;
+            steps += total;
+            // What cannot be read is told when its turn comes.
+            done += match (finished(&registry), unfinished(&registry)) {
+                (Ok(Some(_)), _) => total,
+                (_, Some(id)) => State::load(&runs_folder(&registry).join(id))
+                    .map_or(0, |state| state.position.step as u64),
+                (_, None) => 0,
+            };
+        }
+        let bar = ProgressBar::new(steps).with_position(done).with_elapsed(Default::default());
+        bar.reset_eta();
+        let template = "{bar:32.cyan/blue} {percent:>3}%  {msg}step {pos} of {len}  {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Ok(bar)
+    }
+
+    fn position(&self, planned: &Planned) -> Position {
+        let (record, labels) = (self.data.record.clone(), self.data.labels.clone());
+        let Planned { config, network, .. } = planned;
+        let path = self.data_path.clone();
+        Position::start(config.clone(), network.clone(), path, record, labels, false)
+    }
+
+    /// The run's own artifacts, in a folder named by all that decides the run.
+    fn registry(&self, planned: &Planned) -> Result<Registry> {
+        let digest = digest(planned, &self.data.record)?;
+        Ok(Registry::new(self.folder.join("runs").join(digest)))
+    }
+}
+
+fn digest(planned: &Planned, data: &DatasetRecord) -> Result<String> {
+    let text = serde_json::to_vec(&(&planned.config, &planned.network, data))?;
+    let digest = Sha256::digest(text);
+    Ok(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The checkpoint in a run's folder, if it is done.
+fn finished(registry: &Registry) -> Result<Option<Done>> {
+    let Some(id) = registry.ids()?.pop() else { return Ok(None) };
+    let manifest = registry.manifest(&id)?;
+    let folder = registry.folder(&id);
+    let epochs = read_epochs(&folder.join(METRICS_FILE))?;
+    Ok(Some(Done { folder, manifest, epochs }))
+}
+
+fn read_epochs(file: &Path) -> Result<Vec<EpochMetrics>> {
+    let text =
+        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let lines = text.lines().map(serde_json::from_str);
+    lines.collect::<Result<_, _>>().with_context(|| format!("{} is damaged", file.display()))
+}
+
+/// The run in a run's folder that was begun and not finished. One without a state was
+/// killed before its first step.
+fn unfinished(registry: &Registry) -> Option<String> {
+    let folders = fs::read_dir(runs_folder(registry)).ok()?.flatten();
+    folders
+        .filter(|folder| folder.path().join(STATE_FILE).is_file())
+        .find_map(|folder| folder.file_name().into_string().ok())
+}
+
+fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
+    let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+    words
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "the run panicked".to_owned())
+}

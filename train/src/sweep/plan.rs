@@ -1,0 +1,391 @@
+//! What a sweep tries: a TOML file, read into the list of its runs.
+//!
+//! ```toml
+//! search = "grid"          # every combination; or "random", then `runs` says how many
+//! seeds = [1, 2, 3]        # each combination is trained with each of these
+//!
+//! [settings]               # what all runs share; the rest is `train`'s default
+//! epochs = 3
+//!
+//! [vary]
+//! learning_rate = [2e-3, 4e-3]
+//! augmentation.rotation = [4, 8]
+//! # for a random search also ranges:
+//! # weight_decay = { from = 1e-3, to = 0.2, scale = "log" }
+//! ```
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result, bail, ensure};
+use glyphic_model::network::NetworkConfig;
+use rand::{RngExt, rngs::StdRng};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    batches::{Purpose, rng},
+    commands::read_network,
+    config::TrainConfig,
+};
+
+/// Most runs of one sweep.
+const MOST: usize = 10_000;
+/// The setting that names a file with a network.
+const NETWORK: &str = "network";
+/// Settings that would make the runs incomparable, or that the sweep sets itself.
+const NOT_VARIED: [(&str, &str); 2] = [
+    ("validation", "runs are compared on the same held-back examples"),
+    ("seed", "give `seeds` instead"),
+];
+
+/// All runs of a sweep, and what differs between them.
+pub struct Plan {
+    /// Names of the settings that vary.
+    pub varied: Vec<String>,
+    /// The runs; those of one combination follow each other.
+    pub runs: Vec<Planned>,
+}
+
+/// A run that is to be done.
+pub struct Planned {
+    /// What the varied settings are in this run, in the order of
+    /// [`Plan::varied`].
+    pub values: Vec<String>,
+    /// The whole config, seed included.
+    pub config: TrainConfig,
+    /// The network; its classes are those of the data.
+    pub network: NetworkConfig,
+}
+
+/// The sweep's file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sheet {
+    #[serde(default)]
+    search: Search,
+    runs: Option<usize>,
+    #[serde(default = "first_seed")]
+    draw: u64,
+    #[serde(default = "first_seeds")]
+    seeds: Vec<u64>,
+    #[serde(default)]
+    settings: toml::Table,
+    vary: toml::Table,
+}
+
+fn first_seed() -> u64 {
+    1
+}
+
+fn first_seeds() -> Vec<u64> {
+    vec![1]
+}
+
+#[derive(Clone, Copy, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Search {
+    /// Every combination.
+    #[default]
+    Grid,
+    /// Combinations drawn at random.
+    Random,
+}
+
+/// What a setting may be.
+#[derive(Debug)]
+enum Choice {
+    /// One of these.
+    List(Vec<Value>),
+    /// Anything between, for a random search.
+    Range(Range),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Range {
+    from: Value,
+    to: Value,
+    #[serde(default)]
+    scale: Scale,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Scale {
+    #[default]
+    Linear,
+    /// Every factor is as likely as every other: for learning rates and the like.
+    Log,
+}
+
+impl Plan {
+    /// Reads a sweep's file for data with so many labels.
+    ///
+    /// # Errors
+    /// The file cannot be read, names a setting that there is not, or asks for a
+    /// run that could not begin.
+    pub fn read(file: &Path, classes: usize) -> Result<Self> {
+        let text =
+            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        Self::parse(&text, folder, classes).with_context(|| file.display().to_string())
+    }
+
+    fn parse(text: &str, folder: &Path, classes: usize) -> Result<Self> {
+        let sheet: Sheet = toml::from_str(text)?;
+        ensure!(!sheet.seeds.is_empty(), "`seeds` is empty: name at least one");
+        let choices = choices(&sheet.vary)?;
+        ensure!(!choices.is_empty(), "[vary] is empty: name a setting and its values");
+        let combinations = match sheet.search {
+            Search::Grid => grid(&choices, sheet.runs)?,
+            Search::Random => random(&choices, sheet.runs, sheet.draw)?,
+        };
+        ensure!(
+            combinations.len() * sheet.seeds.len() <= MOST,
+            "{} combinations with {} seeds are more than {MOST} runs",
+            combinations.len(),
+            sheet.seeds.len()
+        );
+        let names: Vec<&str> = choices.iter().map(|(name, _)| name.as_str()).collect();
+        let shared = flatten(&sheet.settings)?;
+        let mut runs = Vec::new();
+        for values in &combinations {
+            let varied = names.iter().copied().zip(values);
+            let settings = shared.iter().map(|(name, value)| (name.as_str(), value)).chain(varied);
+            let (config, network) = settle(settings, folder, classes)?;
+            for &seed in &sheet.seeds {
+                runs.push(Planned {
+                    values: values.iter().map(shown).collect(),
+                    config: TrainConfig { seed, ..config.clone() }.settled()?,
+                    network: network.clone(),
+                });
+            }
+        }
+        Ok(Self { varied: names.into_iter().map(str::to_owned).collect(), runs })
+    }
+}
+
+/// `train`'s defaults with these settings in their place.
+fn settle<'a>(
+    settings: impl Iterator<Item = (&'a str, &'a Value)>,
+    folder: &Path,
+    classes: usize,
+) -> Result<(TrainConfig, NetworkConfig)> {
+    let mut config = serde_json::to_value(TrainConfig::default())?;
+    let mut network = NetworkConfig::small(classes);
+    for (name, value) in settings {
+        if name == NETWORK {
+            let file = value.as_str().context("`network` is the name of a JSON file")?;
+            network = read_network(&folder.join(file), classes)?;
+            continue;
+        }
+        let pointer = format!("/{}", name.replace('.', "/"));
+        match config.pointer_mut(&pointer) {
+            Some(place) if !place.is_object() => *place = value.clone(),
+            _ => bail!("there is no setting `{name}`; there are: {}", known_settings()?),
+        }
+    }
+    let config: TrainConfig =
+        serde_json::from_value(config).context("a setting is of the wrong kind")?;
+    config.check()?;
+    Ok((config, network))
+}
+
+/// The names of all settings.
+fn known_settings() -> Result<String> {
+    let config = serde_json::to_value(TrainConfig::default())?;
+    let mut names = vec![NETWORK.to_owned()];
+    for (name, value) in config.as_object().into_iter().flatten() {
+        match value.as_object() {
+            Some(inner) => names.extend(inner.keys().map(|key| format!("{name}.{key}"))),
+            None => names.push(name.clone()),
+        }
+    }
+    Ok(names.join(", "))
+}
+
+/// The settings that vary, by their full names.
+fn choices(vary: &toml::Table) -> Result<Vec<(String, Choice)>> {
+    let mut choices = Vec::new();
+    for (name, value) in flatten(vary)? {
+        if let Some((_, why)) = NOT_VARIED.iter().find(|(refused, _)| *refused == name) {
+            bail!("`{name}` cannot vary: {why}");
+        }
+        let choice = match value {
+            Value::Array(values) if !values.is_empty() => Choice::List(values),
+            Value::Object(_) => {
+                let range = serde_json::from_value(value)
+                    .with_context(|| format!("the range of `{name}`"))?;
+                Choice::Range(range)
+            }
+            _ => bail!(
+                "`{name}` in [vary] needs a list of values, or {{ from = …, to = … }} for a random \
+                 search"
+            ),
+        };
+        choices.push((name, choice));
+    }
+    Ok(choices)
+}
+
+/// A table's values by their dotted names. A table with `from` is a range, and so
+/// a value.
+fn flatten(table: &toml::Table) -> Result<Vec<(String, Value)>> {
+    let mut values = Vec::new();
+    for (name, value) in table {
+        match value {
+            toml::Value::Table(inner) if !inner.contains_key("from") => {
+                let inner = flatten(inner)?.into_iter();
+                values.extend(inner.map(|(key, value)| (format!("{name}.{key}"), value)));
+            }
+            _ => values.push((name.clone(), serde_json::to_value(value)?)),
+        }
+    }
+    Ok(values)
+}
+
+/// Every combination, the last setting changing fastest.
+fn grid(choices: &[(String, Choice)], runs: Option<usize>) -> Result<Vec<Vec<Value>>> {
+    ensure!(runs.is_none(), "`runs` is for search = \"random\"; a grid has all its combinations");
+    let mut combinations = vec![Vec::new()];
+    for (name, choice) in choices {
+        let Choice::List(values) = choice else {
+            bail!("`{name}` is a range: a grid needs a list of values, or use search = \"random\"");
+        };
+        ensure!(combinations.len() * values.len() <= MOST, "more than {MOST} combinations");
+        combinations = combinations
+            .iter()
+            .flat_map(|head| {
+                values.iter().map(move |value| [head.as_slice(), &[value.clone()]].concat())
+            })
+            .collect();
+    }
+    Ok(combinations)
+}
+
+/// So many combinations; the same ones for the same `seed`, and more `runs` keep
+/// those before.
+fn random(choices: &[(String, Choice)], runs: Option<usize>, seed: u64) -> Result<Vec<Vec<Value>>> {
+    let runs = runs.context("search = \"random\" needs `runs`: how many combinations to draw")?;
+    ensure!((1..=MOST).contains(&runs), "`runs` must be 1 to {MOST}");
+    (0..runs)
+        .map(|run| {
+            let mut rng = rng(seed, Purpose::Sweep, run as u64);
+            choices
+                .iter()
+                .map(|(name, choice)| {
+                    draw(choice, &mut rng).with_context(|| format!("the range of `{name}`"))
+                })
+                .collect()
+        })
+        .collect()
+}
+
+fn draw(choice: &Choice, rng: &mut StdRng) -> Result<Value> {
+    let range = match choice {
+        Choice::List(values) => return Ok(values[rng.random_range(0..values.len())].clone()),
+        Choice::Range(range) => range,
+    };
+    let share: f64 = rng.random();
+    let ends = range.from.as_f64().zip(range.to.as_f64()).context("`from` and `to` are numbers")?;
+    let (from, to) = ends;
+    ensure!(from < to, "`from` must be below `to`");
+    let drawn = match range.scale {
+        Scale::Linear => from + share * (to - from),
+        Scale::Log => {
+            ensure!(from > 0.0, "on a log scale `from` must be above 0");
+            from * (to / from).powf(share)
+        }
+    };
+    // Whole ends mean whole numbers; else four digits, which is what a person reads.
+    match (range.from.as_i64(), range.to.as_i64()) {
+        (Some(_), Some(_)) => Ok(Value::from(drawn.round() as i64)),
+        _ => Ok(serde_json::from_str(&format!("{drawn:.3e}"))?),
+    }
+}
+
+/// A value as a table shows it.
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn plan(text: &str) -> Result<Plan> {
+        Plan::parse(text, Path::new("."), 10)
+    }
+
+    fn refusal(text: &str) -> String {
+        format!("{:#}", plan(text).err().unwrap())
+    }
+
+    #[test]
+    fn a_grid_has_every_combination_with_every_seed() {
+        let plan = plan(
+            "seeds = [1, 2]\n[settings]\nepochs = 3\n[vary]\nlearning_rate = [1e-3, 4e-3]\n\
+             augmentation.rotation = [4, 8, 12]",
+        )
+        .unwrap();
+        assert_eq!(plan.varied, ["augmentation.rotation", "learning_rate"]);
+        assert_eq!(plan.runs.len(), 12);
+        let last = &plan.runs[11];
+        assert_eq!(last.values, ["12", "0.004"]);
+        assert_eq!((last.config.epochs, last.config.seed), (3, 2));
+        assert_eq!(last.config.augmentation.rotation, 12.0);
+        assert_eq!(last.config.batch_size, TrainConfig::default().batch_size);
+    }
+
+    #[test]
+    fn a_random_search_draws_within_its_ranges_and_the_same_again() {
+        let text = |runs| {
+            format!(
+                "search = 'random'\nruns = {runs}\n[vary]\nbatch_size = {{ from = 16, to = 64 }}\n\
+                 weight_decay = {{ from = 1e-4, to = 1e-1, scale = 'log' }}\nepochs = [1, 2]"
+            )
+        };
+        let (few, many) = (plan(&text(20)).unwrap(), plan(&text(200)).unwrap());
+        let configs =
+            |plan: &Plan| plan.runs.iter().map(|run| run.config.clone()).collect::<Vec<_>>();
+        assert_eq!(configs(&few), configs(&many)[..20]);
+        let all = configs(&many);
+        assert!(all.iter().all(|config| (16..=64).contains(&config.batch_size)));
+        assert!(all.iter().all(|config| (9.9e-5..=0.101).contains(&config.weight_decay)));
+        // On a log scale half of them lie below the geometric mean.
+        let low = all.iter().filter(|config| config.weight_decay < 3.16e-3).count();
+        assert!((70..130).contains(&low), "{low} of 200");
+        assert!(all.iter().any(|config| config.epochs == 1) && all.iter().any(|c| c.epochs == 2));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_the_remedy() {
+        for (text, words) in [
+            ("[vary]\nlearning_rat = [1e-3]", "there is no setting `learning_rat`; there are: "),
+            ("[vary]\naugmentation = [1]", "there is no setting `augmentation`"),
+            ("[vary]\nepochs = 3", "`epochs` in [vary] needs a list of values"),
+            ("[vary]\nepochs = []", "needs a list"),
+            ("[vary]\n", "[vary] is empty"),
+            ("[vary]\nepochs = [0]", "--epochs must be 1 to 10000"),
+            ("[vary]\nepochs = ['many']", "of the wrong kind"),
+            ("[vary]\nseed = [1, 2]", "give `seeds` instead"),
+            ("[vary]\nvalidation = [0.1, 0.2]", "cannot vary"),
+            ("[vary]\nepochs = { from = 1, to = 3 }", "a grid needs a list"),
+            ("runs = 3\n[vary]\nepochs = [1]", "`runs` is for search"),
+            ("search = 'random'\n[vary]\nepochs = [1]", "needs `runs`"),
+            ("seeds = []\n[vary]\nepochs = [1]", "`seeds` is empty"),
+            ("sedes = [1]\n[vary]\nepochs = [1]", "unknown field `sedes`"),
+            ("search = 'random'\nruns = 1\n[vary]\nwarmup = { from = 1, to = 0 }", "below `to`"),
+            (
+                "search = 'random'\nruns = 1\n[vary]\nwarmup = { from = 0, to = 1, scale = 'log' }",
+                "above 0",
+            ),
+            ("search = 'random'\nruns = 1\n[vary]\nwarmup = { from = 0 }", "missing field `to`"),
+            ("[vary]\nnetwork = ['nowhere.json']", "cannot read ./nowhere.json"),
+        ] {
+            let said = refusal(text);
+            assert!(said.contains(words), "{text}: {said}");
+        }
+    }
+}

@@ -1,9 +1,10 @@
-// Wires the page: what is drawn or chosen goes to the server, one request at a
-// time, always the newest; what comes back is shown.
+// Wires the page: what is drawn or chosen goes to an engine, the server's or this
+// browser's, one request at a time, always the newest; what comes back is shown.
 
-import { Away, Refused, models, predict } from "./api.js";
+import { Away, Refused, models } from "./api.js";
 import { pause } from "./dom.js";
 import { Drawing } from "./drawing.js";
+import * as engines from "./engines.js";
 import { showAnswer, showEmpty, showError, showLabels, showServing } from "./result.js";
 import { setInput, setLabels, startTeaching } from "./teach.js";
 import { listenForPictures } from "./upload.js";
@@ -57,7 +58,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 startTeaching({ taught: clearAll, changed: connect });
+engines.start({ away, changed: enginesChanged });
 connect();
+worksOffline();
 
 function clearAll() {
   if (clear.disabled) return;
@@ -106,16 +109,19 @@ async function read(request) {
 }
 
 async function askOnce(request) {
-  const begun = performance.now();
   try {
-    const answer = await predict(request.input);
+    const reading = await engines.read(request.input);
     // The drawing may have been cleared meanwhile.
-    if (shown === request) showAnswer(answer, request.finished && !next, performance.now() - begun);
+    if (shown !== request) return;
+    const finished = request.finished && !next;
+    showAnswer(reading.answer, finished, reading);
+    if (finished) engines.compare(request.input, reading);
   } catch (error) {
     if (error instanceof Away && !request.failed) {
       // Once more when the server answers again; if it fails then too, the
       // request itself is at fault.
       request.failed = true;
+      showError("The server is away. Your drawing is kept and will be read when it is back.");
       return away();
     }
     if (error instanceof Refused && error.status === 429) {
@@ -139,13 +145,46 @@ async function connect() {
       }
       showServing(current);
       showConnection("ready", device);
-      // What was drawn meanwhile is newer than what was asked last.
-      if (shown && !next) read(shown);
+      engines.setServer("there");
+      readAgain();
       return;
-    } catch {
+    } catch (error) {
+      // A host of files alone has no server behind it, and never will.
+      if (error instanceof Refused && error.status === 404) return alone();
+      engines.setServer("away");
       showConnection("away", "The server is away; trying again …");
       await pause(RETRY_EVERY);
     }
+  }
+}
+
+// There are only the page's files: this browser does everything.
+function alone() {
+  engines.setServer("none");
+  document.getElementById("pages").hidden = true;
+  showConnection("ready", "this browser, by itself");
+}
+
+// Another engine, or another checkpoint, answers from now on.
+function enginesChanged({ checkpoint, labels }) {
+  if (checkpoint) {
+    showLabels(labels);
+    showServing(checkpoint);
+  }
+  readAgain();
+}
+
+// What was drawn meanwhile is newer than what was asked last.
+function readAgain() {
+  if (shown && !next) read(shown);
+}
+
+// Keeps the page, so that it opens without a network after the first visit.
+async function worksOffline() {
+  try {
+    await navigator.serviceWorker?.register("offline.js");
+  } catch {
+    // Only from https and from this machine; without it the page needs its host.
   }
 }
 
@@ -159,7 +198,6 @@ let reconnecting = false;
 async function away() {
   if (reconnecting) return;
   reconnecting = true;
-  showError("The server is away. Your drawing is kept and will be read when it is back.");
   await connect();
   reconnecting = false;
 }

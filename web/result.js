@@ -26,8 +26,9 @@ export function showLabels(labels) {
 }
 
 // Shows an answer. `finished` is false while the pen is down: then nothing is
-// announced to screen readers. `waited` is the time the answer took, in ms.
-export function showAnswer(answer, finished, waited) {
+// announced to screen readers. `engine` is who answered, `waited` the time it took,
+// in ms.
+export function showAnswer(answer, finished, { engine, waited }) {
   showLabels(answer.labels);
   if (answer.verdict === "blank") return showEmpty("There is no ink in this picture.", finished);
   const percent = format(answer.confidence);
@@ -40,7 +41,7 @@ export function showAnswer(answer, finished, waited) {
   seen.hidden = false;
   const network = answer.timing_us.compute / 1000;
   provenance.textContent =
-    `${answer.model} answered in ${waited.toFixed(0)} ms, of which the network took ${network.toFixed(2)} ms.`;
+    `${answer.model} answered in ${waited.toFixed(0)} ms ${engine === "server" ? "on the server" : "in this browser"}, of which the network took ${network.toFixed(2)} ms.`;
   if (finished) announcement.textContent = `${answer.label}, ${percent} sure`;
 }
 

@@ -1,30 +1,66 @@
 //! `server`: parses the command line, wires the parts, and serves. As
 //! `server train …` it is the program `train`, so that one file is all a server
-//! needs to learn.
+//! needs to learn; `server page FOLDER` writes the page for a host of files.
 
 use std::{
     env,
     ffi::OsString,
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use glyphic_model::checkpoint::Registry;
-use glyphic_server::{App, config::Config, models::Models, run, store::Store, teach::Teaching};
+use glyphic_server::{
+    App, config::Config, models::Models, routes::page, run, store::Store, teach::Teaching,
+};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 /// The first argument that makes this the training program.
 const TRAIN: &str = "train";
+/// The first argument that writes the page into a folder.
+const PAGE: &str = "page";
+
+/// Writes the page and the promoted checkpoint into a folder that any host of files can
+/// serve.
+#[derive(Parser)]
+#[command(name = "page")]
+struct PageArgs {
+    /// The folder.
+    folder: PathBuf,
+    /// Folder with the checkpoints and CURRENT.
+    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
+    artifacts: PathBuf,
+}
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     if arguments.get(1).is_some_and(|first| first == TRAIN) {
         return glyphic_train::program::main(arguments.into_iter().skip(1));
     }
+    if arguments.get(1).is_some_and(|first| first == PAGE) {
+        return ended(write_page(PageArgs::parse_from(arguments.into_iter().skip(1))));
+    }
     serve_until_stopped()
+}
+
+fn ended(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write_page(PageArgs { folder, artifacts }: PageArgs) -> Result<()> {
+    page::write(&folder, &Registry::new(artifacts))?;
+    println!("The page is in {}: any host of files can serve it.", folder.display());
+    Ok(())
 }
 
 #[tokio::main]
@@ -32,13 +68,7 @@ async fn serve_until_stopped() -> ExitCode {
     let log =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,glyphic_server=info".into());
     tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
-    match serve(Config::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    ended(serve(Config::parse()).await)
 }
 
 async fn serve(config: Config) -> Result<()> {

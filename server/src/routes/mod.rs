@@ -1,11 +1,12 @@
 //! One file a resource.
 
+pub mod checkpoint;
 mod exchange;
 mod health;
 mod intake;
 mod jobs;
 mod models;
-mod page;
+pub mod page;
 mod predict;
 pub mod samples;
 mod suggestions;
@@ -29,8 +30,8 @@ use crate::{App, error::ApiError};
 /// Longest time that a request may take, body included.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// Scripts, styles and connections from this server alone; pictures also from
-/// the page itself.
-const CONTENT_POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; \
+/// the page itself. WebAssembly is a script of this server.
+const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; \
      frame-ancestors 'none'";
 
 /// All routes, without a socket.
@@ -54,6 +55,8 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/", get(page::index))
         .route("/{asset}", get(page::asset))
+        .route("/checkpoint.json", get(checkpoint::manifest))
+        .route("/weights/{name}", get(checkpoint::weights))
         .route("/api/predict", post(predict::predict))
         .route("/api/models", get(models::list))
         .route("/api/models/{id}/comparison", get(models::comparison))

@@ -1,11 +1,16 @@
 //! The drawing page and its assets, embedded in the binary.
 
+use std::{fs, path::Path as FilePath};
+
+use anyhow::{Context, Result};
 use axum::{
     extract::Path,
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
+use glyphic_model::checkpoint::Registry;
 
+use super::checkpoint::{MANIFEST, WEIGHTS, weights_name};
 use crate::error::ApiError;
 
 macro_rules! assets {
@@ -30,6 +35,12 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
     "chart.js": "text/javascript; charset=utf-8",
     "samples.js": "text/javascript; charset=utf-8",
     "suggestions.js": "text/javascript; charset=utf-8",
+    "engines.js": "text/javascript; charset=utf-8",
+    "inbrowser.js": "text/javascript; charset=utf-8",
+    "reader.js": "text/javascript; charset=utf-8",
+    "offline.js": "text/javascript; charset=utf-8",
+    "glyphic.js": "text/javascript; charset=utf-8",
+    "glyphic_bg.wasm": "application/wasm",
     "icon.svg": "image/svg+xml",
 };
 
@@ -49,4 +60,25 @@ fn file(name: &str) -> Result<Response, ApiError> {
     // A new binary may bring a new page under the same names.
     let headers = [(CONTENT_TYPE, *content_type), (CACHE_CONTROL, "no-cache")];
     Ok((headers, *bytes).into_response())
+}
+
+/// What of the page needs a server behind it.
+const NEEDS_SERVER: [&str; 3] = ["samples.html", "samples.js", "suggestions.js"];
+
+/// Writes the page and the promoted checkpoint into a folder that any host of files
+/// can serve: there the browser reads by itself.
+pub fn write(folder: &FilePath, registry: &Registry) -> Result<()> {
+    let manifest = registry.manifest(&registry.current()?)?;
+    let weights = format!("{WEIGHTS}/{}", weights_name(&manifest));
+    let json = serde_json::to_vec(&manifest)?;
+    let checkpoint = [(MANIFEST, json), (&weights, registry.weights(&manifest.id)?)];
+    let assets = ASSETS.iter().filter(|(name, ..)| !NEEDS_SERVER.contains(name));
+    let files = assets.map(|(name, _, content)| (*name, content.to_vec())).chain(checkpoint);
+    fs::create_dir_all(folder.join(WEIGHTS))
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    for (name, content) in files {
+        let path = folder.join(name);
+        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
 }

@@ -168,8 +168,8 @@ impl<'a> Table<'a> {
              <meta name=viewport content='width=device-width,initial-scale=1'>\
              <title>{title} · Glyphic</title><style>{PAGE_STYLE}</style>\
              <main><h1>{title}</h1><p>{done} of {} runs done. Measured on held-back examples of \
-             the training set; the test set was not read. A difference smaller than the standard \
-             deviation over seeds is chance.</p>{}{}{}</main></html>\n",
+             the training set; the test set was not read. Whether a difference is more than \
+             chance, only several seeds can say.</p>{}{}{}</main></html>\n",
             self.plan.runs.len(),
             self.charts(),
             self.html_rows(),
@@ -190,7 +190,9 @@ impl<'a> Table<'a> {
                 .collect();
             curves
         };
-        if self.rows.is_empty() {
+        let longest = self.rows.iter().flat_map(|row| &row.runs).map(|run| run.epochs.len()).max();
+        // One epoch is a point, not a curve.
+        if longest.is_none_or(|epochs| epochs < 2) {
             return String::new();
         }
         format!(

@@ -1,0 +1,108 @@
+//! Compiles `web/wasm` and puts what browsers load, `glyphic.js` and
+//! `glyphic_bg.wasm`, into `web/`, where the server embeds them.
+//!
+//! ```sh
+//! cargo run --release -p glyphic-web              # build
+//! cargo run --release -p glyphic-web -- --check   # fail if web/ holds anything else
+//! ```
+//!
+//! Both files are in the repository, so that the server builds on a machine that has
+//! only its own target. The same sources and compiler give the same bytes wherever the
+//! repository lies.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use wasm_bindgen_cli_support::Bindgen;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+/// What is kept of the build, and the compiler that made it.
+const FILES: [&str; 2] = ["glyphic.js", "glyphic_bg.wasm"];
+const COMPILER_FILE: &str = "glyphic.rustc";
+
+fn main() -> Result<()> {
+    let check = match env::args().nth(1).as_deref() {
+        None => false,
+        Some("--check") => true,
+        Some(other) => bail!("'{other}' is unknown: give --check or nothing"),
+    };
+    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let root = web.join("..").canonicalize()?;
+    let built = build(&root)?;
+    let compiler = compiler()?;
+    if !check {
+        for (name, content) in &built {
+            fs::write(web.join(name), content).with_context(|| format!("cannot write {name}"))?;
+        }
+        fs::write(web.join(COMPILER_FILE), &compiler)?;
+        return Ok(());
+    }
+    let recorded = fs::read_to_string(web.join(COMPILER_FILE)).unwrap_or_default();
+    ensure!(
+        recorded == compiler,
+        "web/ was built by {}, this is {}: the bytes cannot be compared; build it anew",
+        recorded.trim(),
+        compiler.trim()
+    );
+    for (name, content) in &built {
+        let kept = fs::read(web.join(name)).with_context(|| format!("cannot read web/{name}"))?;
+        ensure!(
+            &kept == content,
+            "web/{name} is not what the sources build: run `cargo run --release -p glyphic-web`"
+        );
+    }
+    println!("web/ holds what the sources build.");
+    Ok(())
+}
+
+/// The files as this source and this compiler make them.
+fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
+    let target_folder = root.join("target").join("web");
+    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let home = cargo_home()?;
+    let flags = [
+        "-Ctarget-feature=+simd128".to_owned(),
+        // Panic messages name source files: without the folders of this machine.
+        format!("--remap-path-prefix={}=/cargo", home.display()),
+        format!("--remap-path-prefix={}=/glyphic", root.display()),
+    ];
+    let status = Command::new(cargo)
+        .current_dir(root)
+        .args(["build", "--locked", "-p", "glyphic-wasm", "--profile", "web", "--target", TARGET])
+        .arg("--target-dir")
+        .arg(&target_folder)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(
+        status.success(),
+        "the network could not be compiled for browsers; if the target is missing: rustup target \
+         add {TARGET}"
+    );
+    let module = target_folder.join(TARGET).join("web").join("glyphic_wasm.wasm");
+    let output = target_folder.join("bindings");
+    Bindgen::new()
+        .input_path(module)
+        .web(true)?
+        .typescript(false)
+        .omit_default_module_path(true)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .out_name("glyphic")
+        .generate(&output)?;
+    FILES.iter().map(|&name| Ok((name, fs::read(output.join(name))?))).collect()
+}
+
+fn cargo_home() -> Result<PathBuf> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    home.or_else(|| env::home_dir().map(|home| home.join(".cargo"))).context("no home folder")
+}
+
+fn compiler() -> Result<String> {
+    let output = Command::new("rustc").arg("-V").output().context("cannot run rustc")?;
+    Ok(String::from_utf8(output.stdout)?)
+}

@@ -1,0 +1,40 @@
+// A worker that holds the network in WebAssembly, so that the page never waits
+// for it. Answers each message { number, task, … } with { number, result } or
+// { number, error }.
+
+import init, { Reader } from "./glyphic.js";
+
+const started = init({ module_or_path: new URL("glyphic_bg.wasm", import.meta.url) });
+let reader = null;
+let labels = [];
+
+const tasks = {
+  // Verifies a checkpoint and reads with it from now on.
+  load({ id, manifest, weights }) {
+    const next = new Reader(id, manifest, weights);
+    reader?.free();
+    reader = next;
+    labels = reader.labels;
+    return labels;
+  },
+  strokes: ({ strokes }) => reading(reader.readStrokes(JSON.stringify(strokes))),
+  pixels: ({ pixels }) => reading(reader.readPixels(pixels)),
+  picture: ({ width, height, rgba }) => reading(reader.readPicture(width, height, rgba)),
+};
+
+addEventListener("message", async ({ data: { number, task, ...given } }) => {
+  try {
+    await started;
+    const begun = performance.now();
+    const result = tasks[task](given);
+    postMessage({ number, result, compute: performance.now() - begun });
+  } catch (error) {
+    postMessage({ number, error: error.message ?? String(error) });
+  }
+});
+
+function reading(found) {
+  const { index, probabilities, seen } = found;
+  found.free();
+  return { label: index === undefined ? null : labels[index], index, probabilities, seen, labels };
+}

@@ -105,20 +105,48 @@ async function task({ strokes, pixels, blob }) {
 
 // The picture's pixels, upright.
 async function decoded(blob) {
+  const plain = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
   let bitmap;
   try {
-    bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
+    bitmap = await createImageBitmap(blob, plain);
+    const scale = LONGEST_SIDE / Math.max(bitmap.width, bitmap.height);
+    if (scale < 1) {
+      const [resizeWidth, resizeHeight] =
+        [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
+      bitmap = await createImageBitmap(bitmap, { ...plain, resizeWidth, resizeHeight, resizeQuality: "high" });
+    }
   } catch {
     throw new Refused(0, "in_browser", "This browser cannot read that picture.");
   }
-  const scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
-  const [width, height] = [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
+  const { width, height } = bitmap;
+  const rgba = opaque(bitmap);
+  const isOpaque = rgba.every((value, i) => i % 4 < 3 || value === 255);
+  return { width, height, rgba: isOpaque ? rgba : straight(bitmap) ?? rgba };
+}
+
+// Exact where nothing shows through: a canvas forgets the colour of what is
+// transparent.
+function opaque(bitmap) {
+  const { width, height } = bitmap;
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context.imageSmoothingQuality = "high";
-  context.drawImage(bitmap, 0, 0, width, height);
-  bitmap.close();
-  const { data } = context.getImageData(0, 0, width, height);
-  return { width, height, rgba: new Uint8Array(data.buffer) };
+  context.drawImage(bitmap, 0, 0);
+  return new Uint8Array(context.getImageData(0, 0, width, height).data.buffer);
+}
+
+// With the colours that transparency hides, which WebGL does not touch. Null without it.
+function straight(bitmap) {
+  const gl = new OffscreenCanvas(1, 1).getContext("webgl");
+  if (!gl) return null;
+  const { width, height } = bitmap;
+  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
+  gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
+  gl.framebufferTexture2D(
+    gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, gl.getParameter(gl.TEXTURE_BINDING_2D), 0);
+  const rgba = new Uint8Array(4 * width * height);
+  gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return rgba;
 }
 
 // The glyph as a data URL, white ink on black.

@@ -48,7 +48,7 @@ undo.addEventListener("click", () => drawing.undo());
 clear.addEventListener("click", clearAll);
 document.addEventListener("keydown", (event) => {
   // Keys that are typed into a field belong to it.
-  if (event.target.closest("input, textarea, select")) return;
+  if (event.target.closest("input:not([type=radio]), textarea, select")) return;
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
     event.preventDefault();
     drawing.undo();

@@ -11,11 +11,12 @@ import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
 
-const repository = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+export const repository = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const target = process.env.CARGO_TARGET_DIR ?? join(repository, "target");
 const screenshots = join(target, "screenshots");
 
 export const pictures = join(repository, "model", "tests", "pictures");
+export const program = join(target, "release", "server");
 
 // The server binary, with artifacts of its own and on a port that stays the same
 // over restarts.
@@ -33,7 +34,6 @@ export class Server {
   }
 
   async resume() {
-    const program = join(target, "release", "server");
     if (!existsSync(program)) throw new Error(`${program} is missing: run cargo build --release`);
     const options = [
       "--device", "cpu", "--addr", `127.0.0.1:${this.port}`, "--artifacts", this.artifacts,

@@ -8,7 +8,8 @@
 //!
 //! Both files are in the repository, so that the server builds on a machine that has
 //! only its own target. The same sources and compiler give the same bytes wherever the
-//! repository lies.
+//! repository lies. With another compiler than the recorded one the check says that it
+//! compared nothing.
 
 use std::{
     env, fs,
@@ -42,12 +43,11 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let recorded = fs::read_to_string(web.join(COMPILER_FILE)).unwrap_or_default();
-    ensure!(
-        recorded == compiler,
-        "web/ was built by {}, this is {}: the bytes cannot be compared; build it anew",
-        recorded.trim(),
-        compiler.trim()
-    );
+    if recorded != compiler {
+        let (recorded, compiler) = (recorded.trim(), compiler.trim());
+        println!("NOT COMPARED: web/ was built by {recorded}, this is {compiler}.");
+        return Ok(());
+    }
     for (name, content) in &built {
         let kept = fs::read(web.join(name)).with_context(|| format!("cannot read web/{name}"))?;
         ensure!(

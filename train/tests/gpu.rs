@@ -64,7 +64,7 @@ fn training_goes_the_same_way() {
     let folder = folder();
     let path = small_mnist(folder.path(), 200);
     let data = load(&path, 0.2).unwrap();
-    let losses = |device: &ComputeDevice| -> Vec<f32> {
+    let losses = |devices: &[ComputeDevice]| -> Vec<f32> {
         let config = TrainConfig {
             batch_size: 32,
             epochs: 1,
@@ -74,8 +74,7 @@ fn training_goes_the_same_way() {
         let network = NetworkConfig::small(data.labels.len());
         let (record, labels) = (data.record.clone(), data.labels.clone());
         let position = Position::start(config, network, path.clone(), record, labels, false);
-        let mut trainer =
-            Trainer::new(position, &data.training, std::slice::from_ref(device)).unwrap();
+        let mut trainer = Trainer::new(position, &data.training, devices).unwrap();
         let mut sum = 0.0;
         (0..5)
             .map(|_| {
@@ -85,9 +84,13 @@ fn training_goes_the_same_way() {
             })
             .collect()
     };
-    let (cpu, gpu) = (losses(&ComputeDevice::cpu()), losses(&GPU));
-    for (a, b) in cpu.iter().zip(&gpu) {
-        assert!((a - b).abs() < 0.02 * a, "CPU {cpu:?}, GPU {gpu:?}");
+    // Alone, and as two replicas on threads of their own.
+    for replicas in [1, 2] {
+        let of = |device: &ComputeDevice| losses(&vec![device.clone(); replicas]);
+        let (cpu, gpu) = (of(&ComputeDevice::cpu()), of(&GPU));
+        for (a, b) in cpu.iter().zip(&gpu) {
+            assert!((a - b).abs() < 0.02 * a, "{replicas} replicas: CPU {cpu:?}, GPU {gpu:?}");
+        }
     }
 }
 

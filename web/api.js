@@ -81,6 +81,8 @@ async function request(path, options) {
   const body = await response.json().catch(() => null);
   if (response.ok && body) return body;
   const { code, message } = body?.error ?? {};
+  // A proxy, for a server that is away.
+  if (response.status >= 500 && !code) throw new Away(`status ${response.status}`);
   throw new Refused(response.status, code, message ?? `The server answered ${response.status}.`);
 }
 

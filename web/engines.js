@@ -1,5 +1,5 @@
-// Who reads: the server, or this browser. The one that was not asked is asked
-// beside it when a drawing is finished, to show the times of both.
+// Who reads: the server, or this browser. While the server reads, this browser reads
+// finished drawings beside it, to show the time of both and whether they agree.
 
 import { Away, predict } from "./api.js";
 import { InBrowser } from "./inbrowser.js";
@@ -15,21 +15,19 @@ const times = {
 };
 
 const inBrowser = new InBrowser();
-// "there", "away" for a while, or "none" behind a host of files alone.
+// "there", "away" for a while, or "none" where the page's files lie alone.
 let server = "there";
-let onAway;
 let onChange;
 
-// `away` is called when the server stopped answering; `changed`, with the browser's
-// checkpoint and labels if they are what reads, when another engine or another
-// checkpoint would answer from now on.
-export function start({ away, changed }) {
-  onAway = away;
+// `changed` is called, with the browser's checkpoint and labels if it reads, when
+// another engine or another checkpoint would answer from now on.
+export function start({ changed }) {
   onChange = () => {
     const { checkpoint, labels } = inBrowser;
     changed(engine() === "browser" ? { checkpoint, labels } : {});
   };
   panel.addEventListener("change", async () => {
+    describe();
     await load();
     onChange();
   });
@@ -40,34 +38,39 @@ export function start({ away, changed }) {
   });
 }
 
-// { answer, engine, waited }: from the engine that was chosen, or from this browser if
-// the server is away. `waited` is in ms.
+// { answer, engine, waited, fellBack }: from the engine that was chosen, or from this
+// browser if the server does not answer. `waited` is in ms.
 export async function read(input) {
+  let fellBack = false;
   if (engine() === "server") {
     try {
-      return await timed("server", input);
+      return { ...(await timed("server", input)), fellBack };
     } catch (error) {
       if (!(error instanceof Away) || !inBrowser.isReady) throw error;
-      setServer("away");
-      onAway();
+      fellBack = true;
     }
   }
   if (!inBrowser.isReady) await inBrowser.update();
-  return timed("browser", input);
+  return { ...(await timed("browser", input)), fellBack };
 }
 
-// Asks the other engine for the same, and says whether both agree.
-export async function compare(input, { engine, answer }) {
-  const other = engine === "server" ? "browser" : "server";
-  if (other === "server" ? server !== "there" : !inBrowser.isReady) return;
+// Has this browser read what the server read, and says whether both agree, if
+// `isShown` still holds then. What this browser reads is not sent to the server.
+export async function compare(input, { engine, answer }, isShown) {
+  if (engine === "browser" || !inBrowser.isReady) return;
   try {
-    const { answer: beside } = await timed(other, input);
-    if (beside.model !== answer.model) return say("They have different checkpoints just now.");
+    const { answer: beside } = await timed("browser", input);
+    if (!isShown() || beside.model !== answer.model) return;
     const alike = beside.label === answer.label;
-    say(alike ? "Both say the same." : `The other one says ${beside.label ?? "nothing"}.`);
+    say(alike ? "Both say the same." : `This browser says ${beside.label ?? "nothing"}.`);
   } catch {
     // It was only to be compared with.
   }
+}
+
+// Nothing is shown any more.
+export function forget() {
+  describe();
 }
 
 // Says whether the server is "there", "away" or "none".
@@ -75,14 +78,14 @@ export function setServer(state) {
   if (server === state) return;
   server = state;
   panel.dataset.server = state;
-  if (state !== "there") times.server.textContent = state === "away" ? "away" : "none here";
-  sayWhoReads();
+  times.server.textContent = state === "away" ? "away" : "";
+  if (state === "none") panel.querySelector('[value="browser"]').checked = true;
+  describe();
   if (engine() === "browser") onChange();
 }
 
-function sayWhoReads() {
-  say(server === "away" && inBrowser.isReady ? "Until it is back, this browser reads by itself." : "");
-}
+// Whether there is no server, now or at all.
+export const isAlone = () => server !== "there";
 
 function engine() {
   return server === "there" ? panel.querySelector("input:checked").value : "browser";
@@ -93,16 +96,20 @@ async function load() {
   const before = inBrowser.checkpoint;
   try {
     await inBrowser.update();
-    if (panel.dataset.browser === "failed") times.browser.textContent = "";
     panel.dataset.browser = "ready";
   } catch (error) {
+    // Without a server there is nothing newer to have.
+    if (inBrowser.isReady && !(error instanceof Away)) {
+      say("This page is older than the checkpoint that is served: reload it.");
+    }
     if (inBrowser.isReady) return;
     panel.dataset.browser = "failed";
     times.browser.textContent = "not available";
     if (engine() === "browser") say(error.message);
   }
   if (inBrowser.checkpoint === before) return;
-  sayWhoReads();
+  times.browser.textContent = "";
+  describe();
   if (engine() === "browser") onChange();
 }
 
@@ -122,6 +129,13 @@ async function timed(engine, input) {
   return { answer, engine, waited };
 }
 
+function describe() {
+  const alone = server === "away" && inBrowser.isReady;
+  if (alone) say("Until the server is back, this browser reads by itself.");
+  else if (server === "there" && engine() === "browser") say("Nothing is sent to the server.");
+  else say("");
+}
+
 function say(text) {
-  said.textContent = text;
+  if (said.textContent !== text) said.textContent = text;
 }

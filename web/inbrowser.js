@@ -6,7 +6,14 @@ import { Away, Refused } from "./api.js";
 // Pictures are scaled down to this before they are read: twice the side that the
 // preprocessing works at.
 const LONGEST_SIDE = 2048;
+// The server's limit.
+const MAX_PIXELS = 24e6;
 const SIDE = 28;
+// What takes longer will not come, in ms: a manifest; weights; an answer, the code's
+// download included.
+const PATIENCE = { manifest: 10_000, weights: 60_000, answer: 60_000 };
+// Time after which a checkpoint that was refused is tried again, in ms.
+const RETRY_REFUSED = 60_000;
 
 export class InBrowser {
   // The id of the checkpoint that reads, or null.
@@ -16,6 +23,8 @@ export class InBrowser {
   #waiting = new Map();
   #number = 0;
   #updating = null;
+  // What could not be taken over, why, and when it was last tried.
+  #refused = null;
 
   get isReady() {
     return this.checkpoint !== null;
@@ -29,13 +38,23 @@ export class InBrowser {
   }
 
   async #update() {
-    const manifest = await bytes("checkpoint.json");
+    const manifest = await bytes("checkpoint.json", PATIENCE.manifest);
     const { id, weights } = JSON.parse(new TextDecoder().decode(manifest));
     if (id === this.checkpoint) return;
-    const content = await bytes(`weights/${weights.sha256}.bpk`);
-    const { result } = await this.#ask("load", { id, manifest, weights: content });
-    this.labels = result;
-    this.checkpoint = id;
+    const before = this.#refused?.id === id ? this.#refused : null;
+    if (before && performance.now() - before.at < RETRY_REFUSED) throw before.error;
+    try {
+      // A second time not what the browser has kept of the first.
+      const cache = before ? "reload" : "default";
+      const content = await bytes(`weights/${weights.sha256}.bpk`, PATIENCE.weights, cache);
+      const { result } = await this.#ask("load", { id, manifest, weights: content });
+      this.labels = result;
+      this.checkpoint = id;
+      this.#refused = null;
+    } catch (error) {
+      if (error instanceof Refused) this.#refused = { id, error, at: performance.now() };
+      throw error;
+    }
   }
 
   // An answer as the server gives it. An input is { strokes }, { pixels } or { blob }.
@@ -58,7 +77,8 @@ export class InBrowser {
     this.#worker ??= this.#start();
     const number = this.#number++;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(number, { resolve, reject });
+      const timer = setTimeout(() => this.#end("the network does not answer"), PATIENCE.answer);
+      this.#waiting.set(number, { resolve, reject, timer });
       this.#worker.postMessage({ number, task, ...given });
     });
   }
@@ -66,35 +86,40 @@ export class InBrowser {
   #start() {
     const worker = new Worker(new URL("reader.js", import.meta.url), { type: "module" });
     worker.addEventListener("message", ({ data: { number, error, ...answer } }) => {
-      const { resolve, reject } = this.#waiting.get(number);
+      const { resolve, reject, timer } = this.#waiting.get(number);
       this.#waiting.delete(number);
+      clearTimeout(timer);
       if (error === undefined) resolve(answer);
       else reject(new Refused(0, "in_browser", error));
     });
-    // It could not be loaded, or it crashed: a later request begins anew.
     worker.addEventListener("error", (event) => {
       event.preventDefault();
-      for (const { reject } of this.#waiting.values()) {
-        reject(new Away(event.message ?? "the network could not be loaded"));
-      }
-      this.#waiting.clear();
-      worker.terminate();
-      this.#worker = null;
-      this.checkpoint = null;
+      this.#end(event.message ?? "the network could not be loaded");
     });
     return worker;
   }
+
+  // Gives the worker up; a later update begins with another one.
+  #end(reason) {
+    for (const { reject, timer } of this.#waiting.values()) {
+      clearTimeout(timer);
+      reject(new Away(reason));
+    }
+    this.#waiting.clear();
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.checkpoint = null;
+  }
 }
 
-async function bytes(path) {
-  let response;
+async function bytes(path, patience, cache = "default") {
   try {
-    response = await fetch(path);
+    const response = await fetch(path, { cache, signal: AbortSignal.timeout(patience) });
+    if (!response.ok) throw new Error(`${path}: ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
   } catch (error) {
     throw new Away(error.message);
   }
-  if (!response.ok) throw new Away(`${path}: ${response.status}`);
-  return new Uint8Array(await response.arrayBuffer());
 }
 
 async function task({ strokes, pixels, blob }) {
@@ -105,23 +130,36 @@ async function task({ strokes, pixels, blob }) {
 
 // The picture's pixels, upright.
 async function decoded(blob) {
+  const bitmap = await scaledDown(blob);
+  const { width, height } = bitmap;
+  let rgba = opaque(bitmap);
+  if (!isOpaque(rgba)) rgba = straight(bitmap) ?? rgba;
+  bitmap.close();
+  return { width, height, rgba };
+}
+
+async function scaledDown(blob) {
   const plain = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
   let bitmap;
   try {
     bitmap = await createImageBitmap(blob, plain);
-    const scale = LONGEST_SIDE / Math.max(bitmap.width, bitmap.height);
-    if (scale < 1) {
-      const [resizeWidth, resizeHeight] =
-        [bitmap.width, bitmap.height].map((side) => Math.max(1, Math.round(side * scale)));
-      bitmap = await createImageBitmap(bitmap, { ...plain, resizeWidth, resizeHeight, resizeQuality: "high" });
-    }
   } catch {
     throw new Refused(0, "in_browser", "This browser cannot read that picture.");
   }
   const { width, height } = bitmap;
-  const rgba = opaque(bitmap);
-  const isOpaque = rgba.every((value, i) => i % 4 < 3 || value === 255);
-  return { width, height, rgba: isOpaque ? rgba : straight(bitmap) ?? rgba };
+  const scale = LONGEST_SIDE / Math.max(width, height);
+  if (scale >= 1) return bitmap;
+  try {
+    if (width * height > MAX_PIXELS) {
+      throw new Refused(413, "in_browser",
+        `The picture is ${width} × ${height} pixels; at most 24 megapixels are read: scale it down.`);
+    }
+    const [resizeWidth, resizeHeight] =
+      [width, height].map((side) => Math.max(1, Math.round(side * scale)));
+    return await createImageBitmap(bitmap, { ...plain, resizeWidth, resizeHeight, resizeQuality: "high" });
+  } finally {
+    bitmap.close();
+  }
 }
 
 // Exact where nothing shows through: a canvas forgets the colour of what is
@@ -131,6 +169,11 @@ function opaque(bitmap) {
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   return new Uint8Array(context.getImageData(0, 0, width, height).data.buffer);
+}
+
+function isOpaque(rgba) {
+  for (let i = 3; i < rgba.length; i += 4) if (rgba[i] !== 255) return false;
+  return true;
 }
 
 // With the colours that transparency hides, which WebGL does not touch. Null without it.

@@ -57,9 +57,13 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-startTeaching({ taught: clearAll, changed: connect });
-engines.start({ away, changed: enginesChanged });
-connect();
+engines.start({ changed: enginesChanged });
+if (document.documentElement.dataset.server === "none") {
+  alone();
+} else {
+  startTeaching({ taught: clearAll, changed: connect });
+  connect();
+}
 worksOffline();
 
 function clearAll() {
@@ -90,6 +94,7 @@ function hidePicture() {
 function forget() {
   next = null;
   shown = null;
+  engines.forget();
   setInput(null);
   showEmpty("Nothing drawn yet.", true);
 }
@@ -115,14 +120,15 @@ async function askOnce(request) {
     if (shown !== request) return;
     const finished = request.finished && !next;
     showAnswer(reading.answer, finished, reading);
-    if (finished) engines.compare(request.input, reading);
+    if (finished) engines.compare(request.input, reading, () => shown === request);
+    if (reading.fellBack) failed(request);
   } catch (error) {
     if (error instanceof Away && !request.failed) {
-      // Once more when the server answers again; if it fails then too, the
-      // request itself is at fault.
-      request.failed = true;
-      showError("The server is away. Your drawing is kept and will be read when it is back.");
-      return away();
+      failed(request);
+      if (shown !== request) return;
+      return showError(document.documentElement.dataset.server === "none"
+        ? "The network could not be loaded; trying again …"
+        : "The server is away. Your drawing is kept and will be read when it is back.");
     }
     if (error instanceof Refused && error.status === 429) {
       await pause(200);
@@ -131,6 +137,14 @@ async function askOnce(request) {
       showError(error instanceof Away ? "This could not be sent to the server." : error.message);
     }
   }
+}
+
+// A request that reached no server is sent once more when it answers again; if it fails
+// then too, the request itself is at fault.
+function failed(request) {
+  if (request.failed) return;
+  request.failed = true;
+  away();
 }
 
 // Finds out what is serving; shows that the server is away until it is not.
@@ -148,9 +162,7 @@ async function connect() {
       engines.setServer("there");
       readAgain();
       return;
-    } catch (error) {
-      // A host of files alone has no server behind it, and never will.
-      if (error instanceof Refused && error.status === 404) return alone();
+    } catch {
       engines.setServer("away");
       showConnection("away", "The server is away; trying again …");
       await pause(RETRY_EVERY);
@@ -196,7 +208,7 @@ function showConnection(state, text) {
 
 let reconnecting = false;
 async function away() {
-  if (reconnecting) return;
+  if (reconnecting || document.documentElement.dataset.server === "none") return;
   reconnecting = true;
   await connect();
   reconnecting = false;

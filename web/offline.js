@@ -1,60 +1,101 @@
 // The page's service worker: what was loaded once is there without a network. The
 // host is asked first, so that nobody is kept on an old page.
 
-const CACHE = "glyphic";
+// A host may hold several copies of the page.
+const CACHE = `glyphic ${registration.scope}`;
 const PAGE = [
-  "./", "style.css", "icon.svg", "main.js", "api.js", "dom.js", "drawing.js", "engines.js",
-  "inbrowser.js", "result.js", "upload.js", "teach.js", "job.js", "chart.js", "reader.js",
-  "glyphic.js", "glyphic_bg.wasm", "checkpoint.json",
+  "./", "index.html", "style.css", "icon.svg", "main.js", "api.js", "dom.js", "drawing.js",
+  "engines.js", "inbrowser.js", "result.js", "upload.js", "teach.js", "job.js", "chart.js",
+  "reader.js", "glyphic.js", "glyphic_bg.wasm", "checkpoint.json",
 ];
-// Content under its own hash never changes.
-const BY_HASH = /\/weights\/[0-9a-f]{64}\.bpk$/;
+const addresses = new Set(PAGE.map((name) => new URL(name, registration.scope).href));
+const manifestAddress = new URL("checkpoint.json", registration.scope).href;
+const weightsFolder = new URL("weights/", registration.scope).href;
+// A host that takes longer to begin is as good as away, if there is a copy, in ms.
+const PATIENCE = 4000;
 
-addEventListener("install", (event) => {
-  event.waitUntil((async () => {
-    const cache = await caches.open(CACHE);
-    await cache.addAll(PAGE);
-    const manifest = await (await cache.match("checkpoint.json")).json();
-    await cache.add(`weights/${manifest.weights.sha256}.bpk`);
-    await skipWaiting();
-  })());
-});
-
+addEventListener("install", (event) => event.waitUntil(install()));
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
-
 addEventListener("fetch", (event) => {
-  const { pathname, origin } = new URL(event.request.url);
-  const ours = event.request.method === "GET" && origin === location.origin;
-  // Answers of the API are of their moment.
-  if (!ours || pathname.includes("/api/")) return;
-  event.respondWith(BY_HASH.test(pathname) ? kept(event.request) : fresh(event.request));
+  if (event.request.method !== "GET") return;
+  const { origin, pathname } = new URL(event.request.url);
+  const address = origin + pathname;
+  if (address.startsWith(weightsFolder)) event.respondWith(weights(address));
+  else if (addresses.has(address)) event.respondWith(fresh(event, address));
 });
+
+async function install() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(PAGE.map((name) => new Request(name, { cache: "reload" })));
+  await keepWeights(await cache.match(manifestAddress));
+  await skipWaiting();
+}
 
 // From the host, or what it sent last.
-async function fresh(request) {
+async function fresh(event, address) {
   const cache = await caches.open(CACHE);
+  const copy = await cache.match(address);
+  const asked = fetch(event.request, { cache: "no-cache" });
+  const response = await (copy ? inTime(asked) : asked).catch(() => null);
+  if (response?.ok) event.waitUntil(keep(address, response.clone()));
+  // A proxy answers 5xx for a server that is away.
+  const isAnswer = response && response.status < 500;
+  return isAnswer ? response : copy ?? response ?? Response.error();
+}
+
+function inTime(asked) {
+  const late = new Promise((_, reject) => setTimeout(reject, PATIENCE, new Error("late")));
+  return Promise.race([asked, late]);
+}
+
+// If there is no room, what was kept before stays.
+async function keep(address, response) {
   try {
-    const response = await fetch(request);
-    if (response.ok) await cache.put(request, response.clone());
-    return response;
-  } catch (error) {
-    const found = await cache.match(request, { ignoreSearch: true });
-    if (found) return found;
-    throw error;
+    const cache = await caches.open(CACHE);
+    // A manifest without its weights would be of no use.
+    if (address === manifestAddress) await keepWeights(response.clone());
+    await cache.put(address, response);
+  } catch {
+    // The page has its answer all the same.
   }
 }
 
-// What was kept, else from the host; older weights make room.
-async function kept(request) {
+// Keeps the weights of this manifest, and then no others.
+async function keepWeights(manifest) {
+  const { sha256 } = (await manifest.json()).weights;
+  const address = `${weightsFolder}${sha256}.bpk`;
+  await weights(address);
   const cache = await caches.open(CACHE);
-  const found = await cache.match(request);
-  if (found) return found;
-  const response = await fetch(request);
-  if (response.ok) {
-    for (const old of await cache.keys()) {
-      if (BY_HASH.test(new URL(old.url).pathname)) await cache.delete(old);
-    }
-    await cache.put(request, response.clone());
+  if (!(await cache.match(address))) throw new Error("the weights are damaged");
+  for (const { url } of await cache.keys()) {
+    if (url.startsWith(weightsFolder) && url !== address) await cache.delete(url);
+  }
+}
+
+// Weights under way, which the page and the manifest both ask for.
+const arriving = new Map();
+
+// Kept under their hash; what has another hash is handed on and not kept.
+async function weights(address) {
+  const cache = await caches.open(CACHE);
+  const copy = await cache.match(address);
+  if (copy) return copy;
+  if (!arriving.has(address)) {
+    arriving.set(address, arrive(address).finally(() => arriving.delete(address)));
+  }
+  return (await arriving.get(address)).clone();
+}
+
+async function arrive(address) {
+  const response = await fetch(address, { cache: "no-cache" });
+  if (response.ok && address.endsWith(`/${await hash(response.clone())}.bpk`)) {
+    const cache = await caches.open(CACHE);
+    await cache.put(address, response.clone()).catch(() => {});
   }
   return response;
+}
+
+async function hash(response) {
+  const digest = await crypto.subtle.digest("SHA-256", await response.arrayBuffer());
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,20 +1,19 @@
 // A worker that holds the network in WebAssembly, so that the page never waits
-// for it. Answers each message { number, task, … } with { number, result } or
+// for it. Answers each message { number, task, … } with { number, result, compute } or
 // { number, error }.
 
 import init, { Reader } from "./glyphic.js";
 
-const started = init({ module_or_path: new URL("glyphic_bg.wasm", import.meta.url) });
 let reader = null;
 let labels = [];
 
 const tasks = {
   // Verifies a checkpoint and reads with it from now on.
   load({ id, manifest, weights }) {
-    const next = new Reader(id, manifest, weights);
-    reader?.free();
-    reader = next;
+    const before = reader;
+    reader = new Reader(id, manifest, weights);
     labels = reader.labels;
+    before?.free();
     return labels;
   },
   strokes: ({ strokes }) => reading(reader.readStrokes(JSON.stringify(strokes))),
@@ -24,12 +23,15 @@ const tasks = {
 
 addEventListener("message", async ({ data: { number, task, ...given } }) => {
   try {
-    await started;
+    // Only the first time; and again if that failed.
+    await init({ module_or_path: new URL("glyphic_bg.wasm", import.meta.url) });
     const begun = performance.now();
     const result = tasks[task](given);
     postMessage({ number, result, compute: performance.now() - begun });
   } catch (error) {
     postMessage({ number, error: error.message ?? String(error) });
+    // The module is in no state to go on: this worker ends, and another one begins.
+    if (error instanceof WebAssembly.RuntimeError) setTimeout(() => { throw error; });
   }
 });
 

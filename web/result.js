@@ -39,9 +39,12 @@ export function showAnswer(answer, finished, { engine, waited }) {
   setBars(answer.probabilities, answer.labels.indexOf(answer.label));
   seen.src = answer.seen;
   seen.hidden = false;
-  const network = answer.timing_us.compute / 1000;
+  const [place, part] = engine === "server"
+    ? ["on the server", "the network"]
+    : ["in this browser", "preprocessing and network"];
+  const compute = answer.timing_us.compute / 1000;
   provenance.textContent =
-    `${answer.model} answered in ${waited.toFixed(0)} ms ${engine === "server" ? "on the server" : "in this browser"}, of which the network took ${network.toFixed(2)} ms.`;
+    `${answer.model} answered in ${waited.toFixed(0)} ms ${place}, of which ${part} took ${compute.toFixed(2)} ms.`;
   if (finished) announcement.textContent = `${answer.label}, ${percent} sure`;
 }
 

@@ -236,15 +236,18 @@ impl RemoteAddress {
         Err(DeviceError::NoRemote)
     }
 
-    /// Connects, with the token of [`TOKEN_VARIABLE`] if it is set.
     #[cfg(feature = "remote")]
     fn open(self) -> Result<ComputeDevice, DeviceError> {
+        let token = std::env::var(TOKEN_VARIABLE).unwrap_or_default();
+        self.connect(&token)
+    }
+
+    /// Connects with the lender's token.
+    #[cfg(feature = "remote")]
+    pub fn connect(self, token: &str) -> Result<ComputeDevice, DeviceError> {
         use burn::remote::{ConnectError, RemoteHost};
 
-        let mut host = RemoteHost::websocket(&self.url);
-        if let Ok(token) = std::env::var(TOKEN_VARIABLE) {
-            host = host.with_credential(token);
-        }
+        let host = RemoteHost::websocket(&self.url).with_credential(token);
         match Device::remote_options(&host).device_index(self.number).init() {
             Ok(device) => {
                 Ok(ComputeDevice { device, adapter: None, remote: Some(self), note: None })
@@ -252,7 +255,7 @@ impl RemoteAddress {
             Err(error) => {
                 let advice = match error {
                     ConnectError::Unauthorized => {
-                        format!("; set {TOKEN_VARIABLE} to the token that the lender was given")
+                        format!("; set {TOKEN_VARIABLE} to the lender's token")
                     }
                     ConnectError::Unreachable { .. } => "; `train lend` lends one".to_owned(),
                     ConnectError::NoSuchDevice { .. } => "; they count from 0".to_owned(),
@@ -292,6 +295,11 @@ impl fmt::Display for RemoteAddress {
 }
 
 impl ComputeDevice {
+    /// Whether it is this machine's CPU through burn-flex.
+    pub fn is_cpu(&self) -> bool {
+        self.adapter.is_none() && self.remote.is_none()
+    }
+
     /// burn-flex on the CPU.
     pub fn cpu() -> Self {
         Self { device: Device::flex(), adapter: None, remote: None, note: None }

@@ -71,8 +71,8 @@ pub struct Training {
 #[derive(Args)]
 pub struct Devices {
     /// auto (a real GPU, else the CPU), gpu, gpu:N (see `train devices`), cpu, or
-    /// remote:ws://HOST:PORT for one that another machine lends. Several, with
-    /// commas between them, share every batch.
+    /// remote:ws://HOST:PORT for one that another machine lends. Several have commas
+    /// between them: they share every batch of a run, or the runs of a sweep.
     #[arg(long, env = "GLYPHIC_DEVICE", default_value = "auto", value_delimiter = ',')]
     device: Vec<DeviceChoice>,
 }
@@ -83,7 +83,15 @@ impl Devices {
     pub fn open(&self) -> Result<Vec<ComputeDevice>, DeviceError> {
         let mut opened: Vec<(&DeviceChoice, ComputeDevice)> = Vec::new();
         for choice in &self.device {
-            let known = opened.iter().find(|(other, _)| *other == choice);
+            // `gpu` is the first of them.
+            let same = |other: &DeviceChoice| {
+                let first = |choice: &DeviceChoice| match choice {
+                    DeviceChoice::Gpu(number) => Some(number.unwrap_or(0)),
+                    _ => None,
+                };
+                other == choice || first(other).is_some_and(|gpu| first(choice) == Some(gpu))
+            };
+            let known = opened.iter().find(|(other, _)| same(other));
             let device = match known {
                 Some((_, device)) => device.clone(),
                 None => choice.open()?,
@@ -218,8 +226,7 @@ pub struct FinetuneArgs {
 /// Arguments of `train sweep`.
 #[derive(Args)]
 pub struct SweepArgs {
-    /// Where things are and what computes; of several devices each takes runs of its
-    /// own.
+    /// Where things are and what computes.
     #[command(flatten)]
     pub common: Training,
     /// What is tried, as TOML: see the README.
@@ -239,8 +246,8 @@ pub struct LendArgs {
     /// The devices to lend; borrowers count them from 0 in this order.
     #[command(flatten)]
     pub devices: Devices,
-    /// Address and port to listen on. Beyond this machine a token is asked for: set
-    /// GLYPHIC_REMOTE_TOKEN here and there.
+    /// Address and port to listen on. Who uses a device needs the token that is printed,
+    /// or the one in GLYPHIC_REMOTE_TOKEN.
     #[arg(long, default_value = "127.0.0.1:8090")]
     pub listen: SocketAddr,
 }

@@ -113,6 +113,11 @@ impl Progress {
         }
     }
 
+    /// Whether the run is one of many.
+    pub fn is_part(&self) -> bool {
+        self.whole.is_some()
+    }
+
     /// Moves the bar of all runs from now on, and says nothing itself.
     pub fn part_of(&mut self, bar: ProgressBar, step: usize) {
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -227,7 +232,7 @@ impl Progress {
 }
 
 /// A line on standard error. If nobody can read it any more, the run goes on.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = writeln!(stderr(), "{text}");
 }
 

@@ -34,11 +34,11 @@ use crate::{
     environment,
     evaluate::{Outcome, evaluate, logits},
     lesson::Lesson,
-    progress::Progress,
+    progress::{Progress, say},
     report,
     state::{Position, State, Sums},
     tensorboard,
-    trainer::Trainer,
+    trainer::{Trainer, check_devices},
 };
 
 /// Time between two looks at the loss, and so between two waits for the device.
@@ -89,6 +89,7 @@ impl<'a> Run<'a> {
         data: &'a Data,
         devices: &[ComputeDevice],
     ) -> Result<Self> {
+        check_devices(&position, devices)?;
         let (id, folder) = new_folder(registry, &position)?;
         let trainer = Trainer::new(position, &data.training, devices)?;
         let run = Self::with(id, folder, trainer, registry, data, devices)?;
@@ -103,6 +104,7 @@ impl<'a> Run<'a> {
         lesson: &'a Lesson,
         devices: &[ComputeDevice],
     ) -> Result<Self> {
+        check_devices(&position, devices)?;
         let (id, folder) = new_folder(registry, &position)?;
         let data = &lesson.data;
         let network = lesson.network();
@@ -139,6 +141,15 @@ impl<'a> Run<'a> {
         data: &'a Data,
         devices: &[ComputeDevice],
     ) -> Result<Self> {
+        check_devices(&state.position, devices)?;
+        if state.position.devices != devices.len() {
+            say(&format!(
+                "The run began on {} device(s) and goes on with {}: it will not end in the same \
+                 weights.",
+                state.position.devices,
+                devices.len()
+            ));
+        }
         let folder = runs_folder(registry).join(&id);
         let trainer = Trainer::restore(state, &data.training, devices)
             .with_context(|| format!("the state in {} is damaged", folder.display()))?;
@@ -176,6 +187,10 @@ impl<'a> Run<'a> {
     /// Trains to the end, or until [`STOP`] is set.
     pub fn drive(self) -> Result<Ending> {
         self.progress.begin(&self.trainer.position);
+        if self.progress.is_part() {
+            // How to go on is the sweep's to say.
+            return self.steps();
+        }
         let id = &self.id;
         let resume = format!("the run stopped; `train resume {id}` goes on from what was saved");
         self.steps().context(resume)

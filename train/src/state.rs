@@ -52,9 +52,16 @@ pub struct Position {
     pub promote: bool,
     /// The repository's commit when the run began.
     pub git_revision: Option<String>,
+    /// Devices that share each batch: another number gives other weights.
+    #[serde(default = "one")]
+    pub devices: usize,
     /// What is taught, if the run began from a checkpoint.
     #[serde(default)]
     pub lesson: Option<LessonSource>,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// Where a lesson's parts are, and how they are mixed.
@@ -116,6 +123,7 @@ impl Position {
             seconds: 0.0,
             promote,
             git_revision: environment::git_revision(),
+            devices: 1,
             lesson: None,
         }
     }

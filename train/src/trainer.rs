@@ -1,7 +1,10 @@
 //! The network under training: one step after another, nothing read back from
 //! the device until somebody asks.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use burn::{
@@ -87,13 +90,9 @@ impl Trainer {
         examples: &[Example],
         devices: &[ComputeDevice],
     ) -> Result<Self> {
+        check_devices(&position, devices)?;
         let (main, others) = devices.split_first().context("training needs a device")?;
-        let batch = position.batch_size();
-        ensure!(
-            batch >= devices.len(),
-            "a batch of {batch} cannot be shared by {} devices",
-            devices.len()
-        );
+        let position = Position { devices: devices.len(), ..position };
         let training_device = main.device.clone().autodiff();
         let network = network_from_bytes(&position.network, network, &training_device)
             .map_err(|error| anyhow!(error))
@@ -194,11 +193,15 @@ impl Trainer {
 
     /// The run's whole state. Call [`Self::sync`] first.
     pub fn state(&self) -> Result<State> {
-        Ok(State {
-            position: self.position.clone(),
-            network: network_to_bytes(&self.network).map_err(|error| anyhow!(error))?,
-            optimizer: self.optimizer.into_bytes()?.to_vec(),
-        })
+        // burn panics if the device has gone while it reads parameters back.
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            let network = network_to_bytes(&self.network).map_err(|error| anyhow!(error))?;
+            Ok((network, self.optimizer.into_bytes()?.to_vec()))
+        }));
+        let (network, optimizer) = read.unwrap_or_else(|_| {
+            Err(anyhow!("the device failed while the run's state was read from it"))
+        })?;
+        Ok(State { position: self.position.clone(), network, optimizer })
     }
 }
 
@@ -212,6 +215,17 @@ fn initial_network(position: &Position) -> Result<Vec<u8>> {
     network_to_bytes(&position.network.init(&cpu)).map_err(|error| anyhow!(error))
 }
 
+/// Whether so many devices can share the run's batches.
+pub fn check_devices(position: &Position, devices: &[ComputeDevice]) -> Result<()> {
+    let (batch, count) = (position.batch_size(), devices.len());
+    ensure!(count > 0, "training needs a device");
+    ensure!(
+        batch >= count,
+        "{count} devices cannot share a batch of {batch}: name fewer, or raise --batch-size"
+    );
+    Ok(())
+}
+
 /// AdamW as every run uses it (Loshchilov and Hutter, 2019).
 fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
     AdamWConfig::new().with_weight_decay(config.weight_decay).init()
@@ -220,4 +234,76 @@ fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
 fn order(position: &Position) -> Vec<u32> {
     let epoch = position.step / position.steps_per_epoch();
     epoch_order(position.config.seed, epoch, position.dataset.training)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use burn::{
+        module::{ModuleVisitor, Param},
+        tensor::Tensor,
+    };
+    use glyphic_model::{Glyph, checkpoint::DatasetRecord, glyph::PIXELS, network::NetworkConfig};
+
+    use super::*;
+
+    /// All gradients, in the order of the parameters.
+    struct Collector(GradientsParams, Vec<f32>);
+
+    impl ModuleVisitor for Collector {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let gradient = self
+                .0
+                .get::<D>(param.id)
+                .map(|gradient| gradient.try_into_vec_as::<f32>().unwrap());
+            self.1.extend(gradient.into_iter().flatten());
+        }
+    }
+
+    fn trainer(devices: usize) -> Trainer {
+        let example = |i: usize| {
+            let ink = |at: usize| ((at * (i + 3) * 7) % 256) as u8;
+            Example { glyph: Glyph::new(std::array::from_fn::<u8, PIXELS, _>(ink)), label: i % 3 }
+        };
+        let examples: Vec<Example> = (0..12).map(example).collect();
+        let record = DatasetRecord {
+            name: "made".to_owned(),
+            training: 12,
+            validation: 0,
+            test: 0,
+            files: Vec::new(),
+        };
+        let labels = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let network = NetworkConfig::small(3);
+        let config = TrainConfig::default();
+        let position = Position::start(config, network, "made".into(), record, labels, false);
+        Trainer::new(position, &examples, &vec![ComputeDevice::cpu(); devices]).unwrap()
+    }
+
+    #[test]
+    fn devices_find_the_gradients_that_one_finds() {
+        // Each half is the same examples, changed alike: it has the statistics of the
+        // whole batch.
+        let half: Vec<u32> = (0..6).collect();
+        let indices = [half.clone(), half].concat();
+        let config = TrainConfig::default();
+        let maps = random_maps(&config.augmentation, 6, &mut rng(1, Purpose::Augmentation, 0));
+        let maps = [maps.clone(), maps].concat();
+        let found = |devices: usize| {
+            let mut trainer = trainer(devices);
+            let gradients = trainer.gradients(Share::split(&indices, &maps, devices)).unwrap();
+            let mut collector = Collector(gradients, Vec::new());
+            trainer.network.visit(&mut collector);
+            (collector.1, trainer.sync().unwrap())
+        };
+        let ((one, sums), (two, shared)) = (found(1), found(2));
+        assert_eq!(one.len(), NetworkConfig::small(3).parameters());
+        let largest = one.iter().fold(0f32, |most, value| most.max(value.abs()));
+        assert!(largest > 1e-3, "the gradients are all but 0: {largest}");
+        for (a, b) in one.iter().zip(&two) {
+            assert!((a - b).abs() < 1e-5 * largest, "{a} became {b}");
+        }
+        assert!((sums.loss - shared.loss).abs() < 1e-5);
+        assert_eq!(sums.correct, shared.correct);
+    }
 }

@@ -96,6 +96,19 @@ fn a_new_symbol_is_learned_and_the_old_ones_are_kept() {
 }
 
 #[test]
+fn two_devices_teach_what_one_teaches() {
+    let folder = folder();
+    let data = taught_two_symbols(folder.path());
+    let samples = lines(folder.path(), "/");
+    let mut arguments = arguments(&data, &samples);
+    arguments.extend(["--device", "cpu,cpu"]);
+    assert_success(&run(folder.path(), &arguments));
+    let (_, comparison) = taught(folder.path());
+    assert_eq!(comparison.held_back[1].right, 3);
+    assert_eq!(comparison.validation[1].right, comparison.validation[1].of);
+}
+
+#[test]
 fn a_stopped_lesson_is_resumed_to_the_same_weights() {
     let whole = folder();
     let data = taught_two_symbols(whole.path());

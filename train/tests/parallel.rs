@@ -3,23 +3,17 @@
 
 mod common;
 
-use burn::{
-    module::{Module, ModuleVisitor, Param},
-    optim::{GradientsAccumulator, GradientsParams},
-    tensor::{Device, Tensor},
-};
-use common::{folder, two_symbols};
-use glyphic_model::{
-    device::ComputeDevice,
-    network::{Network, NetworkConfig},
-};
+use std::{process::Stdio, thread::sleep, time::Duration};
+
+use common::{assert_success, errors, folder, manifests, run, small_mnist, train, two_symbols};
+use glyphic_model::{device::ComputeDevice, network::NetworkConfig};
 use glyphic_train::{
     augment::random_maps,
     batches::{Purpose, rng},
     config::TrainConfig,
     data::{Data, load},
     evaluate::evaluate,
-    replica::{Replica, Share},
+    replica::Share,
     state::Position,
     trainer::Trainer,
 };
@@ -27,53 +21,6 @@ use glyphic_train::{
 fn data() -> Data {
     let folder = folder();
     load(&two_symbols(folder.path(), 16), 0.2).unwrap()
-}
-
-/// All gradients, in the order of the parameters.
-fn values(network: &Network, gradients: GradientsParams) -> Vec<f32> {
-    struct Collector(GradientsParams, Vec<f32>);
-    impl ModuleVisitor for Collector {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let gradient =
-                self.0.get::<D>(param.id).map(|gradient| gradient.try_into_vec_as::<f32>());
-            self.1.extend(gradient.into_iter().flat_map(Result::unwrap));
-        }
-    }
-    let mut collector = Collector(gradients, Vec::new());
-    network.visit(&mut collector);
-    collector.1
-}
-
-#[test]
-fn the_gradients_of_shares_add_up_to_those_of_the_batch() {
-    let (data, device) = (data(), Device::flex());
-    let config = TrainConfig::default();
-    device.seed(3);
-    let network = NetworkConfig::small(2).init(&device.clone().autodiff());
-    // Both halves are the same pictures, changed alike, so that each has the batch
-    // statistics of the whole.
-    let half: Vec<u32> = (0..12).collect();
-    let indices = [half.clone(), half].concat();
-    let maps = random_maps(&config.augmentation, 12, &mut rng(1, Purpose::Augmentation, 0));
-    let maps = [maps.clone(), maps].concat();
-
-    let mut replica = Replica::new(&config, &data.training, &device);
-    let mut of = |parts: usize| {
-        let mut sum = GradientsAccumulator::new();
-        for share in Share::split(&indices, &maps, parts) {
-            sum.accumulate(&network, replica.gradients(&network, &share));
-        }
-        (values(&network, sum.grads()), replica.take_sums().unwrap())
-    };
-    let ((whole, sums), (shared, shared_sums)) = (of(1), of(2));
-    assert_eq!(whole.len(), NetworkConfig::small(2).parameters());
-    let largest = whole.iter().fold(0f32, |most, value| most.max(value.abs()));
-    assert!(largest > 1e-3, "the gradients are all but 0: {largest}");
-    for (a, b) in whole.iter().zip(&shared) {
-        assert!((a - b).abs() < 1e-5 * largest, "{a} became {b}");
-    }
-    assert!((sums[0] - shared_sums[0]).abs() < 1e-5);
-    assert_eq!(sums[1], shared_sums[1]);
 }
 
 #[test]
@@ -123,5 +70,46 @@ fn a_batch_too_small_for_the_devices_is_refused() {
     let position = Position::start(config, network, "made".into(), record, labels, false);
     let error = Trainer::new(position, &data.training, &vec![ComputeDevice::cpu(); 3]).err();
     let words = error.unwrap().to_string();
-    assert_eq!(words, "a batch of 2 cannot be shared by 3 devices");
+    assert!(words.starts_with("3 devices cannot share a batch of 2: name fewer"), "{words}");
+}
+
+#[test]
+fn a_run_on_two_devices_is_resumed_to_the_same_weights() {
+    let folder = folder();
+    let data = small_mnist(folder.path(), 600);
+    let data = data.to_str().unwrap();
+    let arguments = ["--data", data, "--epochs", "8", "--batch-size", "50", "--device", "cpu,cpu"];
+    assert_success(&run(folder.path(), &arguments));
+    let child = train(folder.path(), &arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let state = || {
+        let runs = std::fs::read_dir(folder.path().join("artifacts/runs")).into_iter().flatten();
+        runs.flatten().any(|run| run.path().join("state.bpk").is_file())
+    };
+    while !state() {
+        sleep(Duration::from_millis(2));
+    }
+    sleep(Duration::from_millis(150));
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+    assert_success(&run(folder.path(), &["resume", "--device", "cpu,cpu"]));
+    let weights: Vec<_> = manifests(folder.path()).into_iter().map(|m| m.weights.sha256).collect();
+    assert_eq!(weights.len(), 2);
+    assert_eq!(weights[0], weights[1]);
+}
+
+#[test]
+fn a_run_that_goes_on_with_other_devices_says_so() {
+    let folder = folder();
+    let data = small_mnist(folder.path(), 600);
+    let arguments = ["--data", data.to_str().unwrap(), "--epochs", "30", "--batch-size", "50"];
+    let child = train(folder.path(), &arguments).stderr(Stdio::null()).spawn().unwrap();
+    sleep(Duration::from_millis(500));
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+    let output = run(folder.path(), &["resume", "--device", "cpu,cpu"]);
+    assert_success(&output);
+    let said = errors(&output);
+    assert!(said.contains("The run began on 1 device(s) and goes on with 2"), "{said}");
 }

@@ -8,15 +8,15 @@ use std::{
     io::{BufRead, BufReader},
     net::TcpListener,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use common::{assert_success, errors, folder, manifests, run, small_mnist, train};
+use common::{assert_success, errors, folder, manifests, small_mnist};
 use glyphic_model::{
     Classifier,
-    device::{ComputeDevice, TOKEN_VARIABLE},
+    device::{ComputeDevice, RemoteAddress, TOKEN_VARIABLE},
     network::NetworkConfig,
 };
 use glyphic_train::{
@@ -27,6 +27,9 @@ use glyphic_train::{
     trainer::Trainer,
 };
 
+/// What the lenders ask for.
+const TOKEN: &str = "sesame";
+
 /// A process that lends its CPU, and where.
 struct Lender {
     process: Child,
@@ -35,14 +38,13 @@ struct Lender {
 
 impl Lender {
     fn start() -> Self {
-        Self::with(|command| command.env_remove(TOKEN_VARIABLE))
-    }
-
-    fn with(change: impl FnOnce(&mut Command) -> &mut Command) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-        command.args(["lend", "--device", "cpu", "--listen", "127.0.0.1:0"]);
-        let mut process =
-            change(&mut command).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_train"))
+            .args(["lend", "--device", "cpu", "--listen", "127.0.0.1:0"])
+            .env(TOKEN_VARIABLE, TOKEN)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         // Its other lines are read by nobody, which it must survive.
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -56,7 +58,7 @@ impl Lender {
     }
 
     fn open(&self) -> ComputeDevice {
-        self.choice().parse::<glyphic_model::device::DeviceChoice>().unwrap().open().unwrap()
+        self.url.parse::<RemoteAddress>().unwrap().connect(TOKEN).unwrap()
     }
 }
 
@@ -65,6 +67,17 @@ impl Drop for Lender {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The `train` program with the lenders' token.
+fn train(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = common::train(folder, arguments);
+    command.env(TOKEN_VARIABLE, TOKEN);
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    train(folder, arguments).output().unwrap()
 }
 
 fn small(folder: &Path) -> Data {
@@ -189,16 +202,18 @@ fn wait_for_first_epoch(folder: &Path) {
 #[test]
 fn a_lender_asks_for_its_token() {
     let folder = folder();
-    let lender = Lender::with(|command| command.env(TOKEN_VARIABLE, "sesame"));
+    let lender = Lender::start();
     let devices = |token: &str| {
         let arguments = ["devices", "--device", &lender.choice()];
         train(folder.path(), &arguments).env(TOKEN_VARIABLE, token).output().unwrap()
     };
-    let refused = devices("mellon");
-    assert!(!refused.status.success());
-    let said = errors(&refused);
-    assert!(said.contains("set GLYPHIC_REMOTE_TOKEN to the token"), "{said}");
-    let accepted = devices("sesame");
+    for wrong in ["mellon", ""] {
+        let refused = devices(wrong);
+        assert!(!refused.status.success());
+        let said = errors(&refused);
+        assert!(said.contains("set GLYPHIC_REMOTE_TOKEN to the lender's token"), "{said}");
+    }
+    let accepted = devices(TOKEN);
     assert_success(&accepted);
     let said = String::from_utf8_lossy(&accepted.stdout).into_owned();
     assert!(said.contains("Self-test passed"), "{said}");
@@ -218,15 +233,32 @@ fn what_cannot_be_lent_or_borrowed_is_said() {
     let said = errors(&output);
     assert!(!output.status.success() && said.contains("hosts only 1 device(s)"), "{said}");
 
-    let open = train(folder.path(), &["lend", "--device", "cpu", "--listen", "0.0.0.0:0"])
-        .env_remove(TOKEN_VARIABLE)
-        .output()
-        .unwrap();
-    let said = errors(&open);
-    assert!(!open.status.success() && said.contains("set GLYPHIC_REMOTE_TOKEN"), "{said}");
+    let output = run(folder.path(), &["lend", "--device", &lender.choice()]);
+    let said = errors(&output);
+    assert!(!output.status.success() && said.contains("nor what is borrowed"), "{said}");
 
     let taken = lender.url.strip_prefix("ws://").unwrap();
     let output = run(folder.path(), &["lend", "--device", "cpu", "--listen", taken]);
     let said = errors(&output);
     assert!(!output.status.success() && said.contains("cannot listen on"), "{said}");
+}
+
+#[test]
+fn a_lender_without_a_token_makes_one() {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_train"))
+        .args(["lend", "--device", "cpu", "--listen", "127.0.0.1:0"])
+        .env_remove(TOKEN_VARIABLE)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (device, token) = (lines.next().unwrap(), lines.next().unwrap());
+    let lender = Lender { process, url: device.rsplit("remote:").next().unwrap().to_owned() };
+    let token = token.strip_prefix("GLYPHIC_REMOTE_TOKEN=").unwrap();
+    let token = token.strip_suffix(" is asked for.").unwrap();
+    assert_eq!(token.len(), 32);
+    let address = || lender.url.parse::<RemoteAddress>().unwrap();
+    assert!(address().connect("").is_err());
+    address().connect(token).unwrap();
 }

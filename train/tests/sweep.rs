@@ -142,7 +142,6 @@ fn a_sweep_that_is_stopped_or_killed_goes_on() {
 fn a_run_that_fails_is_named_and_the_others_are_done() {
     let folder = folder();
     let data = two_symbols(folder.path(), 16);
-    // A step of a whole batch at a rate of 1 with a loss that is no number soon.
     let file = sheet(
         folder.path(),
         "[settings]\nepochs = 2\nbatch_size = 8\n[vary]\nlearning_rate = [2e-3, 1e-3]\n",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::CheckpointError;
+use super::{CheckpointError, sha256};
 use crate::{glyph::PREPROCESSING_VERSION, network::NetworkConfig};
 
 /// Version of the manifest's format. A reader refuses any other.
@@ -124,6 +124,15 @@ pub struct EpochMetrics {
 }
 
 impl Manifest {
+    /// Whether these are the bytes of the weights that were published.
+    pub fn check_weights(&self, bytes: &[u8]) -> Result<(), CheckpointError> {
+        let (expected, found) = (self.weights.sha256.clone(), sha256(bytes));
+        if found == expected {
+            return Ok(());
+        }
+        Err(CheckpointError::WrongChecksum { id: self.id.clone(), expected, found })
+    }
+
     /// Reads and checks the manifest of the checkpoint `id`.
     pub fn parse(id: &str, bytes: &[u8]) -> Result<Self, CheckpointError> {
         /// Read first: a manifest of another schema need not parse as this one.

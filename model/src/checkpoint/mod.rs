@@ -64,11 +64,7 @@ impl Checkpoint {
         device: &Device,
     ) -> Result<Self, CheckpointError> {
         let id = || manifest.id.clone();
-        let found = sha256(&weights);
-        if found != manifest.weights.sha256 {
-            let expected = manifest.weights.sha256.clone();
-            return Err(CheckpointError::WrongChecksum { id: id(), expected, found });
-        }
+        manifest.check_weights(&weights)?;
         let network = network_from_bytes(&manifest.network, weights, device)
             .map_err(|reason| CheckpointError::WrongWeights { id: id(), reason })?;
         if !weights::is_finite(&network) {

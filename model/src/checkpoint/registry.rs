@@ -125,14 +125,16 @@ impl Registry {
     /// checksum, architecture and shapes.
     pub fn load(&self, id: &str, device: &Device) -> Result<Checkpoint, CheckpointError> {
         let manifest = self.manifest(id)?;
-        Checkpoint::verify(manifest, self.weights(id)?, device)
+        let weights = self.weights(&manifest)?;
+        Checkpoint::verify(manifest, weights, device)
     }
 
-    /// The bytes of a checkpoint's weights, not verified.
-    pub fn weights(&self, id: &str) -> Result<Vec<u8>, CheckpointError> {
-        check_id(id)?;
-        let path = self.folder(id).join(WEIGHTS_FILE);
-        fs::read(&path).map_err(at("read", &path))
+    /// The bytes of a checkpoint's weights, as they were published.
+    pub fn weights(&self, manifest: &Manifest) -> Result<Vec<u8>, CheckpointError> {
+        let path = self.folder(&manifest.id).join(WEIGHTS_FILE);
+        let bytes = fs::read(&path).map_err(at("read", &path))?;
+        manifest.check_weights(&bytes)?;
+        Ok(bytes)
     }
 
     /// Publishes a checkpoint: all of it or nothing. Returns its manifest.

@@ -24,7 +24,14 @@ pub fn weights_name(manifest: &Manifest) -> String {
 /// `GET /checkpoint.json`: the manifest of what serves.
 pub async fn manifest(State(app): State<App>) -> Response {
     let headers = [(CACHE_CONTROL, "no-cache")];
-    (headers, Json(app.models.engine().serving().as_ref().clone())).into_response()
+    (headers, Json(public(&app.models.engine().serving()))).into_response()
+}
+
+/// What a browser needs of a manifest: not the names of all files that were trained on.
+pub fn public(manifest: &Manifest) -> Manifest {
+    let mut manifest = manifest.clone();
+    manifest.datasets.iter_mut().for_each(|dataset| dataset.files.clear());
+    manifest
 }
 
 /// `GET /weights/{sha256}.bpk`: the weights of what serves or of any other checkpoint.
@@ -53,13 +60,13 @@ fn find(
     name: &str,
 ) -> Result<Option<Vec<u8>>, CheckpointError> {
     if weights_name(serving) == name {
-        return registry.weights(&serving.id).map(Some);
+        return registry.weights(serving).map(Some);
     }
     for id in registry.ids()? {
         // A damaged checkpoint is nobody's answer.
-        let manifest = registry.manifest(&id);
-        if manifest.is_ok_and(|manifest| weights_name(&manifest) == name) {
-            return registry.weights(&id).map(Some);
+        let Ok(manifest) = registry.manifest(&id) else { continue };
+        if weights_name(&manifest) == name {
+            return registry.weights(&manifest).map(Some);
         }
     }
     Ok(None)

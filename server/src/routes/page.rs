@@ -8,9 +8,9 @@ use axum::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use glyphic_model::checkpoint::Registry;
+use glyphic_model::checkpoint::{Registry, write_atomically};
 
-use super::checkpoint::{MANIFEST, WEIGHTS, weights_name};
+use super::checkpoint::{MANIFEST, WEIGHTS, public, weights_name};
 use crate::error::ApiError;
 
 macro_rules! assets {
@@ -64,21 +64,32 @@ fn file(name: &str) -> Result<Response, ApiError> {
 
 /// What of the page needs a server behind it.
 const NEEDS_SERVER: [&str; 3] = ["samples.html", "samples.js", "suggestions.js"];
+/// How the page begins, and how it begins where there is no server.
+const BEGIN: &str = "<html lang=\"en\">";
+const BEGIN_ALONE: &str = "<html lang=\"en\" data-server=\"none\">";
 
 /// Writes the page and the promoted checkpoint into a folder that any host of files
-/// can serve: there the browser reads by itself.
+/// can serve: there the browser reads by itself. A folder that is being served may be
+/// written again: what names a file comes after it.
 pub fn write(folder: &FilePath, registry: &Registry) -> Result<()> {
     let manifest = registry.manifest(&registry.current()?)?;
     let weights = format!("{WEIGHTS}/{}", weights_name(&manifest));
-    let json = serde_json::to_vec(&manifest)?;
-    let checkpoint = [(MANIFEST, json), (&weights, registry.weights(&manifest.id)?)];
-    let assets = ASSETS.iter().filter(|(name, ..)| !NEEDS_SERVER.contains(name));
-    let files = assets.map(|(name, _, content)| (*name, content.to_vec())).chain(checkpoint);
+    let mut files = vec![(weights, registry.weights(&manifest)?)];
+    for (name, _, content) in ASSETS.iter().rev().filter(|(name, ..)| !NEEDS_SERVER.contains(name))
+    {
+        let content = match *name {
+            "index.html" => String::from_utf8_lossy(content).replace(BEGIN, BEGIN_ALONE).into(),
+            _ => content.to_vec(),
+        };
+        files.push(((*name).to_owned(), content));
+    }
+    files.push((MANIFEST.to_owned(), serde_json::to_vec(&public(&manifest))?));
     fs::create_dir_all(folder.join(WEIGHTS))
         .with_context(|| format!("cannot make {}", folder.display()))?;
     for (name, content) in files {
         let path = folder.join(name);
-        fs::write(&path, content).with_context(|| format!("cannot write {}", path.display()))?;
+        write_atomically(&path, &content)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

@@ -63,7 +63,7 @@ impl Trainer {
         parent: &str,
         samples: &Path,
     ) -> std::io::Result<Self> {
-        let mut command = command(settings, artifacts, "finetune")?;
+        let mut command = command(settings, &settings.device, artifacts, "finetune")?;
         command.args(["--as-child", "--from", parent]).arg("--samples").arg(samples);
         command.args(&settings.arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -161,7 +161,9 @@ pub(super) fn start_audit(
     artifacts: &Path,
     checkpoint: &str,
 ) -> std::io::Result<Child> {
-    let mut command = command(settings, artifacts, "audit")?;
+    // It only reads: one of several devices is enough.
+    let device = settings.device.split(',').next().unwrap_or_default();
+    let mut command = command(settings, device, artifacts, "audit")?;
     command.arg(checkpoint);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
 }
@@ -180,14 +182,19 @@ pub(super) async fn end_of_audit(child: Child) -> Result<(), String> {
     }
 }
 
-/// One of `train`'s commands, on this server's artifacts and device.
-fn command(settings: &Settings, artifacts: &Path, name: &str) -> std::io::Result<Command> {
+/// One of `train`'s commands, on this server's artifacts.
+fn command(
+    settings: &Settings,
+    device: &str,
+    artifacts: &Path,
+    name: &str,
+) -> std::io::Result<Command> {
     let [program, first @ ..] = settings.program.as_slice() else {
         return Err(std::io::Error::other("no training program is configured"));
     };
     let mut command = Command::new(program);
     command.args(first).arg(name).arg("--artifacts").arg(artifacts);
-    command.args(["--device", &settings.device]).kill_on_drop(true);
+    command.args(["--device", device]).kill_on_drop(true);
     if let Some(data) = &settings.data {
         command.arg("--data").arg(data);
     }

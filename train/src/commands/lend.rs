@@ -14,37 +14,66 @@ pub fn run(_: LendArgs) -> Result<()> {
 /// Lends the devices until the process is stopped.
 #[cfg(feature = "remote")]
 pub fn run(arguments: LendArgs) -> Result<()> {
-    use std::{env, io::Write, net::TcpListener};
+    use std::{io::Write, net::TcpListener};
 
     use anyhow::{Context, ensure};
     use burn::server::{RemoteServer, TokenAuthorizer, WebSocketTransport};
-    use glyphic_model::device::TOKEN_VARIABLE;
 
-    let token = env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty());
     let LendArgs { devices, listen } = arguments;
-    ensure!(
-        token.is_some() || listen.ip().is_loopback(),
-        "{listen} can be reached from other machines: set {TOKEN_VARIABLE} to a secret, here and \
-         where the device is used"
-    );
+    let token = token()?;
     let devices = devices.open()?;
+    ensure!(
+        devices.iter().all(|device| device.is_cpu())
+            || devices.iter().all(|device| device.adapter.is_some()),
+        "GPUs and the CPU cannot be lent together, nor what is borrowed: start a lender for each"
+    );
     let listener = TcpListener::bind(listen).with_context(|| {
         format!("cannot listen on {listen}: choose another address with --listen")
     })?;
     let address = listener.local_addr()?;
+    let host = match address.ip() {
+        ip if ip.is_unspecified() => "THIS-MACHINE".to_owned(),
+        ip => ip.to_string(),
+    };
     let mut lines = String::new();
     for (number, device) in devices.iter().enumerate() {
         let place = if number == 0 { String::new() } else { format!("/{number}") };
-        lines += &format!("{device}: --device remote:ws://{address}{place}\n");
+        lines += &format!("{device}: --device remote:ws://{host}:{}{place}\n", address.port());
     }
+    lines += &token.note;
     lines += "The traffic is not encrypted: on a network that is not yours, go through SSH (ssh -L) \
               or a VPN.\n";
     // Whoever started it may not read this to its end.
     let _ = std::io::stdout().write_all(lines.as_bytes());
-    let mut server = RemoteServer::new(devices.into_iter().map(|device| device.device));
-    if let Some(token) = token {
-        server = server.with_authorizer(TokenAuthorizer::new(token)?);
-    }
-    server.serve(WebSocketTransport::from_listener(listener))?;
+    RemoteServer::new(devices.into_iter().map(|device| device.device))
+        .with_authorizer(TokenAuthorizer::new(token.secret)?)
+        .serve(WebSocketTransport::from_listener(listener))?;
     Ok(())
+}
+
+/// What borrowers must show, and how they come to know it.
+#[cfg(feature = "remote")]
+struct Token {
+    secret: String,
+    note: String,
+}
+
+/// The token that was set, or a new one. There always is one: any page in a browser on
+/// this machine could open a socket to it.
+#[cfg(feature = "remote")]
+fn token() -> Result<Token> {
+    use std::env::{VarError, var};
+
+    use anyhow::bail;
+    use glyphic_model::device::TOKEN_VARIABLE;
+
+    match var(TOKEN_VARIABLE) {
+        Ok(secret) if !secret.is_empty() => Ok(Token { secret, note: String::new() }),
+        Err(VarError::NotUnicode(_)) => bail!("{TOKEN_VARIABLE} is not UTF-8 text"),
+        _ => {
+            let secret = format!("{:032x}", rand::random::<u128>());
+            let note = format!("{TOKEN_VARIABLE}={secret} is asked for.\n");
+            Ok(Token { secret, note })
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! `train sweep`: many runs, one table.
 
-use std::{fs, num::NonZeroUsize, thread};
+use std::{fs, num::NonZeroUsize, sync::atomic::Ordering, thread};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use glyphic_model::{checkpoint::Registry, device::ComputeDevice};
 
 use super::default_data;
@@ -10,6 +10,8 @@ use crate::{
     cli::SweepArgs,
     config::TrainConfig,
     data,
+    progress::say,
+    run::STOP,
     sweep::{Outcome, Plan, Sweep, Table},
 };
 
@@ -32,29 +34,34 @@ pub fn run(arguments: SweepArgs) -> Result<bool> {
     let devices = arguments.common.devices.open()?;
     let slots = slots(&devices, arguments.parallel, data.training.len());
     let title = format!("Sweep {}", name.to_string_lossy());
-    eprintln!("{title}: {} runs, {} at a time.", plan.runs.len(), slots.len());
+    say(&format!("{title}: {} runs, {} at a time.", plan.runs.len(), slots.len()));
     let outcomes = Sweep::new(&plan, folder.clone(), path, &data).drive(&slots)?;
 
     let table = Table::new(&plan, &outcomes);
     table.write(&folder, &title)?;
-    eprint!("\n{}", table.text());
-    eprintln!("\nTable and curves: {}", folder.join("report.html").display());
+    say(&format!("\n{}", table.text()));
+    say(&format!("Table and curves: {}", folder.join("report.html").display()));
     let count = |kind: fn(&Outcome) -> bool| outcomes.iter().filter(|&one| kind(one)).count();
-    if count(|outcome| matches!(outcome, Outcome::Open)) > 0 {
-        eprintln!("Stopped; nothing is lost. The same command goes on.");
+    let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let open = count(|outcome| matches!(outcome, Outcome::Open));
+    if open > 0 && STOP.load(Ordering::Relaxed) {
+        say("Stopped; nothing is lost. The same command goes on.");
         return Ok(false);
     }
-    match count(|outcome| matches!(outcome, Outcome::Failed(_))) {
-        0 => {}
-        failed => bail!("{failed} of {} runs failed, see above", outcomes.len()),
-    }
+    ensure!(
+        open == 0,
+        "{failed} runs failed and {open} were not begun, because their devices failed: see above; \
+         the same command goes on"
+    );
+    ensure!(failed == 0, "{failed} of {} runs failed: see above", outcomes.len());
     if let Some(best) = table.best() {
         let checkpoints = registry.root().join("checkpoints");
-        eprintln!(
-            "To keep the best run's checkpoint: cp -r {} {}/",
+        let name = best.file_name().unwrap_or_default();
+        say(&format!(
+            "The best run's checkpoint can be kept by copying the folder\n  {}\nto\n  {}",
             best.display(),
-            checkpoints.display()
-        );
+            checkpoints.join(name).display()
+        ));
     }
     Ok(true)
 }
@@ -65,7 +72,7 @@ fn slots(
     parallel: Option<NonZeroUsize>,
     examples: usize,
 ) -> Vec<ComputeDevice> {
-    let on_cpu = devices.iter().all(|device| device.adapter.is_none() && device.remote.is_none());
+    let on_cpu = devices.iter().all(ComputeDevice::is_cpu);
     let held = if on_cpu { on_this_machine(examples) } else { devices.len() };
     let count = parallel.map_or(held, NonZeroUsize::get);
     devices.iter().cycle().take(count).cloned().collect()

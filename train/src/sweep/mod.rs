@@ -26,25 +26,31 @@ use anyhow::{Context, Result, anyhow};
 use glyphic_model::{
     checkpoint::{DatasetRecord, EpochMetrics, METRICS_FILE, Manifest, Registry},
     device::ComputeDevice,
+    network::NetworkConfig,
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    config::TrainConfig,
     data::Data,
+    progress::say,
     run::{Ending, Run, STOP, lock, runs_folder},
     state::{Position, STATE_FILE, State},
 };
 pub use plan::{Plan, Planned};
 pub use table::Table;
 
+/// Failures in a row after which a device is taken for lost.
+const MOST_FAILURES: usize = 2;
+
 /// A sweep and where its files are.
 pub struct Sweep<'a> {
     plan: &'a Plan,
     folder: PathBuf,
-    /// The data's path, which a resumed run checks.
-    data_path: PathBuf,
     data: &'a Data,
+    /// What all runs begin with; each has its own config and network.
+    beginning: Position,
 }
 
 /// A run that is done.
@@ -70,11 +76,15 @@ pub enum Outcome {
 impl<'a> Sweep<'a> {
     /// A sweep in its folder. The data's test set must have been taken out.
     pub fn new(plan: &'a Plan, folder: PathBuf, data_path: PathBuf, data: &'a Data) -> Self {
-        Self { plan, folder, data_path, data }
+        let (record, labels) = (data.record.clone(), data.labels.clone());
+        let (config, network) = (TrainConfig::default(), NetworkConfig::small(labels.len()));
+        let beginning = Position::start(config, network, data_path, record, labels, false);
+        Self { plan, folder, data, beginning }
     }
 
     /// Does all runs that are not done yet, as many at a time as there are `slots`,
-    /// each on the device of its slot. Stops in order when [`STOP`] is set.
+    /// each on the device of its slot. Stops in order when [`STOP`] is set. A slot whose
+    /// device is no CPU gives up after two failures in a row: devices may be lost.
     pub fn drive(&self, slots: &[ComputeDevice]) -> Result<Vec<Outcome>> {
         fs::create_dir_all(&self.folder)
             .with_context(|| format!("cannot make {}", self.folder.display()))?;
@@ -86,11 +96,11 @@ impl<'a> Sweep<'a> {
         let outcomes: Vec<Mutex<Outcome>> =
             self.plan.runs.iter().map(|_| Mutex::new(Outcome::Open)).collect();
         let work = |device: &ComputeDevice| {
-            while let Some(number) = take() {
-                if STOP.load(Ordering::Relaxed) {
-                    return;
-                }
+            let mut failures = 0;
+            while failures < MOST_FAILURES || device.is_cpu() {
+                let Some(number) = take() else { return };
                 let outcome = self.attempt(number, device, &bar);
+                failures = if matches!(outcome, Outcome::Failed(_)) { failures + 1 } else { 0 };
                 *outcomes[number].lock().unwrap_or_else(PoisonError::into_inner) = outcome;
             }
         };
@@ -122,7 +132,7 @@ impl<'a> Sweep<'a> {
             Ok(None) => Outcome::Open,
             Err(error) => {
                 let reason = format!("{error:#}");
-                bar.suspend(|| eprintln!("{label}: failed: {reason}"));
+                bar.suspend(|| say(&format!("{label}: failed: {reason}")));
                 Outcome::Failed(reason)
             }
         }
@@ -141,6 +151,9 @@ impl<'a> Sweep<'a> {
         if let Some(done) = finished(&registry)? {
             return Ok(Some(done));
         }
+        if STOP.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let devices = std::slice::from_ref(device);
         let run = match unfinished(&registry) {
             Some(id) => {
@@ -156,14 +169,13 @@ impl<'a> Sweep<'a> {
             return Ok(None);
         };
         let validation = manifest.metrics.validation;
-        bar.suspend(|| {
-            eprintln!(
-                "{label}: {:.2} % of {} held-back examples, loss {:.4}",
-                100.0 * validation.accuracy,
-                validation.examples,
-                validation.loss
-            );
-        });
+        let line = format!(
+            "{label}: {:.2} % of {} held-back examples, loss {:.4}",
+            100.0 * validation.accuracy,
+            validation.examples,
+            validation.loss
+        );
+        bar.suspend(|| say(&line));
         finished(&registry)
     }
 
@@ -191,11 +203,9 @@ impl<'a> Sweep<'a> {
         Ok(bar)
     }
 
-    fn position(&self, planned: &Planned) -> Position {
-        let (record, labels) = (self.data.record.clone(), self.data.labels.clone());
-        let Planned { config, network, .. } = planned;
-        let path = self.data_path.clone();
-        Position::start(config.clone(), network.clone(), path, record, labels, false)
+    fn position(&self, Planned { config, network, .. }: &Planned) -> Position {
+        let (config, network) = (config.clone(), network.clone());
+        Position { config, network, ..self.beginning.clone() }
     }
 
     /// The run's own artifacts, in a folder named by all that decides the run.

@@ -14,7 +14,7 @@
 //! # weight_decay = { from = 1e-3, to = 0.2, scale = "log" }
 //! ```
 
-use std::{fs, path::Path};
+use std::{collections::HashSet, fs, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use glyphic_model::network::NetworkConfig;
@@ -32,9 +32,9 @@ use crate::{
 const MOST: usize = 10_000;
 /// The setting that names a file with a network.
 const NETWORK: &str = "network";
-/// Settings that would make the runs incomparable, or that the sweep sets itself.
-const NOT_VARIED: [(&str, &str); 2] = [
-    ("validation", "runs are compared on the same held-back examples"),
+/// Settings that are not a sweep's to give.
+const NOT_GIVEN: [(&str, &str); 2] = [
+    ("validation", "all runs are compared on train's own held-back examples"),
     ("seed", "give `seeds` instead"),
 ];
 
@@ -42,7 +42,7 @@ const NOT_VARIED: [(&str, &str); 2] = [
 pub struct Plan {
     /// Names of the settings that vary.
     pub varied: Vec<String>,
-    /// The runs; those of one combination follow each other.
+    /// The runs, each once; those of one combination follow each other.
     pub runs: Vec<Planned>,
 }
 
@@ -96,8 +96,8 @@ enum Search {
 enum Choice {
     /// One of these.
     List(Vec<Value>),
-    /// Anything between, for a random search.
-    Range(Range),
+    /// Anything between, for a random search; whether it is a whole number.
+    Range(Range, bool),
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,17 +148,25 @@ impl Plan {
         );
         let names: Vec<&str> = choices.iter().map(|(name, _)| name.as_str()).collect();
         let shared = flatten(&sheet.settings)?;
+        for name in shared.iter().map(|(name, _)| name).chain(choices.iter().map(|(name, _)| name))
+        {
+            if let Some((_, why)) = NOT_GIVEN.iter().find(|(refused, _)| refused == name) {
+                bail!("`{name}` is not a sweep's to set: {why}");
+            }
+        }
         let mut runs = Vec::new();
+        // A random search may draw the same twice, and a list may name it twice.
+        let mut known = HashSet::new();
         for values in &combinations {
             let varied = names.iter().copied().zip(values);
             let settings = shared.iter().map(|(name, value)| (name.as_str(), value)).chain(varied);
             let (config, network) = settle(settings, folder, classes)?;
             for &seed in &sheet.seeds {
-                runs.push(Planned {
-                    values: values.iter().map(shown).collect(),
-                    config: TrainConfig { seed, ..config.clone() }.settled()?,
-                    network: network.clone(),
-                });
+                let config = TrainConfig { seed, ..config.clone() }.settled()?;
+                if known.insert(serde_json::to_string(&(&config, &network))?) {
+                    let values = values.iter().map(shown).collect();
+                    runs.push(Planned { values, config, network: network.clone() });
+                }
             }
         }
         Ok(Self { varied: names.into_iter().map(str::to_owned).collect(), runs })
@@ -179,16 +187,20 @@ fn settle<'a>(
             network = read_network(&folder.join(file), classes)?;
             continue;
         }
-        let pointer = format!("/{}", name.replace('.', "/"));
-        match config.pointer_mut(&pointer) {
+        match config.pointer_mut(&pointer(name)) {
             Some(place) if !place.is_object() => *place = value.clone(),
             _ => bail!("there is no setting `{name}`; there are: {}", known_settings()?),
         }
+        TrainConfig::deserialize(&config).with_context(|| format!("`{name}` = {value}"))?;
     }
-    let config: TrainConfig =
-        serde_json::from_value(config).context("a setting is of the wrong kind")?;
+    let config: TrainConfig = serde_json::from_value(config)?;
     config.check()?;
     Ok((config, network))
+}
+
+/// Where a setting is in the config's JSON.
+fn pointer(name: &str) -> String {
+    format!("/{}", name.replace('.', "/"))
 }
 
 /// The names of all settings.
@@ -206,17 +218,15 @@ fn known_settings() -> Result<String> {
 
 /// The settings that vary, by their full names.
 fn choices(vary: &toml::Table) -> Result<Vec<(String, Choice)>> {
+    let defaults = serde_json::to_value(TrainConfig::default())?;
     let mut choices = Vec::new();
     for (name, value) in flatten(vary)? {
-        if let Some((_, why)) = NOT_VARIED.iter().find(|(refused, _)| *refused == name) {
-            bail!("`{name}` cannot vary: {why}");
-        }
         let choice = match value {
             Value::Array(values) if !values.is_empty() => Choice::List(values),
             Value::Object(_) => {
                 let range = serde_json::from_value(value)
                     .with_context(|| format!("the range of `{name}`"))?;
-                Choice::Range(range)
+                Choice::Range(range, defaults.pointer(&pointer(&name)).is_some_and(Value::is_u64))
             }
             _ => bail!(
                 "`{name}` in [vary] needs a list of values, or {{ from = …, to = … }} for a random \
@@ -282,13 +292,15 @@ fn random(choices: &[(String, Choice)], runs: Option<usize>, seed: u64) -> Resul
 }
 
 fn draw(choice: &Choice, rng: &mut StdRng) -> Result<Value> {
-    let range = match choice {
+    let (range, is_whole) = match choice {
         Choice::List(values) => return Ok(values[rng.random_range(0..values.len())].clone()),
-        Choice::Range(range) => range,
+        Choice::Range(range, is_whole) => (range, *is_whole),
     };
     let share: f64 = rng.random();
     let ends = range.from.as_f64().zip(range.to.as_f64()).context("`from` and `to` are numbers")?;
-    let (from, to) = ends;
+    // A whole number stands for all that is rounded down to it, so that both ends are as
+    // likely as what lies between.
+    let (from, to) = (ends.0, ends.1 + if is_whole { 1.0 } else { 0.0 });
     ensure!(from < to, "`from` must be below `to`");
     let drawn = match range.scale {
         Scale::Linear => from + share * (to - from),
@@ -297,11 +309,11 @@ fn draw(choice: &Choice, rng: &mut StdRng) -> Result<Value> {
             from * (to / from).powf(share)
         }
     };
-    // Whole ends mean whole numbers; else four digits, which is what a person reads.
-    match (range.from.as_i64(), range.to.as_i64()) {
-        (Some(_), Some(_)) => Ok(Value::from(drawn.round() as i64)),
-        _ => Ok(serde_json::from_str(&format!("{drawn:.3e}"))?),
+    if is_whole {
+        return Ok(Value::from(drawn.min(ends.1).floor() as u64));
     }
+    // Four digits are what a person reads.
+    Ok(serde_json::from_str(&format!("{drawn:.3e}"))?)
 }
 
 /// A value as a table shows it.
@@ -360,6 +372,24 @@ mod tests {
     }
 
     #[test]
+    fn the_same_run_is_planned_once() {
+        let plan = plan("seeds = [1, 1]\n[vary]\nlearning_rate = [1e-3, 0.001, 2e-3]").unwrap();
+        assert_eq!(plan.runs.len(), 2);
+    }
+
+    #[test]
+    fn every_whole_number_of_a_range_is_as_likely() {
+        let text = "search = 'random'\nruns = 400\nseeds = [1]\n[vary]\n\
+                    epochs = { from = 1, to = 4 }\nwarmup = { from = 0, to = 0.9 }";
+        let plan = plan(text).unwrap();
+        for epochs in 1..=4 {
+            let count = plan.runs.iter().filter(|run| run.config.epochs == epochs).count();
+            assert!((70..130).contains(&count), "{count} of 400 have {epochs} epochs");
+        }
+        assert!(plan.runs.iter().any(|run| run.config.warmup % 1.0 != 0.0));
+    }
+
+    #[test]
     fn what_cannot_be_meant_is_refused_with_the_remedy() {
         for (text, words) in [
             ("[vary]\nlearning_rat = [1e-3]", "there is no setting `learning_rat`; there are: "),
@@ -368,9 +398,10 @@ mod tests {
             ("[vary]\nepochs = []", "needs a list"),
             ("[vary]\n", "[vary] is empty"),
             ("[vary]\nepochs = [0]", "--epochs must be 1 to 10000"),
-            ("[vary]\nepochs = ['many']", "of the wrong kind"),
+            ("[vary]\nepochs = ['many']", "`epochs` = \"many\": invalid type"),
             ("[vary]\nseed = [1, 2]", "give `seeds` instead"),
-            ("[vary]\nvalidation = [0.1, 0.2]", "cannot vary"),
+            ("[vary]\nvalidation = [0.1, 0.2]", "not a sweep's to set"),
+            ("[settings]\nseed = 7\n[vary]\nepochs = [1]", "give `seeds` instead"),
             ("[vary]\nepochs = { from = 1, to = 3 }", "a grid needs a list"),
             ("runs = 3\n[vary]\nepochs = [1]", "`runs` is for search"),
             ("search = 'random'\n[vary]\nepochs = [1]", "needs `runs`"),

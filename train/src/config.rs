@@ -1,6 +1,6 @@
 //! Everything that decides what a run does. It is checked once, stored in the
 //! run's state and in the checkpoint, and the same config and seed give the
-//! same weights on burn-flex.
+//! same weights on burn-flex, on one device.
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};

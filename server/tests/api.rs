@@ -274,6 +274,35 @@ fn serves_the_page_and_its_assets() {
 }
 
 #[test]
+fn what_is_large_is_sent_compressed_and_once() {
+    let get = |headers: [(&str, &str); 2]| {
+        let mut request = ureq::get(SERVER.url("/glyphic_bg.wasm"));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.call().unwrap()
+    };
+    let plain = get([("accept-encoding", "identity"), ("x-none", "")]);
+    assert!(!plain.headers().contains_key("content-encoding"));
+    assert_eq!(plain.headers()["content-type"], "application/wasm");
+    let tag = plain.headers()["etag"].to_str().unwrap().to_owned();
+    let content = plain.into_body().read_to_vec().unwrap();
+
+    let packed = get([("accept-encoding", "br, gzip;q=0.8"), ("x-none", "")]);
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    assert_eq!(packed.headers()["vary"], "accept-encoding");
+    let packed = packed.into_body().read_to_vec().unwrap();
+    assert!(packed.len() < 350_000, "{} bytes", packed.len());
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut unpacked).unwrap();
+    assert!(unpacked == content);
+
+    let again = get([("accept-encoding", "gzip"), ("if-none-match", &format!("\"old\", {tag}"))]);
+    assert_eq!(again.status(), 304);
+    assert!(again.into_body().read_to_vec().unwrap().is_empty());
+}
+
+#[test]
 fn is_healthy_and_ready() {
     assert_eq!(SERVER.get("/healthz"), (200, Value::String("ok".to_owned())));
     let (status, body) = SERVER.get("/readyz");

@@ -1,14 +1,21 @@
 //! The drawing page and its assets, embedded in the binary.
 
-use std::{fs, path::Path as FilePath};
+use std::{fs, io::Write, path::Path as FilePath, sync::LazyLock};
 
 use anyhow::{Context, Result};
 use axum::{
     extract::Path,
-    http::header::{CACHE_CONTROL, CONTENT_TYPE},
+    http::{
+        HeaderMap, HeaderName, StatusCode,
+        header::{
+            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+            VARY,
+        },
+    },
     response::{IntoResponse, Response},
 };
-use glyphic_model::checkpoint::{Registry, write_atomically};
+use flate2::{Compression, write::GzEncoder};
+use glyphic_model::checkpoint::{Registry, sha256, write_atomically};
 
 use super::checkpoint::{MANIFEST, WEIGHTS, public, weights_name};
 use crate::error::ApiError;
@@ -44,22 +51,60 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
     "icon.svg": "image/svg+xml",
 };
 
+/// What is sent of an asset beside its bytes.
+struct Packed {
+    /// Changes with the content.
+    tag: String,
+    /// The content, compressed.
+    gzip: Vec<u8>,
+}
+
+/// Of each of [`ASSETS`], made when the first is asked for.
+static PACKED: LazyLock<Vec<Packed>> =
+    LazyLock::new(|| ASSETS.iter().map(|(_, _, content)| Packed::new(content)).collect());
+
+impl Packed {
+    fn new(content: &[u8]) -> Self {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        // Writing to memory does not fail.
+        let _ = encoder.write_all(content);
+        let gzip = encoder.finish().unwrap_or_default();
+        Self { tag: format!("\"{}\"", &sha256(content)[..16]), gzip }
+    }
+}
+
 /// The page.
-pub async fn index() -> Result<Response, ApiError> {
-    file("index.html")
+pub async fn index(headers: HeaderMap) -> Result<Response, ApiError> {
+    file("index.html", &headers)
 }
 
 /// A file of the page.
-pub async fn asset(Path(name): Path<String>) -> Result<Response, ApiError> {
-    file(&name)
+pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    file(&name, &headers)
 }
 
-fn file(name: &str) -> Result<Response, ApiError> {
-    let (_, content_type, bytes) =
-        ASSETS.iter().find(|(asset, ..)| *asset == name).ok_or(ApiError::NoSuchPath)?;
+/// A file, compressed if the client takes that, or nothing if it has it.
+fn file(name: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
+    let named = |(asset, ..): &(&str, &str, &[u8])| *asset == name;
+    let place = ASSETS.iter().position(named).ok_or(ApiError::NoSuchPath)?;
+    let (_, content_type, content) = ASSETS[place];
+    let Packed { tag, gzip } = &PACKED[place];
+    let lists = |name: HeaderName, wanted: &str| {
+        let values = asked.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        let mut words = values.flat_map(|value| value.split(','));
+        words.any(|word| word.split(';').next().unwrap_or_default().trim() == wanted)
+    };
     // A new binary may bring a new page under the same names.
-    let headers = [(CONTENT_TYPE, *content_type), (CACHE_CONTROL, "no-cache")];
-    Ok((headers, *bytes).into_response())
+    let headers = [(CACHE_CONTROL, "no-cache"), (ETAG, tag.as_str()), (VARY, "accept-encoding")];
+    if lists(IF_NONE_MATCH, tag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    let content_type = [(CONTENT_TYPE, content_type)];
+    Ok(if lists(ACCEPT_ENCODING, "gzip") {
+        (headers, content_type, [(CONTENT_ENCODING, "gzip")], gzip.as_slice()).into_response()
+    } else {
+        (headers, content_type, content).into_response()
+    })
 }
 
 /// What of the page needs a server behind it.

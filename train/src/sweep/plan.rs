@@ -266,7 +266,9 @@ fn grid(choices: &[(String, Choice)], runs: Option<usize>) -> Result<Vec<Vec<Val
         combinations = combinations
             .iter()
             .flat_map(|head| {
-                values.iter().map(move |value| [head.as_slice(), &[value.clone()]].concat())
+                values
+                    .iter()
+                    .map(move |value| [head.as_slice(), std::slice::from_ref(value)].concat())
             })
             .collect();
     }

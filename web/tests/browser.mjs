@@ -84,6 +84,8 @@ export async function screenshot(page, name) {
 
 // Draws strokes with real pointer events. Points are shares of the pad's side.
 export async function draw(page, strokes) {
+  // What was clicked before may have scrolled it away.
+  await page.locator("#canvas").scrollIntoViewIfNeeded();
   const box = await page.locator("#canvas").boundingBox();
   for (const stroke of strokes) {
     const points = stroke.map(([x, y]) => [box.x + x * box.width, box.y + y * box.height]);

@@ -60,11 +60,13 @@ export class InBrowser {
   // An answer as the server gives it. An input is { strokes }, { pixels } or { blob }.
   async predict(input) {
     const { result, compute } = await this.#ask(...(await task(input)));
-    const { label, index, probabilities, seen, labels } = result;
+    const { label, index, verdict, known, probabilities, seen, labels } = result;
     return {
       label,
       labels,
-      verdict: label === null ? "blank" : "read",
+      verdict,
+      best: best(probabilities, labels),
+      known: label === null ? null : known,
       confidence: label === null ? null : probabilities[index],
       probabilities: [...probabilities],
       model: this.checkpoint,
@@ -200,4 +202,10 @@ function picture(seen) {
   seen.forEach((ink, i) => rgba.set([ink, ink, ink, 255], 4 * i));
   canvas.getContext("2d").putImageData(new ImageData(rgba, SIDE, SIDE), 0, 0);
   return canvas.toDataURL();
+}
+
+// The two most probable labels, as the server gives them.
+function best(probabilities, labels) {
+  const all = labels.map((label, i) => ({ label, confidence: probabilities[i] }));
+  return probabilities.length ? all.sort((a, b) => b.confidence - a.confidence).slice(0, 2) : [];
 }

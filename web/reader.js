@@ -41,7 +41,8 @@ addEventListener("message", async ({ data: { number, task, ...given } }) => {
 });
 
 function reading(found) {
-  const { index, probabilities, seen } = found;
+  const { index, verdict, known, probabilities, seen } = found;
   found.free();
-  return { label: index === undefined ? null : labels[index], index, probabilities, seen, labels };
+  const label = index === undefined ? null : labels[index];
+  return { label, index, verdict, known, probabilities, seen, labels };
 }

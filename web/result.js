@@ -31,11 +31,11 @@ export function showLabels(labels) {
 export function showAnswer(answer, finished, { engine, waited }) {
   showLabels(answer.labels);
   if (answer.verdict === "blank") return showEmpty("There is no ink in this picture.", finished);
-  const percent = format(answer.confidence);
-  verdict.dataset.state = "read";
-  label.textContent = answer.label;
-  label.toggleAttribute("data-long", [...answer.label].length > 2);
-  sentence.replaceChildren(element("b", "", percent), "sure");
+  const said = saying(answer);
+  verdict.dataset.state = answer.verdict;
+  label.textContent = said.label;
+  label.toggleAttribute("data-long", [...said.label].length > 2);
+  sentence.replaceChildren(...said.sentence);
   setBars(answer.probabilities, answer.labels.indexOf(answer.label));
   seen.src = answer.seen;
   seen.hidden = false;
@@ -45,7 +45,28 @@ export function showAnswer(answer, finished, { engine, waited }) {
   const compute = answer.timing_us.compute / 1000;
   provenance.textContent =
     `${answer.model} answered in ${waited.toFixed(0)} ms ${place}, of which ${part} took ${compute.toFixed(2)} ms.`;
-  if (finished) announcement.textContent = `${answer.label}, ${percent} sure`;
+  if (finished) announcement.textContent = said.aloud ?? sentence.textContent;
+}
+
+// What an answer says in large, in small, and to screen readers, by its verdict.
+function saying({ label, confidence, verdict, best, labels }) {
+  const bold = (text) => element("b", "", text);
+  switch (verdict) {
+    case "not_a_digit": {
+      const digits = labels.every((name) => /^[0-9]$/.test(name));
+      const what = digits ? "Not a digit" : "None of the labels";
+      return { label: "?", sentence: [`${what}, it seems. The closest is `, bold(label), "."] };
+    }
+    case "unsure": {
+      const [first, second] = best;
+      const each = ({ label, confidence }) => [bold(label), ` ${format(confidence)}`];
+      return { label: `${label}?`, sentence: ["Unsure: ", ...each(first), " or ", ...each(second), "."] };
+    }
+    default: {
+      const percent = format(confidence);
+      return { label, sentence: [bold(percent), "sure"], aloud: `${label}, ${percent} sure` };
+    }
+  }
 }
 
 export function showEmpty(message = "Nothing drawn yet.", finished = false) {

@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::{
     glyph::{Glyph, PIXELS, SIDE},
     network::{Network, normalise},
+    verdict::Thresholds,
 };
 
 /// A trained network, its batch norms folded, and the labels of its outputs.
@@ -17,6 +18,7 @@ pub struct Classifier {
     network: Network,
     labels: Vec<String>,
     temperature: f32,
+    thresholds: Thresholds,
     device: Device,
     padded: bool,
 }
@@ -26,8 +28,12 @@ pub struct Classifier {
 pub struct Prediction {
     /// Index of the most probable label.
     pub index: usize,
-    /// Probability of each label, in label order; they sum to 1.
+    /// Probability of each label, in label order; they sum to 1: what it is if it is
+    /// one of them.
     pub probabilities: Vec<f32>,
+    /// Probability (0–1) that it is one of the labels at all. It means something only
+    /// if the network was trained to tell ([`Thresholds::rejects`]).
+    pub known: f32,
 }
 
 /// The device failed while computing or its answer could not be read.
@@ -42,13 +48,23 @@ impl Classifier {
         // A GPU compiles kernels for each shape it meets; rounding batches up
         // to powers of two keeps the shapes few.
         let padded = *device != Device::flex();
-        Self { network, labels, temperature: 1.0, device: device.clone(), padded }
+        Self { network, labels, temperature: 1.0, thresholds: Thresholds::default(), device: device.clone(), padded }
     }
 
     /// Divides logits by this before they become probabilities: the fit that
     /// makes confidence honest.
     pub fn with_temperature(self, temperature: f32) -> Self {
         Self { temperature, ..self }
+    }
+
+    /// Where its readings become doubtful.
+    pub fn with_thresholds(self, thresholds: Thresholds) -> Self {
+        Self { thresholds, ..self }
+    }
+
+    /// Where its readings become doubtful.
+    pub fn thresholds(&self) -> Thresholds {
+        self.thresholds
     }
 
     /// The labels, in the order of the outputs.
@@ -88,14 +104,24 @@ impl Classifier {
 }
 
 impl Prediction {
-    /// Softmax of the logits and the index of the largest.
+    /// Softmax of the logits and the index of the largest. *None of the labels* has the
+    /// logit 0.
     pub fn of(logits: &[f32]) -> Self {
         let largest = logits.iter().copied().fold(f32::MIN, f32::max);
         let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
         let sum: f32 = exponentials.iter().sum();
         let probabilities: Vec<f32> = exponentials.iter().map(|e| e / sum).collect();
         let index = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
-        Self { index, probabilities }
+        // The sum of all e^logit beside e^0, without overflow.
+        let known = 1.0 / (1.0 + (-largest - sum.ln()).exp());
+        Self { index, probabilities, known }
+    }
+
+    /// The two most probable labels, the more probable one first.
+    pub fn best_two(&self) -> impl Iterator<Item = usize> {
+        let second = (0..self.probabilities.len()).filter(|&i| i != self.index);
+        let second = second.max_by(|&a, &b| self.probabilities[a].total_cmp(&self.probabilities[b]));
+        [Some(self.index), second].into_iter().flatten()
     }
 
     /// Probability of the most probable label.

@@ -14,6 +14,7 @@
 //! | [`mod@decode`] | image files to pictures, limits first |
 //! | [`network`] | the architecture and its config |
 //! | [`classifier`] | glyphs to predictions |
+//! | [`verdict`] | what a reading is worth |
 //! | [`mod@label_errors`] | which labels are likely wrong |
 //! | [`checkpoint`] | networks on disk, and which one is promoted |
 //! | [`device`] | GPU or CPU, chosen once |
@@ -28,6 +29,8 @@ pub mod glyph;
 pub mod label_errors;
 pub mod network;
 pub mod preprocess;
+pub mod verdict;
 
 pub use classifier::{Classifier, Prediction};
 pub use glyph::Glyph;
+pub use verdict::{Thresholds, Verdict};

@@ -7,6 +7,7 @@ use std::{fs, path::Path};
 
 use burn::tensor::Device;
 use glyphic_model::{
+    Thresholds,
     Classifier, Glyph,
     checkpoint::{
         CheckpointError, Draft, MANIFEST_FILE, Metrics, Registry, Score, WEIGHTS_FILE, sha256,
@@ -30,6 +31,7 @@ fn draft<'a>(id: &str, network: &'a Network) -> Draft<'a> {
         network,
         labels: vec!["a".to_owned(), "b".to_owned()],
         temperature: 0.5,
+        thresholds: Thresholds { known: 0.25, confidence: 0.5 },
         training: json!({ "epochs": 1 }),
         datasets: vec![],
         metrics: Metrics { epochs: 1, seconds: 1.0, validation: score, test: None },

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Parser;
-use glyphic_model::{checkpoint::Gate, device::DeviceChoice};
+use glyphic_model::{Thresholds, checkpoint::Gate, device::DeviceChoice};
 
 use crate::{
     store::{Store, samples::Quota},
@@ -31,9 +31,39 @@ pub struct Config {
     /// What requests may take.
     #[command(flatten)]
     pub limits: Limits,
+    /// Where answers become doubtful.
+    #[command(flatten)]
+    pub doubt: Doubt,
     /// What is learned, and when.
     #[command(flatten)]
     pub teaching: TeachingOptions,
+}
+
+/// Where answers become doubtful, if not where the checkpoint says.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct Doubt {
+    /// An answer is `not_a_digit` if it is one of the labels with less than this
+    /// probability (0–1) [default: the checkpoint's].
+    #[arg(long, env = "GLYPHIC_REJECT_BELOW", value_parser = probability)]
+    pub reject_below: Option<f32>,
+    /// An answer is `unsure` below this confidence (0–1) [default: the checkpoint's].
+    #[arg(long, env = "GLYPHIC_UNSURE_BELOW", value_parser = probability)]
+    pub unsure_below: Option<f32>,
+}
+
+impl Doubt {
+    /// These thresholds where they are given, else the others.
+    pub fn over(self, others: Thresholds) -> Thresholds {
+        Thresholds {
+            known: self.reject_below.unwrap_or(others.known),
+            confidence: self.unsure_below.unwrap_or(others.confidence),
+        }
+    }
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    let value: f32 = text.parse().map_err(|_| "it must be a number".to_owned())?;
+    (0.0..=1.0).contains(&value).then_some(value).ok_or_else(|| "it must be 0 to 1".to_owned())
 }
 
 /// What is kept to learn from, and when training begins.

@@ -21,12 +21,13 @@ pub mod teach;
 
 use std::{future::Future, sync::Arc, thread, time::Duration};
 
+use glyphic_model::{Thresholds, checkpoint::Manifest};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
 };
 
-use config::Limits;
+use config::{Doubt, Limits};
 use error::ApiError;
 use models::Models;
 use teach::Teaching;
@@ -45,6 +46,8 @@ pub struct App {
     pub models: Models,
     /// What a request may take.
     pub limits: Limits,
+    /// Where answers become doubtful.
+    doubt: Doubt,
     /// Samples and training; or why there is none.
     teaching: Result<Teaching, Arc<str>>,
     decoders: Arc<Semaphore>,
@@ -61,6 +64,7 @@ impl App {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
             models,
+            doubt: Doubt::default(),
             teaching: Err("it was started without a database".into()),
             decoders: Arc::new(Semaphore::new(cores)),
             exchanges: Arc::new(Semaphore::new(2)),
@@ -73,6 +77,16 @@ impl App {
     /// The same with a memory for samples, or with why it has none.
     pub fn with_teaching(self, teaching: Result<Teaching, String>) -> Self {
         Self { teaching: teaching.map_err(Into::into), ..self }
+    }
+
+    /// The same with thresholds of its own.
+    pub fn with_doubt(self, doubt: Doubt) -> Self {
+        Self { doubt, ..self }
+    }
+
+    /// Where a checkpoint's answers become doubtful.
+    pub fn thresholds(&self, model: &Manifest) -> Thresholds {
+        self.doubt.over(model.thresholds)
     }
 
     /// The memory for samples.

@@ -89,7 +89,9 @@ async fn serve(config: Config) -> Result<()> {
         models.device(),
         model.id
     );
-    let app = App::new(models, config.limits.clone()).with_teaching(teaching(&config).await?);
+    let app = App::new(models, config.limits.clone())
+        .with_doubt(config.doubt)
+        .with_teaching(teaching(&config).await?);
     run(listener, app, stop_signal()).await?;
     Ok(())
 }

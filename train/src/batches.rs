@@ -50,9 +50,15 @@ impl DeviceSet {
 }
 
 /// The order of the examples in an epoch: a shuffle that follows from the seed
-/// and the epoch alone, so that a resumed run finds its place.
-pub fn epoch_order(seed: u64, epoch: usize, len: usize) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..len as u32).collect();
+/// and the epoch alone, so that a resumed run finds its place. All of the `known`
+/// examples, and `turn` of the `pool` behind them, which take turns.
+pub fn epoch_order(seed: u64, epoch: usize, known: usize, pool: usize, turn: usize) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..known as u32).collect();
+    if turn > 0 {
+        let mut queue: Vec<u32> = (known as u32..(known + pool) as u32).collect();
+        queue.shuffle(&mut rng(seed, Purpose::Order, u64::MAX));
+        order.extend(queue.iter().cycle().skip(epoch * turn % pool).take(turn));
+    }
     order.shuffle(&mut rng(seed, Purpose::Order, epoch as u64));
     order
 }
@@ -72,6 +78,10 @@ pub enum Purpose {
     Drawn = 5,
     /// The settings of a random sweep, by combination.
     Sweep = 6,
+    /// Pictures of what is no label, by picture.
+    Others = 7,
+    /// The changes of pictures that a network is tried on, by picture.
+    Robustness = 8,
 }
 
 /// The random numbers for one purpose at one moment of a run. There is no

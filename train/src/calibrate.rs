@@ -2,7 +2,7 @@
 //! divided by, fitted on examples the network has not learned from (Guo et al.,
 //! "On Calibration of Modern Neural Networks", 2017).
 
-use glyphic_model::Prediction;
+use glyphic_model::{Prediction, Thresholds};
 
 use crate::{data::Example, evaluate::mean_loss};
 
@@ -10,6 +10,38 @@ use crate::{data::Example, evaluate::mean_loss};
 const RANGE: (f32, f32) = (0.1, 10.0);
 /// How often the range is narrowed (by 0.62, on a logarithmic scale).
 const ROUNDS: usize = 24;
+
+/// Share of held-back examples that must be taken for one of the labels.
+const ACCEPTED: f64 = 0.995;
+/// Answers are unsure below a confidence under which no more than this share is right …
+const RIGHT_WHEN_UNSURE: f64 = 0.6;
+/// … and no more than this share of all held-back examples is.
+const MOST_UNSURE: f64 = 0.01;
+
+/// Where doubt begins, by what was said of held-back examples. Nothing is rejected
+/// unless the network `rejects`: has learned what is none of the labels.
+pub fn thresholds(predictions: &[Prediction], examples: &[Example], rejects: bool) -> Thresholds {
+    let mut known: Vec<f32> = predictions.iter().map(|prediction| prediction.known).collect();
+    known.sort_by(f32::total_cmp);
+    let lost = ((1.0 - ACCEPTED) * known.len() as f64) as usize;
+    let known = if rejects { known.get(lost).copied().unwrap_or(0.0) } else { 0.0 };
+
+    let mut answers: Vec<(f32, bool)> = predictions
+        .iter()
+        .zip(examples)
+        .map(|(prediction, example)| (prediction.confidence(), prediction.index == example.label))
+        .collect();
+    answers.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let most = (MOST_UNSURE * answers.len() as f64) as usize;
+    let (mut right, mut confidence) = (0, 0.0);
+    for (i, window) in answers.windows(2).take(most).enumerate() {
+        right += usize::from(window[0].1);
+        if right as f64 <= RIGHT_WHEN_UNSURE * (i + 1) as f64 {
+            confidence = window[1].0;
+        }
+    }
+    Thresholds { known, confidence }
+}
 
 /// The temperature with the least cross entropy on these examples. `logits`
 /// are the network's, one row an example.

@@ -40,6 +40,8 @@ pub enum Command {
     Lend(LendArgs),
     /// List the checkpoints and the unfinished runs.
     List(ListArgs),
+    /// Draw contact sheets of synthetic handwriting.
+    Draw(DrawArgs),
     /// List the graphics adapters and test the chosen device against the CPU.
     Devices(DevicesArgs),
 }
@@ -116,6 +118,10 @@ pub struct StartArgs {
     /// checkpoint's manifest [default: the small network].
     #[arg(long)]
     pub network: Option<PathBuf>,
+    /// A file of drawings of further symbols (.jsonl: a label and strokes a line), varied
+    /// as the built-in shapes are. Ten of a symbol will do.
+    #[arg(long)]
+    pub drawings: Option<PathBuf>,
     /// Promote the checkpoint when it is finished: servers take it over.
     #[arg(long)]
     pub promote: bool,
@@ -152,6 +158,12 @@ pub struct Settings {
     /// Seed of weights, order and augmentation.
     #[arg(long, default_value_t = TrainConfig::default().seed)]
     seed: u64,
+    /// Share of what is trained on that is synthetic handwriting of the labels.
+    #[arg(long, default_value_t = TrainConfig::default().drawn)]
+    drawn: f32,
+    /// Share of what is trained on that is none of the labels, to be told from them.
+    #[arg(long, default_value_t = TrainConfig::default().others)]
+    others: f32,
     /// Rotation, degrees either way.
     #[arg(long, default_value_t = Augmentation::default().rotation)]
     rotation: f32,
@@ -286,6 +298,23 @@ pub struct AuditArgs {
     pub most: usize,
 }
 
+/// Arguments of `train draw`.
+#[derive(Args)]
+pub struct DrawArgs {
+    /// A file of drawings of your own symbols (.jsonl: a label and strokes a line);
+    /// without it, the digits.
+    pub drawings: Option<PathBuf>,
+    /// Draw the file's drawings as they are, not varied.
+    #[arg(long, requires = "drawings")]
+    pub as_drawn: bool,
+    /// Glyphs a row.
+    #[arg(long, default_value = "30")]
+    pub columns: NonZeroUsize,
+    /// The picture to write.
+    #[arg(long, default_value = "sheet.png")]
+    pub out: PathBuf,
+}
+
 /// Arguments of `train list`.
 #[derive(Args)]
 pub struct ListArgs {
@@ -314,6 +343,8 @@ impl Settings {
             label_smoothing: self.label_smoothing,
             validation: self.validation,
             seed: self.seed,
+            drawn: self.drawn,
+            others: self.others,
             augmentation: Augmentation {
                 rotation: self.rotation,
                 scale: self.scale,

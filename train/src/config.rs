@@ -26,6 +26,12 @@ pub struct TrainConfig {
     pub validation: f64,
     /// Seed of the weights, the order of the examples, and the augmentation.
     pub seed: u64,
+    /// Share (0–1) of what is trained on that is synthetic handwriting of the labels.
+    #[serde(default)]
+    pub drawn: f32,
+    /// Share (0–1) of what is trained on that is none of the labels.
+    #[serde(default)]
+    pub others: f32,
     /// How training pictures are varied.
     pub augmentation: Augmentation,
 }
@@ -56,6 +62,8 @@ impl Default for TrainConfig {
             label_smoothing: 0.05,
             validation: 1.0 / 12.0,
             seed: 1,
+            drawn: 0.2,
+            others: 0.15,
             augmentation: Augmentation::default(),
         }
     }
@@ -106,6 +114,9 @@ impl TrainConfig {
             self.validation > 0.0 && self.validation < 1.0,
             "--validation must be between 0 and 1"
         );
+        for (flag, value) in [("--drawn", self.drawn), ("--others", self.others)] {
+            ensure!((0.0..=0.45).contains(&value), "{flag} must be 0 to 0.45");
+        }
         let Augmentation { rotation, scale, shear, shift, elastic } = self.augmentation;
         for (flag, value, most) in [
             ("--rotation", rotation, 180.0),

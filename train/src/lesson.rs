@@ -23,11 +23,10 @@ use crate::{
     batches::{Purpose, rng},
     config::TrainConfig,
     data::{self, Data, Example, samples::Sample},
-    drawn,
+    drawn::{Shapes, vary::Variation},
     evaluate::{evaluate, probability},
     state::LessonSource,
     trainer::Trainer,
-    vary::Variation,
 };
 
 /// Shares of the way from the parent to the trained network that are tried.
@@ -89,7 +88,11 @@ impl Lesson {
         let taught = training.len();
         let reader = parent.clone().into_classifier(&Device::flex());
         training.extend(neighbours(&reader, &known.training, &samples, training.len(), index)?);
-        training.extend(drawn::to_train_on(&parent.manifest.labels, taught / 2));
+        let shapes = Shapes::of(&parent.manifest.labels);
+        training.extend(shapes.to_train_on(taught / 2));
+        if parent.manifest.thresholds.rejects() {
+            training.extend(Shapes::of(&labels).others_to_train_on(taught / 2));
+        }
         let replayed = source.examples.saturating_sub(training.len());
         training.extend(replay(&known.training, replayed, config.seed));
 
@@ -138,9 +141,18 @@ impl Lesson {
         Ok(best.map_or_else(parent, |(_, network)| network))
     }
 
+    /// Whether the network tells what is none of the labels.
+    pub fn rejects(&self) -> bool {
+        self.parent.manifest.thresholds.rejects()
+    }
+
     /// The examples kept from training, of both what is known and what is taught.
     pub fn all_held_back(&self) -> Vec<Example> {
-        [self.data.validation.as_slice(), &self.held_back].concat()
+        let drawn = match self.rejects() {
+            true => Shapes::of(&self.parent.manifest.labels).to_check_on(),
+            false => Vec::new(),
+        };
+        [self.data.validation.as_slice(), &self.held_back, &drawn].concat()
     }
 
     /// Reads every set with the parent and with the child.
@@ -164,7 +176,7 @@ impl Lesson {
         let known_labels = &labels[..self.parent.manifest.labels.len()];
         let held_back = both("held_back", &self.held_back)?;
         let validation = both("validation", &self.data.validation)?;
-        let drawn = both("drawn", &drawn::to_check_on(known_labels))?;
+        let drawn = both("drawn", &Shapes::of(known_labels).to_check_on())?;
         let [gained, lost] = counts;
         Ok(Comparison {
             parent: self.parent.manifest.id.clone(),

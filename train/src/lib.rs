@@ -12,6 +12,7 @@
 pub mod augment;
 pub mod batches;
 pub mod calibrate;
+pub mod card;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -30,4 +31,3 @@ pub mod state;
 pub mod sweep;
 pub mod tensorboard;
 pub mod trainer;
-pub mod vary;

@@ -12,7 +12,7 @@ use clap::Parser;
 
 use crate::{
     cli::{Cli, Command},
-    commands::{audit, devices, eval, finetune, lend, list, resume, start, sweep},
+    commands::{audit, devices, draw, eval, finetune, lend, list, resume, start, sweep},
     run::STOP,
 };
 
@@ -48,6 +48,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Audit(arguments)) => {
             return audit::run(arguments).map(|()| ExitCode::SUCCESS);
         }
+        Some(Command::Draw(arguments)) => return draw::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Command::List(arguments)) => return list::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Command::Devices(arguments)) => {
             return devices::run(arguments).map(|()| ExitCode::SUCCESS);

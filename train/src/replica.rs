@@ -40,6 +40,8 @@ pub struct Replica {
     augmenter: Augmenter,
     loss: CrossEntropyLoss,
     smoothing: f32,
+    /// Whether some examples are none of the labels.
+    rejects: bool,
     teacher: Option<Teacher>,
     /// `[loss, correct]` summed over the steps since they were last taken.
     sums: Tensor<1>,
@@ -86,8 +88,16 @@ struct Teacher {
 
 impl Replica {
     /// Copies the examples to the device.
-    pub fn new(config: &TrainConfig, examples: &[Example], device: &Device) -> Self {
+    ///
+    /// Examples whose label is `classes` or above are none of the labels.
+    pub fn new(
+        config: &TrainConfig,
+        classes: usize,
+        examples: &[Example],
+        device: &Device,
+    ) -> Self {
         let smoothing = config.label_smoothing;
+        let rejects = examples.iter().any(|example| example.label >= classes);
         Self {
             examples: DeviceSet::new(examples, device),
             augmenter: Augmenter::new(config.augmentation.clone(), device),
@@ -95,6 +105,7 @@ impl Replica {
                 .with_smoothing((smoothing > 0.0).then_some(smoothing))
                 .init(&device.clone().autodiff()),
             smoothing,
+            rejects,
             teacher: None,
             sums: Tensor::zeros([2], device),
             device: device.clone(),
@@ -118,9 +129,13 @@ impl Replica {
         let batch = self.examples.pick(&share.indices);
         let pixels = normalise(self.augmenter.apply(batch.pixels, &share.maps));
         let targets = self.teacher.as_ref().map(|teacher| {
-            teacher.targets(&share.indices, &batch.labels, pixels.clone(), self.smoothing)
+            let Self { smoothing, rejects, .. } = *self;
+            teacher.targets(&share.indices, &batch.labels, pixels.clone(), smoothing, rejects)
         });
-        let logits = network.forward(pixels.autodiff());
+        let mut logits = network.forward(pixels.autodiff());
+        if self.rejects {
+            logits = with_none(logits);
+        }
         let correct = logits
             .clone()
             .inner()
@@ -152,29 +167,52 @@ impl Teacher {
     /// what was known half its label and half what the teacher says.
     ///
     /// # Shapes
-    /// `[batch]`, `[batch, 1, 28, 28]` → `[batch, classes]`
+    /// `[batch]`, `[batch, 1, 28, 28]` → `[batch, classes]`, one more if there is what is
+    /// none of them
     fn targets(
         &self,
         indices: &[u32],
         labels: &Tensor<1, Int>,
         pixels: Tensor<4>,
         smoothing: f32,
+        rejects: bool,
     ) -> Tensor<2> {
         let (batch, classes) = (indices.len(), self.classes);
-        let hard: Tensor<2> = labels.clone().one_hot(classes).float();
-        let hard = hard * (1.0 - smoothing) + smoothing / classes as f32;
-        let soft = softmax(self.network.forward(pixels), 1);
-        let [_, known] = soft.dims();
+        let answers = if rejects { classes + 1 } else { classes };
+        let hard: Tensor<2> = labels.clone().one_hot(answers).float();
+        let hard = hard * (1.0 - smoothing) + smoothing / answers as f32;
+        let logits = self.network.forward(pixels);
+        let [_, known] = logits.dims();
+        let soft = softmax(if rejects { with_none(logits) } else { logits }, 1);
         let device = soft.device();
         let soft = match classes - known {
             0 => soft,
-            new => Tensor::cat(vec![soft, Tensor::zeros([batch, new], &device)], 1),
+            new => {
+                let of_known = soft.clone().narrow(1, 0, known);
+                let of_new = Tensor::zeros([batch, new], &device);
+                let mut parts = vec![of_known, of_new];
+                if rejects {
+                    parts.push(soft.narrow(1, known, 1));
+                }
+                Tensor::cat(parts, 1)
+            }
         };
         let weight = |&index: &u32| if index < self.known_from { 0.0 } else { SOFT };
         let weights: Vec<f32> = indices.iter().map(weight).collect();
         let weights = Tensor::<2>::from_data(TensorData::new(weights, [batch, 1]), &device);
         hard.clone() + (soft - hard) * weights
     }
+}
+
+/// The logits with one for *none of the labels* behind them: it is always 0, so that
+/// the others say by how much a glyph is more one of the labels than none.
+///
+/// # Shapes
+/// `[batch, classes]` → `[batch, classes + 1]`
+fn with_none(logits: Tensor<2>) -> Tensor<2> {
+    let [batch, _] = logits.dims();
+    let none = Tensor::zeros([batch, 1], &logits.device());
+    Tensor::cat(vec![logits, none], 1)
 }
 
 /// A job for a replica on its own thread.

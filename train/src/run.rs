@@ -9,6 +9,7 @@
 //! ```
 
 use std::{
+    borrow::Cow,
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
@@ -29,8 +30,8 @@ use glyphic_model::{
 use indicatif::ProgressBar;
 
 use crate::{
-    calibrate::temperature,
-    data::Data,
+    calibrate::{temperature, thresholds},
+    data::{Data, Example},
     environment,
     evaluate::{Outcome, evaluate, logits},
     lesson::Lesson,
@@ -90,8 +91,10 @@ impl<'a> Run<'a> {
         devices: &[ComputeDevice],
     ) -> Result<Self> {
         check_devices(&position, devices)?;
+        let position = position.with_synthetic(&data.shapes);
         let (id, folder) = new_folder(registry, &position)?;
-        let trainer = Trainer::new(position, &data.training, devices)?;
+        let examples = all_examples(&position, data);
+        let trainer = Trainer::new(position, &examples, devices)?;
         let run = Self::with(id, folder, trainer, registry, data, devices)?;
         run.trainer.state()?.save(&run.folder)?;
         Ok(run)
@@ -151,7 +154,8 @@ impl<'a> Run<'a> {
             ));
         }
         let folder = runs_folder(registry).join(&id);
-        let trainer = Trainer::restore(state, &data.training, devices)
+        let examples = all_examples(&state.position, data);
+        let trainer = Trainer::restore(state, &examples, devices)
             .with_context(|| format!("the state in {} is damaged", folder.display()))?;
         Self::with(id, folder, trainer, registry, data, devices)
     }
@@ -284,12 +288,12 @@ impl<'a> Run<'a> {
         };
         let labels = self.data.labels.clone();
         let classifier = Classifier::new(network.clone(), labels, &self.device);
-        let held_back = match self.lesson {
-            Some(lesson) => &lesson.all_held_back(),
-            None => &self.data.validation,
-        };
+        let held_back = &self.held_back();
         let temperature = temperature(&logits(&classifier, held_back)?, held_back);
         let classifier = classifier.with_temperature(temperature);
+        let said = evaluate(&classifier, held_back)?.predictions;
+        let thresholds = thresholds(&said, held_back, self.rejects());
+        let classifier = classifier.with_thresholds(thresholds);
         let validation = evaluate(&classifier, &self.data.validation)?;
         let comparison =
             self.lesson.map(|lesson| lesson.compare(&classifier, &self.device)).transpose()?;
@@ -331,6 +335,7 @@ impl<'a> Run<'a> {
             network: &network,
             labels: self.data.labels.clone(),
             temperature,
+            thresholds,
             training: serde_json::to_value(&position.config)?,
             datasets: vec![position.dataset.clone()],
             metrics,
@@ -340,6 +345,23 @@ impl<'a> Run<'a> {
             files,
         })?;
         Ok(manifest)
+    }
+
+    /// The examples kept from training: by them it is decided how sure an answer is.
+    fn held_back(&self) -> Vec<Example> {
+        let scanned = match self.lesson {
+            Some(lesson) => lesson.all_held_back(),
+            None => self.data.validation.clone(),
+        };
+        let [drawn, _] = self.trainer.position.synthetic;
+        let drawn = if drawn > 0 { self.data.shapes.to_check_on() } else { Vec::new() };
+        [scanned, drawn].concat()
+    }
+
+    /// Whether the network has learned what is none of the labels.
+    fn rejects(&self) -> bool {
+        let [_, others] = self.trainer.position.synthetic;
+        others > 0 || self.lesson.is_some_and(Lesson::rejects)
     }
 
     /// Promotes if asked to, and removes the run's folder: the checkpoint holds
@@ -352,6 +374,14 @@ impl<'a> Run<'a> {
         self.progress.finished(manifest, &self.registry.folder(&manifest.id), promote);
         let _ = fs::remove_dir_all(&self.folder);
         Ok(())
+    }
+}
+
+/// What a run trains on: the data's examples, and behind them what is drawn.
+fn all_examples<'a>(position: &Position, data: &'a Data) -> Cow<'a, [Example]> {
+    match position.draw(&data.shapes) {
+        drawn if drawn.is_empty() => Cow::Borrowed(&data.training),
+        drawn => Cow::Owned([data.training.as_slice(), &drawn].concat()),
     }
 }
 

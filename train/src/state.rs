@@ -18,8 +18,10 @@ use glyphic_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{config::TrainConfig, environment};
+use crate::{config::TrainConfig, data::Example, drawn::Shapes, environment};
 
+/// Epochs until a synthetic example comes again.
+pub const POOL_EPOCHS: usize = 3;
 /// Version of the state's format.
 const VERSION: u32 = 1;
 /// Name of the state's file in a run's folder.
@@ -38,8 +40,15 @@ pub struct Position {
     pub data: PathBuf,
     /// What the data was, so that a resumed run meets the same.
     pub dataset: DatasetRecord,
+    /// A file of drawings of further symbols.
+    #[serde(default)]
+    pub drawings: Option<PathBuf>,
     /// The labels.
     pub labels: Vec<String>,
+    /// Synthetic examples of the labels, and of what is none of them, that one epoch
+    /// takes from the pool; the pool is [`POOL_EPOCHS`] times as large.
+    #[serde(default)]
+    pub synthetic: [usize; 2],
     /// Optimiser steps taken.
     pub step: usize,
     /// Sums over the steps of the unfinished epoch.
@@ -116,7 +125,9 @@ impl Position {
             network,
             data,
             dataset,
+            drawings: None,
             labels,
+            synthetic: [0, 0],
             step: 0,
             sums: Sums::default(),
             epochs: Vec::new(),
@@ -133,9 +144,30 @@ impl Position {
         self.config.batch_size.min(self.dataset.training)
     }
 
+    /// Has the run train on what `shapes` draws too, by the config's shares.
+    pub fn with_synthetic(self, shapes: &Shapes) -> Self {
+        let TrainConfig { drawn, others, .. } = self.config;
+        let known = self.dataset.training as f32 / (1.0 - drawn - others);
+        let shares = if shapes.is_empty() { [0.0, 0.0] } else { [drawn, others] };
+        Self { synthetic: shares.map(|share| (share * known) as usize), ..self }
+    }
+
+    /// The synthetic examples of the whole run, as `shapes` draws them.
+    pub fn draw(&self, shapes: &Shapes) -> Vec<Example> {
+        let [drawn, others] = self.synthetic.map(|count| count * POOL_EPOCHS);
+        let mut pool = shapes.to_train_on(drawn);
+        pool.extend(shapes.others_to_train_on(others));
+        pool
+    }
+
+    /// Synthetic examples that one epoch takes from the pool.
+    pub fn turn(&self) -> usize {
+        self.synthetic.iter().sum()
+    }
+
     /// Whole batches an epoch; the examples left over differ by epoch.
     pub fn steps_per_epoch(&self) -> usize {
-        self.dataset.training / self.batch_size()
+        (self.dataset.training + self.turn()) / self.batch_size()
     }
 
     /// Steps of the whole run.

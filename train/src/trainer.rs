@@ -35,6 +35,8 @@ pub struct Trainer {
     network: Network,
     optimizer: ModuleOptimizer,
     order: Vec<u32>,
+    /// Synthetic examples behind the known ones.
+    pool: usize,
     /// The first device, which holds the network and the optimiser too.
     main: Replica,
     /// The other devices, if there are several.
@@ -101,11 +103,15 @@ impl Trainer {
         if let Some(bytes) = optimizer_state {
             optimizer = optimizer.from_bytes(Bytes::from_bytes_vec(bytes))?;
         }
-        let replica =
-            |device: &ComputeDevice| Replica::new(&position.config, examples, &device.device);
+        let classes = position.network.classes;
+        let replica = |device: &ComputeDevice| {
+            Replica::new(&position.config, classes, examples, &device.device)
+        };
         let start = |device| Worker::start(device, replica(device));
+        let pool = examples.len().saturating_sub(position.dataset.training);
         Ok(Self {
-            order: order(&position),
+            order: order(&position, pool),
+            pool,
             main: replica(main),
             workers: others.iter().map(start).collect::<Result<_>>()?,
             position,
@@ -124,7 +130,7 @@ impl Trainer {
         let batch_size = self.position.batch_size();
         let place = step % self.position.steps_per_epoch();
         if place == 0 {
-            self.order = order(&self.position);
+            self.order = order(&self.position, self.pool);
         }
         let indices = &self.order[place * batch_size..][..batch_size];
         let mut rng = rng(config.seed, Purpose::Augmentation, step as u64);
@@ -231,9 +237,10 @@ fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
     AdamWConfig::new().with_weight_decay(config.weight_decay).init()
 }
 
-fn order(position: &Position) -> Vec<u32> {
+fn order(position: &Position, pool: usize) -> Vec<u32> {
     let epoch = position.step / position.steps_per_epoch();
-    epoch_order(position.config.seed, epoch, position.dataset.training)
+    let known = position.dataset.training;
+    epoch_order(position.config.seed, epoch, known, pool, position.turn().min(pool))
 }
 
 #[cfg(test)]

@@ -92,13 +92,13 @@ fn augmentation_follows_from_seed_and_step() {
 
 #[test]
 fn an_epoch_visits_every_example_once_in_an_order_of_its_own() {
-    let order = epoch_order(1, 0, 100);
+    let order = epoch_order(1, 0, 100, 0, 0);
     let mut sorted = order.clone();
     sorted.sort_unstable();
     assert_eq!(sorted, (0..100).collect::<Vec<_>>());
-    assert_eq!(order, epoch_order(1, 0, 100));
-    assert_ne!(order, epoch_order(1, 1, 100));
-    assert_ne!(order, epoch_order(2, 0, 100));
+    assert_eq!(order, epoch_order(1, 0, 100, 0, 0));
+    assert_ne!(order, epoch_order(1, 1, 100, 0, 0));
+    assert_ne!(order, epoch_order(2, 0, 100, 0, 0));
 }
 
 #[test]

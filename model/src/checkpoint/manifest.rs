@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CheckpointError, sha256};
-use crate::{glyph::PREPROCESSING_VERSION, network::NetworkConfig};
+use crate::{glyph::PREPROCESSING_VERSION, network::NetworkConfig, verdict::Thresholds};
 
 /// Version of the manifest's format. A reader refuses any other.
 pub const SCHEMA: u32 = 1;
@@ -24,6 +24,10 @@ pub struct Manifest {
     /// What logits are divided by to give honest probabilities, fitted on the
     /// validation examples.
     pub temperature: f32,
+    /// Where readings become doubtful, fitted on the same examples and on pictures of
+    /// what is none of the labels. A checkpoint without them reads everything.
+    #[serde(default)]
+    pub thresholds: Thresholds,
     /// Trainable numbers of the network.
     pub parameters: usize,
     /// Multiply-adds to read one glyph.
@@ -152,6 +156,10 @@ impl Manifest {
         let id = id.to_owned();
         if !(manifest.temperature > 0.0 && manifest.temperature.is_finite()) {
             let reason = format!("its temperature is {}, not above 0", manifest.temperature);
+            return Err(CheckpointError::BadManifest { id, reason });
+        }
+        if !manifest.thresholds.are_valid() {
+            let reason = format!("its {:?} are not between 0 and 1", manifest.thresholds);
             return Err(CheckpointError::BadManifest { id, reason });
         }
         if manifest.id != id {

@@ -75,7 +75,9 @@ impl Checkpoint {
 
     /// The checkpoint as a classifier on the device its network is on.
     pub fn into_classifier(self, device: &Device) -> Classifier {
-        let Manifest { labels, temperature, .. } = self.manifest;
-        Classifier::new(self.network, labels, device).with_temperature(temperature)
+        let Manifest { labels, temperature, thresholds, .. } = self.manifest;
+        Classifier::new(self.network, labels, device)
+            .with_temperature(temperature)
+            .with_thresholds(thresholds)
     }
 }

@@ -14,6 +14,7 @@ use super::{
     weights::weights_to_bytes, write::sync_folder, write_atomically,
 };
 use crate::{
+    verdict::Thresholds,
     glyph::PREPROCESSING_VERSION,
     network::{Network, NetworkConfig},
 };
@@ -47,6 +48,8 @@ pub struct Draft<'a> {
     pub labels: Vec<String>,
     /// What logits are divided by before softmax; above 0.
     pub temperature: f32,
+    /// Where readings become doubtful.
+    pub thresholds: Thresholds,
     /// The full training config.
     pub training: serde_json::Value,
     /// The data trained on.
@@ -157,6 +160,7 @@ impl Registry {
             network: draft.network_config,
             labels: draft.labels,
             temperature: draft.temperature,
+            thresholds: draft.thresholds,
             preprocessing: PREPROCESSING_VERSION,
             training: draft.training,
             datasets: draft.datasets,

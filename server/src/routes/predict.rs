@@ -8,17 +8,33 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::HeaderMap,
 };
-use glyphic_model::checkpoint::Manifest;
+use glyphic_model::{Thresholds, Verdict, checkpoint::Manifest};
 use serde::{Deserialize, Serialize};
 
 use super::intake::{data_url, decode, read_body, room_for_body};
-use crate::{App, engine::Answer, error::ApiError, input::Input};
+use crate::{App, config::Doubt, engine::Answer, error::ApiError, input::Input};
 
-/// `?explain=1` adds what the network saw.
+/// `?explain=1` adds what the network saw; `reject_below` and `unsure_below` (0–1) take
+/// the place of the thresholds for `not_a_digit` and `unsure`.
 #[derive(Deserialize)]
 pub struct Options {
     #[serde(default)]
     explain: u8,
+    reject_below: Option<f32>,
+    unsure_below: Option<f32>,
+}
+
+impl Options {
+    /// The thresholds: those asked for, the server's, the checkpoint's.
+    fn thresholds(&self, app: &App, model: &Manifest) -> Result<Thresholds, ApiError> {
+        let Self { reject_below, unsure_below, .. } = *self;
+        let thresholds = Doubt { reject_below, unsure_below }.over(app.thresholds(model));
+        if thresholds.are_valid() {
+            return Ok(thresholds);
+        }
+        let problem = "reject_below and unsure_below must be between 0 and 1";
+        Err(ApiError::Malformed(problem.to_owned()))
+    }
 }
 
 /// The answer to a request.
@@ -28,9 +44,16 @@ pub struct Response {
     label: Option<String>,
     /// Its probability.
     confidence: Option<f32>,
-    /// `read`, or `blank` if there was no ink.
+    /// `read`, `unsure`, `not_a_digit`, or `blank` if there was no ink.
     verdict: &'static str,
-    /// The probability of each label, in the order of `labels`.
+    /// The two most probable labels.
+    best: Vec<Candidate>,
+    /// How probably it is one of the labels at all.
+    known: Option<f32>,
+    /// Where the verdict begins to be another.
+    thresholds: Thresholds,
+    /// The probability of each label, in the order of `labels`: what it is if it is one
+    /// of them.
     probabilities: Option<Vec<f32>>,
     labels: Vec<String>,
     /// The checkpoint that answered.
@@ -39,6 +62,13 @@ pub struct Response {
     /// The 28 × 28 picture that the network saw, as a PNG data URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     seen: Option<String>,
+}
+
+/// A label that it may be.
+#[derive(Serialize)]
+struct Candidate {
+    label: String,
+    confidence: f32,
 }
 
 /// Where the time went, in microseconds.
@@ -64,18 +94,24 @@ pub async fn predict(
     let (_, glyph) = decode(&app, input).await?;
     let decode = micros(begun.elapsed());
     let Some(glyph) = glyph else {
-        return Ok(Json(blank(&app.models.engine().serving(), decode)));
+        let model = app.models.engine().serving();
+        let thresholds = options.thresholds(&app, &model)?;
+        return Ok(Json(blank(&model, thresholds, decode)));
     };
     let seen = (options.explain != 0).then(|| data_url(&glyph));
     let answer = app.models.engine().predict(glyph).await?;
-    Ok(Json(read(answer, decode, seen)))
+    let thresholds = options.thresholds(&app, &answer.model)?;
+    Ok(Json(read(answer, thresholds, decode, seen)))
 }
 
-fn blank(model: &Manifest, decode: u64) -> Response {
+fn blank(model: &Manifest, thresholds: Thresholds, decode: u64) -> Response {
     Response {
         label: None,
         confidence: None,
-        verdict: "blank",
+        verdict: Verdict::Blank.name(),
+        best: Vec::new(),
+        known: None,
+        thresholds,
         probabilities: None,
         labels: model.labels.clone(),
         model: model.id.clone(),
@@ -84,12 +120,20 @@ fn blank(model: &Manifest, decode: u64) -> Response {
     }
 }
 
-fn read(answer: Answer, decode: u64, seen: Option<String>) -> Response {
+fn read(answer: Answer, thresholds: Thresholds, decode: u64, seen: Option<String>) -> Response {
     let Answer { prediction, model, queue, compute } = answer;
+    let best = prediction.best_two().filter_map(|index| {
+        let confidence = *prediction.probabilities.get(index)?;
+        Some(Candidate { label: model.labels.get(index)?.clone(), confidence })
+    });
+    let best = best.collect();
     Response {
         label: model.labels.get(prediction.index).cloned(),
         confidence: Some(prediction.confidence()),
-        verdict: "read",
+        verdict: thresholds.verdict(&prediction).name(),
+        best,
+        known: Some(prediction.known),
+        thresholds,
         probabilities: Some(prediction.probabilities),
         labels: model.labels.clone(),
         model: model.id.clone(),

@@ -181,12 +181,13 @@ pub async fn read(
     raw: Vec<u8>,
 ) -> Result<NewSample, ApiError> {
     let answer = app.models.engine().predict(glyph.clone()).await?;
+    let verdict = app.thresholds(&answer.model).verdict(&answer.prediction);
     Ok(NewSample {
         source,
         label,
         prediction: answer.model.labels.get(answer.prediction.index).cloned().unwrap_or_default(),
         confidence: f64::from(answer.prediction.confidence()),
-        verdict: "read".to_owned(),
+        verdict: verdict.name().to_owned(),
         checkpoint: answer.model.id.clone(),
         preprocessing: PREPROCESSING_VERSION,
         form,

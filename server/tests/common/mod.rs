@@ -14,6 +14,7 @@ use std::{
 
 use burn::tensor::Device;
 use glyphic_model::{
+    Thresholds,
     checkpoint::{Draft, Gate, Metrics, Registry, Score},
     device::ComputeDevice,
     network::{ConvolutionConfig, Network, NetworkConfig},
@@ -77,6 +78,7 @@ impl Artifacts {
             network: &network,
             labels: (0..10).map(|digit| digit.to_string()).collect(),
             temperature: 1.0,
+            thresholds: Thresholds::default(),
             training: json!({}),
             datasets: vec![],
             metrics: Metrics { epochs: 1, seconds: 1.0, validation: score, test: None },

@@ -73,6 +73,9 @@ fn settings(registry: &Registry, parent: &str, arguments: &FinetuneArgs) -> Resu
         epochs: arguments.epochs,
         learning_rate: arguments.learning_rate,
         seed: arguments.seed,
+        // The lesson brings its own.
+        drawn: 0.0,
+        others: 0.0,
         ..of_parent
     })
 }

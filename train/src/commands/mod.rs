@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod devices;
+pub mod draw;
 pub mod eval;
 pub mod finetune;
 pub mod lend;

@@ -36,9 +36,12 @@ pub fn run(arguments: ResumeArgs) -> Result<Ending> {
         Some(source) => Some(Lesson::read(&registry, source, &position.config, &position.data)?),
         None => None,
     };
-    let data = match &lesson {
-        Some(lesson) => &lesson.data,
-        None => &data::load(&position.data, position.config.validation)?,
+    let data = match (&lesson, &position.drawings) {
+        (Some(lesson), _) => &lesson.data,
+        (None, None) => &data::load(&position.data, position.config.validation)?,
+        (None, Some(drawings)) => {
+            &data::load(&position.data, position.config.validation)?.with_drawings(drawings)?
+        }
     };
     if data.record != position.dataset || data.labels != position.labels {
         let samples = position.lesson.as_ref().map(|source| source.samples.display());

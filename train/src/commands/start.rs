@@ -20,7 +20,10 @@ pub fn run(arguments: StartArgs) -> Result<Ending> {
     let config = config.settled()?;
     let registry = Registry::new(&arguments.common.artifacts);
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
-    let data = data::load(&path, config.validation)?;
+    let mut data = data::load(&path, config.validation)?;
+    if let Some(drawings) = &arguments.drawings {
+        data = data.with_drawings(drawings)?;
+    }
     // A run may be resumed from another folder.
     let path = fs::canonicalize(&path).unwrap_or(path);
     let network = match arguments.network {
@@ -29,6 +32,7 @@ pub fn run(arguments: StartArgs) -> Result<Ending> {
     };
     let devices = arguments.common.devices.open()?;
     let (record, labels) = (data.record.clone(), data.labels.clone());
-    let position = Position::start(config, network, path, record, labels, arguments.promote);
+    let mut position = Position::start(config, network, path, record, labels, arguments.promote);
+    position.drawings = arguments.drawings.map(|file| fs::canonicalize(&file).unwrap_or(file));
     Run::start(position, &registry, &data, &devices)?.drive()
 }

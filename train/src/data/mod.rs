@@ -4,16 +4,18 @@
 mod folder;
 mod idx;
 pub mod samples;
-mod strokes;
+pub mod strokes;
 
 use std::path::{Path, PathBuf};
 
 use burn_dataset::{Dataset, DatasetError, InMemDataset, transform::SelectionDataset};
 use glyphic_model::{
     Glyph,
-    checkpoint::{DatasetRecord, FileRecord},
+    checkpoint::{DatasetRecord, FileRecord, sha256},
 };
 use thiserror::Error;
+
+use crate::drawn::Shapes;
 
 /// Held-back examples are drawn with this seed, whatever the run's seed is, so
 /// that runs can be compared on the same ones.
@@ -40,6 +42,29 @@ pub struct Data {
     pub validation: Vec<Example>,
     /// The test set, if the data has one.
     pub test: Vec<Example>,
+    /// What can be drawn for the labels.
+    pub shapes: Shapes,
+}
+
+impl Data {
+    /// Adds a file of drawings, to be varied: of labels that the data has, or of new ones.
+    pub fn with_drawings(mut self, path: &Path) -> Result<Self, DataError> {
+        let drawings = strokes::read(path)?;
+        for drawing in &drawings {
+            if !self.labels.contains(&drawing.label) {
+                self.labels.push(drawing.label.clone());
+            }
+        }
+        self.shapes = Shapes::of(&self.labels);
+        for (label, drawings) in strokes::by_label(drawings) {
+            let index = self.labels.iter().position(|known| *known == label).unwrap_or_default();
+            self.shapes.add(index, drawings);
+        }
+        let bytes = std::fs::read(path).map_err(unreadable(path))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.record.files.push(FileRecord { name, sha256: sha256(&bytes) });
+        Ok(self)
+    }
 }
 
 /// Examples to measure on, and the collection each came from.
@@ -126,14 +151,15 @@ pub fn load(path: &Path, validation_share: f64) -> Result<Data, DataError> {
         test: raw.test.len(),
         files: raw.files,
     };
-    Ok(Data { record, labels: raw.labels, training, validation, test: raw.test })
+    let shapes = Shapes::of(&raw.labels);
+    Ok(Data { record, labels: raw.labels, training, validation, test: raw.test, shapes })
 }
 
 /// Reads examples to measure on: the test set of an IDX directory, or all of a
 /// folder or strokes file (`.jsonl`).
 pub fn load_for_evaluation(path: &Path) -> Result<LabelledSet, DataError> {
     if path.extension().is_some_and(|extension| extension == "jsonl") {
-        return strokes::read(path);
+        return strokes::labelled_set(path);
     }
     if !path.is_dir() {
         return Err(DataError::Missing(path.to_owned()));

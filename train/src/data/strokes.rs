@@ -1,12 +1,22 @@
 //! A file of labelled drawings, one JSON object a line:
 //! `{"label": "7", "source": "tablet", "strokes": [[[x, y], …], …]}`.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::{BTreeMap, BTreeSet}, fs, path::Path};
 
 use glyphic_model::preprocess::{Point, Strokes};
 use serde::Deserialize;
 
 use super::{DataError, Example, LabelledSet, unreadable};
+
+/// A labelled drawing.
+pub struct Drawing {
+    /// What it shows.
+    pub label: String,
+    /// Where it comes from; may be empty.
+    pub source: String,
+    /// How it was drawn.
+    pub strokes: Strokes,
+}
 
 #[derive(Deserialize)]
 struct Line {
@@ -16,7 +26,8 @@ struct Line {
     strokes: Vec<Vec<Point>>,
 }
 
-pub(super) fn read(path: &Path) -> Result<LabelledSet, DataError> {
+/// Reads a file of drawings; each has ink.
+pub fn read(path: &Path) -> Result<Vec<Drawing>, DataError> {
     let text = fs::read_to_string(path).map_err(unreadable(path))?;
     let mut drawings = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -26,18 +37,34 @@ pub(super) fn read(path: &Path) -> Result<LabelledSet, DataError> {
         };
         let line: Line = serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
         let strokes = Strokes::new(line.strokes).map_err(|error| bad(error.to_string()))?;
-        let glyph = strokes.glyph().ok_or_else(|| bad("nothing is drawn".to_owned()))?;
-        drawings.push((line.label, line.source, glyph));
+        if strokes.points().is_empty() {
+            return Err(bad("nothing is drawn".to_owned()));
+        }
+        drawings.push(Drawing { label: line.label, source: line.source, strokes });
     }
-    let distinct: BTreeSet<&String> = drawings.iter().map(|(label, ..)| label).collect();
+    Ok(drawings)
+}
+
+/// The drawings of each label, in the order of the labels.
+pub fn by_label(drawings: Vec<Drawing>) -> Vec<(String, Vec<Strokes>)> {
+    let mut of_label: BTreeMap<String, Vec<Strokes>> = BTreeMap::new();
+    for Drawing { label, strokes, .. } in drawings {
+        of_label.entry(label).or_default().push(strokes);
+    }
+    of_label.into_iter().collect()
+}
+
+/// The file's drawings as glyphs.
+pub(super) fn labelled_set(path: &Path) -> Result<LabelledSet, DataError> {
+    let drawings = read(path)?;
+    let distinct: BTreeSet<&String> = drawings.iter().map(|drawing| &drawing.label).collect();
     let labels: Vec<String> = distinct.into_iter().cloned().collect();
-    let examples = drawings.iter().map(|(label, _, glyph)| Example {
-        glyph: glyph.clone(),
-        label: labels.binary_search(label).unwrap_or_default(),
-    });
-    Ok(LabelledSet {
-        examples: examples.collect(),
-        sources: drawings.iter().map(|(_, source, _)| source.clone()).collect(),
-        labels,
-    })
+    let (examples, sources) = drawings
+        .into_iter()
+        .filter_map(|Drawing { label, source, strokes }| {
+            let label = labels.binary_search(&label).ok()?;
+            Some((Example { glyph: strokes.glyph()?, label }, source))
+        })
+        .unzip();
+    Ok(LabelledSet { labels, examples, sources })
 }

@@ -1,90 +1,192 @@
-//! Ordinary drawings of the digits, made of the shapes that people write and
-//! varied as hands vary them. MNIST's pictures, scanned from the paper of one
-//! country, are no drawings: a network that is taught drawings of something new
-//! must see that there are drawings of digits too, and must be asked afterwards
-//! whether it still reads them.
+//! Synthetic handwriting: what people draw for each label, and much that they draw
+//! that is none of them.
+//!
+//! ```text
+//! shapes/*.txt ─ library ─┬─ of the labels ───┐
+//! a user's drawings ──────┘                   ├─ vary ─► strokes ─► glyph
+//! letters, signs, several symbols, scribbles ─┘        (model's pen and frame)
+//! textures ─────────────────────────────────► picture ─► glyph
+//! ```
+//!
+//! MNIST's pictures, scanned from the paper of one country, are no drawings and lack
+//! many shapes that people write; and a network that has seen digits alone takes
+//! everything for one. A drawing follows from its number alone.
 
-mod digits;
+mod library;
+mod others;
+mod scribble;
+pub mod sheet;
+mod texture;
+pub mod vary;
 
-use std::array::from_fn;
-
-use glyphic_model::preprocess::{Point, Strokes};
+use glyphic_model::{Glyph, preprocess::Strokes};
+use rand::seq::IndexedRandom;
+use rayon::prelude::*;
 
 use crate::{
     batches::{Purpose, rng},
     data::Example,
-    vary::Variation,
 };
-use digits::DIGITS;
+use library::{LETTERS, MARKS, Shape, look_alike};
+use vary::Variation;
 
-/// Drawings of each shape in the set to check on.
-const EACH: u64 = 40;
-/// Points between two of a shape's.
-const PARTS: usize = 6;
+/// Drawings with a number below this are for checking, never for training.
+const CHECKED: u64 = 2_500;
 
-/// The drawings to check on: of every shape of those of `labels` that are known,
-/// the same ones each time.
-pub fn to_check_on(labels: &[String]) -> Vec<Example> {
-    shapes(labels).iter().flat_map(|shape| (0..EACH).filter_map(|i| shape.drawing(i))).collect()
+/// What can be drawn for a set of labels, and what is none of them.
+#[derive(Clone, Default)]
+pub struct Shapes {
+    /// The shapes of each label that has any.
+    known: Vec<(usize, Vec<Strokes>)>,
+    letters: Vec<Strokes>,
+    marks: Vec<Strokes>,
+    /// Labels of the network; what is none of them is numbered next.
+    classes: usize,
 }
 
-/// About `count` drawings to train on, none of which is checked on.
-pub fn to_train_on(labels: &[String], count: usize) -> Vec<Example> {
-    let shapes = shapes(labels);
-    let each = count.div_ceil(shapes.len().max(1)) as u64;
-    shapes.iter().flat_map(|shape| (EACH..EACH + each).filter_map(|i| shape.drawing(i))).collect()
-}
+impl Shapes {
+    /// The library's shapes of these labels. Shapes that are not, nor look like, one
+    /// of them are drawn as none of them.
+    pub fn of(labels: &[String]) -> Self {
+        let library = library::built_in();
+        let others = |file: usize| {
+            let unlike = |shape: &&Shape| {
+                shape.file == file && !labels.iter().any(|label| look_alike(label, &shape.label))
+            };
+            library.iter().filter(unlike).map(|shape| shape.strokes.clone()).collect()
+        };
+        let of_label = |label: &String| -> Vec<Strokes> {
+            let own = library.iter().filter(|shape| shape.label == *label);
+            own.map(|shape| shape.strokes.clone()).collect()
+        };
+        let known = labels.iter().map(of_label).enumerate();
+        Self {
+            known: known.filter(|(_, shapes)| !shapes.is_empty()).collect(),
+            letters: others(LETTERS),
+            marks: others(MARKS),
+            classes: labels.len(),
+        }
+    }
 
-/// A shape that is written for a label.
-struct Shape {
-    label: usize,
-    strokes: Strokes,
-    /// Its place among all shapes, from which its variations are made.
-    number: u64,
-}
+    /// Adds a user's drawings of a label, each a shape of its own.
+    pub fn add(&mut self, label: usize, drawings: Vec<Strokes>) {
+        match self.known.iter_mut().find(|(known, _)| *known == label) {
+            Some((_, shapes)) => shapes.extend(drawings),
+            None => self.known.push((label, drawings)),
+        }
+    }
 
-impl Shape {
-    /// Its variation of this number.
-    fn drawing(&self, variation: u64) -> Option<Example> {
-        let mut rng = rng(self.number, Purpose::Drawn, variation);
-        let glyph = Variation::default().glyph(&self.strokes, &mut rng)?;
-        Some(Example { glyph, label: self.label })
+    /// Whether any label can be drawn.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// The labels that can be drawn.
+    pub fn labels(&self) -> impl Iterator<Item = usize> {
+        self.known.iter().map(|(label, _)| *label)
+    }
+
+    /// Drawings of the labels to check on: the same ones each time.
+    pub fn to_check_on(&self) -> Vec<Example> {
+        self.drawings(0..CHECKED)
+    }
+
+    /// About `count` drawings of the labels to train on, none of which is checked on.
+    pub fn to_train_on(&self, count: usize) -> Vec<Example> {
+        self.drawings(CHECKED..CHECKED + count as u64)
+    }
+
+    /// What is no label, to check on. Its label is the number of labels.
+    pub fn others_to_check_on(&self) -> Vec<Example> {
+        self.others(0..CHECKED)
+    }
+
+    /// About `count` pictures of what is no label, to train on.
+    pub fn others_to_train_on(&self, count: usize) -> Vec<Example> {
+        self.others(CHECKED..CHECKED + count as u64)
+    }
+
+    fn drawings(&self, numbers: std::ops::Range<u64>) -> Vec<Example> {
+        let drawing = |number| self.drawing(None, number);
+        numbers.into_par_iter().filter_map(drawing).collect()
+    }
+
+    fn others(&self, numbers: std::ops::Range<u64>) -> Vec<Example> {
+        if self.is_empty() {
+            return Vec::new();
+        }
+        let other = |number| Some(Example { glyph: self.other(number)?, label: self.classes });
+        numbers.into_par_iter().filter_map(other).collect()
+    }
+
+    /// A label's drawing of this number; of any label if none is given.
+    fn drawing(&self, label: Option<usize>, number: u64) -> Option<Example> {
+        let mut rng = rng(label.map_or(0, |label| 1 + label as u64), Purpose::Drawn, number);
+        let (label, shapes) = match label {
+            Some(label) => self.known.iter().find(|(known, _)| *known == label)?,
+            None => self.known.choose(&mut rng)?,
+        };
+        let glyph = Variation::default().glyph(shapes.choose(&mut rng)?, &mut rng)?;
+        Some(Example { glyph, label: *label })
+    }
+
+    /// The picture of this number of what is no label.
+    fn other(&self, number: u64) -> Option<Glyph> {
+        others::glyph(self, &mut rng(0, Purpose::Others, number))
     }
 }
 
-fn shapes(labels: &[String]) -> Vec<Shape> {
-    let known = DIGITS.iter().zip(0u64..).filter_map(|((text, shape), number)| {
-        let label = labels.iter().position(|known| known == text)?;
-        Some(Shape { label, strokes: Strokes::new(smooth(shape)).ok()?, number })
-    });
-    known.collect()
-}
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
 
-/// Curves through the points of each stroke. A point that is there twice is a
-/// corner.
-fn smooth(shape: &[&[Point]]) -> Vec<Vec<Point>> {
-    shape.iter().map(|stroke| curve(stroke)).collect()
-}
-
-/// Catmull and Rom's curve (1974), in pieces of [`PARTS`].
-fn curve(points: &[Point]) -> Vec<Point> {
-    let at = |i: isize| points[i.clamp(0, points.len() as isize - 1) as usize];
-    let mut line = vec![at(0)];
-    for i in 0..points.len().saturating_sub(1) as isize {
-        let [a, b, c, d] = [at(i - 1), at(i), at(i + 1), at(i + 2)];
-        if b == c {
-            continue;
-        }
-        for part in 1..=PARTS {
-            let t = part as f32 / PARTS as f32;
-            line.push(from_fn(|axis| {
-                let [a, b, c, d] = [a[axis], b[axis], c[axis], d[axis]];
-                b + t
-                    * ((c - a) / 2.0
-                        + t * (a - 2.5 * b + 2.0 * c - d / 2.0
-                            + t * ((d - a) / 2.0 + 1.5 * (b - c))))
-            }));
-        }
+    fn digits() -> Vec<String> {
+        (0..10).map(|digit| digit.to_string()).collect()
     }
-    line
+
+    #[test]
+    fn draws_every_label_and_the_same_each_time() {
+        let shapes = Shapes::of(&digits());
+        let drawn = shapes.to_check_on();
+        assert_eq!(drawn.len(), CHECKED as usize);
+        for label in 0..10 {
+            assert!(drawn.iter().filter(|example| example.label == label).count() > 180);
+        }
+        assert!(drawn.iter().all(|example| !example.glyph.is_blank()));
+        let again = shapes.to_check_on();
+        assert!(drawn.iter().zip(&again).all(|(a, b)| a.glyph == b.glyph));
+        let trained = shapes.to_train_on(CHECKED as usize);
+        assert!(drawn.iter().zip(&trained).all(|(a, b)| a.glyph != b.glyph));
+    }
+
+    #[test]
+    fn what_is_no_label_has_ink_and_a_number_of_its_own() {
+        let others = Shapes::of(&digits()).others_to_check_on();
+        assert!(others.len() > CHECKED as usize * 95 / 100, "{}", others.len());
+        assert!(others.iter().all(|other| other.label == 10 && !other.glyph.is_blank()));
+    }
+
+    #[test]
+    fn letters_are_others_until_they_are_labels() {
+        let digits = Shapes::of(&digits());
+        let count = |shapes: &Shapes| shapes.letters.len();
+        let with_a = Shapes::of(&[super::tests::digits(), vec!["A".to_owned()]].concat());
+        assert_eq!(with_a.known.len(), 11);
+        assert!(count(&with_a) < count(&digits));
+        let letters = Shapes::of(&["O".to_owned(), "x".to_owned()]);
+        assert!(letters.marks.len() == digits.marks.len() && letters.known.len() == 2);
+    }
+
+    #[test]
+    fn a_users_drawings_are_varied_too() {
+        let labels = ["0".to_owned(), "hook".to_owned()];
+        let mut shapes = Shapes::of(&labels);
+        let hook = Strokes::new(vec![vec![[0.0, 0.0], [0.0, 9.0], [4.0, 9.0]]]).unwrap();
+        shapes.add(1, vec![hook]);
+        let hooks: Vec<_> =
+            shapes.to_check_on().into_iter().filter(|example| example.label == 1).collect();
+        assert!(hooks.len() > 1000);
+        assert!(hooks[0].glyph != hooks[1].glyph);
+    }
 }

@@ -205,7 +205,8 @@ impl<'a> Sweep<'a> {
 
     fn position(&self, Planned { config, network, .. }: &Planned) -> Position {
         let (config, network) = (config.clone(), network.clone());
-        Position { config, network, ..self.beginning.clone() }
+        let position = Position { config, network, ..self.beginning.clone() };
+        position.with_synthetic(&self.data.shapes)
     }
 
     /// The run's own artifacts, in a folder named by all that decides the run.

@@ -3,7 +3,7 @@
 
 use burn::tensor::Device;
 use glyphic_model::{
-    Classifier, Glyph,
+    Classifier, Glyph, Verdict,
     checkpoint::{Checkpoint, Manifest},
     preprocess::{Picture, Point, Strokes},
 };
@@ -19,6 +19,8 @@ pub struct Reader {
 #[wasm_bindgen]
 pub struct Reading {
     index: Option<usize>,
+    verdict: Verdict,
+    known: f32,
     probabilities: Vec<f32>,
     seen: Vec<u8>,
 }
@@ -71,16 +73,24 @@ impl Reader {
     }
 
     fn read(&self, glyph: Option<Glyph>) -> Result<Reading, JsError> {
-        let Some(glyph) = glyph else {
-            return Ok(Reading { index: None, probabilities: Vec::new(), seen: Vec::new() });
+        let blank = Reading {
+            index: None,
+            verdict: Verdict::Blank,
+            known: 0.0,
+            probabilities: Vec::new(),
+            seen: Vec::new(),
         };
+        let Some(glyph) = glyph else { return Ok(blank) };
         let seen = glyph.pixels().to_vec();
         let predictions = self.classifier.classify(&[glyph])?;
-        let prediction = predictions.into_iter().next();
-        let (index, probabilities) = prediction
-            .map(|prediction| (Some(prediction.index), prediction.probabilities))
-            .unwrap_or_default();
-        Ok(Reading { index, probabilities, seen })
+        let Some(prediction) = predictions.into_iter().next() else { return Ok(blank) };
+        Ok(Reading {
+            index: Some(prediction.index),
+            verdict: self.classifier.thresholds().verdict(&prediction),
+            known: prediction.known,
+            probabilities: prediction.probabilities,
+            seen,
+        })
     }
 }
 
@@ -90,6 +100,18 @@ impl Reading {
     #[wasm_bindgen(getter)]
     pub fn index(&self) -> Option<usize> {
         self.index
+    }
+
+    /// `read`, `unsure`, `not_a_digit` or `blank`.
+    #[wasm_bindgen(getter)]
+    pub fn verdict(&self) -> String {
+        self.verdict.name().to_owned()
+    }
+
+    /// How probably (0–1) it is one of the labels at all.
+    #[wasm_bindgen(getter)]
+    pub fn known(&self) -> f32 {
+        self.known
     }
 
     /// The probability of each label; empty for a blank.

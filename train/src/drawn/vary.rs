@@ -8,6 +8,8 @@ use glyphic_model::{
 };
 use rand::{RngExt, rngs::StdRng};
 
+use super::others::signed;
+
 /// How far a drawing may be varied. Lengths are shares of its longer side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Variation {
@@ -19,6 +21,12 @@ pub struct Variation {
     pub aspect: f32,
     /// Smooth bending of the whole drawing: most displacement.
     pub bend: f32,
+    /// Curvature: each stroke's own swaying along its way, most displacement.
+    pub curve: f32,
+    /// Haste: half the length over which a fast pen rounds corners, at most.
+    pub haste: f32,
+    /// Share of drawings (0–1) in which the pen lifts for a moment.
+    pub breaks: f32,
     /// Each stroke's place by itself.
     pub shift: f32,
     /// Each stroke's size by itself, as a share either way.
@@ -35,9 +43,12 @@ impl Default for Variation {
     fn default() -> Self {
         Self {
             rotation: 8.0,
-            slant: 0.25,
-            aspect: 0.25,
+            slant: 0.3,
+            aspect: 0.45,
             bend: 0.06,
+            curve: 0.025,
+            haste: 0.1,
+            breaks: 0.08,
             shift: 0.04,
             size: 0.08,
             ends: 0.05,
@@ -61,30 +72,36 @@ impl Variation {
     }
 
     /// A variation of the strokes, about 1 unit large.
-    fn strokes(&self, strokes: &Strokes, rng: &mut StdRng) -> Vec<Vec<Point>> {
+    pub fn strokes(&self, strokes: &Strokes, rng: &mut StdRng) -> Vec<Vec<Point>> {
         let bend = Bend::random(self.bend, rng);
+        let haste = self.haste * rng.random::<f32>().powi(2);
         let (sin, cos) = (self.rotation * signed(rng)).to_radians().sin_cos();
         let slant = self.slant * signed(rng);
         let aspect = (1.0 + self.aspect).powf(signed(rng)).sqrt();
-        unit(strokes)
+        let lines: Vec<Vec<Point>> = unit(strokes)
             .iter()
             .map(|stroke| {
+                let sway = Bend::random(self.curve, rng);
                 let [cx, cy] = middle(stroke);
                 let size = 1.0 + self.size * signed(rng);
                 let [dx, dy] = [self.shift * signed(rng), self.shift * signed(rng)];
                 let ends = [self.ends * signed(rng), self.ends * signed(rng)];
-                let line = with_ends(resampled(stroke), ends);
-                let place = |[x, y]: Point, rng: &mut StdRng| {
+                let line = hurried(&with_ends(resampled(stroke), ends), haste);
+                let last = line.len().max(2) - 1;
+                let place = |(i, [x, y]): (usize, Point), rng: &mut StdRng| {
                     let [x, y] = [cx + (x - cx) * size + dx, cy + (y - cy) * size + dy];
-                    let [bx, by] = bend.at([x, y]);
+                    let ([bx, by], [sx, sy]) =
+                        (bend.at([x, y]), sway.at([i as f32 / last as f32, 0.0]));
                     let tremor = [self.tremor * signed(rng), self.tremor * signed(rng)];
-                    let (x, y) = ((x + bx + tremor[0]) * aspect, (y + by + tremor[1]) / aspect);
+                    let (x, y) = (x + bx + sx + tremor[0], y + by + sy + tremor[1]);
+                    let (x, y) = (x * aspect, y / aspect);
                     let x = x - slant * y;
                     [cos * x - sin * y, sin * x + cos * y]
                 };
-                line.into_iter().map(|point| place(point, rng)).collect()
+                line.into_iter().enumerate().map(|point| place(point, rng)).collect()
             })
-            .collect()
+            .collect();
+        if rng.random::<f32>() < self.breaks { broken(lines, rng) } else { lines }
     }
 }
 
@@ -164,7 +181,29 @@ fn with_ends(mut line: Vec<Point>, ends: [f32; 2]) -> Vec<Point> {
     line
 }
 
-/// A number evenly from −1 to 1.
-fn signed(rng: &mut StdRng) -> f32 {
-    2.0 * rng.random::<f32>() - 1.0
+/// The line of a pen that goes too fast for its corners: each point is the mean of
+/// those up to `reach` before and behind it. The ends stay.
+fn hurried(line: &[Point], reach: f32) -> Vec<Point> {
+    let reach = (reach / SPACING).round() as usize;
+    let mean = |i: usize| {
+        let reach = reach.min(i).min(line.len() - 1 - i);
+        let near = &line[i - reach..=i + reach];
+        [0, 1].map(|axis| near.iter().map(|p| p[axis]).sum::<f32>() / near.len() as f32)
+    };
+    (0..line.len()).map(mean).collect()
+}
+
+/// The drawing with its longest stroke interrupted somewhere.
+fn broken(mut lines: Vec<Vec<Point>>, rng: &mut StdRng) -> Vec<Vec<Point>> {
+    let Some(longest) = (0..lines.len()).max_by_key(|&i| lines[i].len()) else { return lines };
+    let length = lines[longest].len();
+    // Too short to be interrupted.
+    if length < 16 {
+        return lines;
+    }
+    let at = rng.random_range(length / 5..length * 4 / 5);
+    let gap = 1 + rng.random_range(0..3);
+    let rest = lines[longest].split_off(at);
+    lines.push(rest[gap.min(rest.len() - 1)..].to_vec());
+    lines
 }

@@ -1,0 +1,136 @@
+//! The shapes that Glyphic knows, from `shapes/*.txt`.
+
+use std::{array::from_fn, sync::LazyLock};
+
+use glyphic_model::preprocess::{Point, Strokes};
+
+/// The library's files; a shape says which it is from.
+const FILES: [&str; 3] = [
+    include_str!("shapes/digits.txt"),
+    include_str!("shapes/letters.txt"),
+    include_str!("shapes/marks.txt"),
+];
+/// Letters, in [`FILES`].
+pub(super) const LETTERS: usize = 1;
+/// Signs and small pictures, in [`FILES`].
+pub(super) const MARKS: usize = 2;
+/// Labels whose shapes may be each other's.
+const LOOK_ALIKE: [&str; 19] = [
+    "0Oo", "1Iil!", "2Zz", "5Ss$", "6b", "8B", "9gq", "cC<", "kK", "pP", "uU", "vV", "wW", "xX",
+    "yY", "mM", "tT+", "jJ", "nh",
+];
+/// Pieces that a curve between two points is made of.
+const PIECES: usize = 6;
+
+/// A shape that is written for a label.
+pub(super) struct Shape {
+    pub(super) label: String,
+    pub(super) strokes: Strokes,
+    /// Which of the library's files it is from.
+    pub(super) file: usize,
+}
+
+/// All shapes of the library.
+pub(super) fn built_in() -> &'static [Shape] {
+    static LIBRARY: LazyLock<Vec<Shape>> = LazyLock::new(|| {
+        let files = FILES.iter().enumerate();
+        let lines = files.flat_map(|(file, text)| text.lines().map(move |line| (file, line)));
+        lines.filter(|(_, line)| is_shape(line)).filter_map(|(file, line)| parse(file, line)).collect()
+    });
+    &LIBRARY
+}
+
+/// Whether what is drawn for one label may be taken for the other.
+pub(super) fn look_alike(label: &str, other: &str) -> bool {
+    label == other
+        || LOOK_ALIKE.iter().any(|alike| {
+            [label, other].iter().all(|text| text.chars().count() == 1 && alike.contains(*text))
+        })
+}
+
+/// A line with a shape: no comment, not empty. (`# ` begins a comment; a `#` before
+/// points is a label.)
+fn is_shape(line: &str) -> bool {
+    let numbers = line.split_once(' ').is_some_and(|(_, rest)| {
+        rest.starts_with(|first: char| first.is_ascii_digit() || first == '-')
+    });
+    numbers && parse(0, line).is_some()
+}
+
+/// A label and its strokes: points `x,y` in hundredths, `!` behind one that is a
+/// corner, `|` between strokes.
+fn parse(file: usize, line: &str) -> Option<Shape> {
+    let (label, strokes) = line.split_once(' ')?;
+    let strokes = strokes.split('|').map(|stroke| {
+        let mut points = Vec::new();
+        for text in stroke.split_whitespace() {
+            let (x, y) = text.trim_end_matches('!').split_once(',')?;
+            let point: Point = [x.parse().ok()?, y.parse().ok()?];
+            points.push(point);
+            if text.ends_with('!') {
+                points.push(point);
+            }
+        }
+        Some(curve(&points))
+    });
+    let strokes = Strokes::new(strokes.collect::<Option<_>>()?).ok()?;
+    Some(Shape { label: label.to_owned(), strokes, file })
+}
+
+/// Catmull and Rom's curve (1974) through the points, in pieces of [`PIECES`]. A
+/// point that is there twice is a corner.
+pub(super) fn curve(points: &[Point]) -> Vec<Point> {
+    let at = |i: isize| points[i.clamp(0, points.len() as isize - 1) as usize];
+    let mut line: Vec<Point> = points.first().copied().into_iter().collect();
+    for i in 0..points.len().saturating_sub(1) as isize {
+        let [a, b, c, d] = [at(i - 1), at(i), at(i + 1), at(i + 2)];
+        if b == c {
+            continue;
+        }
+        for piece in 1..=PIECES {
+            let t = piece as f32 / PIECES as f32;
+            line.push(from_fn(|axis| {
+                let [a, b, c, d] = [a[axis], b[axis], c[axis], d[axis]];
+                b + t
+                    * ((c - a) / 2.0
+                        + t * (a - 2.5 * b + 2.0 * c - d / 2.0
+                            + t * ((d - a) / 2.0 + 1.5 * (b - c))))
+            }));
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_library_is_a_shape() {
+        let lines = FILES.iter().flat_map(|text| text.lines());
+        let comment = |line: &str| {
+            line.is_empty() || (line.starts_with("# ") && !line.contains(','))
+                || (line.starts_with("# ") && line.contains(|c: char| c.is_ascii_lowercase()))
+        };
+        let shapes: Vec<&str> = lines.filter(|line| !comment(line)).collect();
+        assert_eq!(built_in().len(), shapes.len());
+        for digit in 0..10 {
+            let own = built_in().iter().filter(|shape| shape.label == digit.to_string());
+            assert!(own.count() >= 8, "{digit}");
+        }
+    }
+
+    #[test]
+    fn a_corner_stays_a_corner_and_a_bend_is_a_curve() {
+        let bend = curve(&[[0.0, 0.0], [10.0, 0.0], [10.0, 10.0]]);
+        let corner = curve(&[[0.0, 0.0], [10.0, 0.0], [10.0, 0.0], [10.0, 10.0]]);
+        let beyond = |line: &[Point]| line.iter().any(|[x, y]| *x > 10.01 || *y < -0.01);
+        assert!(beyond(&bend) && !beyond(&corner));
+    }
+
+    #[test]
+    fn look_alikes_are_known() {
+        assert!(look_alike("0", "o") && look_alike("9", "g") && look_alike("x", "X"));
+        assert!(!look_alike("0", "1") && !look_alike("7", "T") && !look_alike("1", "11"));
+    }
+}

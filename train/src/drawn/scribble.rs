@@ -64,8 +64,9 @@ fn hatch(rng: &mut StdRng) -> Vec<Vec<Point>> {
 
 /// A pen that goes round and round (Lissajous's figures, drifting).
 fn loops(rng: &mut StdRng) -> Vec<Point> {
-    let turns = |rng: &mut StdRng| rng.random_range(2.0f32..6.0);
-    let (across, down, phase) = (turns(rng), turns(rng), 3.0 * rng.random::<f32>());
+    // Not as often across as down: that would be a ring, or a straight line.
+    let across = rng.random_range(2.0f32..5.0);
+    let (down, phase) = (across * rng.random_range(1.3f32..2.2), 3.0 * rng.random::<f32>());
     let drift = 0.8 * signed(rng);
     let count = 90;
     let at = |i: usize| i as f32 / count as f32;

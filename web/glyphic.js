@@ -132,6 +132,14 @@ export class Reading {
         return ret === Number.MAX_SAFE_INTEGER ? undefined : ret;
     }
     /**
+     * How probably (0–1) it is one of the labels at all.
+     * @returns {number}
+     */
+    get known() {
+        const ret = wasm.reading_known(this.__wbg_ptr);
+        return ret;
+    }
+    /**
      * The probability of each label; empty for a blank.
      * @returns {Float32Array}
      */
@@ -150,6 +158,22 @@ export class Reading {
         var v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
         wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
         return v1;
+    }
+    /**
+     * `read`, `unsure`, `not_a_digit` or `blank`.
+     * @returns {string}
+     */
+    get verdict() {
+        let deferred1_0;
+        let deferred1_1;
+        try {
+            const ret = wasm.reading_verdict(this.__wbg_ptr);
+            deferred1_0 = ret[0];
+            deferred1_1 = ret[1];
+            return getStringFromWasm0(ret[0], ret[1]);
+        } finally {
+            wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
+        }
     }
 }
 if (Symbol.dispose) Reading.prototype[Symbol.dispose] = Reading.prototype.free;

@@ -10,12 +10,12 @@ const provenance = document.getElementById("provenance");
 
 let shownLabels = [];
 // What the foot of the page says while there is no answer.
-let idle = "\u00a0";
+let idle = ["\u00a0"];
 
 // Says which checkpoint serves.
 export function showServing(checkpoint) {
-  idle = `Checkpoint ${checkpoint} is serving.`;
-  if (verdict.dataset.state === "empty") provenance.textContent = idle;
+  idle = ["Checkpoint ", report(checkpoint), " is serving."];
+  if (verdict.dataset.state === "empty") provenance.replaceChildren(...idle);
 }
 
 // Builds a bar for each label, if the labels are new.
@@ -31,8 +31,10 @@ export function showLabels(labels) {
 export function showAnswer(answer, finished, { engine, waited }) {
   showLabels(answer.labels);
   if (answer.verdict === "blank") return showEmpty("There is no ink in this picture.", finished);
-  const said = saying(answer);
-  verdict.dataset.state = answer.verdict;
+  // A drawing that is not finished need not look like anything yet.
+  const shown = finished ? answer.verdict : "read";
+  const said = saying({ ...answer, verdict: shown });
+  verdict.dataset.state = shown;
   label.textContent = said.label;
   label.toggleAttribute("data-long", [...said.label].length > 2);
   sentence.replaceChildren(...said.sentence);
@@ -43,8 +45,10 @@ export function showAnswer(answer, finished, { engine, waited }) {
     ? ["on the server", "the network"]
     : ["in this browser", "preprocessing and network"];
   const compute = answer.timing_us.compute / 1000;
-  provenance.textContent =
-    `${answer.model} answered in ${waited.toFixed(0)} ms ${place}, of which ${part} took ${compute.toFixed(2)} ms.`;
+  provenance.replaceChildren(
+    report(answer.model),
+    ` answered in ${waited.toFixed(0)} ms ${place}, of which ${part} took ${compute.toFixed(2)} ms.`,
+  );
   if (finished) announcement.textContent = said.aloud ?? sentence.textContent;
 }
 
@@ -69,13 +73,21 @@ function saying({ label, confidence, verdict, best, labels }) {
   }
 }
 
+// A checkpoint's name, with the way to its report where there is a server.
+function report(checkpoint) {
+  if (document.documentElement.dataset.server === "none") return checkpoint;
+  const link = element("a", "", checkpoint);
+  link.href = `models/${checkpoint}`;
+  return link;
+}
+
 export function showEmpty(message = "Nothing drawn yet.", finished = false) {
   verdict.dataset.state = "empty";
   label.textContent = "–";
   sentence.textContent = message;
   setBars(shownLabels.map(() => 0), -1);
   seen.hidden = true;
-  provenance.textContent = idle;
+  provenance.replaceChildren(...idle);
   announcement.textContent = finished ? message : "";
 }
 

@@ -40,13 +40,13 @@ load();
 
 // The chosen filter, as the API takes it.
 function filter() {
-  const { label, prediction, source, model, since, until, show } = Object.fromEntries(new FormData(form));
+  const { label, prediction, verdict, source, model, since, until, show } = Object.fromEntries(new FormData(form));
   const time = (text) => (text ? new Date(text).getTime() : "");
   const shown = {
     disagreement: { disagreement: 1 }, unlabelled: { labelled: 0 },
     held_back: { held_back: 1 }, deleted: { deleted: 1 },
   };
-  return { label, prediction, source, model, since: time(since), until: time(until), ...shown[show] };
+  return { label, prediction, verdict, source, model, since: time(since), until: time(until), ...shown[show] };
 }
 
 async function load(before = null) {

@@ -48,7 +48,14 @@ impl Classifier {
         // A GPU compiles kernels for each shape it meets; rounding batches up
         // to powers of two keeps the shapes few.
         let padded = *device != Device::flex();
-        Self { network, labels, temperature: 1.0, thresholds: Thresholds::default(), device: device.clone(), padded }
+        Self {
+            network,
+            labels,
+            temperature: 1.0,
+            thresholds: Thresholds::default(),
+            device: device.clone(),
+            padded,
+        }
     }
 
     /// Divides logits by this before they become probabilities: the fit that
@@ -120,7 +127,8 @@ impl Prediction {
     /// The two most probable labels, the more probable one first.
     pub fn best_two(&self) -> impl Iterator<Item = usize> {
         let second = (0..self.probabilities.len()).filter(|&i| i != self.index);
-        let second = second.max_by(|&a, &b| self.probabilities[a].total_cmp(&self.probabilities[b]));
+        let second =
+            second.max_by(|&a, &b| self.probabilities[a].total_cmp(&self.probabilities[b]));
         [Some(self.index), second].into_iter().flatten()
     }
 

@@ -72,6 +72,40 @@ impl NetworkConfig {
         }
     }
 
+    /// For a GPU, accuracy before speed: 116 million multiply-adds, 1.3 million
+    /// parameters for ten labels.
+    pub fn large(classes: usize) -> Self {
+        let conv = |channels, stride| ConvolutionConfig { channels, kernel: 3, stride, padding: 1 };
+        Self {
+            convolutions: vec![
+                conv(64, 1), // 28 × 28
+                conv(64, 1),
+                conv(128, 2), // → 14 × 14
+                conv(128, 1),
+                conv(256, 2), // → 7 × 7
+                conv(256, 1),
+            ],
+            hidden: vec![],
+            classes,
+        }
+    }
+
+    /// Two hidden layers of 16, no convolution: where many lessons begin, and what
+    /// shows how much convolutions are worth.
+    pub fn mlp(classes: usize) -> Self {
+        Self { convolutions: vec![], hidden: vec![16, 16], classes }
+    }
+
+    /// The network of this name: `small`, `large` or `mlp`.
+    pub fn named(name: &str, classes: usize) -> Option<Self> {
+        match name {
+            "small" => Some(Self::small(classes)),
+            "large" => Some(Self::large(classes)),
+            "mlp" => Some(Self::mlp(classes)),
+            _ => None,
+        }
+    }
+
     /// Checks that every layer has a size and that the whole is buildable.
     pub fn check(&self) -> Result<(), ImpossibleNetwork> {
         let mut side = SIDE;

@@ -7,8 +7,7 @@ use std::{fs, path::Path};
 
 use burn::tensor::Device;
 use glyphic_model::{
-    Thresholds,
-    Classifier, Glyph,
+    Classifier, Glyph, Thresholds,
     checkpoint::{
         CheckpointError, Draft, MANIFEST_FILE, Metrics, Registry, Score, WEIGHTS_FILE, sha256,
     },

@@ -6,7 +6,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use glyphic_model::{
-    Prediction,
+    Prediction, Thresholds, Verdict,
     checkpoint::{network_from_bytes, network_to_bytes},
     network::{ConvolutionConfig, NetworkConfig},
 };
@@ -16,7 +16,8 @@ fn counts_its_parameters() {
     let tall = ConvolutionConfig { channels: 6, kernel: 3, stride: 1, padding: 0 };
     let configs = [
         NetworkConfig::small(10),
-        NetworkConfig { convolutions: vec![], hidden: vec![16, 16], classes: 10 },
+        NetworkConfig::mlp(10),
+        NetworkConfig::large(3),
         NetworkConfig { convolutions: vec![tall, tall], hidden: vec![5], classes: 3 },
     ];
     for config in configs {
@@ -75,4 +76,37 @@ fn probabilities_sum_to_one_whatever_the_logits() {
         assert!((sum - 1.0).abs() < 1e-5, "{logits:?}: {sum}");
     }
     assert_eq!(Prediction::of(&[0.0, 3.0, 1.0]).index, 1);
+}
+
+#[test]
+fn what_is_known_is_weighed_against_a_logit_of_zero() {
+    let known = |logits: &[f32]| Prediction::of(logits).known;
+    assert!((known(&[0.0]) - 0.5).abs() < 1e-6);
+    assert!((known(&[0.0, 0.0, 0.0]) - 0.75).abs() < 1e-6);
+    assert!(known(&[-9.0, -9.0]) < 1e-3 && known(&[9.0, -9.0]) > 0.999);
+    assert_eq!((known(&[1e4, 0.0]), known(&[-1e4, -1e4])), (1.0, 0.0));
+}
+
+#[test]
+fn a_verdict_follows_the_thresholds() {
+    let thresholds = Thresholds { known: 0.4, confidence: 0.7 };
+    let verdict = |logits: &[f32]| thresholds.verdict(&Prediction::of(logits));
+    assert_eq!(verdict(&[5.0, 0.0]), Verdict::Read);
+    assert_eq!(verdict(&[5.0, 4.9]), Verdict::Unsure);
+    assert_eq!(verdict(&[-5.0, 0.0]), Verdict::Read);
+    assert_eq!(verdict(&[-5.0, -1.0]), Verdict::NotADigit);
+    let none = Thresholds::default();
+    assert_eq!(none.verdict(&Prediction::of(&[-50.0, -50.0])), Verdict::Read);
+    let best: Vec<usize> = Prediction::of(&[1.0, 3.0, 2.0]).best_two().collect();
+    assert_eq!(best, [1, 2]);
+}
+
+#[test]
+fn networks_have_names() {
+    assert_eq!(NetworkConfig::named("mlp", 10), Some(NetworkConfig::mlp(10)));
+    assert_eq!(NetworkConfig::named("medium", 10), None);
+    let large = NetworkConfig::large(10);
+    assert_eq!((large.check(), large.macs() / 1_000_000), (Ok(()), 116));
+    // What a file of it takes: under 10 MB.
+    assert!(4 * large.parameters() < 10_000_000);
 }

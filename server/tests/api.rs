@@ -98,6 +98,54 @@ fn reads_a_form_with_a_photo_of_some_megabytes() {
     assert_reads(predict("multipart/form-data; boundary=xyz", &body), "5");
 }
 
+/// A capital A.
+fn letter() -> Value {
+    json!({ "strokes": [[[0, 14], [5, 0], [10, 14]], [[2, 9], [8, 9]]] })
+}
+
+#[test]
+fn says_that_a_letter_is_no_digit_and_by_what_it_decided() {
+    let (status, body) = predict_json(letter());
+    assert_eq!((status, &body["verdict"]), (200, &json!("not_a_digit")), "{body}");
+    let number = |value: &Value| value.as_f64().unwrap();
+    assert!(number(&body["known"]) < number(&body["thresholds"]["known"]), "{body}");
+    // What it would be, if it were one, is said all the same.
+    assert_eq!(body["best"][0]["label"], body["label"]);
+    assert_eq!(body["best"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_request_may_set_the_thresholds() {
+    let ask = |query: &str, body: &Value| SERVER.post_json(&format!("/api/predict?{query}"), body);
+    let (_, body) = ask("reject_below=0&unsure_below=0", &letter());
+    assert_eq!(body["verdict"], "read", "{body}");
+    assert_eq!(body["thresholds"], json!({ "known": 0.0, "confidence": 0.0 }));
+    let (_, body) = ask("unsure_below=1", &json!({ "strokes": seven() }));
+    assert_eq!((&body["verdict"], &body["label"]), (&json!("unsure"), &json!("7")), "{body}");
+    assert_eq!(body["best"][0]["confidence"], body["confidence"]);
+    let (_, body) = ask("reject_below=1", &json!({ "strokes": seven() }));
+    assert_eq!(body["verdict"], "not_a_digit", "{body}");
+    for query in ["reject_below=1.5", "unsure_below=-1", "reject_below=NaN", "unsure_below=much"] {
+        assert_refused(ask(query, &letter()), 400, "malformed");
+    }
+}
+
+#[test]
+fn shows_a_checkpoints_report() {
+    let id = ARTIFACTS.registry.current().unwrap();
+    let mut page = ureq::get(SERVER.url(&format!("/models/{id}"))).call().unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    assert!(page.body_mut().read_to_string().unwrap().contains("Confusion matrix"));
+    let (status, card) = SERVER.get(&format!("/api/models/{id}/report"));
+    assert_eq!((status, &card["id"]), (200, &json!(id)));
+    assert!(card["score"]["accuracy"].as_f64().unwrap() > 0.99);
+    for path in ["/models/nothing", "/models/..%2F..%2Fetc", "/api/models/nothing/report"] {
+        let (status, _) = SERVER.get(path);
+        assert!(status == 404 || status == 400, "{path}: {status}");
+    }
+}
+
 #[test]
 fn rejects_options_that_are_no_numbers_as_json() {
     let answer = SERVER.post_json("/api/predict?explain=yes", &json!({ "strokes": seven() }));

@@ -62,3 +62,43 @@ pub fn temperature(logits: &[Vec<f32>], examples: &[Example]) -> f32 {
     }
     ((low + high) / 2.0).exp()
 }
+
+#[cfg(test)]
+mod tests {
+    use glyphic_model::{Glyph, glyph::PIXELS};
+
+    use super::*;
+
+    /// A thousand answers: how much each is known, and how sure and how right it is.
+    fn answers(of: impl Fn(usize) -> (f32, f32, bool)) -> (Vec<Prediction>, Vec<Example>) {
+        let answer = |i: usize| {
+            let (known, confidence, right) = of(i);
+            let mut probabilities = vec![1.0 - confidence; 2];
+            probabilities[usize::from(!right)] = confidence;
+            Prediction { index: usize::from(!right), probabilities, known }
+        };
+        let example = Example { glyph: Glyph::new([0; PIXELS]), label: 0 };
+        ((0..1000).map(answer).collect(), vec![example; 1000])
+    }
+
+    #[test]
+    fn nearly_all_that_was_held_back_is_taken_for_a_label() {
+        let (said, examples) = answers(|i| (i as f32 / 1000.0, 0.99, true));
+        let Thresholds { known, .. } = thresholds(&said, &examples, true);
+        let lost = said.iter().filter(|answer| answer.known < known).count();
+        assert_eq!(lost, 5);
+        assert_eq!(thresholds(&said, &examples, false).known, 0.0);
+    }
+
+    #[test]
+    fn unsure_is_where_many_answers_were_wrong() {
+        // The eight least sure: half of them wrong.
+        let sure = |i: usize| if i < 8 { 0.5 + i as f32 / 100.0 } else { 0.95 };
+        let (said, examples) = answers(|i| (1.0, sure(i), i >= 8 || i % 2 == 0));
+        let Thresholds { confidence, .. } = thresholds(&said, &examples, true);
+        assert!(confidence > sure(7) && confidence <= 0.95, "{confidence}");
+        // Nothing is unsure where nothing was wrong.
+        let (said, examples) = answers(|i| (1.0, sure(i), true));
+        assert_eq!(thresholds(&said, &examples, true).confidence, 0.0);
+    }
+}

@@ -114,10 +114,10 @@ pub struct StartArgs {
     /// sub-folder a label [default: datasets/mnist in the artifacts folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// A JSON file with the network's `convolutions` and `hidden` layers, as in a
-    /// checkpoint's manifest [default: the small network].
-    #[arg(long)]
-    pub network: Option<PathBuf>,
+    /// small, large (for GPUs), mlp (no convolutions: to see what they are worth), or a
+    /// JSON file with `convolutions` and `hidden` layers, as in a checkpoint's manifest.
+    #[arg(long, default_value = "small")]
+    pub network: PathBuf,
     /// A file of drawings of further symbols (.jsonl: a label and strokes a line), varied
     /// as the built-in shapes are. Ten of a symbol will do.
     #[arg(long)]
@@ -272,12 +272,15 @@ pub struct EvalArgs {
     pub common: Common,
     /// The checkpoint; without it, the promoted one.
     pub id: Option<String>,
+    /// A second checkpoint, to compare it with on the same examples.
+    pub other: Option<String>,
     /// An IDX directory (its test set), a folder of pictures with one
     /// sub-folder a label, or a file of labelled strokes (.jsonl)
     /// [default: datasets/mnist in the artifacts folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// Also write a report with the mistakes as pictures to this HTML file.
+    /// Write the report to this HTML file; without it, `report.html` and `report.json` in
+    /// the checkpoint, or `report-NAME.…` for other data than it learned from.
     #[arg(long)]
     pub report: Option<PathBuf>,
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use glyphic_model::{
-    checkpoint::{EpochMetrics, Manifest},
+    checkpoint::{EpochMetrics, Manifest, REPORT_FILE},
     device::ComputeDevice,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -211,7 +211,7 @@ impl Progress {
             manifest.id,
             if promoted { ", promoted," } else { "" },
             duration(metrics.seconds),
-            folder.join(crate::report::FILE).display(),
+            folder.join(REPORT_FILE).display(),
         ));
     }
 

@@ -22,7 +22,8 @@ use burn::tensor::Device;
 use glyphic_model::{
     Classifier,
     checkpoint::{
-        COMPARISON_FILE, Comparison, Draft, EpochMetrics, METRICS_FILE, Manifest, Metrics, Registry,
+        CARD_FILE, COMPARISON_FILE, Comparison, DatasetRecord, Draft, EpochMetrics, METRICS_FILE,
+        Manifest, Metrics, REPORT_FILE, Registry,
     },
     device::ComputeDevice,
 };
@@ -31,13 +32,14 @@ use indicatif::ProgressBar;
 
 use crate::{
     calibrate::{temperature, thresholds},
+    card::{Card, Measured},
     data::{Data, Example},
     environment,
     evaluate::{Outcome, evaluate, logits},
     lesson::Lesson,
     progress::{Progress, say},
     report,
-    state::{Position, State, Sums},
+    state::{POOL_EPOCHS, Position, State, Sums},
     tensorboard,
     trainer::{Trainer, check_devices},
 };
@@ -307,22 +309,28 @@ impl<'a> Run<'a> {
             validation: validation.score,
             test: test.as_ref().map(|outcome: &Outcome| outcome.score),
         };
-        let (outcome, examples) = match &test {
-            Some(test) => (test, &self.data.test),
-            None => (&validation, &self.data.validation),
+        let examples = if test.is_some() { &self.data.test } else { &self.data.validation };
+        let measured = Measured {
+            id: &self.id,
+            data: &position.dataset.name,
+            created: environment::now(),
+            examples,
+            others: &[],
         };
+        let (card, outcome) = Card::measure(&classifier, measured)?;
         let page = report::html(&report::Content {
             title: &self.id,
-            labels: &self.data.labels,
             epochs: &position.epochs,
             metrics: &metrics,
             network: &position.network,
             on_test: test.is_some(),
-            outcome,
+            card: &card,
+            outcome: &outcome,
             examples,
         });
         let mut files = vec![
-            (report::FILE.to_owned(), page.into_bytes()),
+            (REPORT_FILE.to_owned(), page.into_bytes()),
+            (CARD_FILE.to_owned(), serde_json::to_vec_pretty(&card)?),
             (tensorboard::FILE.to_owned(), tensorboard::events(&position.epochs)),
         ];
         if let Some(comparison) = &comparison {
@@ -337,7 +345,7 @@ impl<'a> Run<'a> {
             temperature,
             thresholds,
             training: serde_json::to_value(&position.config)?,
-            datasets: vec![position.dataset.clone()],
+            datasets: self.datasets(),
             metrics,
             epochs: &position.epochs,
             parent: comparison.map(|Comparison { parent, .. }| parent),
@@ -356,6 +364,20 @@ impl<'a> Run<'a> {
         let [drawn, _] = self.trainer.position.synthetic;
         let drawn = if drawn > 0 { self.data.shapes.to_check_on() } else { Vec::new() };
         [scanned, drawn].concat()
+    }
+
+    /// What was trained on.
+    fn datasets(&self) -> Vec<DatasetRecord> {
+        let position = &self.trainer.position;
+        let made = position.turn() * POOL_EPOCHS;
+        let synthetic = (made > 0).then(|| DatasetRecord {
+            name: "synthetic handwriting".to_owned(),
+            training: made,
+            validation: self.data.shapes.to_check_on().len(),
+            test: 0,
+            files: Vec::new(),
+        });
+        [position.dataset.clone()].into_iter().chain(synthetic).collect()
     }
 
     /// Whether the network has learned what is none of the labels.

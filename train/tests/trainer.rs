@@ -102,6 +102,21 @@ fn an_epoch_visits_every_example_once_in_an_order_of_its_own() {
 }
 
 #[test]
+fn synthetic_examples_take_turns() {
+    let turn = |epoch: usize| -> Vec<u32> {
+        let mut order = epoch_order(1, epoch, 100, 90, 30);
+        order.sort_unstable();
+        assert_eq!(order.len(), 130);
+        assert_eq!(order[..100], (0..100).collect::<Vec<u32>>());
+        order.split_off(100)
+    };
+    let mut three = [turn(0), turn(1), turn(2)].concat();
+    three.sort_unstable();
+    assert_eq!(three, (100..190).collect::<Vec<u32>>());
+    assert_eq!(turn(3), turn(0));
+}
+
+#[test]
 fn the_learning_rate_rises_then_falls_to_nothing() {
     let config = TrainConfig { learning_rate: 0.01, warmup: 0.25, ..TrainConfig::default() };
     let rates: Vec<f64> = (0..100).map(|step| config.learning_rate_at(step, 100)).collect();

@@ -6,6 +6,7 @@ mod common;
 use std::fs;
 
 use common::{assert_success, errors, folder, manifests, run, small_mnist, two_symbols};
+use glyphic_train::card::{Card, robustness::CHANGES};
 
 #[test]
 fn learns_a_folder_of_two_symbols() {
@@ -66,6 +67,84 @@ fn leaves_metrics_events_and_a_report() {
     for part in ["<svg", "Confusion matrix", "data:image/png;base64,"] {
         assert!(report.contains(part), "the report lacks {part}");
     }
+}
+
+#[test]
+fn an_evaluation_leaves_a_card_with_all_that_was_measured() {
+    let folder = folder();
+    let data = small_mnist(folder.path(), 300);
+    let path = data.to_str().unwrap();
+    for seed in ["1", "2"] {
+        let arguments = ["--data", path, "--epochs", "2", "--batch-size", "50", "--seed", seed];
+        assert_success(&run(folder.path(), &arguments));
+    }
+    let [first, second] = manifests(folder.path()).try_into().unwrap();
+    assert!(first.thresholds.rejects(), "{:?}", first.thresholds);
+    assert_eq!(first.datasets[1].name, "synthetic handwriting");
+
+    let output = run(folder.path(), &["eval", &first.id, &second.id, "--data", path]);
+    assert_success(&output);
+    let checkpoint = folder.path().join("artifacts/checkpoints").join(&first.id);
+    let card = |name: &str| -> Card {
+        serde_json::from_slice(&fs::read(checkpoint.join(name)).unwrap()).unwrap()
+    };
+    let own = card("report.json");
+    let examples = own.score.examples;
+    assert_eq!(own.confusion.iter().flatten().sum::<usize>(), examples);
+    assert_eq!(own.verdicts.total(), examples);
+    assert_eq!(own.reliability.iter().map(|bin| bin.count).sum::<usize>(), examples);
+    assert_eq!(own.robustness.len(), CHANGES.len());
+    assert!(own.robustness[1..].iter().all(|kind| kind.accuracy.len() == 5));
+    assert!(own.speed.unwrap().single_ms > 0.0);
+    let pair = own.comparison.unwrap();
+    assert_eq!(pair.other, second.id);
+    assert_eq!(pair.both + pair.only_this + pair.only_other + pair.neither, examples);
+    let page = fs::read_to_string(checkpoint.join("report.html")).unwrap();
+    for part in ["McNemar", "What throws it off", "Honesty", "<svg", "epoch 2"] {
+        assert!(page.contains(part), "the report lacks {part}");
+    }
+    for link in page.split("href='#").skip(1).map(|rest| &rest[..rest.find('\'').unwrap()]) {
+        assert!(page.contains(&format!("id='{link}'")), "nothing is behind {link}");
+    }
+
+    // Other data has a report of its own; what is none of the labels is told apart.
+    let file = folder.path().join("letters.jsonl");
+    let line = r#"{"label": "A", "strokes": [[[0, 9], [4, 0], [8, 9]], [[2, 6], [6, 6]]]}"#;
+    fs::write(&file, line).unwrap();
+    let output = run(folder.path(), &["eval", &first.id, "--data", file.to_str().unwrap()]);
+    assert_success(&output);
+    let letters = card("report-letters.json");
+    assert_eq!((letters.score.examples, letters.others.len()), (0, 1));
+    assert_eq!((letters.others[0].name.as_str(), letters.others[0].verdicts.total()), ("A", 1));
+    assert_eq!(card("report.json").score.examples, examples);
+}
+
+#[test]
+fn ten_drawings_make_a_new_symbol() {
+    let folder = folder();
+    let data = small_mnist(folder.path(), 300);
+    let file = folder.path().join("hooks.jsonl");
+    let hook = |i: usize| {
+        format!(r#"{{"label": "hook", "strokes": [[[0, 0], [0, {}], [5, {0}]]]}}"#, 10 + i)
+    };
+    fs::write(&file, (0..10).map(hook).collect::<Vec<_>>().join("\n")).unwrap();
+    let drawings = file.to_str().unwrap();
+    let arguments =
+        ["--data", data.to_str().unwrap(), "--drawings", drawings, "--epochs", "12", "--promote"];
+    assert_success(&run(folder.path(), &arguments));
+    let manifest = manifests(folder.path()).remove(0);
+    assert_eq!(manifest.labels.len(), 11);
+    assert_eq!(manifest.labels[10], "hook");
+    let output = run(folder.path(), &["eval", "--data", drawings]);
+    assert_success(&output);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("100.000 %  (10 of 10)"), "{said}");
+
+    let sheet = folder.path().join("sheet.png");
+    let output = run(folder.path(), &["draw", drawings, "--out", sheet.to_str().unwrap()]);
+    assert_success(&output);
+    let picture = image::open(&sheet).unwrap().to_luma8();
+    assert!(picture.pixels().any(|pixel| pixel[0] < 64), "nothing is drawn");
 }
 
 /// Counts TFRecords and checks their checksums.
@@ -137,6 +216,7 @@ fn every_command_has_help() {
         &["--help"][..],
         &["resume", "--help"],
         &["eval", "--help"],
+        &["draw", "--help"],
         &["list", "--help"],
         &["devices", "--help"],
     ] {

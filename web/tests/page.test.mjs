@@ -90,6 +90,45 @@ onPage("a digit is read while it is being drawn", { viewport: DESKTOP }, async (
   await page.waitForFunction(() => document.getElementById("announcement").textContent.startsWith("1"));
 });
 
+onPage("what is no digit is said to be none", { viewport: DESKTOP }, async (page) => {
+  await draw(page, [
+    [[0.2, 0.85], [0.5, 0.12], [0.8, 0.85]],
+    [[0.32, 0.6], [0.68, 0.6]],
+  ]);
+  await reads(page, "?");
+  await page.locator('#verdict[data-state="not_a_digit"]').waitFor();
+  assert.match(await page.locator("#sentence").textContent(), /^Not a digit, it seems\. The closest is \d\.$/);
+  await screenshot(page, "desktop-not-a-digit");
+});
+
+onPage("a doubtful digit is shown with the two that it may be", { viewport: DESKTOP }, async (page) => {
+  // Whatever is drawn: the answer's verdict is what the page must show.
+  await page.route("**/api/predict*", async (route) => {
+    const url = new URL(route.request().url());
+    url.searchParams.set("unsure_below", "1");
+    url.searchParams.set("reject_below", "0");
+    await route.continue({ url: url.href });
+  });
+  await draw(page, seven);
+  await reads(page, "7?");
+  assert.match(await page.locator("#sentence").textContent(), /^Unsure: 7 [\d.> ]+ % or \d [\d.< ]+ %\.$/);
+  await screenshot(page, "desktop-unsure");
+});
+
+onPage("the checkpoint that answered has a report", { viewport: DESKTOP }, async (page) => {
+  await draw(page, seven);
+  await reads(page, "7");
+  await page.locator("#provenance a").click();
+  await page.getByRole("heading", { name: "Confusion matrix" }).waitFor();
+  const cell = page.locator("td.wrong a").first();
+  const target = await cell.getAttribute("href");
+  assert.ok(await page.locator(target).isHidden());
+  await cell.click();
+  assert.ok(await page.locator(target).isVisible());
+  assert.ok(await page.locator(`${target} img`).count() > 0);
+  await screenshot(page, "report");
+});
+
 onPage("undo takes back a stroke, clear takes back all", { viewport: DESKTOP }, async (page) => {
   const undo = page.locator("#undo");
   const clear = page.locator("#clear");

@@ -9,11 +9,13 @@
 //!     ├── weights.bpk              the parameters (burnpack)
 //!     ├── metrics.jsonl            one line an epoch of the run that made it
 //!     ├── comparison.json          beside its parent, if it was taught ([`Comparison`])
-//!     └── …                        the run's report and event files
+//!     ├── report.html, report.json its card; measuring it anew replaces them
+//!     └── …                        the run's event files
 //! ```
 //!
 //! A checkpoint is written under a temporary name, synced, and renamed: whoever
-//! sees its name sees all of it, and nobody changes it after that.
+//! sees its name sees all of it, and nobody changes it after that; its reports alone
+//! are replaced, each by a rename.
 
 mod comparison;
 mod error;
@@ -45,6 +47,11 @@ pub const WEIGHTS_FILE: &str = "weights.bpk";
 pub const MANIFEST_FILE: &str = "manifest.json";
 /// Name of the run's metrics in a checkpoint.
 pub const METRICS_FILE: &str = "metrics.jsonl";
+
+/// Name of the report's page in a checkpoint.
+pub const REPORT_FILE: &str = "report.html";
+/// Name of the report's figures in a checkpoint.
+pub const CARD_FILE: &str = "report.json";
 
 /// A checkpoint in memory: what it is, and its network, ready to train on.
 #[derive(Clone, Debug)]

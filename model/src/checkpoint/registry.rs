@@ -14,9 +14,9 @@ use super::{
     weights::weights_to_bytes, write::sync_folder, write_atomically,
 };
 use crate::{
-    verdict::Thresholds,
     glyph::PREPROCESSING_VERSION,
     network::{Network, NetworkConfig},
+    verdict::Thresholds,
 };
 
 const CHECKPOINTS: &str = "checkpoints";
@@ -112,16 +112,31 @@ impl Registry {
     /// A taught checkpoint's comparison with its parent. `None` if it was not
     /// taught.
     pub fn comparison(&self, id: &str) -> Result<Option<Comparison>, CheckpointError> {
-        self.manifest(id)?;
-        let path = self.folder(id).join(COMPARISON_FILE);
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            bytes => bytes.map_err(at("read", &path))?,
-        };
+        let Some(bytes) = self.file(id, COMPARISON_FILE)? else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| CheckpointError::BadManifest {
             id: id.to_owned(),
             reason: format!("{COMPARISON_FILE}: {error}"),
         })
+    }
+
+    /// The epochs of the run that made a checkpoint.
+    pub fn epochs(&self, id: &str) -> Result<Vec<EpochMetrics>, CheckpointError> {
+        let bytes = self.file(id, METRICS_FILE)?.unwrap_or_default();
+        let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(serde_json::from_slice).collect::<Result<_, _>>().map_err(|error| {
+            let reason = format!("{METRICS_FILE}: {error}");
+            CheckpointError::BadManifest { id: id.to_owned(), reason }
+        })
+    }
+
+    /// A further file of a checkpoint, by its name. `None` if it has none of that name.
+    pub fn file(&self, id: &str, name: &str) -> Result<Option<Vec<u8>>, CheckpointError> {
+        self.manifest(id)?;
+        let path = self.folder(id).join(name);
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            bytes => bytes.map(Some).map_err(at("read", &path)),
+        }
     }
 
     /// Reads a checkpoint onto `device`, with everything verified: schema,

@@ -60,6 +60,8 @@ pub fn router(app: App) -> Router {
         .route("/api/predict", post(predict::predict))
         .route("/api/models", get(models::list))
         .route("/api/models/{id}/comparison", get(models::comparison))
+        .route("/api/models/{id}/report", get(models::card))
+        .route("/models/{id}", get(models::page))
         .route("/api/samples", get(samples::list))
         .route("/api/samples/summary", get(samples::summary))
         .route("/api/samples/export", get(exchange::export))

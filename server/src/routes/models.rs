@@ -6,13 +6,19 @@ use axum::{
         Path, Query, State,
         rejection::{PathRejection, QueryRejection},
     },
+    http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use glyphic_model::checkpoint::Comparison;
+use glyphic_model::checkpoint::{CARD_FILE, Comparison, REPORT_FILE};
 
 use crate::{App, error::ApiError};
+
+/// A report brings its style and its pictures with it, and needs nothing else.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+     base-uri 'none'; frame-ancestors 'none'";
 
 /// All checkpoints, newest first, and which one is serving on what.
 pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
@@ -60,6 +66,38 @@ pub async fn comparison(
     let read = tokio::task::spawn_blocking(move || registry.comparison(&id));
     let comparison = read.await.map_err(|error| ApiError::Unavailable(error.to_string()))??;
     comparison.map(Json).ok_or(ApiError::NoSuchPath)
+}
+
+/// A checkpoint's report, as a page.
+pub async fn page(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let page = file(&app, id, REPORT_FILE).await?;
+    let headers =
+        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, PAGE_POLICY)];
+    Ok((headers, page).into_response())
+}
+
+/// A checkpoint's card.
+pub async fn card(
+    State(app): State<App>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let card = file(&app, id, CARD_FILE).await?;
+    Ok(([(CONTENT_TYPE, "application/json")], card).into_response())
+}
+
+async fn file(
+    app: &App,
+    id: Result<Path<String>, PathRejection>,
+    name: &'static str,
+) -> Result<Vec<u8>, ApiError> {
+    let Path(id) = id.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    let registry = app.models.registry().clone();
+    let read = tokio::task::spawn_blocking(move || registry.file(&id, name));
+    let file = read.await.map_err(|error| ApiError::Unavailable(error.to_string()))??;
+    file.ok_or(ApiError::NoSuchPath)
 }
 
 /// Goes back to the checkpoint that served before.

@@ -45,16 +45,21 @@ pub struct Artifacts {
 impl Artifacts {
     /// Holds the repository's released checkpoint, promoted.
     pub fn released() -> Self {
-        let artifacts = Self::empty();
         let released = Registry::new(repository().join("artifacts"));
-        let id = released.current().unwrap();
-        let (from, to) = (released.folder(&id), artifacts.registry.folder(&id));
+        Self::with(&released.current().unwrap())
+    }
+
+    /// Holds one of the repository's checkpoints, promoted.
+    pub fn with(id: &str) -> Self {
+        let artifacts = Self::empty();
+        let repository = Registry::new(repository().join("artifacts"));
+        let (from, to) = (repository.folder(id), artifacts.registry.folder(id));
         fs::create_dir_all(&to).unwrap();
         for entry in fs::read_dir(from).unwrap() {
             let entry = entry.unwrap();
             fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
         }
-        artifacts.registry.promote(&id).unwrap();
+        artifacts.registry.promote(id).unwrap();
         artifacts
     }
 

@@ -18,8 +18,6 @@ use robustness::Robustness;
 pub use speed::Speed;
 use statistics::{Bin, Pair};
 
-/// Name of the card's file in a checkpoint.
-pub const FILE: &str = "report.json";
 /// Most examples that are changed to see what throws the network off.
 const CHANGED: usize = 500;
 

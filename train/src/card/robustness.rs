@@ -2,12 +2,7 @@
 //! strengths each, and read as uploads are.
 
 use anyhow::Result;
-use glyphic_model::{
-    Classifier, Glyph,
-    decode::decode,
-    glyph::SIDE,
-    preprocess::Picture,
-};
+use glyphic_model::{Classifier, Glyph, decode::decode, glyph::SIDE, preprocess::Picture};
 use image::{ExtendedColorType, ImageEncoder, codecs::jpeg::JpegEncoder};
 use rand::{RngExt, rngs::StdRng};
 use rayon::prelude::*;
@@ -219,11 +214,7 @@ fn blurred(ink: &[f32], deviation: f32) -> Vec<f32> {
 }
 
 /// Folds each pixel's surroundings, itself first.
-fn around(
-    ink: &[f32],
-    reach: isize,
-    fold: impl Fn(f32, isize, isize, f32) -> f32,
-) -> Vec<f32> {
+fn around(ink: &[f32], reach: isize, fold: impl Fn(f32, isize, isize, f32) -> f32) -> Vec<f32> {
     let side = SIDE_OF_PICTURE as isize;
     (0..ink.len() as isize)
         .map(|i| {
@@ -307,7 +298,10 @@ mod tests {
     fn every_change_is_read_at_every_strength() {
         for (change, _, strengths) in CHANGES {
             for strength in strengths {
-                assert!(read_changed(&seven(), change, strength, 1).is_some(), "{change} {strength}");
+                assert!(
+                    read_changed(&seven(), change, strength, 1).is_some(),
+                    "{change} {strength}"
+                );
             }
         }
     }

@@ -112,7 +112,12 @@ pub fn rejection(predictions: &[Prediction], examples: &[Example]) -> Vec<Remain
 }
 
 /// Two checkpoints' answers to the same examples.
-pub fn pair(other: &str, these: &[Prediction], others: &[Prediction], examples: &[Example]) -> Pair {
+pub fn pair(
+    other: &str,
+    these: &[Prediction],
+    others: &[Prediction],
+    examples: &[Example],
+) -> Pair {
     let mut counts = [[0usize; 2]; 2];
     for ((this, other), example) in these.iter().zip(others).zip(examples) {
         let right = |prediction: &Prediction| usize::from(prediction.index == example.label);

@@ -34,7 +34,8 @@ pub fn run(arguments: DrawArgs) -> Result<()> {
         sheet::variations(&shapes, &labels, columns, OTHERS)
     };
     let out = &arguments.out;
-    fs::write(out, sheet::png(&rows)?).with_context(|| format!("cannot write {}", out.display()))?;
+    fs::write(out, sheet::png(&rows)?)
+        .with_context(|| format!("cannot write {}", out.display()))?;
     let mut names: Vec<&str> = rows.iter().map(|(name, _)| name.as_str()).collect();
     names.dedup();
     println!("{}: rows from the top: {}", out.display(), names.join(", "));

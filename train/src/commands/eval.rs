@@ -2,22 +2,33 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     io::{self, Write},
+    path::Path,
 };
 
 use anyhow::{Context, Result, ensure};
-use glyphic_model::checkpoint::{Metrics, Registry};
+use glyphic_model::{
+    Classifier,
+    checkpoint::{Manifest, Registry, write_atomically},
+    device::ComputeDevice,
+};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::default_data;
 use crate::{
+    card::{
+        Card, Measured, Others, Verdicts, robustness,
+        statistics::{self, Pair},
+    },
     cli::EvalArgs,
     data::{self, Example, LabelledSet},
+    environment,
     evaluate::{Outcome, evaluate},
     report,
 };
 
-/// Measures a checkpoint and prints, and optionally writes, a report.
+/// Measures a checkpoint, prints what was found, and leaves its card and report in the
+/// checkpoint.
 pub fn run(arguments: EvalArgs) -> Result<()> {
     let registry = Registry::new(&arguments.common.artifacts);
     let id = match arguments.id {
@@ -30,51 +41,190 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
     let checkpoint = registry.load(&id, &device.device)?;
     let manifest = checkpoint.manifest.clone();
     let labels = &manifest.labels;
-    let all = set.examples.len();
-    let (examples, sources) = with_labels_of(set, labels);
+    let Sorted { examples, sources, others } = sorted(set, labels);
     ensure!(
-        !examples.is_empty(),
+        !examples.is_empty() || (!others.is_empty() && manifest.thresholds.rejects()),
         "{} has no example with a label that the checkpoint knows ({})",
         path.display(),
         labels.join(", ")
     );
-    let outcome = evaluate(&checkpoint.into_classifier(&device.device), &examples)?;
+    let classifier = checkpoint.into_classifier(&device.device);
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let measured = Measured {
+        id: &id,
+        data: &name,
+        created: environment::now(),
+        examples: &examples,
+        others: &others,
+    };
+    let (mut card, outcome) = Card::measure(&classifier, measured)?;
+    if let Some(other) = &arguments.other {
+        card.comparison = Some(beside(&registry, other, &device, labels, &outcome, &examples)?);
+    }
 
     let mut out = io::stdout().lock();
     writeln!(out, "{id} on {} ({device}):", path.display())?;
-    if examples.len() < all {
-        let left_out = all - examples.len();
-        writeln!(out, "  {left_out} of {all} left out: their label is none of the checkpoint's")?;
+    if !examples.is_empty() {
+        print_by_source(&mut out, &outcome, &examples, &sources)?;
+        print_by_label(&mut out, &outcome, &examples, labels)?;
     }
-    print_by_source(&mut out, &outcome, &examples, &sources)?;
-    print_by_label(&mut out, &outcome, &examples, labels)?;
-    if let Some(file) = arguments.report {
-        let page = report::html(&report::Content {
-            title: &format!("{id} on {}", path.display()),
-            labels,
-            epochs: &[],
-            metrics: &Metrics { test: Some(outcome.score), ..manifest.metrics.clone() },
-            network: &manifest.network,
-            on_test: true,
-            outcome: &outcome,
-            examples: &examples,
-        });
-        fs::write(&file, page).with_context(|| format!("cannot write {}", file.display()))?;
-        writeln!(out, "Report: {}", file.display())?;
+    print_doubt(&mut out, &card, &manifest)?;
+    if !examples.is_empty() {
+        card = with_details(card, &classifier, &examples)?;
+        print_details(&mut out, &card)?;
+    }
+    let epochs = registry.epochs(&id)?;
+    let page = report::html(&report::Content {
+        title: &id,
+        epochs: &epochs,
+        metrics: &manifest.metrics,
+        network: &manifest.network,
+        on_test: true,
+        card: &card,
+        outcome: &outcome,
+        examples: &examples,
+    });
+    let file = match arguments.report {
+        Some(file) => file,
+        None => {
+            // On the data that it learned from it is the checkpoint's own report.
+            let own = manifest.datasets.iter().any(|dataset| dataset.name == name);
+            let stem = if own { "report".to_owned() } else { format!("report-{name}") };
+            let folder = registry.folder(&id);
+            let json = serde_json::to_vec_pretty(&card)?;
+            write(&folder.join(format!("{stem}.json")), &json)?;
+            folder.join(format!("{stem}.html"))
+        }
+    };
+    write(&file, page.as_bytes())?;
+    writeln!(out, "Report: {}", file.display())?;
+    Ok(())
+}
+
+fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically(file, bytes).with_context(|| {
+        format!("cannot write {}: give --report a file that can be written", file.display())
+    })
+}
+
+/// What was measured on: the checkpoint's labels, and what is none of them by kind.
+struct Sorted {
+    examples: Vec<Example>,
+    /// Where each example comes from.
+    sources: Vec<String>,
+    others: Vec<(String, Vec<Example>)>,
+}
+
+/// Tells the examples whose label the checkpoint knows from the others.
+fn sorted(set: LabelledSet, labels: &[String]) -> Sorted {
+    let mut sorted = Sorted { examples: Vec::new(), sources: Vec::new(), others: Vec::new() };
+    let mut others: BTreeMap<&String, Vec<Example>> = BTreeMap::new();
+    for (example, source) in set.examples.into_iter().zip(set.sources) {
+        let text = &set.labels[example.label];
+        match labels.iter().position(|label| label == text) {
+            Some(label) => {
+                sorted.examples.push(Example { label, ..example });
+                sorted.sources.push(source);
+            }
+            None => others.entry(text).or_default().push(example),
+        }
+    }
+    sorted.others = others.into_iter().map(|(label, set)| (label.clone(), set)).collect();
+    sorted
+}
+
+/// Another checkpoint on the same examples.
+fn beside(
+    registry: &Registry,
+    other: &str,
+    device: &ComputeDevice,
+    labels: &[String],
+    outcome: &Outcome,
+    examples: &[Example],
+) -> Result<Pair> {
+    let checkpoint = registry.load(other, &device.device)?;
+    ensure!(
+        checkpoint.manifest.labels == labels,
+        "{other} has other labels: they cannot be compared"
+    );
+    let others = evaluate(&checkpoint.into_classifier(&device.device), examples)?;
+    Ok(statistics::pair(other, &outcome.predictions, &others.predictions, examples))
+}
+
+/// Tries the changes, with a bar.
+fn with_details(card: Card, classifier: &Classifier, examples: &[Example]) -> Result<Card> {
+    let bar = ProgressBar::new(robustness::CHANGES.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:32.cyan/blue} trying {msg}  {eta} left") {
+        bar.set_style(style);
+    }
+    let step = |change: &str| {
+        bar.set_message(change.to_owned());
+        bar.inc(1);
+    };
+    let card = card.with_details(classifier, examples, step)?;
+    bar.finish_and_clear();
+    Ok(card)
+}
+
+fn print_doubt(out: &mut impl Write, card: &Card, manifest: &Manifest) -> io::Result<()> {
+    let Verdicts { unsure, not_a_digit, .. } = card.verdicts;
+    let all = card.verdicts.total();
+    if all > 0 {
+        writeln!(
+            out,
+            "Calibration error {:.2} %; unsure {:.2} %, taken for none of the labels {:.2} %",
+            100.0 * card.calibration_error,
+            percent(unsure, all),
+            percent(not_a_digit, all)
+        )?;
+    }
+    if card.others.is_empty() {
+        return Ok(());
+    }
+    let all: usize = card.others.iter().map(|others| others.verdicts.total()).sum();
+    if !manifest.thresholds.rejects() {
+        return writeln!(out, "{all} left out: their label is none of the checkpoint's");
+    }
+    let rejected = |others: &Others| others.verdicts.not_a_digit;
+    let sum: usize = card.others.iter().map(rejected).sum();
+    writeln!(
+        out,
+        "None of the labels: {:.2} % of {all} rejected; by what they are:",
+        percent(sum, all)
+    )?;
+    for others in &card.others {
+        let all = others.verdicts.total();
+        writeln!(out, "  {:<4} {:>7.2} % of {all}", others.name, percent(rejected(others), all))?;
     }
     Ok(())
 }
 
-/// The examples whose label the checkpoint knows, with the checkpoint's index.
-fn with_labels_of(set: LabelledSet, labels: &[String]) -> (Vec<Example>, Vec<String>) {
-    let pairs = set.examples.into_iter().zip(set.sources);
-    pairs
-        .filter_map(|(example, source)| {
-            let text = &set.labels[example.label];
-            let label = labels.iter().position(|label| label == text)?;
-            Some((Example { label, ..example }, source))
-        })
-        .unzip()
+fn print_details(out: &mut impl Write, card: &Card) -> io::Result<()> {
+    if let Some(pair) = &card.comparison {
+        writeln!(
+            out,
+            "Beside {} ({:.3} %): {} right here alone, {} there alone; p = {:.2e} (McNemar)",
+            pair.other,
+            100.0 * pair.other_accuracy,
+            pair.only_this,
+            pair.only_other,
+            pair.p
+        )?;
+    }
+    writeln!(out, "Changed and read as uploads are, % right at each strength:")?;
+    for kind in &card.robustness {
+        let accuracy: Vec<String> =
+            kind.accuracy.iter().map(|share| format!("{:.1}", 100.0 * share)).collect();
+        writeln!(out, "  {:<18} {}", kind.change, accuracy.join("  "))?;
+    }
+    if let Some(speed) = card.speed {
+        writeln!(
+            out,
+            "Speed: {:.3} ms a picture, {:.0} pictures a second in batches of 64",
+            speed.single_ms, speed.batched_per_second
+        )?;
+    }
+    Ok(())
 }
 
 fn print_by_source(

@@ -24,8 +24,11 @@ fn default_data(artifacts: &Path) -> PathBuf {
     artifacts.join("datasets").join("mnist")
 }
 
-/// The network in a JSON file; its number of classes is the data's.
+/// The network of a name, or in a JSON file; its number of classes is the data's.
 pub(crate) fn read_network(file: &Path, classes: usize) -> Result<NetworkConfig> {
+    if let Some(network) = file.to_str().and_then(|name| NetworkConfig::named(name, classes)) {
+        return Ok(network);
+    }
     let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
     let mut network: NetworkConfig = serde_json::from_slice(&text)
         .with_context(|| format!("{} describes no network", file.display()))?;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::Result;
-use glyphic_model::{checkpoint::Registry, network::NetworkConfig};
+use glyphic_model::checkpoint::Registry;
 
 use super::{default_data, read_network};
 use crate::{
@@ -26,10 +26,7 @@ pub fn run(arguments: StartArgs) -> Result<Ending> {
     }
     // A run may be resumed from another folder.
     let path = fs::canonicalize(&path).unwrap_or(path);
-    let network = match arguments.network {
-        Some(file) => read_network(&file, data.labels.len())?,
-        None => NetworkConfig::small(data.labels.len()),
-    };
+    let network = read_network(&arguments.network, data.labels.len())?;
     let devices = arguments.common.devices.open()?;
     let (record, labels) = (data.record.clone(), data.labels.clone());
     let mut position = Position::start(config, network, path, record, labels, arguments.promote);

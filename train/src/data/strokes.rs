@@ -1,7 +1,11 @@
 //! A file of labelled drawings, one JSON object a line:
 //! `{"label": "7", "source": "tablet", "strokes": [[[x, y], …], …]}`.
 
-use std::{collections::{BTreeMap, BTreeSet}, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use glyphic_model::preprocess::{Point, Strokes};
 use serde::Deserialize;

@@ -35,7 +35,10 @@ pub(super) fn built_in() -> &'static [Shape] {
     static LIBRARY: LazyLock<Vec<Shape>> = LazyLock::new(|| {
         let files = FILES.iter().enumerate();
         let lines = files.flat_map(|(file, text)| text.lines().map(move |line| (file, line)));
-        lines.filter(|(_, line)| is_shape(line)).filter_map(|(file, line)| parse(file, line)).collect()
+        lines
+            .filter(|(_, line)| is_shape(line))
+            .filter_map(|(file, line)| parse(file, line))
+            .collect()
     });
     &LIBRARY
 }
@@ -109,7 +112,8 @@ mod tests {
     fn every_line_of_the_library_is_a_shape() {
         let lines = FILES.iter().flat_map(|text| text.lines());
         let comment = |line: &str| {
-            line.is_empty() || (line.starts_with("# ") && !line.contains(','))
+            line.is_empty()
+                || (line.starts_with("# ") && !line.contains(','))
                 || (line.starts_with("# ") && line.contains(|c: char| c.is_ascii_lowercase()))
         };
         let shapes: Vec<&str> = lines.filter(|line| !comment(line)).collect();

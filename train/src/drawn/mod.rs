@@ -28,6 +28,7 @@ use crate::{
     data::Example,
 };
 use library::{LETTERS, MARKS, Shape, look_alike};
+pub use others::Kind;
 use vary::Variation;
 
 /// Drawings with a number below this are for checking, never for training.
@@ -101,6 +102,15 @@ impl Shapes {
         self.others(0..CHECKED)
     }
 
+    /// About `count` pictures of one kind of what is no label, none of which is trained on.
+    pub fn others_of(&self, kind: Kind, count: usize) -> Vec<Example> {
+        let other = |number| {
+            let glyph = others::glyph(self, kind, &mut rng(1, Purpose::Others, number))?;
+            Some(Example { glyph, label: self.classes })
+        };
+        (0..count as u64).into_par_iter().filter_map(other).collect()
+    }
+
     /// About `count` pictures of what is no label, to train on.
     pub fn others_to_train_on(&self, count: usize) -> Vec<Example> {
         self.others(CHECKED..CHECKED + count as u64)
@@ -132,7 +142,8 @@ impl Shapes {
 
     /// The picture of this number of what is no label.
     fn other(&self, number: u64) -> Option<Glyph> {
-        others::glyph(self, &mut rng(0, Purpose::Others, number))
+        let mut rng = rng(0, Purpose::Others, number);
+        others::glyph(self, Kind::random(&mut rng), &mut rng)
     }
 }
 

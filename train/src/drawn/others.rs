@@ -9,14 +9,42 @@ use rand::{Rng, RngExt, rngs::StdRng, seq::IndexedRandom};
 
 use super::{Shapes, scribble, texture, vary::Variation};
 
-/// A picture of what is no label. `None` where nothing came out.
-pub(super) fn glyph(shapes: &Shapes, rng: &mut StdRng) -> Option<Glyph> {
-    let strokes = match rng.random_range(0..100) {
-        0..52 => shapes.letters.choose(rng)?.clone(),
-        52..66 => shapes.marks.choose(rng)?.clone(),
-        66..78 => side_by_side(shapes, rng)?,
-        78..95 => Strokes::new(scribble::strokes(any_symbol(shapes, rng)?, rng)).ok()?,
-        _ => return texture::glyph(rng),
+/// A kind of what is no label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A letter that is no label and looks like none.
+    Letter,
+    /// A sign or a small picture.
+    Mark,
+    /// Two to four symbols beside each other.
+    Several,
+    /// A scribble.
+    Scribble,
+    /// Noise, blobs, gradients.
+    Texture,
+}
+
+impl Kind {
+    /// One of them, letters most often: they are the hardest to tell.
+    pub(super) fn random(rng: &mut StdRng) -> Self {
+        match rng.random_range(0..100) {
+            0..52 => Self::Letter,
+            52..66 => Self::Mark,
+            66..78 => Self::Several,
+            78..95 => Self::Scribble,
+            _ => Self::Texture,
+        }
+    }
+}
+
+/// A picture of this kind. `None` where nothing came out.
+pub(super) fn glyph(shapes: &Shapes, kind: Kind, rng: &mut StdRng) -> Option<Glyph> {
+    let strokes = match kind {
+        Kind::Letter => shapes.letters.choose(rng)?.clone(),
+        Kind::Mark => shapes.marks.choose(rng)?.clone(),
+        Kind::Several => side_by_side(shapes, rng)?,
+        Kind::Scribble => Strokes::new(scribble::strokes(any_symbol(shapes, rng)?, rng)).ok()?,
+        Kind::Texture => return texture::glyph(rng),
     };
     Variation::default().glyph(&strokes, rng).filter(|glyph| !glyph.is_blank())
 }
@@ -41,9 +69,9 @@ fn side_by_side(shapes: &Shapes, rng: &mut StdRng) -> Option<Strokes> {
         let shift = right - left + rng.random_range(0.02..0.35);
         let lift = rng.random_range(-0.15..0.15);
         row.extend(
-            varied.into_iter().map(|stroke| {
-                stroke.into_iter().map(|[x, y]| [x + shift, y + lift]).collect()
-            }),
+            varied
+                .into_iter()
+                .map(|stroke| stroke.into_iter().map(|[x, y]| [x + shift, y + lift]).collect()),
         );
         right = end + shift;
     }

@@ -36,7 +36,8 @@ pub fn variations(shapes: &Shapes, labels: &[String], columns: usize, others: us
 
 /// Drawings as they are, `columns` of each label at most.
 pub fn as_drawn(drawings: &[(String, Vec<Strokes>)], columns: usize) -> Rows {
-    let glyphs = |strokes: &[Strokes]| strokes.iter().filter_map(Strokes::glyph).take(columns).collect();
+    let glyphs =
+        |strokes: &[Strokes]| strokes.iter().filter_map(Strokes::glyph).take(columns).collect();
     drawings.iter().map(|(label, strokes)| (label.clone(), glyphs(strokes))).collect()
 }
 

@@ -1,4 +1,4 @@
-//! Line charts over epochs, as SVG.
+//! Charts as SVG.
 
 use std::fmt::Write;
 
@@ -63,6 +63,65 @@ pub fn line_chart(title: &str, curves: &[Curve<'_>]) -> String {
             "<polyline class={class} points='{points}'/>\
              <text class={class} x='{}' y='{}'>{name}</text>",
             LEFT + i as f64 * 240.0,
+            HEIGHT - 6.0
+        );
+    }
+    svg + "</svg>"
+}
+
+/// Points of a chart over two shares (0–1), with what they show.
+pub struct Dots<'a> {
+    pub name: &'a str,
+    /// CSS class, which gives the colour.
+    pub class: &'a str,
+    /// x, y, and the words that appear over the point.
+    pub points: Vec<(f64, f64, String)>,
+}
+
+/// A chart of lines with dots over linear axes, `x` and `y` from and to.
+pub fn dot_chart(title: &str, x: [f64; 2], y: [f64; 2], dots: &[Dots<'_>]) -> String {
+    let share = |value: f64, [from, to]: [f64; 2]| ((value - from) / (to - from)).clamp(0.0, 1.0);
+    let at_x = |value: f64| LEFT + (WIDTH - LEFT - RIGHT) * share(value, x);
+    let at_y = |value: f64| HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share(value, y);
+    let mut svg = format!(
+        "<svg viewBox='0 0 {WIDTH} {HEIGHT}' role=img aria-label='{title}'>\
+         <text x='{LEFT}' y='14'>{title}</text>"
+    );
+    let percent = |value: f64| format!("{} %", (value * 1e4).round() / 1e2);
+    for i in 0..=4 {
+        let part = |[from, to]: [f64; 2]| from + (to - from) * f64::from(i) / 4.0;
+        let (x, y) = (part(x), part(y));
+        let _ = write!(
+            svg,
+            "<line class=grid x1='{LEFT}' x2='{right}' y1='{at:.1}' y2='{at:.1}'/>\
+             <text x='{}' y='{:.1}' text-anchor=end>{}</text>\
+             <text x='{:.1}' y='{}' text-anchor=middle>{}</text>",
+            LEFT - 6.0,
+            at_y(y) + 4.0,
+            percent(y),
+            at_x(x),
+            HEIGHT - 24.0,
+            percent(x),
+            right = WIDTH - RIGHT,
+            at = at_y(y),
+        );
+    }
+    for (i, Dots { name, class, points }) in dots.iter().enumerate() {
+        let place = |(x, y, _): &(f64, f64, String)| format!("{:.1},{:.1} ", at_x(*x), at_y(*y));
+        let line: String = points.iter().map(place).collect();
+        let _ = write!(svg, "<polyline class={class} points='{line}'/>");
+        for (x, y, words) in points.iter().filter(|(_, _, words)| !words.is_empty()) {
+            let _ = write!(
+                svg,
+                "<circle class={class} cx='{:.1}' cy='{:.1}' r=4><title>{words}</title></circle>",
+                at_x(*x),
+                at_y(*y)
+            );
+        }
+        let _ = write!(
+            svg,
+            "<text class={class} x='{}' y='{}'>{name}</text>",
+            LEFT + i as f64 * 200.0,
             HEIGHT - 6.0
         );
     }

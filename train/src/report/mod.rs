@@ -1,9 +1,8 @@
-//! The report of a run: one HTML file that works offline, with curves, the
-//! confusion matrix, and the worst mistakes as pictures.
+//! The report of a checkpoint: its card and, from the run that made it, its curves, as
+//! one HTML file that works offline.
 
 pub(crate) mod chart;
-
-use std::fmt::Write;
+mod sections;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::{
@@ -12,11 +11,9 @@ use glyphic_model::{
     network::NetworkConfig,
 };
 
-use crate::{data::Example, evaluate::Outcome};
+use crate::{card::Card, data::Example, evaluate::Outcome};
 use chart::{Curve, line_chart};
 
-/// Name of the report's file in a checkpoint.
-pub const FILE: &str = "report.html";
 /// How many mistakes are shown.
 const MISTAKES: usize = 60;
 
@@ -24,8 +21,6 @@ const MISTAKES: usize = 60;
 pub struct Content<'a> {
     /// The checkpoint's name.
     pub title: &'a str,
-    /// The labels.
-    pub labels: &'a [String],
     /// The epochs; none if only an evaluation is reported.
     pub epochs: &'a [EpochMetrics],
     /// The results.
@@ -34,6 +29,8 @@ pub struct Content<'a> {
     pub network: &'a NetworkConfig,
     /// Whether `outcome` is on the test set, else on the validation examples.
     pub on_test: bool,
+    /// What was measured.
+    pub card: &'a Card,
     /// The predictions for `examples`.
     pub outcome: &'a Outcome,
     /// What was predicted.
@@ -47,10 +44,13 @@ pub fn html(content: &Content<'_>) -> String {
         "<!doctype html><html lang=en><meta charset=utf-8>\
          <meta name=viewport content='width=device-width,initial-scale=1'>\
          <title>{title} · Glyphic</title><style>{PAGE_STYLE}</style>\
-         <main><h1>{title}</h1>{}{}{}{}</main></html>\n",
+         <main><h1>{title}</h1><p>On {}, {}.</p>{}{}{}{}{}</main></html>\n",
+        escape(&content.card.data),
+        escape(&content.card.created),
         summary(content),
         curves(content.epochs),
-        confusion(content),
+        sections::of_card(content.card),
+        sections::confusion(content),
         mistakes(content),
     )
 }
@@ -75,7 +75,16 @@ fn summary(content: &Content<'_>) -> String {
             "multiply-adds a picture".to_owned(),
         ),
         (format!("{} k", content.network.parameters() / 1000), "parameters".to_owned()),
+        (
+            format!("{:.2} %", 100.0 * content.card.calibration_error),
+            "calibration error".to_owned(),
+        ),
     ];
+    if let Some(speed) = content.card.speed {
+        cells.push((format!("{:.2} ms", speed.single_ms), "a picture, here".to_owned()));
+        let batched = format!("{:.0}", speed.batched_per_second);
+        cells.push((batched, "pictures a second in batches of 64, here".to_owned()));
+    }
     if !content.epochs.is_empty() {
         cells.push((format!("{}", content.metrics.epochs), "epochs".to_owned()));
         cells
@@ -110,39 +119,6 @@ fn curves(epochs: &[EpochMetrics]) -> String {
     )
 }
 
-fn confusion(content: &Content<'_>) -> String {
-    let classes = content.labels.len();
-    let mut counts = vec![vec![0usize; classes]; classes];
-    for (prediction, example) in content.outcome.predictions.iter().zip(content.examples) {
-        counts[example.label][prediction.index] += 1;
-    }
-    let mut rows = String::from("<tr><th></th>");
-    for label in content.labels {
-        let _ = write!(rows, "<th scope=col>{}</th>", escape(label));
-    }
-    rows += "<th scope=col>right</th></tr>";
-    for (label, row) in
-        content.labels.iter().zip(&counts).enumerate().map(|(i, (l, r))| ((i, l), r))
-    {
-        let total: usize = row.iter().sum();
-        let _ = write!(rows, "<tr><th scope=row>{}</th>", escape(label.1));
-        for (said, &count) in row.iter().enumerate() {
-            let class = match (said == label.0, count) {
-                (true, _) => " class=right",
-                (false, 0) => " class=none",
-                (false, _) => " class=wrong",
-            };
-            let _ = write!(rows, "<td{class}>{count}</td>");
-        }
-        let share = 100.0 * row[label.0] as f64 / total.max(1) as f64;
-        let _ = write!(rows, "<td>{share:.2} %</td></tr>");
-    }
-    format!(
-        "<h2>Confusion matrix</h2><p>Rows: what it is. Columns: what the network said.</p>\
-         <div class=wide><table>{rows}</table></div>"
-    )
-}
-
 /// The mistakes of which the network was surest.
 fn mistakes(content: &Content<'_>) -> String {
     let mut wrong: Vec<_> = content
@@ -157,7 +133,8 @@ fn mistakes(content: &Content<'_>) -> String {
         .iter()
         .take(MISTAKES)
         .map(|(prediction, example)| {
-            let (is, said) = (&content.labels[example.label], &content.labels[prediction.index]);
+            let labels = &content.card.labels;
+            let (is, said) = (&labels[example.label], &labels[prediction.index]);
             format!(
                 "<figure><img src='{}' width=84 height=84 alt='a {is}'><figcaption>is <b>{is}</b>, \
                  said <b>{said}</b> {:.0} %</figcaption></figure>",

@@ -17,14 +17,14 @@ mod table;
 use std::{
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Mutex, PoisonError, atomic::Ordering},
     thread,
 };
 
 use anyhow::{Context, Result, anyhow};
 use glyphic_model::{
-    checkpoint::{DatasetRecord, EpochMetrics, METRICS_FILE, Manifest, Registry},
+    checkpoint::{DatasetRecord, EpochMetrics, Manifest, Registry},
     device::ComputeDevice,
     network::NetworkConfig,
 };
@@ -227,15 +227,8 @@ fn finished(registry: &Registry) -> Result<Option<Done>> {
     let Some(id) = registry.ids()?.pop() else { return Ok(None) };
     let manifest = registry.manifest(&id)?;
     let folder = registry.folder(&id);
-    let epochs = read_epochs(&folder.join(METRICS_FILE))?;
+    let epochs = registry.epochs(&id)?;
     Ok(Some(Done { folder, manifest, epochs }))
-}
-
-fn read_epochs(file: &Path) -> Result<Vec<EpochMetrics>> {
-    let text =
-        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let lines = text.lines().map(serde_json::from_str);
-    lines.collect::<Result<_, _>>().with_context(|| format!("{} is damaged", file.display()))
 }
 
 /// The run in a run's folder that was begun and not finished. One without a state was

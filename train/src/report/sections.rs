@@ -1,0 +1,192 @@
+//! What a card says, section by section, as HTML.
+
+use std::fmt::Write;
+
+use super::{
+    Content,
+    chart::{Dots, dot_chart},
+    escape, png_data_url,
+};
+use crate::card::{Card, Verdicts, robustness::Robustness, statistics::Pair};
+
+/// Pictures shown behind a cell of the confusion matrix.
+const BEHIND: usize = 24;
+
+/// All sections that need nothing but the card.
+pub(super) fn of_card(card: &Card) -> String {
+    [
+        card.comparison.as_ref().map(comparison).unwrap_or_default(),
+        honesty(card),
+        doubt(card),
+        robustness(&card.robustness),
+    ]
+    .concat()
+}
+
+/// Beside another checkpoint.
+fn comparison(pair: &Pair) -> String {
+    let Pair { other, other_accuracy, both, only_this, only_other, neither, p } = pair;
+    let reading = match (p, only_this > only_other) {
+        (p, _) if *p >= 0.05 => "no difference that this set can show",
+        (_, true) => "this one reads more of them right",
+        (_, false) => "the other one reads more of them right",
+    };
+    format!(
+        "<h2>Beside {other}</h2><p>The other one reads {:.2} % right. McNemar's test: p = {p:.2e}; \
+         {reading}.</p><table><tr><th></th><th>the other right</th><th>the other wrong</th></tr>\
+         <tr><th scope=row>this one right</th><td>{both}</td><td class=right>{only_this}</td></tr>\
+         <tr><th scope=row>this one wrong</th><td class=wrong>{only_other}</td><td>{neither}</td></tr>\
+         </table>",
+        100.0 * other_accuracy,
+        other = escape(other),
+    )
+}
+
+/// Whether it is as sure as it is right.
+fn honesty(card: &Card) -> String {
+    let bins = card.reliability.iter().map(|bin| {
+        let words = format!(
+            "{:.1} % sure, {:.1} % right, {} answers",
+            100.0 * bin.confidence,
+            100.0 * bin.accuracy,
+            bin.count
+        );
+        (bin.confidence, bin.accuracy, words)
+    });
+    let ideal = [0.0, 1.0].map(|at| (at, at, String::new())).to_vec();
+    let reliability = [
+        Dots { name: "as sure as right", class: "ideal", points: ideal },
+        Dots { name: "right, by how sure it was", class: "b", points: bins.collect() },
+    ];
+    let most = card.rejection.iter().map(|point| point.wrong).fold(1e-4, f64::max);
+    let rejection = card.rejection.iter().map(|point| (point.answered, point.wrong, String::new()));
+    let rejection =
+        [Dots { name: "wrong, of what is answered", class: "b", points: rejection.collect() }];
+    format!(
+        "<h2>Honesty</h2><p>Expected calibration error: {:.2} %. Answers wrong if only the surest \
+         are given, by the share that is.</p><div class=charts>{}{}</div>",
+        100.0 * card.calibration_error,
+        dot_chart("Confidence and accuracy", [0.0, 1.0], [0.0, 1.0], &reliability),
+        dot_chart("Mistakes among the surest", [0.8, 1.0], [0.0, most], &rejection),
+    )
+}
+
+/// What it doubted: of the labels' examples, and of what is none of them.
+fn doubt(card: &Card) -> String {
+    let share = |part: usize, all: usize| 100.0 * part as f64 / all.max(1) as f64;
+    let row = |name: &str, verdicts: &Verdicts| {
+        let Verdicts { read, unsure, not_a_digit } = *verdicts;
+        let all = verdicts.total();
+        format!(
+            "<tr><th scope=row>{}</th><td>{all}</td><td>{:.2} %</td><td>{:.2} %</td>\
+             <td>{:.2} %</td></tr>",
+            escape(name),
+            share(read, all),
+            share(unsure, all),
+            share(not_a_digit, all)
+        )
+    };
+    let others: String =
+        card.others.iter().map(|others| row(&others.name, &others.verdicts)).collect();
+    format!(
+        "<h2>Doubt</h2><div class=wide><table><tr><th></th><th>pictures</th><th>read</th>\
+         <th>unsure</th><th>not a digit</th></tr>{}{others}</table></div>",
+        row("of the labels", &card.verdicts)
+    )
+}
+
+/// What throws it off.
+fn robustness(all: &[Robustness]) -> String {
+    let Some(none) = all.first() else { return String::new() };
+    let unchanged = none.accuracy.first().copied().unwrap_or(0.0);
+    let tables: String = all[1..]
+        .iter()
+        .map(|kind| {
+            let strengths: String =
+                kind.strengths.iter().map(|strength| format!("<td>{strength}</td>")).collect();
+            let accuracy: String = kind
+                .accuracy
+                .iter()
+                .map(|&accuracy| {
+                    let bad = if accuracy < unchanged - 0.1 { " class=bad" } else { "" };
+                    format!("<td{bad}>{:.1}</td>", 100.0 * accuracy)
+                })
+                .collect();
+            format!(
+                "<table><tr><th scope=row><b>{}</b>, {}</th>{strengths}</tr>\
+                 <tr><th scope=row>right, %</th>{accuracy}</tr></table>",
+                kind.change, kind.unit
+            )
+        })
+        .collect();
+    format!(
+        "<h2>What throws it off</h2><p>{} of the pictures, enlarged four times, changed, and read \
+         as uploads are; unchanged {:.1} % are right. In colour: more than 10 points lost.</p>\
+         <div class=strips>{tables}</div>",
+        none.examples,
+        100.0 * unchanged
+    )
+}
+
+/// The matrix; each cell opens the pictures behind it.
+pub(super) fn confusion(content: &Content<'_>) -> String {
+    let Card { labels, confusion, .. } = content.card;
+    let mut rows = String::from("<tr><th></th>");
+    for label in labels {
+        let _ = write!(rows, "<th scope=col>{}</th>", escape(label));
+    }
+    rows += "<th scope=col>right</th></tr>";
+    let mut pictures = String::new();
+    for (is, (label, row)) in labels.iter().zip(confusion).enumerate() {
+        let total: usize = row.iter().sum();
+        let _ = write!(rows, "<tr><th scope=row>{}</th>", escape(label));
+        for (said, &count) in row.iter().enumerate() {
+            if count == 0 {
+                rows += "<td class=none>0</td>";
+                continue;
+            }
+            let class = if said == is { "right" } else { "wrong" };
+            let _ = write!(rows, "<td class={class}><a href='#is{is}-said{said}'>{count}</a></td>");
+            pictures += &behind(content, is, said, count);
+        }
+        let share = 100.0 * row[is] as f64 / total.max(1) as f64;
+        let _ = write!(rows, "<td>{share:.2} %</td></tr>");
+    }
+    format!(
+        "<h2>Confusion matrix</h2><p>Rows: what it is. Columns: what the network said. A number \
+         opens its pictures, the least sure first.</p>\
+         <div class=wide><table>{rows}</table></div>{pictures}"
+    )
+}
+
+/// The pictures of a cell, hidden until its number is clicked.
+fn behind(content: &Content<'_>, is: usize, said: usize, count: usize) -> String {
+    let labels = &content.card.labels;
+    let mut pairs: Vec<_> = content
+        .outcome
+        .predictions
+        .iter()
+        .zip(content.examples)
+        .filter(|(prediction, example)| prediction.index == said && example.label == is)
+        .collect();
+    pairs.sort_by(|a, b| a.0.confidence().total_cmp(&b.0.confidence()));
+    let shown: String = pairs
+        .iter()
+        .take(BEHIND)
+        .map(|(prediction, example)| {
+            format!(
+                "<figure><img src='{}' width=56 height=56 alt=''><figcaption>{:.1} %</figcaption>\
+                 </figure>",
+                png_data_url(&example.glyph),
+                100.0 * prediction.confidence()
+            )
+        })
+        .collect();
+    format!(
+        "<section class=behind id='is{is}-said{said}'><h3>{} read as {}: {} of {count}</h3>\
+         <div class=mistakes>{shown}</div></section>",
+        escape(&labels[is]),
+        escape(&labels[said]),
+        count.min(BEHIND)
+    )
+}

@@ -43,15 +43,16 @@ pub fn thresholds(predictions: &[Prediction], examples: &[Example], rejects: boo
     Thresholds { known, confidence }
 }
 
+/// What logits say at a temperature.
+pub fn tempered(logits: &[Vec<f32>], temperature: f32) -> Vec<Prediction> {
+    let scaled = |row: &Vec<f32>| row.iter().map(|logit| logit / temperature).collect::<Vec<_>>();
+    logits.iter().map(|row| Prediction::of(&scaled(row))).collect()
+}
+
 /// The temperature with the least cross entropy on these examples. `logits`
 /// are the network's, one row an example.
 pub fn temperature(logits: &[Vec<f32>], examples: &[Example]) -> f32 {
-    let loss = |ln_temperature: f32| {
-        let divisor = ln_temperature.exp();
-        let scaled = logits.iter().map(|row| row.iter().map(|l| l / divisor).collect::<Vec<_>>());
-        let predictions: Vec<Prediction> = scaled.map(|row| Prediction::of(&row)).collect();
-        mean_loss(&predictions, examples)
-    };
+    let loss = |ln_temperature: f32| mean_loss(&tempered(logits, ln_temperature.exp()), examples);
     // The loss has one minimum over the temperature: golden-section search.
     let golden = (5f32.sqrt() - 1.0) / 2.0;
     let (mut low, mut high) = (RANGE.0.ln(), RANGE.1.ln());

@@ -31,11 +31,11 @@ use glyphic_model::{
 use indicatif::ProgressBar;
 
 use crate::{
-    calibrate::{temperature, thresholds},
+    calibrate::{temperature, tempered, thresholds},
     card::{Card, Measured},
     data::{Data, Example},
     environment,
-    evaluate::{Outcome, evaluate, logits},
+    evaluate::{evaluate, logits},
     lesson::Lesson,
     progress::{Progress, say},
     report,
@@ -291,25 +291,15 @@ impl<'a> Run<'a> {
         let labels = self.data.labels.clone();
         let classifier = Classifier::new(network.clone(), labels, &self.device);
         let held_back = &self.held_back();
-        let temperature = temperature(&logits(&classifier, held_back)?, held_back);
-        let classifier = classifier.with_temperature(temperature);
-        let said = evaluate(&classifier, held_back)?.predictions;
-        let thresholds = thresholds(&said, held_back, self.rejects());
-        let classifier = classifier.with_thresholds(thresholds);
+        let logits = logits(&classifier, held_back)?;
+        let temperature = temperature(&logits, held_back);
+        let thresholds = thresholds(&tempered(&logits, temperature), held_back, self.rejects());
+        let classifier = classifier.with_temperature(temperature).with_thresholds(thresholds);
         let validation = evaluate(&classifier, &self.data.validation)?;
         let comparison =
             self.lesson.map(|lesson| lesson.compare(&classifier, &self.device)).transpose()?;
-        let test = match self.data.test.as_slice() {
-            [] => None,
-            examples => Some(evaluate(&classifier, examples)?),
-        };
-        let metrics = Metrics {
-            epochs: position.epochs.len(),
-            seconds: position.seconds,
-            validation: validation.score,
-            test: test.as_ref().map(|outcome: &Outcome| outcome.score),
-        };
-        let examples = if test.is_some() { &self.data.test } else { &self.data.validation };
+        let on_test = !self.data.test.is_empty();
+        let examples = if on_test { &self.data.test } else { &self.data.validation };
         let measured = Measured {
             id: &self.id,
             data: &position.dataset.name,
@@ -318,12 +308,18 @@ impl<'a> Run<'a> {
             others: &[],
         };
         let (card, outcome) = Card::measure(&classifier, measured)?;
+        let metrics = Metrics {
+            epochs: position.epochs.len(),
+            seconds: position.seconds,
+            validation: validation.score,
+            test: on_test.then_some(outcome.score),
+        };
         let page = report::html(&report::Content {
             title: &self.id,
             epochs: &position.epochs,
             metrics: &metrics,
             network: &position.network,
-            on_test: test.is_some(),
+            on_test,
             card: &card,
             outcome: &outcome,
             examples,

@@ -103,7 +103,8 @@ fn kill_at_any_moment_leaves_no_half_checkpoint_and_loses_no_finished_epoch() {
     let mut child = start(folder.path(), &data);
     let mut epochs_before = 0;
     for moment in 0u64.. {
-        sleep(Duration::from_millis(37 + 61 * (moment * 7 % 11)));
+        // Longer and longer: what ends a run is not saved in parts.
+        sleep(Duration::from_millis(37 + 61 * (moment * 7 % 11) + 25 * moment));
         if let Some(status) = child.try_wait().unwrap() {
             assert!(status.success(), "the resumed run failed: {status}");
             break;

@@ -72,7 +72,11 @@ fn leaves_metrics_events_and_a_report() {
 #[test]
 fn an_evaluation_leaves_a_card_with_all_that_was_measured() {
     let folder = folder();
-    let data = small_mnist(folder.path(), 300);
+    // A plus and a ring pass for a 4 and a 0, which can be drawn too.
+    let data = two_symbols(folder.path(), 40);
+    for (symbol, digit) in [("plus", "4"), ("ring", "0")] {
+        fs::rename(data.join(symbol), data.join(digit)).unwrap();
+    }
     let path = data.to_str().unwrap();
     for seed in ["1", "2"] {
         let arguments = ["--data", path, "--epochs", "2", "--batch-size", "50", "--seed", seed];
@@ -129,8 +133,8 @@ fn ten_drawings_make_a_new_symbol() {
     };
     fs::write(&file, (0..10).map(hook).collect::<Vec<_>>().join("\n")).unwrap();
     let drawings = file.to_str().unwrap();
-    let arguments =
-        ["--data", data.to_str().unwrap(), "--drawings", drawings, "--epochs", "12", "--promote"];
+    let mut arguments = vec!["--data", data.to_str().unwrap(), "--drawings", drawings, "--promote"];
+    arguments.extend(["--epochs", "12", "--batch-size", "50", "--drawn", "0.4"]);
     assert_success(&run(folder.path(), &arguments));
     let manifest = manifests(folder.path()).remove(0);
     assert_eq!(manifest.labels.len(), 11);

@@ -10,8 +10,6 @@ const FILES: [&str; 3] = [
     include_str!("shapes/letters.txt"),
     include_str!("shapes/marks.txt"),
 ];
-/// Letters, in [`FILES`].
-pub(super) const LETTERS: usize = 1;
 /// Signs and small pictures, in [`FILES`].
 pub(super) const MARKS: usize = 2;
 /// Labels whose shapes may be each other's.

@@ -27,7 +27,7 @@ use crate::{
     batches::{Purpose, rng},
     data::Example,
 };
-use library::{LETTERS, MARKS, Shape, look_alike};
+use library::{MARKS, Shape, look_alike};
 pub use others::Kind;
 use vary::Variation;
 
@@ -39,7 +39,9 @@ const CHECKED: u64 = 2_500;
 pub struct Shapes {
     /// The shapes of each label that has any.
     known: Vec<(usize, Vec<Strokes>)>,
+    /// Letters, and digits, that are no labels and look like none.
     letters: Vec<Strokes>,
+    /// Signs and small pictures.
     marks: Vec<Strokes>,
     /// Labels of the network; what is none of them is numbered next.
     classes: usize,
@@ -50,21 +52,22 @@ impl Shapes {
     /// of them are drawn as none of them.
     pub fn of(labels: &[String]) -> Self {
         let library = library::built_in();
-        let others = |file: usize| {
+        let others = |of: fn(usize) -> bool| {
             let unlike = |shape: &&Shape| {
-                shape.file == file && !labels.iter().any(|label| look_alike(label, &shape.label))
+                of(shape.file) && !labels.iter().any(|label| look_alike(label, &shape.label))
             };
             library.iter().filter(unlike).map(|shape| shape.strokes.clone()).collect()
         };
         let of_label = |label: &String| -> Vec<Strokes> {
-            let own = library.iter().filter(|shape| shape.label == *label);
+            // A user's "star" or "ring" need not be the library's.
+            let own = library.iter().filter(|s| s.label == *label && s.file != MARKS);
             own.map(|shape| shape.strokes.clone()).collect()
         };
         let known = labels.iter().map(of_label).enumerate();
         Self {
             known: known.filter(|(_, shapes)| !shapes.is_empty()).collect(),
-            letters: others(LETTERS),
-            marks: others(MARKS),
+            letters: others(|file| file != MARKS),
+            marks: others(|file| file == MARKS),
             classes: labels.len(),
         }
     }
@@ -182,11 +185,18 @@ mod tests {
     fn letters_are_others_until_they_are_labels() {
         let digits = Shapes::of(&digits());
         let count = |shapes: &Shapes| shapes.letters.len();
-        let with_a = Shapes::of(&[super::tests::digits(), vec!["A".to_owned()]].concat());
+        let with_a = Shapes::of(&[self::digits(), vec!["A".to_owned()]].concat());
         assert_eq!(with_a.known.len(), 11);
         assert!(count(&with_a) < count(&digits));
+        // Where letters are the labels, digits are others; but for a 0 beside an O.
         let letters = Shapes::of(&["O".to_owned(), "x".to_owned()]);
-        assert!(letters.marks.len() == digits.marks.len() && letters.known.len() == 2);
+        let nothing = Shapes::of(&[]);
+        let left_out = library::built_in()
+            .iter()
+            .filter(|shape| ["0", "O", "o", "Q", "x", "X"].contains(&shape.label.as_str()))
+            .filter(|shape| look_alike("O", &shape.label) || look_alike("x", &shape.label));
+        assert_eq!(letters.known.len(), 2);
+        assert_eq!(count(&letters) + left_out.count(), count(&nothing));
     }
 
     #[test]

@@ -38,7 +38,9 @@ export function showAnswer(answer, finished, { engine, waited }) {
   label.textContent = said.label;
   label.toggleAttribute("data-long", [...said.label].length > 2);
   sentence.replaceChildren(...said.sentence);
-  setBars(answer.probabilities, answer.labels.indexOf(answer.label));
+  // What is no digit has no best one.
+  const best = shown === "not_a_digit" ? null : answer.labels.indexOf(answer.label);
+  setBars(answer.probabilities, best);
   seen.src = answer.seen;
   seen.hidden = false;
   const [place, part] = engine === "server"
@@ -111,7 +113,7 @@ function setBars(probabilities, best) {
     const item = bars.children[i];
     item.classList.toggle("best", i === best);
     item.querySelector(".fill").style.transform = `scaleX(${probability})`;
-    item.querySelector(".value").textContent = best < 0 ? "–" : format(probability);
+    item.querySelector(".value").textContent = best === -1 ? "–" : format(probability);
   });
 }
 

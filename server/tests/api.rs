@@ -364,7 +364,8 @@ fn a_full_queue_is_429_and_says_when_to_retry() {
     use ureq::http::header::RETRY_AFTER;
     // One place in the queue, one picture a batch, and forty clients at once.
     let limits = Limits { queue: 1, max_batch: 1, ..Limits::default() };
-    let server = Server::start_with(&Artifacts::released(), limits);
+    let artifacts = Artifacts::released();
+    let server = Server::start_with(&artifacts, limits);
     let pixels = five_pixels();
     let statuses: Vec<(u16, bool)> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..40)

@@ -137,7 +137,7 @@ fn mistakes(content: &Content<'_>) -> String {
             let (is, said) = (&labels[example.label], &labels[prediction.index]);
             format!(
                 "<figure><img src='{}' width=84 height=84 alt='a {is}'><figcaption>is <b>{is}</b>, \
-                 said <b>{said}</b> {:.0} %</figcaption></figure>",
+                 said <b>{said}</b> {:.1} %</figcaption></figure>",
                 png_data_url(&example.glyph),
                 100.0 * prediction.confidence(),
                 is = escape(is),

@@ -61,8 +61,10 @@ export async function compare(input, { engine, answer }, isShown) {
   try {
     const { answer: beside } = await timed("browser", input);
     if (!isShown() || beside.model !== answer.model) return;
-    const alike = beside.label === answer.label;
-    say(alike ? "Both say the same." : `This browser says ${beside.label ?? "nothing"}.`);
+    const none = beside.verdict === "not_a_digit";
+    const alike = none === (answer.verdict === "not_a_digit") && (none || beside.label === answer.label);
+    const other = none ? "that it is none" : beside.label ?? "nothing";
+    say(alike ? "Both say the same." : `This browser says ${other}.`);
   } catch {
     // It was only to be compared with.
   }

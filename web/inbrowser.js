@@ -64,7 +64,8 @@ export class InBrowser {
     return {
       label,
       labels,
-      verdict,
+      // A worker from before a new version says nothing of it.
+      verdict: verdict ?? (label === null ? "blank" : "read"),
       best: best(probabilities, labels),
       known: label === null ? null : known,
       confidence: label === null ? null : probabilities[index],

@@ -119,7 +119,7 @@ async function askOnce(request) {
     // The drawing may have been cleared meanwhile.
     if (shown !== request) return;
     const finished = request.finished && !next;
-    showAnswer(reading.answer, finished, reading);
+    showAnswer(reading.answer, finished, { ...reading, drawn: Boolean(request.input.strokes) });
     if (finished) engines.compare(request.input, reading, () => shown === request);
     if (reading.fellBack) failed(request);
   } catch (error) {

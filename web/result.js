@@ -25,10 +25,20 @@ export function showLabels(labels) {
   bars.replaceChildren(...labels.map(bar));
 }
 
+// How long doubt waits for a next stroke, in ms: half a 4 is no digit yet.
+const NEXT_STROKE = 600;
+let doubt = null;
+
 // Shows an answer. `finished` is false while the pen is down: then nothing is
 // announced to screen readers. `engine` is who answered, `waited` the time it took,
-// in ms.
-export function showAnswer(answer, finished, { engine, waited }) {
+// in ms; `drawn` whether it was drawn, so that more strokes may follow.
+export function showAnswer(answer, finished, { engine, waited, drawn }) {
+  clearTimeout(doubt);
+  if (finished && drawn && ["unsure", "not_a_digit"].includes(answer.verdict)) {
+    const settled = { engine, waited, drawn: false };
+    doubt = setTimeout(() => showAnswer(answer, true, settled), NEXT_STROKE);
+    finished = false;
+  }
   showLabels(answer.labels);
   if (answer.verdict === "blank") return showEmpty("There is no ink in this picture.", finished);
   // A drawing that is not finished need not look like anything yet.
@@ -36,7 +46,7 @@ export function showAnswer(answer, finished, { engine, waited }) {
   const said = saying({ ...answer, verdict: shown });
   verdict.dataset.state = shown;
   label.textContent = said.label;
-  label.toggleAttribute("data-long", [...said.label].length > 2);
+  label.toggleAttribute("data-long", [...answer.label].length > 2);
   sentence.replaceChildren(...said.sentence);
   // What is no digit has no best one.
   const best = shown === "not_a_digit" ? null : answer.labels.indexOf(answer.label);
@@ -65,7 +75,7 @@ function saying({ label, confidence, verdict, best, labels }) {
     }
     case "unsure": {
       const [first, second] = best;
-      const each = ({ label, confidence }) => [bold(label), ` ${format(confidence)}`];
+      const each = ({ label, confidence }) => [bold(label), ` (${format(confidence)})`];
       return { label: `${label}?`, sentence: ["Unsure: ", ...each(first), " or ", ...each(second), "."] };
     }
     default: {
@@ -80,10 +90,13 @@ function report(checkpoint) {
   if (document.documentElement.dataset.server === "none") return checkpoint;
   const link = element("a", "", checkpoint);
   link.href = `models/${checkpoint}`;
+  // What is drawn stays.
+  link.target = "_blank";
   return link;
 }
 
 export function showEmpty(message = "Nothing drawn yet.", finished = false) {
+  clearTimeout(doubt);
   verdict.dataset.state = "empty";
   label.textContent = "–";
   sentence.textContent = message;

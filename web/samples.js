@@ -101,6 +101,13 @@ function showSummary({ labels, sources }) {
       }, "Delete all")))));
 }
 
+// What the network made of a sample when it came.
+function reading({ verdict, prediction, confidence }) {
+  const label = `${prediction}, ${Math.round(100 * confidence)} %`;
+  if (verdict === "not_a_digit") return `read as none; closest ${label}`;
+  return verdict === "unsure" ? `unsure: ${label}` : `read as ${label}`;
+}
+
 function card(sample) {
   const wrong = sample.label !== null && sample.label !== sample.prediction;
   const when = new Date(sample.created);
@@ -114,7 +121,7 @@ function card(sample) {
     element("img", { src: sample.picture, width: 84, height: 84, alt: `A sample of ${sample.label ?? "something"}` }),
     element("div", {},
       label,
-      element("p", {}, `read as ${sample.prediction}, ${Math.round(100 * sample.confidence)} %`),
+      element("p", {}, reading(sample)),
       element("p", { title: `${when.toLocaleString()}, ${sample.model}` },
         sample.held_back ? "held back · " : "", sample.source)),
     sample.deleted === null && element("button", {

@@ -52,10 +52,11 @@ pub struct Doubt {
 }
 
 impl Doubt {
-    /// These thresholds where they are given, else the others.
+    /// These thresholds where they are given, else the others. A network that has not
+    /// learned what is no label does not reject by any.
     pub fn over(self, others: Thresholds) -> Thresholds {
         Thresholds {
-            known: self.reject_below.unwrap_or(others.known),
+            known: self.reject_below.filter(|_| others.rejects()).unwrap_or(others.known),
             confidence: self.unsure_below.unwrap_or(others.confidence),
         }
     }

@@ -54,7 +54,7 @@ impl DeviceSet {
 /// examples, and `turn` of the `pool` behind them, which take turns.
 pub fn epoch_order(seed: u64, epoch: usize, known: usize, pool: usize, turn: usize) -> Vec<u32> {
     let mut order: Vec<u32> = (0..known as u32).collect();
-    if turn > 0 {
+    if turn > 0 && pool > 0 {
         let mut queue: Vec<u32> = (known as u32..(known + pool) as u32).collect();
         queue.shuffle(&mut rng(seed, Purpose::Order, u64::MAX));
         order.extend(queue.iter().cycle().skip(epoch * turn % pool).take(turn));

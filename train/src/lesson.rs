@@ -1,5 +1,5 @@
-//! A lesson: what people taught, varied, with known examples and ordinary drawings
-//! replayed beside it, and what tells afterwards whether the network is better for it.
+//! A lesson: what people taught, varied, with known examples, ordinary drawings and, if
+//! the network rejects, what is none of the labels replayed beside it, and what tells afterwards whether the network is better for it.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -13,7 +13,8 @@ use burn::{module::Module, tensor::Device};
 use glyphic_model::{
     Classifier, Prediction,
     checkpoint::{
-        Changed, Checkpoint, Comparison, FileRecord, Gate, Registry, SampleReading, Tally, sha256,
+        Changed, Checkpoint, Comparison, DRAWINGS_FILE, FileRecord, Gate, Registry, SampleReading,
+        Tally, sha256,
     },
     network::Network,
 };
@@ -46,6 +47,10 @@ pub struct Lesson {
     pub data: Data,
     /// How many examples of `data.training`, the first ones, are taught.
     taught: usize,
+    /// Whether what is none of the labels is among `data.training`.
+    rejects: bool,
+    /// What can be drawn of what the parent knows.
+    shapes: Shapes,
     samples: Vec<Sample>,
     held_back: Vec<Example>,
 }
@@ -88,10 +93,21 @@ impl Lesson {
         let taught = training.len();
         let reader = parent.clone().into_classifier(&Device::flex());
         training.extend(neighbours(&reader, &known.training, &samples, training.len(), index)?);
-        let shapes = Shapes::of(&parent.manifest.labels);
+        let drawings = registry.file(&source.parent, DRAWINGS_FILE)?;
+        let drawings = drawings.and_then(|bytes| String::from_utf8(bytes).ok());
+        let mut shapes = match known.shapes.is_empty() {
+            // Its labels are numbers that stand for something.
+            true => Shapes::default(),
+            false => Shapes::of(&parent.manifest.labels),
+        };
+        if let Some(text) = &drawings {
+            let path = registry.folder(&source.parent).join(DRAWINGS_FILE);
+            shapes.add_all(&parent.manifest.labels, data::strokes::parse(text, &path)?);
+        }
         training.extend(shapes.to_train_on(taught / 2));
-        if parent.manifest.thresholds.rejects() {
-            training.extend(Shapes::of(&labels).others_to_train_on(taught / 2));
+        let rejects = parent.manifest.thresholds.rejects();
+        if rejects {
+            training.extend(Shapes::of(&labels).others_to_train_on((taught / 2).max(1)));
         }
         let replayed = source.examples.saturating_sub(training.len());
         training.extend(replay(&known.training, replayed, config.seed));
@@ -100,8 +116,8 @@ impl Lesson {
         record.training = training.len();
         record.validation = known.validation.len();
         record.files.push(file_record(&source.samples)?);
-        let data = Data { record, labels, training, ..known };
-        Ok(Self { parent, data, taught, samples, held_back })
+        let data = Data { record, labels, training, drawings, ..known };
+        Ok(Self { parent, data, taught, rejects, shapes, samples, held_back })
     }
 
     /// The parent's network with an output for each of the lesson's labels.
@@ -143,13 +159,14 @@ impl Lesson {
 
     /// Whether the network tells what is none of the labels.
     pub fn rejects(&self) -> bool {
-        self.parent.manifest.thresholds.rejects()
+        self.rejects
     }
 
-    /// The examples kept from training, of both what is known and what is taught.
+    /// The examples kept from training, of both what is known and what is taught; and,
+    /// if the network rejects, ordinary drawings of what is known.
     pub fn all_held_back(&self) -> Vec<Example> {
         let drawn = match self.rejects() {
-            true => Shapes::of(&self.parent.manifest.labels).to_check_on(),
+            true => self.shapes.to_check_on(),
             false => Vec::new(),
         };
         [self.data.validation.as_slice(), &self.held_back, &drawn].concat()
@@ -176,7 +193,7 @@ impl Lesson {
         let known_labels = &labels[..self.parent.manifest.labels.len()];
         let held_back = both("held_back", &self.held_back)?;
         let validation = both("validation", &self.data.validation)?;
-        let drawn = both("drawn", &Shapes::of(known_labels).to_check_on())?;
+        let drawn = both("drawn", &self.shapes.to_check_on())?;
         let [gained, lost] = counts;
         Ok(Comparison {
             parent: self.parent.manifest.id.clone(),

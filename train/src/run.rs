@@ -22,8 +22,8 @@ use burn::tensor::Device;
 use glyphic_model::{
     Classifier,
     checkpoint::{
-        CARD_FILE, COMPARISON_FILE, Comparison, DatasetRecord, Draft, EpochMetrics, METRICS_FILE,
-        Manifest, Metrics, REPORT_FILE, Registry,
+        CARD_FILE, COMPARISON_FILE, Comparison, DRAWINGS_FILE, DatasetRecord, Draft, EpochMetrics,
+        METRICS_FILE, Manifest, Metrics, REPORT_FILE, Registry,
     },
     device::ComputeDevice,
 };
@@ -34,6 +34,7 @@ use crate::{
     calibrate::{temperature, tempered, thresholds},
     card::{Card, Measured},
     data::{Data, Example},
+    drawn::Shapes,
     environment,
     evaluate::{evaluate, logits},
     lesson::Lesson,
@@ -281,7 +282,7 @@ impl<'a> Run<'a> {
         Classifier::new(self.trainer.network(), self.data.labels.clone(), &self.device)
     }
 
-    /// Fits the temperature, measures on the test set, once, and publishes the checkpoint.
+    /// Fits the temperature and the thresholds, measures on the test set, once, and publishes the checkpoint.
     fn publish(&self) -> Result<Manifest> {
         let position = &self.trainer.position;
         let network = match self.lesson {
@@ -289,7 +290,7 @@ impl<'a> Run<'a> {
             None => self.trainer.network(),
         };
         let labels = self.data.labels.clone();
-        let classifier = Classifier::new(network.clone(), labels, &self.device);
+        let classifier = Classifier::new(network.clone(), labels.clone(), &self.device);
         let held_back = &self.held_back();
         let logits = logits(&classifier, held_back)?;
         let temperature = temperature(&logits, held_back);
@@ -298,6 +299,10 @@ impl<'a> Run<'a> {
         let validation = evaluate(&classifier, &self.data.validation)?;
         let comparison =
             self.lesson.map(|lesson| lesson.compare(&classifier, &self.device)).transpose()?;
+        let others = match self.rejects() {
+            true => Shapes::of(&labels).others_to_check_on(),
+            false => Vec::new(),
+        };
         let on_test = !self.data.test.is_empty();
         let examples = if on_test { &self.data.test } else { &self.data.validation };
         let measured = Measured {
@@ -305,7 +310,7 @@ impl<'a> Run<'a> {
             data: &position.dataset.name,
             created: environment::now(),
             examples,
-            others: &[],
+            others: &others,
         };
         let (card, outcome) = Card::measure(&classifier, measured)?;
         let metrics = Metrics {
@@ -319,7 +324,7 @@ impl<'a> Run<'a> {
             epochs: &position.epochs,
             metrics: &metrics,
             network: &position.network,
-            on_test,
+            set: if on_test { "the test set" } else { "held-back examples" },
             card: &card,
             outcome: &outcome,
             examples,
@@ -329,6 +334,9 @@ impl<'a> Run<'a> {
             (CARD_FILE.to_owned(), serde_json::to_vec_pretty(&card)?),
             (tensorboard::FILE.to_owned(), tensorboard::events(&position.epochs)),
         ];
+        if let Some(drawings) = &self.data.drawings {
+            files.push((DRAWINGS_FILE.to_owned(), drawings.clone().into_bytes()));
+        }
         if let Some(comparison) = &comparison {
             files.push((COMPARISON_FILE.to_owned(), serde_json::to_vec_pretty(comparison)?));
         }
@@ -366,10 +374,11 @@ impl<'a> Run<'a> {
     fn datasets(&self) -> Vec<DatasetRecord> {
         let position = &self.trainer.position;
         let made = position.turn() * POOL_EPOCHS;
+        let name = || format!("synthetic handwriting, generator {:.8}", position.generator);
         let synthetic = (made > 0).then(|| DatasetRecord {
-            name: "synthetic handwriting".to_owned(),
+            name: name(),
             training: made,
-            validation: self.data.shapes.to_check_on().len(),
+            validation: 0,
             test: 0,
             files: Vec::new(),
         });

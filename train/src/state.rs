@@ -18,7 +18,12 @@ use glyphic_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{config::TrainConfig, data::Example, drawn::Shapes, environment};
+use crate::{
+    config::TrainConfig,
+    data::Example,
+    drawn::{Shapes, generator},
+    environment,
+};
 
 /// Epochs until a synthetic example comes again.
 pub const POOL_EPOCHS: usize = 3;
@@ -49,6 +54,9 @@ pub struct Position {
     /// takes from the pool; the pool is [`POOL_EPOCHS`] times as large.
     #[serde(default)]
     pub synthetic: [usize; 2],
+    /// What draws them ([`generator`]); empty if nothing does.
+    #[serde(default)]
+    pub generator: String,
     /// Optimiser steps taken.
     pub step: usize,
     /// Sums over the steps of the unfinished epoch.
@@ -128,6 +136,7 @@ impl Position {
             drawings: None,
             labels,
             synthetic: [0, 0],
+            generator: String::new(),
             step: 0,
             sums: Sums::default(),
             epochs: Vec::new(),
@@ -149,7 +158,9 @@ impl Position {
         let TrainConfig { drawn, others, .. } = self.config;
         let known = self.dataset.training as f32 / (1.0 - drawn - others);
         let shares = if shapes.is_empty() { [0.0, 0.0] } else { [drawn, others] };
-        Self { synthetic: shares.map(|share| (share * known) as usize), ..self }
+        let synthetic = shares.map(|share| (share * known) as usize);
+        let generator = if synthetic == [0, 0] { String::new() } else { generator() };
+        Self { synthetic, generator, ..self }
     }
 
     /// The synthetic examples of the whole run, as `shapes` draws them.

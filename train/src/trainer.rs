@@ -240,7 +240,7 @@ fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
 fn order(position: &Position, pool: usize) -> Vec<u32> {
     let epoch = position.step / position.steps_per_epoch();
     let known = position.dataset.training;
-    epoch_order(position.config.seed, epoch, known, pool, position.turn().min(pool))
+    epoch_order(position.config.seed, epoch, known, pool, position.turn())
 }
 
 #[cfg(test)]

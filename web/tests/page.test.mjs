@@ -111,14 +111,17 @@ onPage("a doubtful digit is shown with the two that it may be", { viewport: DESK
   });
   await draw(page, seven);
   await reads(page, "7?");
-  assert.match(await page.locator("#sentence").textContent(), /^Unsure: 7 [\d.> ]+ % or \d [\d.< ]+ %\.$/);
+  assert.match(await page.locator("#sentence").textContent(), /^Unsure: 7 \([\d.> ]+ %\) or \d \([\d.< ]+ %\)\.$/);
   await screenshot(page, "desktop-unsure");
 });
 
 onPage("the checkpoint that answered has a report", { viewport: DESKTOP }, async (page) => {
   await draw(page, seven);
   await reads(page, "7");
+  const opened = page.context().waitForEvent("page");
   await page.locator("#provenance a").click();
+  const drawingPage = page;
+  page = await opened;
   await page.getByRole("heading", { name: "Confusion matrix" }).waitFor();
   const cell = page.locator("td.wrong a").first();
   const target = await cell.getAttribute("href");
@@ -127,6 +130,7 @@ onPage("the checkpoint that answered has a report", { viewport: DESKTOP }, async
   assert.ok(await page.locator(target).isVisible());
   assert.ok(await page.locator(`${target} img`).count() > 0);
   await screenshot(page, "report");
+  assert.equal(await drawingPage.locator("#label").textContent(), "7");
 });
 
 onPage("undo takes back a stroke, clear takes back all", { viewport: DESKTOP }, async (page) => {

@@ -24,8 +24,8 @@ pub struct Manifest {
     /// What logits are divided by to give honest probabilities, fitted on the
     /// validation examples.
     pub temperature: f32,
-    /// Where readings become doubtful, fitted on the same examples and on pictures of
-    /// what is none of the labels. A checkpoint without them reads everything.
+    /// Where readings become doubtful, fitted on the same examples. A checkpoint without
+    /// them reads everything.
     #[serde(default)]
     pub thresholds: Thresholds,
     /// Trainable numbers of the network.

@@ -8,6 +8,7 @@
 //!     ├── manifest.json            what it is ([`Manifest`])
 //!     ├── weights.bpk              the parameters (burnpack)
 //!     ├── metrics.jsonl            one line an epoch of the run that made it
+//!     ├── drawings.jsonl          the drawings that its run was given, if any
 //!     ├── comparison.json          beside its parent, if it was taught ([`Comparison`])
 //!     ├── report.html, report.json its card; measuring it anew replaces them
 //!     └── …                        the run's event files
@@ -48,6 +49,8 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 /// Name of the run's metrics in a checkpoint.
 pub const METRICS_FILE: &str = "metrics.jsonl";
 
+/// Name of the drawings that the run was given, in a checkpoint.
+pub const DRAWINGS_FILE: &str = "drawings.jsonl";
 /// Name of the report's page in a checkpoint.
 pub const REPORT_FILE: &str = "report.html";
 /// Name of the report's figures in a checkpoint.

@@ -24,7 +24,10 @@ pub fn weights_name(manifest: &Manifest) -> String {
 /// `GET /checkpoint.json`: the manifest of what serves.
 pub async fn manifest(State(app): State<App>) -> Response {
     let headers = [(CACHE_CONTROL, "no-cache")];
-    (headers, Json(public(&app.models.engine().serving()))).into_response()
+    let serving = app.models.engine().serving();
+    // A browser decides by the thresholds that the server decides by.
+    let thresholds = app.thresholds(&serving);
+    (headers, Json(Manifest { thresholds, ..public(&serving) })).into_response()
 }
 
 /// What a browser needs of a manifest: not the names of all files that were trained on.

@@ -87,6 +87,7 @@ pub async fn predict(
     body: Body,
 ) -> Result<Json<Response>, ApiError> {
     let Query(options) = options.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    options.thresholds(&app, &app.models.engine().serving())?;
     let _room = room_for_body(&app, &headers)?;
     let bytes = read_body(&app, body).await?;
     let begun = Instant::now();

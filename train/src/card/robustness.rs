@@ -43,7 +43,7 @@ pub type Change = (&'static str, &'static str, [f32; 5]);
 /// All changes.
 pub const CHANGES: [Change; 11] = [
     ("none", "", [0.0; 5]),
-    ("shift", "% of the picture", [10.0, 20.0, 30.0, 40.0, 50.0]),
+    ("shift", "% of the picture", [5.0, 10.0, 15.0, 20.0, 25.0]),
     ("scale", "% of its size", [75.0, 60.0, 45.0, 30.0, 20.0]),
     ("rotation", "degrees", [10.0, 20.0, 30.0, 40.0, 50.0]),
     ("shear", "tangent", [0.15, 0.3, 0.45, 0.6, 0.75]),
@@ -116,14 +116,17 @@ fn picture(glyph: &Glyph, change: &str, strength: f32, rng: &mut StdRng) -> Vec<
     let mut paper_and_ink = (PAPER, INK);
     match change {
         "shift" => {
-            let reach = strength / 100.0 * SIDE as f32 / 2.0;
-            // Within the picture: MNIST leaves 4 pixels around the digit.
-            place.shift = [reach * angle.cos(), reach * angle.sin()].map(|by| by.clamp(-6.0, 6.0));
+            // Of a smaller digit, which stays within the picture.
+            let reach = strength / 100.0 * SIDE as f32;
+            place.shift = [reach * angle.cos(), reach * angle.sin()];
             place.scale = 0.6;
         }
         "scale" => place.scale = strength / 100.0,
         "rotation" => place.rotation = side * strength.to_radians(),
-        "shear" => place.shear = side * strength,
+        "shear" => {
+            place.shear = side * strength;
+            place.scale = 0.75;
+        }
         "inverted polarity" => paper_and_ink = (INK, INK + (PAPER - INK) * strength / 100.0),
         _ => {}
     }
@@ -277,7 +280,7 @@ mod tests {
         let read = |change, strength| read_changed(&glyph, change, strength, 3).unwrap();
         let unchanged = distance(&glyph, &read("none", 0.0));
         assert!(unchanged < 8.0, "{unchanged}");
-        for (change, strength) in [("shift", 30.0), ("scale", 60.0), ("inverted polarity", 70.0)] {
+        for (change, strength) in [("shift", 15.0), ("scale", 60.0), ("inverted polarity", 70.0)] {
             let moved = distance(&glyph, &read(change, strength));
             assert!(moved < 12.0, "{change}: {moved}");
         }

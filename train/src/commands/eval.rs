@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use glyphic_model::{
     Classifier,
-    checkpoint::{Manifest, Registry, write_atomically},
+    checkpoint::{DatasetRecord, Manifest, Registry, write_atomically},
     device::ComputeDevice,
 };
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,6 +22,7 @@ use crate::{
     },
     cli::EvalArgs,
     data::{self, Example, LabelledSet},
+    drawn::Shapes,
     environment,
     evaluate::{Outcome, evaluate},
     report,
@@ -41,7 +42,7 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
     let checkpoint = registry.load(&id, &device.device)?;
     let manifest = checkpoint.manifest.clone();
     let labels = &manifest.labels;
-    let Sorted { examples, sources, others } = sorted(set, labels);
+    let Sorted { examples, sources, mut others } = sorted(set, labels);
     ensure!(
         !examples.is_empty() || (!others.is_empty() && manifest.thresholds.rejects()),
         "{} has no example with a label that the checkpoint knows ({})",
@@ -49,7 +50,14 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
         labels.join(", ")
     );
     let classifier = checkpoint.into_classifier(&device.device);
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    let name = name.unwrap_or_default().to_string_lossy().into_owned();
+    // The test set of the data that it learned from: what its own report is about.
+    let own = |dataset: &DatasetRecord| dataset.name == name && dataset.test == examples.len();
+    let own = !examples.is_empty() && manifest.datasets.iter().any(own);
+    if own && manifest.thresholds.rejects() {
+        others.extend(Shapes::of(labels).others_to_check_on());
+    }
     let measured = Measured {
         id: &id,
         data: &name,
@@ -79,7 +87,7 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
         epochs: &epochs,
         metrics: &manifest.metrics,
         network: &manifest.network,
-        on_test: true,
+        set: if own { "the test set" } else { &name },
         card: &card,
         outcome: &outcome,
         examples: &examples,
@@ -87,8 +95,6 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
     let file = match arguments.report {
         Some(file) => file,
         None => {
-            // On the data that it learned from it is the checkpoint's own report.
-            let own = manifest.datasets.iter().any(|dataset| dataset.name == name);
             let stem = if own { "report".to_owned() } else { format!("report-{name}") };
             let folder = registry.folder(&id);
             let json = serde_json::to_vec_pretty(&card)?;
@@ -194,7 +200,7 @@ fn print_doubt(out: &mut impl Write, card: &Card, manifest: &Manifest) -> io::Re
     )?;
     for others in &card.others {
         let all = others.verdicts.total();
-        writeln!(out, "  {:<4} {:>7.2} % of {all}", others.name, percent(rejected(others), all))?;
+        writeln!(out, "  {:<28} {:>7.2} % of {all}", others.name, percent(rejected(others), all))?;
     }
     Ok(())
 }

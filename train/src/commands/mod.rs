@@ -29,7 +29,9 @@ pub(crate) fn read_network(file: &Path, classes: usize) -> Result<NetworkConfig>
     if let Some(network) = file.to_str().and_then(|name| NetworkConfig::named(name, classes)) {
         return Ok(network);
     }
-    let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = fs::read(file).with_context(|| {
+        format!("cannot read {}: give small, large, mlp, or a JSON file", file.display())
+    })?;
     let mut network: NetworkConfig = serde_json::from_slice(&text)
         .with_context(|| format!("{} describes no network", file.display()))?;
     network.classes = classes;

@@ -9,6 +9,7 @@ use super::finetune::judge;
 use crate::{
     cli::ResumeArgs,
     data,
+    drawn::generator,
     lesson::Lesson,
     run::{Ending, Run, runs_folder},
     state::State,
@@ -45,6 +46,7 @@ pub fn run(arguments: ResumeArgs) -> Result<Ending> {
     };
     if data.record != position.dataset || data.labels != position.labels {
         let samples = position.lesson.as_ref().map(|source| source.samples.display());
+        let samples = samples.or(position.drawings.as_ref().map(|file| file.display()));
         let or_samples = samples.map_or_else(String::new, |samples| format!(" or {samples}"));
         bail!(
             "{}{or_samples} has changed since the run began; put the data back, or start the run \
@@ -52,6 +54,11 @@ pub fn run(arguments: ResumeArgs) -> Result<Ending> {
             position.data.display()
         );
     }
+    ensure!(
+        position.generator.is_empty() || position.generator == generator(),
+        "the shapes that the run draws have changed since it began: take the program that began \
+         it, or start the run anew"
+    );
     let devices = arguments.common.devices.open()?;
     let promote = state.position.lesson.as_ref().is_some_and(|source| source.promote);
     let run = Run::resume(id, state, &registry, data, &devices)?;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use glyphic_model::checkpoint::Registry;
 
 use super::{default_data, read_network};
@@ -22,6 +22,7 @@ pub fn run(arguments: StartArgs) -> Result<Ending> {
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
     let mut data = data::load(&path, config.validation)?;
     if let Some(drawings) = &arguments.drawings {
+        ensure!(config.drawn > 0.0, "--drawings needs --drawn above 0: else none of them is seen");
         data = data.with_drawings(drawings)?;
     }
     // A run may be resumed from another folder.

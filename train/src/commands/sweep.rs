@@ -32,10 +32,11 @@ pub fn run(arguments: SweepArgs) -> Result<bool> {
     let path = fs::canonicalize(&path).unwrap_or(path);
 
     let devices = arguments.common.devices.open()?;
-    let slots = slots(&devices, arguments.parallel, data.training.len());
+    let sweep = Sweep::new(&plan, folder.clone(), path, &data);
+    let slots = slots(&devices, arguments.parallel, sweep.most_examples());
     let title = format!("Sweep {}", name.to_string_lossy());
     say(&format!("{title}: {} runs, {} at a time.", plan.runs.len(), slots.len()));
-    let outcomes = Sweep::new(&plan, folder.clone(), path, &data).drive(&slots)?;
+    let outcomes = sweep.drive(&slots)?;
 
     let table = Table::new(&plan, &outcomes);
     table.write(&folder, &title)?;

@@ -18,6 +18,7 @@ pub(super) fn read(folder: &Path) -> Result<Raw, DataError> {
         return Err(DataError::NothingFound(folder.to_owned()));
     }
     let mut raw = Raw {
+        are_named: true,
         name: name_of(folder),
         labels: label_folders.iter().map(|path| name_of(path)).collect(),
         training: Vec::new(),

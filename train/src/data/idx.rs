@@ -28,6 +28,11 @@ use super::{DataError, Example, Raw, unreadable};
 
 const PICTURES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
+/// Names the labels, one a line.
+const LIST: &str = "labels.txt";
+/// SHA-256 of MNIST's training labels: there a 7 is the digit 7, elsewhere it may be a
+/// sneaker.
+const MNIST_LABELS: &str = "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5";
 /// Most bytes that one file may unpack to.
 const MAX_BYTES: u64 = 2 << 30;
 
@@ -57,7 +62,9 @@ pub(super) fn read(folder: &Path) -> Result<Option<Raw>, DataError> {
         });
         examples.collect::<Result<Vec<_>, _>>()
     };
+    let is_mnist = files.iter().any(|file: &FileRecord| file.sha256 == MNIST_LABELS);
     Ok(Some(Raw {
+        are_named: is_mnist || names_file(folder, &prefix).is_some(),
         name: folder.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
         training: examples(pictures, values, "train")?,
         test: examples(test_pictures, test_values, test_name.unwrap_or_default())?,
@@ -221,10 +228,13 @@ fn label_texts(
     prefix: &str,
     index_of: &BTreeMap<u8, usize>,
 ) -> Result<Vec<String>, DataError> {
-    let mapping = folder.join(format!("{prefix}mapping.txt"));
-    let list = folder.join("labels.txt");
-    let texts: BTreeMap<u8, String> = if mapping.is_file() {
-        let text = fs::read_to_string(&mapping).map_err(unreadable(&mapping))?;
+    let Some(path) = names_file(folder, prefix) else {
+        return Ok(index_of.keys().map(u8::to_string).collect());
+    };
+    let text = fs::read_to_string(&path).map_err(unreadable(&path))?;
+    let texts: BTreeMap<u8, String> = if path.ends_with(LIST) {
+        (0..=u8::MAX).zip(text.lines().map(|line| line.trim().to_owned())).collect()
+    } else {
         let pairs = text.lines().filter_map(|line| {
             let mut numbers = line.split_whitespace();
             let value = numbers.next()?.parse().ok()?;
@@ -232,13 +242,7 @@ fn label_texts(
             Some((value, char::from_u32(codepoint)?.to_string()))
         });
         pairs.collect()
-    } else if list.is_file() {
-        let text = fs::read_to_string(&list).map_err(unreadable(&list))?;
-        (0..=u8::MAX).zip(text.lines().map(|line| line.trim().to_owned())).collect()
-    } else {
-        return Ok(index_of.keys().map(u8::to_string).collect());
     };
-    let path = if mapping.is_file() { mapping } else { list };
     let text_of = |value: &u8| {
         texts.get(value).cloned().ok_or_else(|| DataError::Damaged {
             path: path.clone(),
@@ -246,4 +250,10 @@ fn label_texts(
         })
     };
     index_of.keys().map(text_of).collect()
+}
+
+/// The file that says what the labels' numbers mean, if there is one.
+fn names_file(folder: &Path, prefix: &str) -> Option<PathBuf> {
+    let files = [format!("{prefix}mapping.txt"), LIST.to_owned()];
+    files.map(|name| folder.join(name)).into_iter().find(|path| path.is_file())
 }

@@ -42,27 +42,32 @@ pub struct Data {
     pub validation: Vec<Example>,
     /// The test set, if the data has one.
     pub test: Vec<Example>,
-    /// What can be drawn for the labels.
+    /// What can be drawn for the labels, if they say what they are.
     pub shapes: Shapes,
+    /// The file of drawings that was added: it goes into the checkpoint, so that what it
+    /// shows can be drawn again when the checkpoint is taught.
+    pub drawings: Option<String>,
 }
 
 impl Data {
     /// Adds a file of drawings, to be varied: of labels that the data has, or of new ones.
     pub fn with_drawings(mut self, path: &Path) -> Result<Self, DataError> {
-        let drawings = strokes::read(path)?;
+        let text = std::fs::read_to_string(path).map_err(unreadable(path))?;
+        let drawings = strokes::parse(&text, path)?;
+        if drawings.is_empty() {
+            let problem = "it has no drawing".to_owned();
+            return Err(DataError::TooLittle { path: path.to_owned(), problem });
+        }
         for drawing in &drawings {
             if !self.labels.contains(&drawing.label) {
                 self.labels.push(drawing.label.clone());
             }
         }
         self.shapes = Shapes::of(&self.labels);
-        for (label, drawings) in strokes::by_label(drawings) {
-            let index = self.labels.iter().position(|known| *known == label).unwrap_or_default();
-            self.shapes.add(index, drawings);
-        }
-        let bytes = std::fs::read(path).map_err(unreadable(path))?;
+        self.shapes.add_all(&self.labels, drawings);
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        self.record.files.push(FileRecord { name, sha256: sha256(&bytes) });
+        self.record.files.push(FileRecord { name, sha256: sha256(text.as_bytes()) });
+        self.drawings = Some(text);
         Ok(self)
     }
 }
@@ -151,8 +156,17 @@ pub fn load(path: &Path, validation_share: f64) -> Result<Data, DataError> {
         test: raw.test.len(),
         files: raw.files,
     };
-    let shapes = Shapes::of(&raw.labels);
-    Ok(Data { record, labels: raw.labels, training, validation, test: raw.test, shapes })
+    // What a bare number stands for is not known: nothing is drawn for it.
+    let shapes = if raw.are_named { Shapes::of(&raw.labels) } else { Shapes::default() };
+    Ok(Data {
+        record,
+        labels: raw.labels,
+        training,
+        validation,
+        test: raw.test,
+        shapes,
+        drawings: None,
+    })
 }
 
 /// Reads examples to measure on: the test set of an IDX directory, or all of a
@@ -185,6 +199,8 @@ pub fn load_for_evaluation(path: &Path) -> Result<LabelledSet, DataError> {
 
 /// What a reader found, before anything is held back.
 struct Raw {
+    /// Whether the labels say what they are, and are not numbers that stand for something.
+    are_named: bool,
     name: String,
     labels: Vec<String>,
     training: Vec<Example>,

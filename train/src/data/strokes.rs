@@ -32,7 +32,11 @@ struct Line {
 
 /// Reads a file of drawings; each has ink.
 pub fn read(path: &Path) -> Result<Vec<Drawing>, DataError> {
-    let text = fs::read_to_string(path).map_err(unreadable(path))?;
+    parse(&fs::read_to_string(path).map_err(unreadable(path))?, path)
+}
+
+/// The drawings in a file's text; each has ink. `path` is for the messages.
+pub fn parse(text: &str, path: &Path) -> Result<Vec<Drawing>, DataError> {
     let mut drawings = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let bad = |problem: String| DataError::Damaged {
@@ -43,6 +47,9 @@ pub fn read(path: &Path) -> Result<Vec<Drawing>, DataError> {
         let strokes = Strokes::new(line.strokes).map_err(|error| bad(error.to_string()))?;
         if strokes.points().is_empty() {
             return Err(bad("nothing is drawn".to_owned()));
+        }
+        if line.label.trim().is_empty() {
+            return Err(bad("its label is empty".to_owned()));
         }
         drawings.push(Drawing { label: line.label, source: line.source, strokes });
     }

@@ -5,7 +5,7 @@ use std::{array::from_fn, sync::LazyLock};
 use glyphic_model::preprocess::{Point, Strokes};
 
 /// The library's files; a shape says which it is from.
-const FILES: [&str; 3] = [
+pub(super) const FILES: [&str; 3] = [
     include_str!("shapes/digits.txt"),
     include_str!("shapes/letters.txt"),
     include_str!("shapes/marks.txt"),

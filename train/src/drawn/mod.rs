@@ -19,13 +19,16 @@ pub mod sheet;
 mod texture;
 pub mod vary;
 
-use glyphic_model::{Glyph, preprocess::Strokes};
+use glyphic_model::{Glyph, checkpoint::sha256, preprocess::Strokes};
 use rand::seq::IndexedRandom;
 use rayon::prelude::*;
 
 use crate::{
     batches::{Purpose, rng},
-    data::Example,
+    data::{
+        Example,
+        strokes::{Drawing, by_label},
+    },
 };
 use library::{MARKS, Shape, look_alike};
 pub use others::Kind;
@@ -33,6 +36,17 @@ use vary::Variation;
 
 /// Drawings with a number below this are for checking, never for training.
 const CHECKED: u64 = 2_500;
+/// Pictures of each kind of what is no label, for checking.
+const CHECKED_OTHERS: usize = 200;
+/// To be raised whenever the same number gives another picture; the shapes speak for
+/// themselves.
+const GENERATOR: u32 = 1;
+
+/// What the generator is, as a hash of its shapes: a run goes on only with the same.
+pub fn generator() -> String {
+    let shapes = library::FILES.concat();
+    sha256(format!("{GENERATOR}\n{shapes}").as_bytes())
+}
 
 /// What can be drawn for a set of labels, and what is none of them.
 #[derive(Clone, Default)]
@@ -80,6 +94,15 @@ impl Shapes {
         }
     }
 
+    /// Adds a user's drawings of `labels`; those of other labels are left out.
+    pub fn add_all(&mut self, labels: &[String], drawings: Vec<Drawing>) {
+        for (label, drawings) in by_label(drawings) {
+            if let Some(index) = labels.iter().position(|known| *known == label) {
+                self.add(index, drawings);
+            }
+        }
+    }
+
     /// Whether any label can be drawn.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
@@ -100,9 +123,10 @@ impl Shapes {
         self.drawings(CHECKED..CHECKED + count as u64)
     }
 
-    /// What is no label, to check on. Its label is the number of labels.
-    pub fn others_to_check_on(&self) -> Vec<Example> {
-        self.others(0..CHECKED)
+    /// What is no label, to check on: some of each kind, none of which is trained on. Its
+    /// label is the number of labels.
+    pub fn others_to_check_on(&self) -> Vec<(String, Vec<Example>)> {
+        Kind::ALL.map(|kind| (kind.name().to_owned(), self.others_of(kind, CHECKED_OTHERS))).into()
     }
 
     /// About `count` pictures of one kind of what is no label, none of which is trained on.
@@ -116,20 +140,13 @@ impl Shapes {
 
     /// About `count` pictures of what is no label, to train on.
     pub fn others_to_train_on(&self, count: usize) -> Vec<Example> {
-        self.others(CHECKED..CHECKED + count as u64)
+        let other = |number| Some(Example { glyph: self.other(number)?, label: self.classes });
+        (CHECKED..CHECKED + count as u64).into_par_iter().filter_map(other).collect()
     }
 
     fn drawings(&self, numbers: std::ops::Range<u64>) -> Vec<Example> {
         let drawing = |number| self.drawing(None, number);
         numbers.into_par_iter().filter_map(drawing).collect()
-    }
-
-    fn others(&self, numbers: std::ops::Range<u64>) -> Vec<Example> {
-        if self.is_empty() {
-            return Vec::new();
-        }
-        let other = |number| Some(Example { glyph: self.other(number)?, label: self.classes });
-        numbers.into_par_iter().filter_map(other).collect()
     }
 
     /// A label's drawing of this number; of any label if none is given.
@@ -176,9 +193,17 @@ mod tests {
 
     #[test]
     fn what_is_no_label_has_ink_and_a_number_of_its_own() {
-        let others = Shapes::of(&digits()).others_to_check_on();
-        assert!(others.len() > CHECKED as usize * 95 / 100, "{}", others.len());
-        assert!(others.iter().all(|other| other.label == 10 && !other.glyph.is_blank()));
+        let shapes = Shapes::of(&digits());
+        for (kind, others) in shapes.others_to_check_on() {
+            // Two thirds of the textures are blank paper to preprocessing.
+            let least = if kind == Kind::Texture.name() { 20 } else { 95 };
+            assert!(others.len() > CHECKED_OTHERS * least / 100, "{kind}: {}", others.len());
+            assert!(others.iter().all(|other| other.label == 10 && !other.glyph.is_blank()));
+        }
+        assert!(shapes.others_to_train_on(1000).len() > 950);
+        // Also where all letters and signs are labels.
+        let all: Vec<String> = library::built_in().iter().map(|s| s.label.clone()).collect();
+        assert!(Shapes::of(&all).others_to_train_on(1000).len() > 950);
     }
 
     #[test]

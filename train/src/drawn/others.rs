@@ -25,6 +25,21 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Letter, Self::Mark, Self::Several, Self::Scribble, Self::Texture];
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Letter => "letters (synthetic)",
+            Self::Mark => "signs (synthetic)",
+            Self::Several => "several symbols (synthetic)",
+            Self::Scribble => "scribbles (synthetic)",
+            Self::Texture => "textures (synthetic)",
+        }
+    }
+
     /// One of them, letters most often: they are the hardest to tell.
     pub(super) fn random(rng: &mut StdRng) -> Self {
         match rng.random_range(0..100) {
@@ -40,6 +55,9 @@ impl Kind {
 /// A picture of this kind. `None` where nothing came out.
 pub(super) fn glyph(shapes: &Shapes, kind: Kind, rng: &mut StdRng) -> Option<Glyph> {
     let strokes = match kind {
+        // Where every letter is a label there are still scribbles.
+        Kind::Letter if shapes.letters.is_empty() => return glyph(shapes, Kind::Scribble, rng),
+        Kind::Mark if shapes.marks.is_empty() => return glyph(shapes, Kind::Scribble, rng),
         Kind::Letter => shapes.letters.choose(rng)?.clone(),
         Kind::Mark => shapes.marks.choose(rng)?.clone(),
         Kind::Several => side_by_side(shapes, rng)?,
@@ -52,7 +70,8 @@ pub(super) fn glyph(shapes: &Shapes, kind: Kind, rng: &mut StdRng) -> Option<Gly
 /// A symbol, of the labels or not.
 fn any_symbol<'a>(shapes: &'a Shapes, rng: &mut StdRng) -> Option<&'a Strokes> {
     match rng.random_range(0..3) {
-        0 => shapes.letters.choose(rng),
+        0 if !shapes.letters.is_empty() => shapes.letters.choose(rng),
+        _ if shapes.known.is_empty() => shapes.letters.choose(rng),
         _ => shapes.known.choose(rng).and_then(|(_, known)| known.choose(rng)),
     }
 }

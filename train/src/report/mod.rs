@@ -27,8 +27,8 @@ pub struct Content<'a> {
     pub metrics: &'a Metrics,
     /// The network's shape.
     pub network: &'a NetworkConfig,
-    /// Whether `outcome` is on the test set, else on the validation examples.
-    pub on_test: bool,
+    /// What the examples are: `the test set`, or what else.
+    pub set: &'a str,
     /// What was measured.
     pub card: &'a Card,
     /// The predictions for `examples`.
@@ -59,11 +59,13 @@ pub fn html(content: &Content<'_>) -> String {
 pub(crate) const PAGE_STYLE: &str = include_str!("report.css");
 
 fn summary(content: &Content<'_>) -> String {
-    let set = if content.on_test { "test set" } else { "held-back examples" };
     let score = content.outcome.score;
     let wrong = ((1.0 - score.accuracy) * score.examples as f64).round();
+    if score.examples == 0 {
+        return String::new();
+    }
     let mut cells = vec![
-        (format!("{:.2} %", 100.0 * score.accuracy), format!("right on the {set}")),
+        (format!("{:.2} %", 100.0 * score.accuracy), format!("right on {}", escape(content.set))),
         (format!("{wrong}"), format!("mistakes in {}", score.examples)),
         (format!("{:.4}", score.loss), "cross entropy".to_owned()),
         (
@@ -145,6 +147,9 @@ fn mistakes(content: &Content<'_>) -> String {
             )
         })
         .collect();
+    if content.examples.is_empty() {
+        return String::new();
+    }
     if wrong.is_empty() {
         return "<h2>Mistakes</h2><p>None.</p>".to_owned();
     }

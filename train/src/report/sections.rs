@@ -9,8 +9,10 @@ use super::{
 };
 use crate::card::{Card, Verdicts, robustness::Robustness, statistics::Pair};
 
-/// Pictures shown behind a cell of the confusion matrix.
+/// Pictures shown behind a cell of the confusion matrix, at most …
 const BEHIND: usize = 24;
+/// … and in a row of it: with many labels a page would not open any more.
+const IN_ROW: usize = 240;
 
 /// All sections that need nothing but the card.
 pub(super) fn of_card(card: &Card) -> String {
@@ -44,6 +46,9 @@ fn comparison(pair: &Pair) -> String {
 
 /// Whether it is as sure as it is right.
 fn honesty(card: &Card) -> String {
+    if card.score.examples == 0 {
+        return String::new();
+    }
     let bins = card.reliability.iter().map(|bin| {
         let words = format!(
             "{:.1} % sure, {:.1} % right, {} answers",
@@ -58,8 +63,10 @@ fn honesty(card: &Card) -> String {
         Dots { name: "as sure as right", class: "ideal", points: ideal },
         Dots { name: "right, by how sure it was", class: "b", points: bins.collect() },
     ];
-    let most = card.rejection.iter().map(|point| point.wrong).fold(1e-4, f64::max);
-    let rejection = card.rejection.iter().map(|point| (point.answered, point.wrong, String::new()));
+    // The axis begins at 80 %.
+    let curve = || card.rejection.iter().filter(|point| point.answered >= 0.8);
+    let most = curve().map(|point| point.wrong).fold(1e-4, f64::max);
+    let rejection = curve().map(|point| (point.answered, point.wrong, String::new()));
     let rejection =
         [Dots { name: "wrong, of what is answered", class: "b", points: rejection.collect() }];
     format!(
@@ -91,7 +98,11 @@ fn doubt(card: &Card) -> String {
     format!(
         "<h2>Doubt</h2><div class=wide><table><tr><th></th><th>pictures</th><th>read</th>\
          <th>unsure</th><th>not a digit</th></tr>{}{others}</table></div>",
-        row("of the labels", &card.verdicts)
+        if card.verdicts.total() > 0 {
+            row("of the labels", &card.verdicts)
+        } else {
+            String::new()
+        }
     )
 }
 
@@ -131,6 +142,9 @@ fn robustness(all: &[Robustness]) -> String {
 /// The matrix; each cell opens the pictures behind it.
 pub(super) fn confusion(content: &Content<'_>) -> String {
     let Card { labels, confusion, .. } = content.card;
+    if content.examples.is_empty() {
+        return String::new();
+    }
     let mut rows = String::from("<tr><th></th>");
     for label in labels {
         let _ = write!(rows, "<th scope=col>{}</th>", escape(label));
@@ -169,10 +183,11 @@ fn behind(content: &Content<'_>, is: usize, said: usize, count: usize) -> String
         .zip(content.examples)
         .filter(|(prediction, example)| prediction.index == said && example.label == is)
         .collect();
+    let most = BEHIND.min(IN_ROW / labels.len().max(1)).max(1);
     pairs.sort_by(|a, b| a.0.confidence().total_cmp(&b.0.confidence()));
     let shown: String = pairs
         .iter()
-        .take(BEHIND)
+        .take(most)
         .map(|(prediction, example)| {
             format!(
                 "<figure><img src='{}' width=56 height=56 alt=''><figcaption>{:.1} %</figcaption>\
@@ -187,6 +202,6 @@ fn behind(content: &Content<'_>, is: usize, said: usize, count: usize) -> String
          <div class=mistakes>{shown}</div></section>",
         escape(&labels[is]),
         escape(&labels[said]),
-        count.min(BEHIND)
+        count.min(most)
     )
 }

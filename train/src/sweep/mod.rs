@@ -24,7 +24,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use glyphic_model::{
-    checkpoint::{DatasetRecord, EpochMetrics, Manifest, Registry},
+    checkpoint::{EpochMetrics, Manifest, Registry},
     device::ComputeDevice,
     network::NetworkConfig,
 };
@@ -36,7 +36,7 @@ use crate::{
     data::Data,
     progress::say,
     run::{Ending, Run, STOP, lock, runs_folder},
-    state::{Position, STATE_FILE, State},
+    state::{POOL_EPOCHS, Position, STATE_FILE, State},
 };
 pub use plan::{Plan, Planned};
 pub use table::Table;
@@ -203,6 +203,15 @@ impl<'a> Sweep<'a> {
         Ok(bar)
     }
 
+    /// Most examples that a run holds, the synthetic ones included.
+    pub fn most_examples(&self) -> usize {
+        let held = |planned| {
+            let position = self.position(planned);
+            position.dataset.training + position.turn() * POOL_EPOCHS
+        };
+        self.plan.runs.iter().map(held).max().unwrap_or(0)
+    }
+
     fn position(&self, Planned { config, network, .. }: &Planned) -> Position {
         let (config, network) = (config.clone(), network.clone());
         let position = Position { config, network, ..self.beginning.clone() };
@@ -211,13 +220,14 @@ impl<'a> Sweep<'a> {
 
     /// The run's own artifacts, in a folder named by all that decides the run.
     fn registry(&self, planned: &Planned) -> Result<Registry> {
-        let digest = digest(planned, &self.data.record)?;
+        let digest = digest(&self.position(planned))?;
         Ok(Registry::new(self.folder.join("runs").join(digest)))
     }
 }
 
-fn digest(planned: &Planned, data: &DatasetRecord) -> Result<String> {
-    let text = serde_json::to_vec(&(&planned.config, &planned.network, data))?;
+fn digest(position: &Position) -> Result<String> {
+    let Position { config, network, dataset, generator, .. } = position;
+    let text = serde_json::to_vec(&(config, network, dataset, generator))?;
     let digest = Sha256::digest(text);
     Ok(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }

@@ -183,8 +183,11 @@ fn settle<'a>(
     let mut network = NetworkConfig::small(classes);
     for (name, value) in settings {
         if name == NETWORK {
-            let file = value.as_str().context("`network` is the name of a JSON file")?;
-            network = read_network(&folder.join(file), classes)?;
+            let name = value.as_str().context("`network` is a name or that of a JSON file")?;
+            network = match NetworkConfig::named(name, classes) {
+                Some(network) => network,
+                None => read_network(&folder.join(name), classes)?,
+            };
             continue;
         }
         match config.pointer_mut(&pointer(name)) {

@@ -1,4 +1,4 @@
-//! Confidence that means what it says: one temperature that all logits are
+//! Confidence that means what it says, and where doubt begins: one temperature that all logits are
 //! divided by, fitted on examples the network has not learned from (Guo et al.,
 //! "On Calibration of Modern Neural Networks", 2017).
 
@@ -13,6 +13,8 @@ const ROUNDS: usize = 24;
 
 /// Share of held-back examples that must be taken for one of the labels.
 const ACCEPTED: f64 = 0.995;
+/// Share of held-back taught samples that must be; a few may be taught wrong.
+const ACCEPTED_OF_TAUGHT: f64 = 0.95;
 /// Answers are unsure below a confidence under which no more than this share is right …
 const RIGHT_WHEN_UNSURE: f64 = 0.6;
 /// … and no more than this share of all held-back examples is.
@@ -21,10 +23,7 @@ const MOST_UNSURE: f64 = 0.01;
 /// Where doubt begins, by what was said of held-back examples. Nothing is rejected
 /// unless the network `rejects`: has learned what is none of the labels.
 pub fn thresholds(predictions: &[Prediction], examples: &[Example], rejects: bool) -> Thresholds {
-    let mut known: Vec<f32> = predictions.iter().map(|prediction| prediction.known).collect();
-    known.sort_by(f32::total_cmp);
-    let lost = ((1.0 - ACCEPTED) * known.len() as f64) as usize;
-    let known = if rejects { known.get(lost).copied().unwrap_or(0.0) } else { 0.0 };
+    let known = if rejects { accepting(predictions, ACCEPTED).unwrap_or(0.0) } else { 0.0 };
 
     let mut answers: Vec<(f32, bool)> = predictions
         .iter()
@@ -41,6 +40,20 @@ pub fn thresholds(predictions: &[Prediction], examples: &[Example], rejects: boo
         }
     }
     Thresholds { known, confidence }
+}
+
+/// The same, lowered so far that nearly all of what was just taught is accepted too: it
+/// is less, and often less like itself, than all that was known before.
+pub fn accepting_taught(thresholds: Thresholds, taught: &[Prediction]) -> Thresholds {
+    let known = accepting(taught, ACCEPTED_OF_TAUGHT).unwrap_or(thresholds.known);
+    Thresholds { known: thresholds.known.min(known), ..thresholds }
+}
+
+/// The highest threshold that accepts this share of what was said.
+fn accepting(predictions: &[Prediction], share: f64) -> Option<f32> {
+    let mut known: Vec<f32> = predictions.iter().map(|prediction| prediction.known).collect();
+    known.sort_by(f32::total_cmp);
+    known.get(((1.0 - share) * known.len() as f64) as usize).copied()
 }
 
 /// What logits say at a temperature.
@@ -89,6 +102,11 @@ mod tests {
         let lost = said.iter().filter(|answer| answer.known < known).count();
         assert_eq!(lost, 5);
         assert_eq!(thresholds(&said, &examples, false).known, 0.0);
+        // Of what was taught one in twenty may be lost, and never more than before.
+        let fitted = Thresholds { known: 0.9, confidence: 0.5 };
+        assert!((accepting_taught(fitted, &said).known - 0.05).abs() < 2e-3);
+        assert_eq!(accepting_taught(Thresholds { known: 0.01, ..fitted }, &said).known, 0.01);
+        assert_eq!(accepting_taught(fitted, &[]), fitted);
     }
 
     #[test]

@@ -52,7 +52,8 @@ pub struct Lesson {
     /// What can be drawn of what the parent knows.
     shapes: Shapes,
     samples: Vec<Sample>,
-    held_back: Vec<Example>,
+    /// Taught samples that are kept from training.
+    pub held_back: Vec<Example>,
 }
 
 impl Lesson {

@@ -31,7 +31,7 @@ use glyphic_model::{
 use indicatif::ProgressBar;
 
 use crate::{
-    calibrate::{temperature, tempered, thresholds},
+    calibrate::{accepting_taught, temperature, tempered, thresholds},
     card::{Card, Measured},
     data::{Data, Example},
     drawn::Shapes,
@@ -294,8 +294,13 @@ impl<'a> Run<'a> {
         let held_back = &self.held_back();
         let logits = logits(&classifier, held_back)?;
         let temperature = temperature(&logits, held_back);
-        let thresholds = thresholds(&tempered(&logits, temperature), held_back, self.rejects());
-        let classifier = classifier.with_temperature(temperature).with_thresholds(thresholds);
+        let mut thresholds = thresholds(&tempered(&logits, temperature), held_back, self.rejects());
+        let classifier = classifier.with_temperature(temperature);
+        if let Some(lesson) = self.lesson {
+            let taught = evaluate(&classifier, &lesson.held_back)?.predictions;
+            thresholds = accepting_taught(thresholds, &taught);
+        }
+        let classifier = classifier.with_thresholds(thresholds);
         let validation = evaluate(&classifier, &self.data.validation)?;
         let comparison =
             self.lesson.map(|lesson| lesson.compare(&classifier, &self.device)).transpose()?;

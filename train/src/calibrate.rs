@@ -1,6 +1,6 @@
-//! Confidence that means what it says, and where doubt begins: one temperature that all logits are
-//! divided by, fitted on examples the network has not learned from (Guo et al.,
-//! "On Calibration of Modern Neural Networks", 2017).
+//! Confidence that means what it says, and where doubt begins: one temperature that all
+//! logits are divided by (Guo et al., "On Calibration of Modern Neural Networks", 2017), and
+//! thresholds, fitted on examples that the network has not learned from.
 
 use glyphic_model::{Prediction, Thresholds};
 

@@ -282,7 +282,8 @@ impl<'a> Run<'a> {
         Classifier::new(self.trainer.network(), self.data.labels.clone(), &self.device)
     }
 
-    /// Fits the temperature and the thresholds, measures on the test set, once, and publishes the checkpoint.
+    /// Fits the temperature and the thresholds, measures on the test set, once, and
+    /// publishes the checkpoint.
     fn publish(&self) -> Result<Manifest> {
         let position = &self.trainer.position;
         let network = match self.lesson {

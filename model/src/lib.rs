@@ -14,6 +14,7 @@
 //! | [`mod@decode`] | image files to pictures, limits first |
 //! | [`network`] | the architecture and its config |
 //! | [`classifier`] | glyphs to predictions |
+//! | [`number`] | whole numbers: which ink is which digit, on which line |
 //! | [`verdict`] | what a reading is worth |
 //! | [`mod@label_errors`] | which labels are likely wrong |
 //! | [`checkpoint`] | networks on disk, and which one is promoted |
@@ -28,6 +29,7 @@ pub mod device;
 pub mod glyph;
 pub mod label_errors;
 pub mod network;
+pub mod number;
 pub mod preprocess;
 pub mod verdict;
 

@@ -11,13 +11,16 @@
 //! are prepared by the same code.
 
 mod frame;
+pub(crate) mod pieces;
 mod picture;
 mod strokes;
 mod thicken;
 
 pub use frame::frame;
 pub use picture::Picture;
+pub(crate) use picture::Sheet;
 pub use strokes::{MAX_POINTS, PEN_WIDTH, Point, StrokeError, Strokes};
+pub(crate) use thicken::thicken;
 
 /// A map of ink of any size: 255 where the pen was, 0 where it was not.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 mod background;
 mod tophat;
 
-use super::{Ink, frame, thicken::thicken};
+use super::{Ink, frame, pieces::pieces, thicken::thicken};
 use crate::glyph::{BLANK_BELOW, Glyph, SIDE};
 use background::{Background, GRAIN};
 use tophat::subtract_surroundings;
@@ -25,6 +25,13 @@ pub struct Picture {
     width: usize,
     height: usize,
     rgba: Vec<u8>,
+}
+
+/// The ink of a whole picture.
+pub(crate) struct Sheet {
+    pub(crate) ink: Ink,
+    /// Pixels of the picture a side to one of the ink.
+    pub(crate) scale: usize,
 }
 
 type Rgb = [f32; 3];
@@ -71,19 +78,30 @@ impl Picture {
     /// The picture's ink, its lines no thinner than MNIST's if they are fine.
     /// `None` if it is blank.
     pub fn ink(&self) -> Option<Ink> {
+        Some(thicken(self.sheet()?.ink))
+    }
+
+    /// The picture's ink as it is, fine lines included. `None` if it is blank.
+    pub(crate) fn sheet(&self) -> Option<Sheet> {
         let picture = self.averaged_down();
         let (width, height) = (picture.width, picture.height);
         let values = match picture.alpha_ink() {
             Some(alpha) => alpha,
             None => ink_on_paper(&picture.flattened(), width, height)?,
         };
-        Ink::new(width, height, values).map(thicken)
+        let ink = Ink::new(width, height, values)?;
+        Some(Sheet { ink, scale: self.block() })
+    }
+
+    /// Pixels a side that are averaged into one.
+    fn block(&self) -> usize {
+        self.width.max(self.height).div_ceil(WORKING_SIDE)
     }
 
     /// Averages whole blocks of pixels so that the longest side fits
     /// [`WORKING_SIDE`]. Colours are weighted by their alpha.
     fn averaged_down(&self) -> std::borrow::Cow<'_, Self> {
-        let block = self.width.max(self.height).div_ceil(WORKING_SIDE);
+        let block = self.block();
         if block <= 1 {
             return std::borrow::Cow::Borrowed(self);
         }
@@ -222,41 +240,17 @@ fn strong_ink(values: &[f32], floor: f32) -> Option<f32> {
     Some(*inked.select_nth_unstable_by(rank, f32::total_cmp).1)
 }
 
-/// Clears the pieces of ink (8-connected) that are much smaller than the
-/// largest.
+/// Clears the pieces of ink that are much smaller than the largest.
 fn remove_dust(ink: &mut [u8], width: usize) {
-    let mut piece_of = vec![0usize; ink.len()];
-    let mut areas = vec![0usize];
-    let mut open = Vec::new();
-    for start in 0..ink.len() {
-        if ink[start] == 0 || piece_of[start] != 0 {
-            continue;
-        }
-        let piece = areas.len();
-        areas.push(0);
-        piece_of[start] = piece;
-        open.push(start);
-        while let Some(i) = open.pop() {
-            areas[piece] += usize::from(ink[i] >= BLANK_BELOW);
-            for next in neighbours(i, width, ink.len()) {
-                if ink[next] > 0 && piece_of[next] == 0 {
-                    piece_of[next] = piece;
-                    open.push(next);
-                }
-            }
-        }
+    let (piece_of, sizes) = pieces(ink, width, 1);
+    let mut areas = vec![0usize; sizes.len()];
+    for (&value, &piece) in ink.iter().zip(&piece_of) {
+        areas[piece as usize] += usize::from(value >= BLANK_BELOW);
     }
     let largest = areas.iter().copied().max().unwrap_or(0) as f64;
     for (value, &piece) in ink.iter_mut().zip(&piece_of) {
-        if (areas[piece] as f64) < largest * DUST_SHARE {
+        if (areas[piece as usize] as f64) < largest * DUST_SHARE {
             *value = 0;
         }
     }
-}
-
-fn neighbours(i: usize, width: usize, len: usize) -> impl Iterator<Item = usize> {
-    let (x, y, height) = (i % width, i / width, len / width);
-    let columns = x.saturating_sub(1)..=(x + 1).min(width - 1);
-    let rows = y.saturating_sub(1)..=(y + 1).min(height - 1);
-    rows.flat_map(move |row| columns.clone().map(move |column| row * width + column))
 }

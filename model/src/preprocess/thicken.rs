@@ -14,7 +14,7 @@ const THIN: f32 = 0.8;
 const LINE: u8 = 128;
 
 /// Widens lines that are thinner than [`THIN`] of [`PEN_WIDTH`] to that.
-pub(super) fn thicken(ink: Ink) -> Ink {
+pub(crate) fn thicken(ink: Ink) -> Ink {
     let is_line = |i: usize| ink.values[i] >= LINE;
     let Some((side, width)) = measure(&ink, is_line) else { return ink };
     let wanted = THIN * PEN_WIDTH / BOX as f32 * side as f32;

@@ -19,7 +19,11 @@ pub mod sheet;
 mod texture;
 pub mod vary;
 
-use glyphic_model::{Glyph, checkpoint::sha256, preprocess::Strokes};
+use glyphic_model::{
+    Glyph,
+    checkpoint::sha256,
+    preprocess::{Point, Strokes},
+};
 use rand::seq::IndexedRandom;
 use rayon::prelude::*;
 
@@ -142,6 +146,14 @@ impl Shapes {
     pub fn others_to_train_on(&self, count: usize) -> Vec<Example> {
         let other = |number| Some(Example { glyph: self.other(number)?, label: self.classes });
         (CHECKED..CHECKED + count as u64).into_par_iter().filter_map(other).collect()
+    }
+
+    /// The strokes of a label's drawing to check on, number 0 to 2,499, about 1 unit
+    /// large. `None` for a label without shapes.
+    pub fn strokes(&self, label: usize, number: u64) -> Option<Vec<Vec<Point>>> {
+        let mut rng = rng(1 + label as u64, Purpose::Drawn, number % CHECKED);
+        let (_, shapes) = self.known.iter().find(|(known, _)| *known == label)?;
+        Some(Variation::default().strokes(shapes.choose(&mut rng)?, &mut rng))
     }
 
     fn drawings(&self, numbers: std::ops::Range<u64>) -> Vec<Example> {

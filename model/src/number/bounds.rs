@@ -1,0 +1,95 @@
+//! Boxes around ink.
+
+use serde::{Deserialize, Serialize};
+
+use crate::preprocess::Point;
+
+/// A box around ink, x to the right and y down, in the units of what was drawn or in
+/// the pixels of a picture. In JSON `[x, y, width, height]`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "[f32; 4]", from = "[f32; 4]")]
+pub struct Bounds {
+    /// Its left edge.
+    pub left: f32,
+    /// Its upper edge.
+    pub top: f32,
+    /// Its right edge, not left of the left one.
+    pub right: f32,
+    /// Its lower edge, not above the upper one.
+    pub bottom: f32,
+}
+
+impl From<[f32; 4]> for Bounds {
+    fn from([left, top, width, height]: [f32; 4]) -> Self {
+        Self { left, top, right: left + width, bottom: top + height }
+    }
+}
+
+impl From<Bounds> for [f32; 4] {
+    fn from(bounds: Bounds) -> Self {
+        [bounds.left, bounds.top, bounds.width(), bounds.height()]
+    }
+}
+
+impl Bounds {
+    /// Around points. `None` without any.
+    pub fn around<'a>(points: impl IntoIterator<Item = &'a Point>) -> Option<Self> {
+        let each = points.into_iter().map(|&[x, y]| Self { left: x, top: y, right: x, bottom: y });
+        each.reduce(|all, one| all.with(&one))
+    }
+
+    /// Around both.
+    pub fn with(&self, other: &Self) -> Self {
+        Self {
+            left: self.left.min(other.left),
+            top: self.top.min(other.top),
+            right: self.right.max(other.right),
+            bottom: self.bottom.max(other.bottom),
+        }
+    }
+
+    /// Around all. `None` without any.
+    pub fn around_all<'a>(all: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        all.into_iter().copied().reduce(|all, one| all.with(&one))
+    }
+
+    /// From left to right.
+    pub fn width(&self) -> f32 {
+        self.right - self.left
+    }
+
+    /// From top to bottom.
+    pub fn height(&self) -> f32 {
+        self.bottom - self.top
+    }
+
+    /// The middle: x, y.
+    pub fn middle(&self) -> Point {
+        [(self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0]
+    }
+
+    /// Whether a point is in it, edges included.
+    pub fn holds(&self, [x, y]: Point) -> bool {
+        (self.left..=self.right).contains(&x) && (self.top..=self.bottom).contains(&y)
+    }
+
+    /// The empty way between both from side to side; below 0 if they share some, by how much.
+    pub(super) fn gap_beside(&self, other: &Self) -> f32 {
+        self.left.max(other.left) - self.right.min(other.right)
+    }
+
+    /// The empty way between both from top to bottom; below 0 if they share some, by how much.
+    pub(super) fn gap_below(&self, other: &Self) -> f32 {
+        self.top.max(other.top) - self.bottom.min(other.bottom)
+    }
+
+    /// The same in a unit `scale` times as small.
+    pub(super) fn scaled(&self, scale: f32) -> Self {
+        Self {
+            left: self.left * scale,
+            top: self.top * scale,
+            right: self.right * scale,
+            bottom: self.bottom * scale,
+        }
+    }
+}

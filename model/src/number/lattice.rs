@@ -1,0 +1,286 @@
+//! Which ink is which digit: every reasonable way to put the pieces of a line together is
+//! read, and the most probable way wins.
+//!
+//! The cost of a way is a sum of negative log probabilities: of each symbol being one of
+//! the labels, by the network that also knows what is none of them, and of the joints,
+//! by the room between the ink. The least sum over a line is found by dynamic
+//! programming, as in the over-segmentation and lattice search of LeCun, Bottou, Bengio
+//! and Haffner, "Gradient-Based Learning Applied to Document Recognition" (1998), §V.
+
+use super::{Bounds, Reading, ReadLine, Symbol};
+use crate::{Glyph, Prediction, verdict::Thresholds};
+
+/// Most pieces of ink in one symbol.
+const MOST_PIECES: usize = 5;
+/// Most symbols that are read for one input: what they cost is bounded.
+const MOST_CANDIDATES: usize = 256;
+
+/// What follows are costs, as negative natural logarithms, and sizes in line heights.
+/// They were chosen on numbers made of the repository's own synthetic digits
+/// (LOG.md, "Whole numbers").
+///
+/// No symbol costs more than this for what the network says.
+const WORST: f32 = 9.0;
+/// That something among digits is none.
+const NO_DIGIT: f32 = 4.5;
+/// That it is a speck, which is not read at all.
+const SPECK: f32 = 1.5;
+/// A speck is not larger than this.
+const SPECK_SIZE: f32 = 0.22;
+/// Symbols lower than this cost more, by [`LOW`] a height.
+const LOW_HEIGHT: f32 = 0.55;
+const LOW: f32 = 8.0;
+/// A symbol whose pieces have this much room between them costs [`LOOSE`] a height of it.
+const LOOSE: f32 = 9.0;
+/// Symbols that share more than this of the narrower one's width cost [`ENTWINED`] for
+/// all of it.
+const SHARED: f32 = 0.25;
+const ENTWINED: f32 = 6.0;
+/// A symbol is not wider than this.
+const WIDEST: f32 = 1.9;
+/// The narrowest width that counts when it is asked how much is shared.
+const NARROW: f32 = 0.2;
+
+/// A piece of ink that is never taken apart.
+pub(super) struct Atom {
+    pub(super) bounds: Bounds,
+    /// What it costs to divide the ink before it: 0 if it is divided anyway.
+    pub(super) cut: f32,
+}
+
+/// A line of atoms in the order in which they are read.
+pub(super) struct LineOfAtoms<A> {
+    pub(super) atoms: Vec<A>,
+    pub(super) height: f32,
+}
+
+/// All the symbols that may be on the lines of a drawing or a picture, to be read by a
+/// network.
+pub struct Lattice {
+    lines: Vec<Line>,
+    grouping: Grouping,
+}
+
+/// Whether atoms may be put together.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Grouping {
+    /// Neighbours may be one symbol; some may be none.
+    Free,
+    /// Each is a symbol.
+    Given,
+}
+
+struct Line {
+    atoms: usize,
+    height: f32,
+    candidates: Vec<Candidate>,
+}
+
+/// Atoms `first..end` of a line as one symbol.
+struct Candidate {
+    first: usize,
+    end: usize,
+    bounds: Bounds,
+    glyph: Glyph,
+    strokes: Option<Vec<usize>>,
+    /// What its shape costs.
+    shape: f32,
+    /// What dividing before it costs.
+    cut: f32,
+    /// Whether it may be left out.
+    speck: bool,
+}
+
+/// What a group of atoms is drawn as, and the whole strokes that it is made of, if it is.
+pub(super) type Drawn = (Glyph, Option<Vec<usize>>);
+
+impl Lattice {
+    /// All groups of neighbouring atoms on each line that may be a symbol.
+    pub(super) fn of<A>(
+        lines: &[LineOfAtoms<A>],
+        grouping: Grouping,
+        atom: impl Fn(&A) -> Atom,
+        draw: impl Fn(&[A]) -> Option<Drawn>,
+    ) -> Self {
+        let atoms: usize = lines.iter().map(|line| line.atoms.len()).sum();
+        let most = match grouping {
+            Grouping::Free => (MOST_CANDIDATES / atoms.max(1)).clamp(1, MOST_PIECES),
+            Grouping::Given => 1,
+        };
+        let mut room = MOST_CANDIDATES;
+        let mut built = Vec::new();
+        for line in lines {
+            let shapes: Vec<Atom> = line.atoms.iter().map(&atom).collect();
+            let mut candidates = Vec::new();
+            for first in 0..shapes.len() {
+                for end in first + 1..=(first + most).min(shapes.len()) {
+                    let Some(symbol) = Shape::of(&shapes[first..end], line.height) else { continue };
+                    let Some((glyph, strokes)) = draw(&line.atoms[first..end]) else { continue };
+                    if room == 0 {
+                        continue;
+                    }
+                    room -= 1;
+                    let Shape { bounds, cost, speck } = symbol;
+                    let cut = shapes[first].cut;
+                    let shape = cost;
+                    candidates.push(Candidate { first, end, bounds, glyph, strokes, shape, cut, speck });
+                }
+            }
+            built.push(Line { atoms: shapes.len(), height: line.height, candidates });
+        }
+        Self { lines: built, grouping }
+    }
+
+    /// The same with bounds in a unit `scale` times as small.
+    pub(super) fn scaled(mut self, scale: f32) -> Self {
+        for line in &mut self.lines {
+            line.height *= scale;
+            for candidate in &mut line.candidates {
+                candidate.bounds = candidate.bounds.scaled(scale);
+            }
+        }
+        self
+    }
+
+    /// The symbols that the network should read, in the order in which
+    /// [`best`](Self::best) wants its answers.
+    pub fn glyphs(&self) -> Vec<Glyph> {
+        self.candidates().map(|candidate| candidate.glyph.clone()).collect()
+    }
+
+    fn candidates(&self) -> impl Iterator<Item = &Candidate> {
+        self.lines.iter().flat_map(|line| &line.candidates)
+    }
+
+    /// The most probable way to read the lines, by what the network said of each of
+    /// [`glyphs`](Self::glyphs).
+    pub fn best(self, predictions: Vec<Prediction>, thresholds: Thresholds) -> Reading {
+        let mut predictions = predictions.into_iter();
+        let lines = self.lines.into_iter().filter_map(|line| {
+            let said: Vec<Prediction> = predictions.by_ref().take(line.candidates.len()).collect();
+            let symbols = match self.grouping {
+                Grouping::Free => line.best(&said, thresholds.rejects()),
+                Grouping::Given => line.all(said),
+            };
+            Bounds::around_all(symbols.iter().map(|symbol| &symbol.bounds))
+                .map(|bounds| ReadLine { bounds, symbols })
+        });
+        Reading { lines: lines.collect() }
+    }
+}
+
+/// What the boxes of a symbol's atoms say of it.
+struct Shape {
+    bounds: Bounds,
+    cost: f32,
+    speck: bool,
+}
+
+impl Shape {
+    /// `None` if this is no symbol: it is too wide, or falls apart.
+    fn of(atoms: &[Atom], height: f32) -> Option<Self> {
+        let mut bounds = atoms.first()?.bounds;
+        let mut cost = 0.0;
+        for atom in &atoms[1..] {
+            let room = bounds.gap_beside(&atom.bounds).max(0.0) / height;
+            cost += LOOSE * room;
+            bounds = bounds.with(&atom.bounds);
+        }
+        let (wide, tall) = (bounds.width() / height, bounds.height() / height);
+        if atoms.len() > 1 && (wide > WIDEST || cost > WORST) {
+            return None;
+        }
+        cost += LOW * (LOW_HEIGHT - tall).max(0.0);
+        Some(Self { bounds, cost, speck: wide.max(tall) < SPECK_SIZE })
+    }
+}
+
+/// What a symbol is taken for.
+#[derive(Clone, Copy)]
+enum Taken {
+    Digit,
+    NoDigit,
+    Speck,
+}
+
+impl Candidate {
+    fn symbol(self, prediction: Prediction, counts: bool) -> Symbol {
+        let Self { bounds, glyph, strokes, .. } = self;
+        Symbol { bounds, glyph, strokes, prediction, counts }
+    }
+
+    /// What it is taken for, and what that costs.
+    fn taken(&self, said: &Prediction, rejects: bool, alone: bool) -> (Taken, f32) {
+        let known = if rejects { said.known } else { 1.0 };
+        let cost = |probability: f32| (-probability.ln()).min(WORST);
+        let digit = (Taken::Digit, cost(known * said.confidence()) + self.shape);
+        let other = (Taken::NoDigit, cost(1.0 - known) + NO_DIGIT);
+        let speck = (self.speck && !alone).then_some((Taken::Speck, SPECK));
+        let cheapest = [Some(digit), Some(other), speck].into_iter().flatten();
+        cheapest.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or(digit)
+    }
+}
+
+impl Line {
+    /// What it costs that one symbol follows another.
+    fn joint(&self, before: &Candidate, after: &Candidate) -> f32 {
+        let shared = -before.bounds.gap_beside(&after.bounds) / self.height;
+        let narrower = before.bounds.width().min(after.bounds.width()) / self.height;
+        let share = shared / narrower.max(NARROW);
+        after.cut + ENTWINED * ((share - SHARED) / (1.0 - SHARED)).max(0.0)
+    }
+
+    /// Each candidate as a symbol, from left to right.
+    fn all(self, said: Vec<Prediction>) -> Vec<Symbol> {
+        let symbols = self.candidates.into_iter().zip(said);
+        from_left_to_right(symbols.map(|(candidate, said)| candidate.symbol(said, true)).collect())
+    }
+
+    /// The symbols of the cheapest way from the first atom to the last one, from left to
+    /// right.
+    fn best(self, said: &[Prediction], rejects: bool) -> Vec<Symbol> {
+        let alone = self.candidates.len() == 1;
+        let taken: Vec<(Taken, f32)> = self
+            .candidates
+            .iter()
+            .zip(said)
+            .map(|(candidate, said)| candidate.taken(said, rejects, alone))
+            .collect();
+        // The cheapest way that ends with each candidate: its cost, and the one before.
+        let mut ways: Vec<(f32, Option<usize>)> = Vec::with_capacity(taken.len());
+        for (i, &(_, own)) in taken.iter().enumerate() {
+            let candidate = &self.candidates[i];
+            let before = (0..i).filter(|&j| self.candidates[j].end == candidate.first);
+            let cheapest = before
+                .map(|j| (ways[j].0 + self.joint(&self.candidates[j], candidate), Some(j)))
+                .min_by(|a, b| a.0.total_cmp(&b.0));
+            let begun = if candidate.first == 0 { Some((0.0, None)) } else { cheapest };
+            let (cost, before) = begun.unwrap_or((f32::INFINITY, None));
+            ways.push((cost + own, before));
+        }
+        let ends = (0..ways.len()).filter(|&i| self.candidates[i].end == self.atoms);
+        let mut next = ends.min_by(|&a, &b| ways[a].0.total_cmp(&ways[b].0));
+        let mut chosen = Vec::new();
+        while let Some(i) = next {
+            chosen.push(i);
+            next = ways[i].1;
+        }
+        let symbols = self
+            .candidates
+            .into_iter()
+            .zip(said)
+            .enumerate()
+            .filter(|(i, _)| chosen.contains(i))
+            .filter_map(|(i, (candidate, said))| match taken[i].0 {
+                Taken::Digit => Some(candidate.symbol(said.clone(), true)),
+                Taken::NoDigit => Some(candidate.symbol(said.clone(), false)),
+                Taken::Speck => None,
+            });
+        from_left_to_right(symbols.collect())
+    }
+}
+
+fn from_left_to_right(mut symbols: Vec<Symbol>) -> Vec<Symbol> {
+    symbols.sort_by(|a, b| a.bounds.middle()[0].total_cmp(&b.bounds.middle()[0]));
+    symbols
+}

@@ -1,0 +1,107 @@
+//! Which pieces of ink stand on one line.
+
+use super::Bounds;
+
+/// Pieces less tall than this share of the tallest do not make a line by themselves:
+/// bars, dots.
+const TALL: f32 = 0.4;
+/// Pieces follow each other on a line if they share at least this much of the lower
+/// one's height.
+const SHARED: f32 = 0.35;
+/// Numbers that are further apart than this many heights are apart.
+const APART: f32 = 3.0;
+
+/// A line of pieces.
+pub(super) struct Line {
+    /// Indices of its pieces, in no order.
+    pub(super) pieces: Vec<usize>,
+    /// The height of its digits.
+    pub(super) height: f32,
+    bounds: Bounds,
+}
+
+/// The lines that pieces stand on, from top to bottom, those of one row from left to right.
+pub(super) fn lines(pieces: &[Bounds]) -> Vec<Line> {
+    let height = typical_height(pieces);
+    let (mut tall, small): (Vec<usize>, Vec<usize>) =
+        (0..pieces.len()).partition(|&i| pieces[i].height() >= TALL * height);
+    tall.sort_by(|&a, &b| pieces[a].left.total_cmp(&pieces[b].left));
+    let mut lines: Vec<Line> = Vec::new();
+    for piece in tall {
+        let bounds = pieces[piece];
+        let fits = |line: &Line| {
+            let near = line.pieces.iter().rev().take(2).map(|&i| pieces[i]);
+            let shared = near.map(|last| -last.gap_below(&bounds) / lower(&last, &bounds));
+            let close = line.bounds.gap_beside(&bounds) <= APART * height;
+            shared.reduce(f32::max).filter(|&shared| close && shared >= SHARED)
+        };
+        let best = lines.iter_mut().filter_map(|line| fits(line).map(|shared| (shared, line)));
+        match best.max_by(|a, b| a.0.total_cmp(&b.0)) {
+            Some((_, line)) => line.add(piece, bounds),
+            None => lines.push(Line { pieces: vec![piece], height: 0.0, bounds }),
+        }
+    }
+    for piece in small {
+        let bounds = pieces[piece];
+        let away = |line: &Line| {
+            let each = line.pieces.iter().map(|&i| distance(&pieces[i], &bounds));
+            each.fold(f32::MAX, f32::min)
+        };
+        match lines.iter_mut().min_by(|a, b| away(a).total_cmp(&away(b))) {
+            Some(line) => line.add(piece, bounds),
+            None => lines.push(Line { pieces: vec![piece], height: 0.0, bounds }),
+        }
+    }
+    for line in &mut lines {
+        let own: Vec<Bounds> = line.pieces.iter().map(|&i| pieces[i]).collect();
+        line.height = typical_height(&own);
+    }
+    in_reading_order(lines)
+}
+
+impl Line {
+    fn add(&mut self, piece: usize, bounds: Bounds) {
+        self.pieces.push(piece);
+        self.bounds = self.bounds.with(&bounds);
+    }
+}
+
+/// The middle height of those that are not much less tall than the tallest; above 0.
+pub(super) fn typical_height(pieces: &[Bounds]) -> f32 {
+    let heights = || pieces.iter().map(Bounds::height);
+    let tallest = heights().fold(0.0, f32::max);
+    let mut tall: Vec<f32> = heights().filter(|&height| height >= TALL * tallest).collect();
+    tall.sort_by(f32::total_cmp);
+    let longest = pieces.iter().map(Bounds::width).fold(0.0, f32::max);
+    // A dash, or a dot, by itself.
+    tall.get(tall.len() / 2).copied().unwrap_or(0.0).max(longest / 8.0).max(f32::MIN_POSITIVE)
+}
+
+fn lower(a: &Bounds, b: &Bounds) -> f32 {
+    a.height().min(b.height()).max(f32::MIN_POSITIVE)
+}
+
+fn distance(a: &Bounds, b: &Bounds) -> f32 {
+    a.gap_beside(b).max(0.0).hypot(a.gap_below(b).max(0.0))
+}
+
+/// Rows from top to bottom; what begins a row is the highest line that is left, and with
+/// it go those beside it whose middle is within its height.
+fn in_reading_order(mut lines: Vec<Line>) -> Vec<Line> {
+    lines.sort_by(|a, b| a.bounds.middle()[1].total_cmp(&b.bounds.middle()[1]));
+    let mut ordered: Vec<Line> = Vec::new();
+    let mut rest = lines.into_iter().peekable();
+    while let Some(first) = rest.next() {
+        let mut row = vec![first];
+        let beside = |row: &[Line], line: &Line| {
+            line.bounds.middle()[1] < row[0].bounds.bottom
+                && row.iter().all(|other| other.bounds.gap_beside(&line.bounds) > 0.0)
+        };
+        while let Some(next) = rest.next_if(|line| beside(&row, line)) {
+            row.push(next);
+        }
+        row.sort_by(|a, b| a.bounds.left.total_cmp(&b.bounds.left));
+        ordered.extend(row);
+    }
+    ordered
+}

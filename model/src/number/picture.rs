@@ -1,0 +1,176 @@
+//! A picture's connected pieces of ink as atoms, those that may be several digits in
+//! slices.
+
+use super::{
+    Bounds, Lattice,
+    lattice::{Atom, Drawn, Grouping, LineOfAtoms},
+    lines::{lines, typical_height},
+    slices::{Slice, sliced},
+};
+use crate::{
+    Glyph,
+    preprocess::{
+        Ink, Picture, Sheet, frame,
+        pieces::{NO_PIECE, neighbours, pieces},
+        thicken,
+    },
+};
+
+/// Ink from this value on connects.
+const CORE: u8 = 96;
+/// The soft edge of a line is not wider than this.
+const FRINGE: usize = 2;
+/// Pieces smaller than this share of the digits' height are dirt.
+const DIRT: f32 = 0.08;
+
+/// Ink whose pixels each belong to one piece, or to none.
+pub(super) struct Owned {
+    pub(super) ink: Ink,
+    /// The piece that each pixel belongs to.
+    pub(super) owner: Vec<u32>,
+    /// Around each piece, in pixels; none for one without any.
+    pub(super) bounds: Vec<Option<Bounds>>,
+}
+
+pub(super) fn lattice(picture: &Picture, boxes: Option<&[Bounds]>) -> Lattice {
+    let Some(Sheet { ink, scale }) = picture.sheet() else { return nothing() };
+    let owned = Owned::of(ink);
+    match boxes {
+        Some(boxes) => in_boxes(&owned, boxes, scale as f32),
+        None => by_itself(owned, scale as f32),
+    }
+}
+
+/// A glyph as the only symbol.
+pub(super) fn one(glyph: &Glyph) -> Lattice {
+    let side = crate::glyph::SIDE as f32;
+    let bounds = Bounds::from([0.0, 0.0, side, side]);
+    let line = LineOfAtoms { atoms: vec![()], height: side };
+    let atom = |()| Atom { bounds, cut: 0.0 };
+    Lattice::of(&[line], Grouping::Given, |_| atom(()), |_| Some((glyph.clone(), None)))
+}
+
+fn nothing() -> Lattice {
+    let none: [LineOfAtoms<()>; 0] = [];
+    let atom = |_: &()| Atom { bounds: Bounds::from([0.0; 4]), cut: 0.0 };
+    Lattice::of(&none, Grouping::Free, atom, |_| None)
+}
+
+impl Owned {
+    fn of(ink: Ink) -> Self {
+        let (mut owner, areas) = pieces(ink.values(), ink.width(), CORE);
+        for _ in 0..FRINGE {
+            grow(&mut owner, &ink);
+        }
+        let bounds = vec![None; areas.len()];
+        let mut owned = Self { ink, owner, bounds };
+        owned.measure(areas.len());
+        owned
+    }
+
+    /// Finds the bounds of `count` pieces anew.
+    pub(super) fn measure(&mut self, count: usize) {
+        self.bounds = vec![None; count];
+        for (i, &owner) in self.owner.iter().enumerate().filter(|&(_, &owner)| owner != NO_PIECE) {
+            let (x, y) = ((i % self.ink.width()) as f32, (i / self.ink.width()) as f32);
+            let pixel = Bounds { left: x, top: y, right: x + 1.0, bottom: y + 1.0 };
+            let bounds = &mut self.bounds[owner as usize];
+            *bounds = Some(bounds.map_or(pixel, |bounds| bounds.with(&pixel)));
+        }
+    }
+
+    /// The ink for which `is_part` holds, within `bounds`, as one symbol.
+    fn glyph(&self, bounds: &Bounds, is_part: impl Fn(usize) -> bool) -> Option<Glyph> {
+        let (left, top) = (bounds.left as usize, bounds.top as usize);
+        let (right, bottom) = (bounds.right as usize, bounds.bottom as usize);
+        let width = self.ink.width();
+        let pixels = (top..bottom).flat_map(|y| (left..right).map(move |x| y * width + x));
+        let values = pixels.map(|i| if is_part(i) { self.ink.values()[i] } else { 0 });
+        let ink = Ink::new(right.checked_sub(left)?, bottom.checked_sub(top)?, values.collect())?;
+        frame(&thicken(ink))
+    }
+}
+
+/// Gives the pixels around each piece that have any ink to it.
+fn grow(owner: &mut [u32], ink: &Ink) {
+    let before = owner.to_vec();
+    let inked = |&i: &usize| before[i] == NO_PIECE && ink.values()[i] > 0;
+    for i in (0..before.len()).filter(inked) {
+        let around = neighbours(i, ink.width(), before.len());
+        owner[i] = around.map(|next| before[next]).find(|&piece| piece != NO_PIECE).unwrap_or(NO_PIECE);
+    }
+}
+
+fn by_itself(mut owned: Owned, scale: f32) -> Lattice {
+    let all: Vec<Bounds> = owned.bounds.iter().flatten().copied().collect();
+    let dirt = DIRT * typical_height(&all);
+    let is_dirt = |bounds: &Bounds| bounds.width().max(bounds.height()) < dirt;
+    let ids = (0..owned.bounds.len() as u32)
+        .filter(|&id| owned.bounds[id as usize].is_some_and(|bounds| !is_dirt(&bounds)));
+    let ids: Vec<u32> = ids.collect();
+    let bounds: Vec<Bounds> = ids.iter().filter_map(|&id| owned.bounds[id as usize]).collect();
+    let mut in_lines = Vec::new();
+    for line in lines(&bounds) {
+        let mut pieces = line.pieces;
+        pieces.sort_by(|&a, &b| bounds[a].middle()[0].total_cmp(&bounds[b].middle()[0]));
+        let mut atoms = Vec::new();
+        for piece in pieces {
+            atoms.extend(sliced(&mut owned, ids[piece], line.height));
+        }
+        in_lines.push(LineOfAtoms { atoms, height: line.height });
+    }
+    let around = |id: u32| owned.bounds[id as usize].unwrap_or(Bounds::from([0.0; 4]));
+    let draw = |group: &[Slice]| {
+        let bounds = group.iter().map(|slice| around(slice.id)).reduce(|a, b| a.with(&b))?;
+        let is_part = |i: usize| group.iter().any(|slice| slice.id == owned.owner[i]);
+        Some((owned.glyph(&bounds, is_part)?, None))
+    };
+    let atom = |slice: &Slice| Atom { bounds: around(slice.id), cut: slice.cut };
+    Lattice::of(&in_lines, Grouping::Free, atom, draw).scaled(scale)
+}
+
+/// A piece is in the box that holds this much of it; else its pixels are in theirs.
+const INSIDE: f32 = 0.75;
+
+fn in_boxes(owned: &Owned, boxes: &[Bounds], scale: f32) -> Lattice {
+    let boxes: Vec<Bounds> = boxes.iter().map(|bounds| bounds.scaled(1.0 / scale)).collect();
+    let width = owned.ink.width();
+    let place = |i: usize| [(i % width) as f32 + 0.5, (i / width) as f32 + 0.5];
+    let mut inside = vec![vec![0u32; boxes.len()]; owned.bounds.len()];
+    let mut areas = vec![0u32; owned.bounds.len()];
+    let inked: Vec<usize> =
+        (0..owned.owner.len()).filter(|&i| owned.owner[i] != NO_PIECE).collect();
+    for &i in &inked {
+        let piece = owned.owner[i] as usize;
+        areas[piece] += 1;
+        for (count, bounds) in inside[piece].iter_mut().zip(&boxes) {
+            *count += u32::from(bounds.holds(place(i)));
+        }
+    }
+    let home = |piece: usize| {
+        let most = (0..boxes.len()).max_by_key(|&b| inside[piece][b])?;
+        (inside[piece][most] as f32 >= INSIDE * areas[piece] as f32).then_some(most)
+    };
+    let homes: Vec<Option<usize>> = (0..owned.bounds.len()).map(home).collect();
+    let held: Vec<Vec<usize>> = (0..boxes.len())
+        .map(|b| {
+            let is_in = |&i: &usize| match homes[owned.owner[i] as usize] {
+                Some(home) => home == b,
+                None => boxes[b].holds(place(i)),
+            };
+            inked.iter().copied().filter(is_in).collect()
+        })
+        .collect();
+    let around = |held: &Vec<usize>| {
+        let pixels = held.iter().map(|&i| {
+            let (x, y) = ((i % width) as f32, (i / width) as f32);
+            Bounds { left: x, top: y, right: x + 1.0, bottom: y + 1.0 }
+        });
+        pixels.reduce(|a, b| a.with(&b))
+    };
+    let draw = |held: &Vec<usize>| -> Option<Drawn> {
+        let glyph = owned.glyph(&around(held)?, |i| held.binary_search(&i).is_ok())?;
+        Some((glyph, None))
+    };
+    super::boxes::lattice(held, around, draw).scaled(scale)
+}

@@ -1,0 +1,141 @@
+//! A drawing's strokes as atoms. The order in which they were drawn tells what belongs
+//! together.
+
+use super::{
+    Bounds, Lattice,
+    lattice::{Atom, Drawn, Grouping, LineOfAtoms},
+    lines::lines,
+};
+use crate::preprocess::{Point, Strokes};
+
+/// Strokes that share this much of the narrower one's width may be parts of one symbol
+/// although another one was drawn between them ...
+const RETURNED: f32 = 0.5;
+/// ... with which they share no more than this.
+const APART: f32 = 0.2;
+/// Strokes drawn one after the other, one above the other, belong to one line if there is
+/// no more room between them than this share of their height.
+const STACKED: f32 = 0.08;
+
+/// A stroke, or a part of one.
+#[derive(Clone)]
+struct Piece {
+    points: Vec<Point>,
+    /// Its stroke.
+    stroke: usize,
+    /// Whether that is all of its stroke.
+    whole: bool,
+    bounds: Bounds,
+    cut: f32,
+}
+
+impl Piece {
+    fn new(points: Vec<Point>, stroke: usize, whole: bool) -> Option<Self> {
+        let bounds = Bounds::around(&points)?;
+        Some(Self { points, stroke, whole, bounds, cut: 0.0 })
+    }
+}
+
+pub(super) fn lattice(strokes: &Strokes, boxes: Option<&[Bounds]>) -> Lattice {
+    let whole = |(i, points): (usize, &Vec<Point>)| Piece::new(points.clone(), i, true);
+    let pieces: Vec<Piece> = strokes.points().iter().enumerate().filter_map(whole).collect();
+    match boxes {
+        Some(boxes) => in_boxes(&pieces, boxes),
+        None => by_itself(&pieces),
+    }
+}
+
+fn by_itself(pieces: &[Piece]) -> Lattice {
+    let pieces = in_writing_order(pieces.to_vec());
+    let stacks = stacks(&pieces);
+    let bounds: Vec<Bounds> = stacks
+        .iter()
+        .filter_map(|stack| Bounds::around_all(stack.iter().map(|&i| &pieces[i].bounds)))
+        .collect();
+    let lines = lines(&bounds).into_iter().map(|line| {
+        let mut own: Vec<usize> = line.pieces.iter().flat_map(|&i| stacks[i].clone()).collect();
+        own.sort_unstable();
+        let atoms = own.into_iter().map(|i| pieces[i].clone()).collect();
+        LineOfAtoms { atoms, height: line.height }
+    });
+    let lines: Vec<_> = lines.collect();
+    let atom = |piece: &Piece| Atom { bounds: piece.bounds, cut: piece.cut };
+    Lattice::of(&lines, Grouping::Free, atom, draw)
+}
+
+fn draw(pieces: &[Piece]) -> Option<Drawn> {
+    let points = pieces.iter().map(|piece| piece.points.clone()).collect();
+    let glyph = Strokes::new(points).ok()?.glyph()?;
+    let whole = pieces.iter().map(|piece| piece.whole.then_some(piece.stroke)).collect();
+    Some((glyph, whole))
+}
+
+/// A stroke that was added to an earlier symbol (the bar of a 7, the stem of a 4, after
+/// the whole number was written) goes to where that was drawn.
+fn in_writing_order(strokes: Vec<Piece>) -> Vec<Piece> {
+    let mut ordered: Vec<Piece> = Vec::with_capacity(strokes.len());
+    for stroke in strokes {
+        let shares = |other: &Piece| {
+            let narrower = stroke.bounds.width().min(other.bounds.width());
+            let apart = stroke.bounds.gap_below(&other.bounds) > 0.0;
+            let shared = -stroke.bounds.gap_beside(&other.bounds);
+            if apart || shared < 0.0 { 0.0 } else { shared / narrower.max(f32::MIN_POSITIVE) }
+        };
+        let follows = ordered.last().is_none_or(|last| shares(last) > APART);
+        let most = (0..ordered.len()).map(|i| (shares(&ordered[i]), i));
+        let most = most.max_by(|a, b| a.0.total_cmp(&b.0));
+        match most.filter(|&(share, _)| !follows && share >= RETURNED) {
+            Some((_, i)) => ordered.insert(i + 1, stroke),
+            None => ordered.push(stroke),
+        }
+    }
+    ordered
+}
+
+/// Runs of strokes that stand on one line whatever their heights: an 8 of two rings.
+fn stacks(strokes: &[Piece]) -> Vec<Vec<usize>> {
+    let mut stacks: Vec<(Vec<usize>, Bounds)> = Vec::new();
+    for (i, stroke) in strokes.iter().enumerate() {
+        let own = stroke.bounds;
+        if let Some((stack, bounds)) = stacks.last_mut() {
+            let height = bounds.with(&own).height();
+            let narrower = own.width().min(bounds.width());
+            let below = bounds.gap_below(&own);
+            let shared = -bounds.gap_beside(&own) >= RETURNED * narrower;
+            if shared && below > -STACKED * height && below <= STACKED * height {
+                stack.push(i);
+                *bounds = bounds.with(&own);
+                continue;
+            }
+        }
+        stacks.push((vec![i], own));
+    }
+    stacks.into_iter().map(|(stack, _)| stack).collect()
+}
+
+/// A stroke is in the box that holds this much of it; else it is cut at their edges.
+const INSIDE: f32 = 0.75;
+
+fn in_boxes(strokes: &[Piece], boxes: &[Bounds]) -> Lattice {
+    let mut held: Vec<Vec<Piece>> = vec![Vec::new(); boxes.len()];
+    for stroke in strokes {
+        let share = |bounds: &Bounds| {
+            let inside = stroke.points.iter().filter(|&&point| bounds.holds(point)).count();
+            inside as f32 / stroke.points.len() as f32
+        };
+        let shares: Vec<f32> = boxes.iter().map(share).collect();
+        let most = (0..boxes.len()).max_by(|&a, &b| shares[a].total_cmp(&shares[b]));
+        match most {
+            Some(i) if shares[i] >= INSIDE => held[i].push(stroke.clone()),
+            _ => {
+                for (held, bounds) in held.iter_mut().zip(boxes) {
+                    let parts = stroke.points.chunk_by(|&a, &b| bounds.holds(a) == bounds.holds(b));
+                    let inside = parts.filter(|part| bounds.holds(part[0]));
+                    held.extend(inside.filter_map(|part| Piece::new(part.to_vec(), stroke.stroke, false)));
+                }
+            }
+        }
+    }
+    let around = |held: &Vec<Piece>| Bounds::around_all(held.iter().map(|piece| &piece.bounds));
+    super::boxes::lattice(held, around, |held| draw(held))
+}

@@ -55,18 +55,29 @@ export class Reader {
         return this;
     }
     /**
-     * Reads a picture from its RGBA bytes (straight alpha), row by row.
+     * Reads a picture from its RGBA bytes (straight alpha), row by row; `boxes` as for
+     * strokes, in its pixels.
      * @param {number} width
      * @param {number} height
      * @param {Uint8Array | number[]} rgba
+     * @param {Float32Array | number[] | null} [boxes]
      * @returns {Reading}
      */
-    readPicture(width, height, rgba) {
-        const val2 = +width;
-        const val3 = +height;
-        const ptr0 = passArray8ToWasm0(rgba, wasm.__wbindgen_malloc);
-        const len0 = WASM_VECTOR_LEN;
-        const ret = wasm.reader_readPicture(this.__wbg_ptr, val2, val3, ptr0, len0);
+    readPicture(width, height, rgba, boxes) {
+        const val3 = +width;
+        const val4 = +height;
+        let ptr0, len0, ptr1, len1;
+        try {
+            ptr0 = passArray8ToWasm0(rgba, wasm.__wbindgen_malloc);
+            len0 = WASM_VECTOR_LEN;
+            ptr1 = isLikeNone(boxes) ? 0 : passArrayF32ToWasm0(boxes, wasm.__wbindgen_malloc);
+            len1 = WASM_VECTOR_LEN;
+        } catch (e) {
+            if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
+            if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 1, 1); }
+            throw e;
+        }
+        const ret = wasm.reader_readPicture(this.__wbg_ptr, val3, val4, ptr0, len0, ptr1, len1);
         if (ret[2]) {
             throw takeFromExternrefTable0(ret[1]);
         }
@@ -87,14 +98,30 @@ export class Reader {
         return Reading.__wrap(ret[0]);
     }
     /**
-     * Reads pen strokes: JSON, `[[[x, y], …], …]`.
-     * @param {string} json
+     * Reads pen strokes: the points of all, x and y in turns, and how many points each
+     * stroke has. `boxes` says where the symbols are, x, y, width and height of each;
+     * without it they are found.
+     * @param {Float32Array | number[]} points
+     * @param {Uint32Array | number[]} lengths
+     * @param {Float32Array | number[] | null} [boxes]
      * @returns {Reading}
      */
-    readStrokes(json) {
-        const ptr0 = passStringToWasm0(json, wasm.__wbindgen_malloc, wasm.__wbindgen_realloc);
-        const len0 = WASM_VECTOR_LEN;
-        const ret = wasm.reader_readStrokes(this.__wbg_ptr, ptr0, len0);
+    readStrokes(points, lengths, boxes) {
+        let ptr0, len0, ptr1, len1, ptr2, len2;
+        try {
+            ptr0 = passArrayF32ToWasm0(points, wasm.__wbindgen_malloc);
+            len0 = WASM_VECTOR_LEN;
+            ptr1 = passArray32ToWasm0(lengths, wasm.__wbindgen_malloc);
+            len1 = WASM_VECTOR_LEN;
+            ptr2 = isLikeNone(boxes) ? 0 : passArrayF32ToWasm0(boxes, wasm.__wbindgen_malloc);
+            len2 = WASM_VECTOR_LEN;
+        } catch (e) {
+            if (ptr2) { wasm.__wbindgen_free(ptr2, len2 * 4, 4); }
+            if (ptr1) { wasm.__wbindgen_free(ptr1, len1 * 4, 4); }
+            if (ptr0) { wasm.__wbindgen_free(ptr0, len0 * 4, 4); }
+            throw e;
+        }
+        const ret = wasm.reader_readStrokes(this.__wbg_ptr, ptr0, len0, ptr1, len1, ptr2, len2);
         if (ret[2]) {
             throw takeFromExternrefTable0(ret[1]);
         }
@@ -124,23 +151,28 @@ export class Reading {
         wasm.__wbg_reading_free(ptr, 0);
     }
     /**
-     * Index of the most probable label; none for a blank.
-     * @returns {number | undefined}
+     * The number of symbols on each line.
+     * @returns {Uint32Array}
      */
-    get index() {
-        const ret = wasm.reading_index(this.__wbg_ptr);
-        return ret === Number.MAX_SAFE_INTEGER ? undefined : ret;
+    get lines() {
+        const ret = wasm.reading_lines(this.__wbg_ptr);
+        var v1 = getArrayU32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v1;
     }
     /**
-     * How probably (0–1) it is one of the labels at all.
-     * @returns {number}
+     * Of each symbol x, y, width and height of its box, how probably it is one of the
+     * labels (0–1), and whether it is part of the text (0 or 1).
+     * @returns {Float32Array}
      */
-    get known() {
-        const ret = wasm.reading_known(this.__wbg_ptr);
-        return ret;
+    get places() {
+        const ret = wasm.reading_places(this.__wbg_ptr);
+        var v1 = getArrayF32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v1;
     }
     /**
-     * The probability of each label; empty for a blank.
+     * The probability of each label for each symbol.
      * @returns {Float32Array}
      */
     get probabilities() {
@@ -150,13 +182,27 @@ export class Reading {
         return v1;
     }
     /**
-     * The 28 × 28 bytes that the network saw, ink 255 on 0; empty for a blank.
+     * The 28 × 28 bytes that the network saw of each symbol, ink 255 on 0.
      * @returns {Uint8Array}
      */
     get seen() {
         const ret = wasm.reading_seen(this.__wbg_ptr);
         var v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
         wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        return v1;
+    }
+    /**
+     * The strokes that a symbol is made of, by index, if it is made of whole ones.
+     * @param {number} symbol
+     * @returns {Uint32Array | undefined}
+     */
+    strokes(symbol) {
+        const ret = wasm.reading_strokes(this.__wbg_ptr, symbol);
+        let v1;
+        if (ret[0] !== 0) {
+            v1 = getArrayU32FromWasm0(ret[0], ret[1]).slice();
+            wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        }
         return v1;
     }
     /**
@@ -174,6 +220,16 @@ export class Reading {
         } finally {
             wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
         }
+    }
+    /**
+     * The verdict of each symbol.
+     * @returns {string[]}
+     */
+    get verdicts() {
+        const ret = wasm.reading_verdicts(this.__wbg_ptr);
+        var v1 = getArrayJsValueFromWasm0(ret[0], ret[1]);
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v1;
     }
 }
 if (Symbol.dispose) Reading.prototype[Symbol.dispose] = Reading.prototype.free;
@@ -239,6 +295,11 @@ function getArrayJsValueFromWasm0(ptr, len) {
     return result;
 }
 
+function getArrayU32FromWasm0(ptr, len) {
+    ptr = ptr >>> 0;
+    return getUint32ArrayMemory0().subarray(ptr / 4, ptr / 4 + len);
+}
+
 function getArrayU8FromWasm0(ptr, len) {
     ptr = ptr >>> 0;
     return getUint8ArrayMemory0().subarray(ptr / 1, ptr / 1 + len);
@@ -265,6 +326,14 @@ function getStringFromWasm0(ptr, len) {
     return decodeText(getUint8ArrayMemory0().subarray(ptr, ptr + len));
 }
 
+let cachedUint32ArrayMemory0 = null;
+function getUint32ArrayMemory0() {
+    if (cachedUint32ArrayMemory0 === null || cachedUint32ArrayMemory0.byteLength === 0) {
+        cachedUint32ArrayMemory0 = new Uint32Array(wasm.memory.buffer);
+    }
+    return cachedUint32ArrayMemory0;
+}
+
 let cachedUint8ArrayMemory0 = null;
 function getUint8ArrayMemory0() {
     if (cachedUint8ArrayMemory0 === null || cachedUint8ArrayMemory0.byteLength === 0) {
@@ -282,9 +351,27 @@ function handleError(f, args) {
     }
 }
 
+function isLikeNone(x) {
+    return x === undefined || x === null;
+}
+
+function passArray32ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 4, 4) >>> 0;
+    getUint32ArrayMemory0().set(arg, ptr / 4);
+    WASM_VECTOR_LEN = arg.length;
+    return ptr;
+}
+
 function passArray8ToWasm0(arg, malloc) {
     const ptr = malloc(arg.length * 1, 1) >>> 0;
     getUint8ArrayMemory0().set(arg, ptr / 1);
+    WASM_VECTOR_LEN = arg.length;
+    return ptr;
+}
+
+function passArrayF32ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 4, 4) >>> 0;
+    getFloat32ArrayMemory0().set(arg, ptr / 4);
     WASM_VECTOR_LEN = arg.length;
     return ptr;
 }
@@ -368,6 +455,7 @@ function __wbg_finalize_init(instance, module) {
     wasmModule = module;
     cachedDataViewMemory0 = null;
     cachedFloat32ArrayMemory0 = null;
+    cachedUint32ArrayMemory0 = null;
     cachedUint8ArrayMemory0 = null;
     wasm.__wbindgen_start();
     return wasm;

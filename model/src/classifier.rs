@@ -105,7 +105,7 @@ impl Classifier {
             Tensor::<4>::from_data(TensorData::new(pixels, [batch, 1, SIDE, SIDE]), &self.device);
         let logits = self.network.forward(normalise(pixels));
         let values: Vec<f32> =
-            logits.try_into_vec_as().map_err(|error| DeviceFailed(error.to_string()))?;
+            logits.into_data().try_into_vec().map_err(|error| DeviceFailed(error.to_string()))?;
         Ok(values.chunks(self.labels.len()).take(glyphs.len()).map(<[f32]>::to_vec).collect())
     }
 }

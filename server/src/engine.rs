@@ -15,7 +15,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glyphic_model::{Classifier, Glyph, Prediction, checkpoint::Manifest};
+use glyphic_model::{
+    Classifier, Glyph, Prediction, checkpoint::Manifest, classifier::DeviceFailed,
+};
 use tokio::sync::{oneshot, watch};
 
 use crate::error::ApiError;
@@ -28,11 +30,11 @@ pub struct Model {
     pub classifier: Classifier,
 }
 
-/// A prediction, and how it came about.
+/// Predictions, and how they came about.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Answer<P = Prediction> {
     /// What the network said.
-    pub prediction: Prediction,
+    pub prediction: P,
     /// The checkpoint that said it.
     pub model: Arc<Manifest>,
     /// Time from entering the queue to the start of the batch.
@@ -54,9 +56,9 @@ enum Command {
 }
 
 struct Job {
-    glyph: Box<Glyph>,
+    glyphs: Vec<Glyph>,
     queued: Instant,
-    reply: oneshot::Sender<Result<Answer, ApiError>>,
+    reply: oneshot::Sender<Result<Answer<Vec<Prediction>>, ApiError>>,
 }
 
 impl Engine {
@@ -77,8 +79,22 @@ impl Engine {
 
     /// Reads a glyph. Fails with [`ApiError::Busy`] at once if the queue is full.
     pub async fn predict(&self, glyph: Glyph) -> Result<Answer, ApiError> {
+        let Answer { prediction, model, queue, compute } = self.predict_all(vec![glyph]).await?;
+        let only = prediction.into_iter().next();
+        let prediction = only.ok_or_else(|| {
+            ApiError::Unavailable("the network gave no answer".to_owned())
+        })?;
+        Ok(Answer { prediction, model, queue, compute })
+    }
+
+    /// Reads glyphs that belong together, all with the same checkpoint; else as
+    /// [`predict`](Self::predict).
+    pub async fn predict_all(
+        &self,
+        glyphs: Vec<Glyph>,
+    ) -> Result<Answer<Vec<Prediction>>, ApiError> {
         let (reply, answer) = oneshot::channel();
-        let job = Job { glyph: Box::new(glyph), queued: Instant::now(), reply };
+        let job = Job { glyphs, queued: Instant::now(), reply };
         self.commands.try_send(Command::Predict(job)).map_err(|error| match error {
             TrySendError::Full(_) => ApiError::Busy,
             TrySendError::Disconnected(_) => stopped(),
@@ -135,7 +151,8 @@ impl Worker {
                         let _ = done.send(());
                     }
                 }
-                if batch.len() < self.max_batch {
+                let pooled: usize = batch.iter().map(|job| job.glyphs.len()).sum();
+                if pooled < self.max_batch {
                     next = commands.try_recv().ok();
                 }
             }
@@ -156,10 +173,14 @@ impl Worker {
             return;
         }
         let begun = Instant::now();
-        let glyphs: Vec<Glyph> = batch.iter().map(|job| Glyph::clone(&job.glyph)).collect();
+        let counts: Vec<usize> = batch.iter().map(|job| job.glyphs.len()).collect();
+        let glyphs: Vec<Glyph> = batch.iter_mut().flat_map(|job| job.glyphs.drain(..)).collect();
         // A device that is lost may panic inside its driver's bindings; the thread
         // must outlive that, to say so.
-        let compute = AssertUnwindSafe(|| self.classifier.classify(&glyphs));
+        let compute = AssertUnwindSafe(|| -> Result<Vec<Prediction>, DeviceFailed> {
+            let batches = glyphs.chunks(self.max_batch).map(|batch| self.classifier.classify(batch));
+            Ok(batches.collect::<Result<Vec<_>, _>>()?.concat())
+        });
         let outcome = match catch_unwind(compute) {
             Ok(outcome) => outcome.map_err(|error| error.to_string()),
             Err(_) => Err("the network's computation panicked".to_owned()),
@@ -167,7 +188,9 @@ impl Worker {
         let compute = begun.elapsed();
         match outcome {
             Ok(predictions) => {
-                for (job, prediction) in batch.into_iter().zip(predictions) {
+                let mut predictions = predictions.into_iter();
+                for (job, count) in batch.into_iter().zip(counts) {
+                    let prediction = predictions.by_ref().take(count).collect();
                     let answer = Answer {
                         prediction,
                         model: self.model.clone(),

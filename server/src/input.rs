@@ -16,6 +16,7 @@ use glyphic_model::{
     Glyph,
     decode::decode,
     glyph::PIXELS,
+    number::{Bounds, Lattice},
     preprocess::{Point, Strokes},
 };
 use serde::{Deserialize, de::IgnoredAny};
@@ -99,6 +100,16 @@ impl Raw {
             Self::Strokes(strokes) => Ok(strokes.glyph()),
             Self::Pixels(glyph) => Ok((!glyph.is_blank()).then(|| Glyph::clone(glyph))),
         }
+    }
+
+    /// What may be read in it, number or digit; `boxes` as for [`Lattice`]. As slow as
+    /// [`glyph`](Self::glyph).
+    pub fn lattice(&self, boxes: Option<&[Bounds]>) -> Result<Lattice, ApiError> {
+        Ok(match self {
+            Self::Image(bytes) => Lattice::of_picture(&decode(bytes)?, boxes),
+            Self::Strokes(strokes) => Lattice::of_strokes(strokes, boxes),
+            Self::Pixels(glyph) => Lattice::of_glyph(glyph),
+        })
     }
 
     /// Its form, and its bytes as they are kept.

@@ -207,6 +207,7 @@ fn reads_number_pictures() {
         let begun = std::time::Instant::now();
         let reading = read(Lattice::of_picture(&picture, None));
         let said = text(&reading);
+        if std::env::var("DEBUG").is_ok() && said != label { eprintln!("^ {file}"); }
         if said != label {
             let verdicts: Vec<&str> = reading.lines.iter().flat_map(|l| &l.symbols).map(|s| PROMOTED.thresholds().verdict(&s.prediction).name()).collect();
             println!("{file}: {label} read {said} {:?} {:?}", begun.elapsed(), verdicts);

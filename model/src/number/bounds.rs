@@ -53,6 +53,12 @@ impl Bounds {
         all.into_iter().copied().reduce(|all, one| all.with(&one))
     }
 
+    /// Whether it has finite numbers and no side below 0.
+    pub fn is_valid(&self) -> bool {
+        let numbers = [self.left, self.top, self.right, self.bottom];
+        numbers.iter().all(|v| v.is_finite()) && self.width() >= 0.0 && self.height() >= 0.0
+    }
+
     /// From left to right.
     pub fn width(&self) -> f32 {
         self.right - self.left

@@ -6,18 +6,15 @@ use super::{
     lines::lines,
 };
 
-/// Each of `held` is the ink in one box; those without any are left out.
-pub(super) fn lattice<H>(
-    held: Vec<H>,
-    bounds: impl Fn(&H) -> Option<Bounds>,
-    draw: impl Fn(&H) -> Option<Drawn>,
-) -> Lattice {
-    let inked = held.iter().filter_map(|held| Some((bounds(held)?, held)));
-    let (bounds, held): (Vec<Bounds>, Vec<&H>) = inked.unzip();
-    let lines: Vec<LineOfAtoms<usize>> = lines(&bounds)
+/// Each of `bounds` is around the ink in one box; `draw` draws it.
+pub(super) fn lattice(bounds: &[Bounds], draw: &dyn Fn(usize) -> Option<Drawn>) -> Lattice {
+    let atom = |id: usize| Atom { id, bounds: bounds[id], cut: 0.0 };
+    let lines: Vec<LineOfAtoms> = lines(bounds)
         .into_iter()
-        .map(|line| LineOfAtoms { atoms: line.pieces, height: line.height })
+        .map(|line| LineOfAtoms {
+            atoms: line.pieces.into_iter().map(atom).collect(),
+            height: line.height,
+        })
         .collect();
-    let atom = |&i: &usize| Atom { bounds: bounds[i], cut: 0.0 };
-    Lattice::of(&lines, Grouping::Given, atom, |group| draw(held[*group.first()?]))
+    Lattice::of(&lines, Grouping::Given, &|atoms| draw(atoms.first()?.id))
 }

@@ -7,12 +7,15 @@
 //! programming, as in the over-segmentation and lattice search of LeCun, Bottou, Bengio
 //! and Haffner, "Gradient-Based Learning Applied to Document Recognition" (1998), §V.
 
-use super::{Bounds, Reading, ReadLine, Symbol};
+use std::ops::Range;
+
+use super::{Bounds, ReadLine, Reading, Symbol, order::sorted};
 use crate::{Glyph, Prediction, verdict::Thresholds};
 
 /// Most pieces of ink in one symbol.
-const MOST_PIECES: usize = 5;
-/// Most symbols that are read for one input: what they cost is bounded.
+const MOST_PIECES: usize = 7;
+/// Most symbols that are read for one input, so that what it costs is bounded. A line with
+/// more pieces is taken for one symbol, which the network will not know.
 const MOST_CANDIDATES: usize = 256;
 
 /// What follows are costs, as negative natural logarithms, and sizes in line heights.
@@ -21,8 +24,10 @@ const MOST_CANDIDATES: usize = 256;
 ///
 /// No symbol costs more than this for what the network says.
 const WORST: f32 = 9.0;
-/// That something among digits is none.
+/// That something among digits is none, if it is not wider than [`DIGIT_WIDTH`]; of
+/// what is wider each such width.
 const NO_DIGIT: f32 = 4.5;
+const DIGIT_WIDTH: f32 = 0.8;
 /// That it is a speck, which is not read at all.
 const SPECK: f32 = 1.5;
 /// A speck is not larger than this.
@@ -43,14 +48,16 @@ const NARROW: f32 = 0.2;
 
 /// A piece of ink that is never taken apart.
 pub(super) struct Atom {
+    /// Its number, for who draws it.
+    pub(super) id: usize,
     pub(super) bounds: Bounds,
     /// What it costs to divide the ink before it: 0 if it is divided anyway.
     pub(super) cut: f32,
 }
 
 /// A line of atoms in the order in which they are read.
-pub(super) struct LineOfAtoms<A> {
-    pub(super) atoms: Vec<A>,
+pub(super) struct LineOfAtoms {
+    pub(super) atoms: Vec<Atom>,
     pub(super) height: f32,
 }
 
@@ -76,17 +83,23 @@ struct Line {
     candidates: Vec<Candidate>,
 }
 
-/// Atoms `first..end` of a line as one symbol.
+/// Some atoms of a line that follow each other, as one symbol.
 struct Candidate {
-    first: usize,
-    end: usize,
-    bounds: Bounds,
+    group: Range<usize>,
     glyph: Glyph,
     strokes: Option<Vec<usize>>,
-    /// What its shape costs.
-    shape: f32,
+    shape: Shape,
     /// What dividing before it costs.
     cut: f32,
+}
+
+/// What the boxes of a symbol's atoms say of it.
+struct Shape {
+    bounds: Bounds,
+    /// What it costs to be a digit of this shape.
+    cost: f32,
+    /// About how many digits have its width, at least 1.
+    digits: f32,
     /// Whether it may be left out.
     speck: bool,
 }
@@ -96,39 +109,34 @@ pub(super) type Drawn = (Glyph, Option<Vec<usize>>);
 
 impl Lattice {
     /// All groups of neighbouring atoms on each line that may be a symbol.
-    pub(super) fn of<A>(
-        lines: &[LineOfAtoms<A>],
+    pub(super) fn of(
+        lines: &[LineOfAtoms],
         grouping: Grouping,
-        atom: impl Fn(&A) -> Atom,
-        draw: impl Fn(&[A]) -> Option<Drawn>,
+        draw: &dyn Fn(&[Atom]) -> Option<Drawn>,
     ) -> Self {
         let atoms: usize = lines.iter().map(|line| line.atoms.len()).sum();
         let most = match grouping {
-            Grouping::Free => (MOST_CANDIDATES / atoms.max(1)).clamp(1, MOST_PIECES),
+            Grouping::Free => MOST_CANDIDATES / atoms.max(1),
             Grouping::Given => 1,
         };
-        let mut room = MOST_CANDIDATES;
-        let mut built = Vec::new();
-        for line in lines {
-            let shapes: Vec<Atom> = line.atoms.iter().map(&atom).collect();
-            let mut candidates = Vec::new();
-            for first in 0..shapes.len() {
-                for end in first + 1..=(first + most).min(shapes.len()) {
-                    let Some(symbol) = Shape::of(&shapes[first..end], line.height) else { continue };
-                    let Some((glyph, strokes)) = draw(&line.atoms[first..end]) else { continue };
-                    if room == 0 {
-                        continue;
-                    }
-                    room -= 1;
-                    let Shape { bounds, cost, speck } = symbol;
-                    let cut = shapes[first].cut;
-                    let shape = cost;
-                    candidates.push(Candidate { first, end, bounds, glyph, strokes, shape, cut, speck });
-                }
-            }
-            built.push(Line { atoms: shapes.len(), height: line.height, candidates });
-        }
-        Self { lines: built, grouping }
+        let lines = lines.iter().take(MOST_CANDIDATES).map(|line| {
+            let atoms = &line.atoms;
+            let ends = |first: usize| first + 1..=(first + most.min(MOST_PIECES)).min(atoms.len());
+            let groups: Vec<Range<usize>> = match most {
+                // Too much to try: no number.
+                0 => vec![0..atoms.len()],
+                _ => (0..atoms.len()).flat_map(|i| ends(i).map(move |end| i..end)).collect(),
+            };
+            let candidate = |group: Range<usize>| {
+                let shape = Shape::of(&atoms[group.clone()], line.height, most > 0)?;
+                let (glyph, strokes) = draw(&atoms[group.clone()])?;
+                let cut = atoms[group.start].cut;
+                Some(Candidate { group, glyph, strokes, shape, cut })
+            };
+            let candidates = groups.into_iter().filter_map(candidate).collect();
+            Line { atoms: atoms.len(), height: line.height, candidates }
+        });
+        Self { lines: lines.collect(), grouping }
     }
 
     /// The same with bounds in a unit `scale` times as small.
@@ -136,7 +144,7 @@ impl Lattice {
         for line in &mut self.lines {
             line.height *= scale;
             for candidate in &mut line.candidates {
-                candidate.bounds = candidate.bounds.scaled(scale);
+                candidate.shape.bounds = candidate.shape.bounds.scaled(scale);
             }
         }
         self
@@ -169,16 +177,9 @@ impl Lattice {
     }
 }
 
-/// What the boxes of a symbol's atoms say of it.
-struct Shape {
-    bounds: Bounds,
-    cost: f32,
-    speck: bool,
-}
-
 impl Shape {
-    /// `None` if this is no symbol: it is too wide, or falls apart.
-    fn of(atoms: &[Atom], height: f32) -> Option<Self> {
+    /// `None` if this is no symbol, unless it must be one: it is too wide, or falls apart.
+    fn of(atoms: &[Atom], height: f32, choosy: bool) -> Option<Self> {
         let mut bounds = atoms.first()?.bounds;
         let mut cost = 0.0;
         for atom in &atoms[1..] {
@@ -187,11 +188,12 @@ impl Shape {
             bounds = bounds.with(&atom.bounds);
         }
         let (wide, tall) = (bounds.width() / height, bounds.height() / height);
-        if atoms.len() > 1 && (wide > WIDEST || cost > WORST) {
+        if choosy && atoms.len() > 1 && (wide > WIDEST || cost > WORST) {
             return None;
         }
         cost += LOW * (LOW_HEIGHT - tall).max(0.0);
-        Some(Self { bounds, cost, speck: wide.max(tall) < SPECK_SIZE })
+        let digits = (wide / DIGIT_WIDTH).max(1.0);
+        Some(Self { bounds, cost, digits, speck: wide.max(tall) < SPECK_SIZE })
     }
 }
 
@@ -205,17 +207,17 @@ enum Taken {
 
 impl Candidate {
     fn symbol(self, prediction: Prediction, counts: bool) -> Symbol {
-        let Self { bounds, glyph, strokes, .. } = self;
-        Symbol { bounds, glyph, strokes, prediction, counts }
+        let Self { shape, glyph, strokes, .. } = self;
+        Symbol { bounds: shape.bounds, glyph, strokes, prediction, counts }
     }
 
     /// What it is taken for, and what that costs.
     fn taken(&self, said: &Prediction, rejects: bool, alone: bool) -> (Taken, f32) {
         let known = if rejects { said.known } else { 1.0 };
         let cost = |probability: f32| (-probability.ln()).min(WORST);
-        let digit = (Taken::Digit, cost(known * said.confidence()) + self.shape);
-        let other = (Taken::NoDigit, cost(1.0 - known) + NO_DIGIT);
-        let speck = (self.speck && !alone).then_some((Taken::Speck, SPECK));
+        let digit = (Taken::Digit, cost(known * said.confidence()) + self.shape.cost);
+        let other = (Taken::NoDigit, cost(1.0 - known) + NO_DIGIT * self.shape.digits);
+        let speck = (self.shape.speck && !alone).then_some((Taken::Speck, SPECK));
         let cheapest = [Some(digit), Some(other), speck].into_iter().flatten();
         cheapest.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or(digit)
     }
@@ -224,8 +226,9 @@ impl Candidate {
 impl Line {
     /// What it costs that one symbol follows another.
     fn joint(&self, before: &Candidate, after: &Candidate) -> f32 {
-        let shared = -before.bounds.gap_beside(&after.bounds) / self.height;
-        let narrower = before.bounds.width().min(after.bounds.width()) / self.height;
+        let (before, own) = (before.shape.bounds, after.shape.bounds);
+        let shared = -before.gap_beside(&own) / self.height;
+        let narrower = before.width().min(own.width()) / self.height;
         let share = shared / narrower.max(NARROW);
         after.cut + ENTWINED * ((share - SHARED) / (1.0 - SHARED)).max(0.0)
     }
@@ -250,15 +253,15 @@ impl Line {
         let mut ways: Vec<(f32, Option<usize>)> = Vec::with_capacity(taken.len());
         for (i, &(_, own)) in taken.iter().enumerate() {
             let candidate = &self.candidates[i];
-            let before = (0..i).filter(|&j| self.candidates[j].end == candidate.first);
+            let before = (0..i).filter(|&j| self.candidates[j].group.end == candidate.group.start);
             let cheapest = before
                 .map(|j| (ways[j].0 + self.joint(&self.candidates[j], candidate), Some(j)))
                 .min_by(|a, b| a.0.total_cmp(&b.0));
-            let begun = if candidate.first == 0 { Some((0.0, None)) } else { cheapest };
+            let begun = if candidate.group.start == 0 { Some((0.0, None)) } else { cheapest };
             let (cost, before) = begun.unwrap_or((f32::INFINITY, None));
             ways.push((cost + own, before));
         }
-        let ends = (0..ways.len()).filter(|&i| self.candidates[i].end == self.atoms);
+        let ends = (0..ways.len()).filter(|&i| self.candidates[i].group.end == self.atoms);
         let mut next = ends.min_by(|&a, &b| ways[a].0.total_cmp(&ways[b].0));
         let mut chosen = Vec::new();
         while let Some(i) = next {
@@ -280,7 +283,6 @@ impl Line {
     }
 }
 
-fn from_left_to_right(mut symbols: Vec<Symbol>) -> Vec<Symbol> {
-    symbols.sort_by(|a, b| a.bounds.middle()[0].total_cmp(&b.bounds.middle()[0]));
-    symbols
+fn from_left_to_right(symbols: Vec<Symbol>) -> Vec<Symbol> {
+    sorted(symbols, |symbol| symbol.bounds.middle()[0])
 }

@@ -1,6 +1,9 @@
 //! Which pieces of ink stand on one line.
 
-use super::Bounds;
+use super::{
+    Bounds,
+    order::{order, sorted},
+};
 
 /// Pieces less tall than this share of the tallest do not make a line by themselves:
 /// bars, dots.
@@ -23,9 +26,9 @@ pub(super) struct Line {
 /// The lines that pieces stand on, from top to bottom, those of one row from left to right.
 pub(super) fn lines(pieces: &[Bounds]) -> Vec<Line> {
     let height = typical_height(pieces);
-    let (mut tall, small): (Vec<usize>, Vec<usize>) =
-        (0..pieces.len()).partition(|&i| pieces[i].height() >= TALL * height);
-    tall.sort_by(|&a, &b| pieces[a].left.total_cmp(&pieces[b].left));
+    let lefts: Vec<f32> = pieces.iter().map(|bounds| bounds.left).collect();
+    let (tall, small): (Vec<usize>, Vec<usize>) =
+        order(&lefts).into_iter().partition(|&i| pieces[i].height() >= TALL * height);
     let mut lines: Vec<Line> = Vec::new();
     for piece in tall {
         let bounds = pieces[piece];
@@ -70,8 +73,7 @@ impl Line {
 pub(super) fn typical_height(pieces: &[Bounds]) -> f32 {
     let heights = || pieces.iter().map(Bounds::height);
     let tallest = heights().fold(0.0, f32::max);
-    let mut tall: Vec<f32> = heights().filter(|&height| height >= TALL * tallest).collect();
-    tall.sort_by(f32::total_cmp);
+    let tall = sorted(heights().filter(|&height| height >= TALL * tallest).collect(), |&h| h);
     let longest = pieces.iter().map(Bounds::width).fold(0.0, f32::max);
     // A dash, or a dot, by itself.
     tall.get(tall.len() / 2).copied().unwrap_or(0.0).max(longest / 8.0).max(f32::MIN_POSITIVE)
@@ -87,10 +89,9 @@ fn distance(a: &Bounds, b: &Bounds) -> f32 {
 
 /// Rows from top to bottom; what begins a row is the highest line that is left, and with
 /// it go those beside it whose middle is within its height.
-fn in_reading_order(mut lines: Vec<Line>) -> Vec<Line> {
-    lines.sort_by(|a, b| a.bounds.middle()[1].total_cmp(&b.bounds.middle()[1]));
+fn in_reading_order(lines: Vec<Line>) -> Vec<Line> {
     let mut ordered: Vec<Line> = Vec::new();
-    let mut rest = lines.into_iter().peekable();
+    let mut rest = sorted(lines, |line| line.bounds.middle()[1]).into_iter().peekable();
     while let Some(first) = rest.next() {
         let mut row = vec![first];
         let beside = |row: &[Line], line: &Line| {
@@ -100,8 +101,7 @@ fn in_reading_order(mut lines: Vec<Line>) -> Vec<Line> {
         while let Some(next) = rest.next_if(|line| beside(&row, line)) {
             row.push(next);
         }
-        row.sort_by(|a, b| a.bounds.left.total_cmp(&b.bounds.left));
-        ordered.extend(row);
+        ordered.extend(sorted(row, |line| line.bounds.left));
     }
     ordered
 }

@@ -14,6 +14,7 @@ mod bounds;
 mod boxes;
 mod lattice;
 mod lines;
+mod order;
 mod picture;
 mod slices;
 mod strokes;
@@ -22,7 +23,7 @@ pub use bounds::Bounds;
 pub use lattice::Lattice;
 
 use crate::{
-    Glyph, Prediction,
+    Glyph, Prediction, Thresholds, Verdict,
     preprocess::{Picture, Strokes},
 };
 
@@ -55,6 +56,45 @@ pub struct Symbol {
     pub prediction: Prediction,
     /// Whether it belongs to the number. A letter or a blot among the digits does not.
     pub counts: bool,
+}
+
+impl ReadLine {
+    /// Its symbols that count, by `labels`.
+    pub fn text(&self, labels: &[String]) -> String {
+        let counted = self.symbols.iter().filter(|symbol| symbol.counts);
+        counted.filter_map(|symbol| labels.get(symbol.prediction.index)).cloned().collect()
+    }
+}
+
+impl Reading {
+    /// The text of its lines, those without any left out.
+    pub fn text(&self, labels: &[String]) -> String {
+        let lines: Vec<String> = self.lines.iter().map(|line| line.text(labels)).collect();
+        let with_text: Vec<&str> =
+            lines.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+        with_text.join("\n")
+    }
+
+    /// What to make of it: of one symbol what it is by itself; a number is read if all of
+    /// it is.
+    pub fn verdict(&self, thresholds: Thresholds) -> Verdict {
+        let symbols: Vec<&Symbol> = self.lines.iter().flat_map(|line| &line.symbols).collect();
+        let verdict = |symbol: &Symbol| thresholds.verdict(&symbol.prediction);
+        if let [] = symbols[..] {
+            return Verdict::Blank;
+        }
+        if let [only] = symbols[..] {
+            return verdict(only);
+        }
+        let counted: Vec<&Symbol> = symbols.into_iter().filter(|symbol| symbol.counts).collect();
+        if counted.is_empty() {
+            Verdict::NotADigit
+        } else if counted.iter().all(|symbol| verdict(symbol) == Verdict::Read) {
+            Verdict::Read
+        } else {
+            Verdict::Unsure
+        }
+    }
 }
 
 impl Lattice {

@@ -3,9 +3,10 @@
 
 use super::{
     Bounds, Lattice,
-    lattice::{Atom, Drawn, Grouping, LineOfAtoms},
+    lattice::{Atom, Grouping, LineOfAtoms},
     lines::{lines, typical_height},
-    slices::{Slice, sliced},
+    order::sorted,
+    slices::sliced,
 };
 use crate::{
     Glyph,
@@ -16,12 +17,17 @@ use crate::{
     },
 };
 
-/// Ink from this value on connects.
-const CORE: u8 = 96;
+/// Ink from this value on connects ...
+const CORE: u8 = 40;
+/// ... and what connects is a line if some of it has this much: else it is a shade.
+const LINE: u8 = 128;
 /// The soft edge of a line is not wider than this.
 const FRINGE: usize = 2;
 /// Pieces smaller than this share of the digits' height are dirt.
 const DIRT: f32 = 0.08;
+
+/// Of more pieces only the largest are looked at.
+const MOST: usize = 512;
 
 /// Ink whose pixels each belong to one piece, or to none.
 pub(super) struct Owned {
@@ -33,7 +39,7 @@ pub(super) struct Owned {
 }
 
 pub(super) fn lattice(picture: &Picture, boxes: Option<&[Bounds]>) -> Lattice {
-    let Some(Sheet { ink, scale }) = picture.sheet() else { return nothing() };
+    let Some(Sheet { ink, scale }) = picture.sheet() else { return super::boxes::lattice(&[], &|_| None) };
     let owned = Owned::of(ink);
     match boxes {
         Some(boxes) => in_boxes(&owned, boxes, scale as f32),
@@ -41,19 +47,12 @@ pub(super) fn lattice(picture: &Picture, boxes: Option<&[Bounds]>) -> Lattice {
     }
 }
 
-/// A glyph as the only symbol.
+/// A glyph as the only symbol, if it is not blank.
 pub(super) fn one(glyph: &Glyph) -> Lattice {
     let side = crate::glyph::SIDE as f32;
-    let bounds = Bounds::from([0.0, 0.0, side, side]);
-    let line = LineOfAtoms { atoms: vec![()], height: side };
-    let atom = |()| Atom { bounds, cut: 0.0 };
-    Lattice::of(&[line], Grouping::Given, |_| atom(()), |_| Some((glyph.clone(), None)))
-}
-
-fn nothing() -> Lattice {
-    let none: [LineOfAtoms<()>; 0] = [];
-    let atom = |_: &()| Atom { bounds: Bounds::from([0.0; 4]), cut: 0.0 };
-    Lattice::of(&none, Grouping::Free, atom, |_| None)
+    let whole = [Bounds::from([0.0, 0.0, side, side])];
+    let inked = if glyph.is_blank() { &[][..] } else { &whole };
+    super::boxes::lattice(inked, &|_| Some((glyph.clone(), None)))
 }
 
 impl Owned {
@@ -62,25 +61,35 @@ impl Owned {
         for _ in 0..FRINGE {
             grow(&mut owner, &ink);
         }
+        let mut is_line = vec![false; areas.len()];
+        for (&piece, &ink) in owner.iter().zip(ink.values()) {
+            is_line[piece as usize] |= ink >= LINE;
+        }
+        owner.iter_mut().filter(|piece| !is_line[**piece as usize]).for_each(|piece| *piece = NO_PIECE);
         let bounds = vec![None; areas.len()];
         let mut owned = Self { ink, owner, bounds };
-        owned.measure(areas.len());
+        for i in 0..owned.owner.len() {
+            if owned.owner[i] != NO_PIECE {
+                owned.cover(owned.owner[i] as usize, i);
+            }
+        }
         owned
     }
 
-    /// Finds the bounds of `count` pieces anew.
-    pub(super) fn measure(&mut self, count: usize) {
-        self.bounds = vec![None; count];
-        for (i, &owner) in self.owner.iter().enumerate().filter(|&(_, &owner)| owner != NO_PIECE) {
-            let (x, y) = ((i % self.ink.width()) as f32, (i / self.ink.width()) as f32);
-            let pixel = Bounds { left: x, top: y, right: x + 1.0, bottom: y + 1.0 };
-            let bounds = &mut self.bounds[owner as usize];
-            *bounds = Some(bounds.map_or(pixel, |bounds| bounds.with(&pixel)));
-        }
+    /// Lets a piece's bounds hold a pixel.
+    pub(super) fn cover(&mut self, piece: usize, i: usize) {
+        let pixel = self.pixel(i);
+        let bounds = &mut self.bounds[piece];
+        *bounds = Some(bounds.map_or(pixel, |bounds| bounds.with(&pixel)));
+    }
+
+    fn pixel(&self, i: usize) -> Bounds {
+        let (x, y) = ((i % self.ink.width()) as f32, (i / self.ink.width()) as f32);
+        Bounds { left: x, top: y, right: x + 1.0, bottom: y + 1.0 }
     }
 
     /// The ink for which `is_part` holds, within `bounds`, as one symbol.
-    fn glyph(&self, bounds: &Bounds, is_part: impl Fn(usize) -> bool) -> Option<Glyph> {
+    fn glyph(&self, bounds: &Bounds, is_part: &dyn Fn(usize) -> bool) -> Option<Glyph> {
         let (left, top) = (bounds.left as usize, bounds.top as usize);
         let (right, bottom) = (bounds.right as usize, bounds.bottom as usize);
         let width = self.ink.width();
@@ -107,26 +116,24 @@ fn by_itself(mut owned: Owned, scale: f32) -> Lattice {
     let is_dirt = |bounds: &Bounds| bounds.width().max(bounds.height()) < dirt;
     let ids = (0..owned.bounds.len() as u32)
         .filter(|&id| owned.bounds[id as usize].is_some_and(|bounds| !is_dirt(&bounds)));
-    let ids: Vec<u32> = ids.collect();
+    let size = |id: &u32| owned.bounds[*id as usize].map_or(0.0, |b| b.width().max(b.height()));
+    let mut ids = sorted(ids.collect(), |id| -size(id));
+    ids.truncate(MOST);
     let bounds: Vec<Bounds> = ids.iter().filter_map(|&id| owned.bounds[id as usize]).collect();
     let mut in_lines = Vec::new();
     for line in lines(&bounds) {
-        let mut pieces = line.pieces;
-        pieces.sort_by(|&a, &b| bounds[a].middle()[0].total_cmp(&bounds[b].middle()[0]));
-        let mut atoms = Vec::new();
-        for piece in pieces {
-            atoms.extend(sliced(&mut owned, ids[piece], line.height));
-        }
+        let atoms = sorted(line.pieces, |&piece| bounds[piece].middle()[0])
+            .into_iter()
+            .flat_map(|piece| sliced(&mut owned, ids[piece], line.height))
+            .collect();
         in_lines.push(LineOfAtoms { atoms, height: line.height });
     }
-    let around = |id: u32| owned.bounds[id as usize].unwrap_or(Bounds::from([0.0; 4]));
-    let draw = |group: &[Slice]| {
-        let bounds = group.iter().map(|slice| around(slice.id)).reduce(|a, b| a.with(&b))?;
-        let is_part = |i: usize| group.iter().any(|slice| slice.id == owned.owner[i]);
-        Some((owned.glyph(&bounds, is_part)?, None))
+    let draw = |atoms: &[Atom]| {
+        let bounds = Bounds::around_all(atoms.iter().map(|atom| &atom.bounds))?;
+        let is_part = |i: usize| atoms.iter().any(|atom| atom.id == owned.owner[i] as usize);
+        Some((owned.glyph(&bounds, &is_part)?, None))
     };
-    let atom = |slice: &Slice| Atom { bounds: around(slice.id), cut: slice.cut };
-    Lattice::of(&in_lines, Grouping::Free, atom, draw).scaled(scale)
+    Lattice::of(&in_lines, Grouping::Free, &draw).scaled(scale)
 }
 
 /// A piece is in the box that holds this much of it; else its pixels are in theirs.
@@ -162,15 +169,13 @@ fn in_boxes(owned: &Owned, boxes: &[Bounds], scale: f32) -> Lattice {
         })
         .collect();
     let around = |held: &Vec<usize>| {
-        let pixels = held.iter().map(|&i| {
-            let (x, y) = ((i % width) as f32, (i / width) as f32);
-            Bounds { left: x, top: y, right: x + 1.0, bottom: y + 1.0 }
-        });
-        pixels.reduce(|a, b| a.with(&b))
+        held.iter().map(|&i| owned.pixel(i)).reduce(|a, b| a.with(&b))
     };
-    let draw = |held: &Vec<usize>| -> Option<Drawn> {
-        let glyph = owned.glyph(&around(held)?, |i| held.binary_search(&i).is_ok())?;
-        Some((glyph, None))
+    let inked = held.iter().filter_map(|held| Some((around(held)?, held)));
+    let (bounds, held): (Vec<Bounds>, Vec<&Vec<usize>>) = inked.unzip();
+    let draw = |at: usize| {
+        let is_part = |i: usize| held[at].binary_search(&i).is_ok();
+        Some((owned.glyph(&bounds[at], &is_part)?, None))
     };
-    super::boxes::lattice(held, around, draw).scaled(scale)
+    super::boxes::lattice(&bounds, &draw).scaled(scale)
 }

@@ -1,10 +1,12 @@
 //! A piece of ink that may be several digits that touch, cut where the least ink is
 //! crossed.
 
-use super::{Bounds, picture::Owned};
+use super::{Bounds, lattice::Atom, order::sorted, picture::Owned};
 
 /// Pieces wider than this many line heights may be several digits.
 const WIDE: f32 = 0.55;
+/// Lines less high than this, in pixels, show too little to cut by.
+const SMALLEST: f32 = 20.0;
 /// A cut crosses no more ink than this many line heights ...
 const MOST_CROSSED: f32 = 0.4;
 /// ... and costs this much, and [`CROSSING`] for each line height of ink.
@@ -18,23 +20,14 @@ const LEAST: f32 = 0.02;
 /// where there is nothing to go around.
 const SIDEWAYS: f32 = 0.05;
 
-/// A part of a piece.
-pub(super) struct Slice {
-    /// Its number among the pieces.
-    pub(super) id: u32,
-    /// What it costs to divide it from the one before; 0 for a piece of its own.
-    pub(super) cut: f32,
-}
-
 /// A piece in slices, which get numbers of their own; just the piece if it is narrow.
-pub(super) fn sliced(owned: &mut Owned, id: u32, height: f32) -> Vec<Slice> {
-    let whole = vec![Slice { id, cut: 0.0 }];
-    let Some(bounds) = owned.bounds[id as usize] else { return whole };
-    if bounds.width() < WIDE * height {
+pub(super) fn sliced(owned: &mut Owned, id: u32, height: f32) -> Vec<Atom> {
+    let Some(bounds) = owned.bounds[id as usize] else { return Vec::new() };
+    let whole = vec![Atom { id: id as usize, bounds, cut: 0.0 }];
+    if bounds.width() < WIDE * height || height < SMALLEST {
         return whole;
     }
     let seams = seams(owned, id, &bounds, height);
-    let first_new = owned.bounds.len() as u32;
     let (left, top) = (bounds.left as usize, bounds.top as usize);
     let mut areas = vec![0.0; seams.len() + 1];
     let slice_of = |x: usize, y: usize| {
@@ -50,38 +43,29 @@ pub(super) fn sliced(owned: &mut Owned, id: u32, height: f32) -> Vec<Slice> {
         areas[slice] += 1.0;
     }
     // A sliver goes to the slice before it, the first one to the one after.
-    let mut slices = Vec::new();
     let mut number = vec![0; areas.len()];
-    let mut pending = Vec::new();
+    let mut cuts: Vec<f32> = Vec::new();
     for (slice, &area) in areas.iter().enumerate() {
-        if area < LEAST * height * height {
-            match slices.len() {
-                0 => pending.push(slice),
-                some => number[slice] = some - 1,
-            }
-            continue;
+        if area >= LEAST * height * height {
+            cuts.push(if cuts.is_empty() { 0.0 } else { seams[slice - 1].cost });
         }
-        for sliver in pending.drain(..) {
-            number[sliver] = slices.len();
-        }
-        number[slice] = slices.len();
-        let cut = if slices.is_empty() { 0.0 } else { seams[slice - 1].cost };
-        slices.push(Slice { id: first_new + slices.len() as u32, cut });
+        number[slice] = cuts.len().saturating_sub(1);
     }
-    if slices.len() < 2 {
+    if cuts.len() < 2 {
         return whole;
     }
-    let mut around = vec![None::<Bounds>; slices.len()];
-    for (i, slice) in pixels {
-        let slice = number[slice];
-        owned.owner[i] = slices[slice].id;
-        let (x, y) = ((i % width) as f32, (i / width) as f32);
-        let pixel = Bounds { left: x, top: y, right: x + 1.0, bottom: y + 1.0 };
-        around[slice] = Some(around[slice].map_or(pixel, |bounds| bounds.with(&pixel)));
-    }
+    let first = owned.bounds.len();
     owned.bounds[id as usize] = None;
-    owned.bounds.extend(around);
-    slices
+    owned.bounds.resize(first + cuts.len(), None);
+    for (i, slice) in pixels {
+        let id = first + number[slice];
+        owned.owner[i] = id as u32;
+        owned.cover(id, i);
+    }
+    let atom = |(slice, cut): (usize, f32)| {
+        Some(Atom { id: first + slice, bounds: owned.bounds[first + slice]?, cut })
+    };
+    cuts.into_iter().enumerate().filter_map(atom).collect()
 }
 
 /// A way from top to bottom.
@@ -106,8 +90,6 @@ fn seams(owned: &Owned, id: u32, bounds: &Bounds, height: f32) -> Vec<Seam> {
     let crossed: Vec<f32> =
         (0..columns).map(|x| upper.cost(x) + lower.cost(x) - ink(x, middle)).collect();
     let apart = ((APART * height) as usize).max(1);
-    let mut by_cost: Vec<usize> = (apart..columns.saturating_sub(apart)).collect();
-    let centre = columns as f32 / 2.0;
     // Of a valley's floor, which is flat, the place in the middle of it.
     let floor = |x: usize| {
         let same = |&other: &usize| crossed[other] <= crossed[x] + 0.5;
@@ -115,12 +97,9 @@ fn seams(owned: &Owned, id: u32, bounds: &Bounds, height: f32) -> Vec<Seam> {
         let to_right = (x + 1..columns).take_while(same).count();
         to_left.abs_diff(to_right)
     };
-    by_cost.sort_by(|&a, &b| {
-        let order = crossed[a].round().total_cmp(&crossed[b].round());
-        order
-            .then_with(|| floor(a).cmp(&floor(b)))
-            .then_with(|| (a as f32 - centre).abs().total_cmp(&(b as f32 - centre).abs()))
-    });
+    // By the ink; of equal ones by how far from the middle.
+    let key = |x: &usize| crossed[*x].round() + floor(*x) as f32 / columns as f32;
+    let by_cost = sorted((apart..columns.saturating_sub(apart)).collect(), key);
     let mut chosen: Vec<usize> = Vec::new();
     for x in by_cost {
         let low = crossed[x] <= MOST_CROSSED * height;
@@ -128,7 +107,7 @@ fn seams(owned: &Owned, id: u32, bounds: &Bounds, height: f32) -> Vec<Seam> {
             chosen.push(x);
         }
     }
-    chosen.sort_unstable();
+    let chosen = sorted(chosen, |&x| x as f32);
     let seam = |x: usize| {
         let mut way = upper.way(x);
         way.extend(lower.way(x).into_iter().rev().skip(1));

@@ -8,6 +8,8 @@ use super::{
 };
 use crate::preprocess::{Point, Strokes};
 
+/// A drawing of more strokes is no number.
+const MOST: usize = 512;
 /// Strokes that share this much of the narrower one's width may be parts of one symbol
 /// although another one was drawn between them ...
 const RETURNED: f32 = 0.5;
@@ -26,13 +28,12 @@ struct Piece {
     /// Whether that is all of its stroke.
     whole: bool,
     bounds: Bounds,
-    cut: f32,
 }
 
 impl Piece {
     fn new(points: Vec<Point>, stroke: usize, whole: bool) -> Option<Self> {
         let bounds = Bounds::around(&points)?;
-        Some(Self { points, stroke, whole, bounds, cut: 0.0 })
+        Some(Self { points, stroke, whole, bounds })
     }
 }
 
@@ -41,29 +42,42 @@ pub(super) fn lattice(strokes: &Strokes, boxes: Option<&[Bounds]>) -> Lattice {
     let pieces: Vec<Piece> = strokes.points().iter().enumerate().filter_map(whole).collect();
     match boxes {
         Some(boxes) => in_boxes(&pieces, boxes),
-        None => by_itself(&pieces),
+        None => by_itself(pieces),
     }
 }
 
-fn by_itself(pieces: &[Piece]) -> Lattice {
-    let pieces = in_writing_order(pieces.to_vec());
+fn by_itself(pieces: Vec<Piece>) -> Lattice {
+    if pieces.len() > MOST {
+        return of_groups(vec![pieces]);
+    }
+    let pieces = in_writing_order(pieces);
     let stacks = stacks(&pieces);
     let bounds: Vec<Bounds> = stacks
         .iter()
         .filter_map(|stack| Bounds::around_all(stack.iter().map(|&i| &pieces[i].bounds)))
         .collect();
+    let atom = |id: usize| Atom { id, bounds: pieces[id].bounds, cut: 0.0 };
     let lines = lines(&bounds).into_iter().map(|line| {
-        let mut own: Vec<usize> = line.pieces.iter().flat_map(|&i| stacks[i].clone()).collect();
-        own.sort_unstable();
-        let atoms = own.into_iter().map(|i| pieces[i].clone()).collect();
+        // In writing order, whatever the order of the stacks.
+        let is_in = |id: &usize| line.pieces.iter().any(|&stack| stacks[stack].contains(id));
+        let atoms = (0..pieces.len()).filter(is_in).map(atom).collect();
         LineOfAtoms { atoms, height: line.height }
     });
-    let lines: Vec<_> = lines.collect();
-    let atom = |piece: &Piece| Atom { bounds: piece.bounds, cut: piece.cut };
-    Lattice::of(&lines, Grouping::Free, atom, draw)
+    let lines: Vec<LineOfAtoms> = lines.collect();
+    Lattice::of(&lines, Grouping::Free, &|atoms| {
+        draw(&atoms.iter().map(|atom| &pieces[atom.id]).collect::<Vec<_>>())
+    })
 }
 
-fn draw(pieces: &[Piece]) -> Option<Drawn> {
+/// Each group is one symbol.
+fn of_groups(groups: Vec<Vec<Piece>>) -> Lattice {
+    let around = |group: &Vec<Piece>| Bounds::around_all(group.iter().map(|piece| &piece.bounds));
+    let inked = groups.iter().filter_map(|group| Some((around(group)?, group)));
+    let (bounds, groups): (Vec<Bounds>, Vec<&Vec<Piece>>) = inked.unzip();
+    super::boxes::lattice(&bounds, &|i| draw(&groups[i].iter().collect::<Vec<_>>()))
+}
+
+fn draw(pieces: &[&Piece]) -> Option<Drawn> {
     let points = pieces.iter().map(|piece| piece.points.clone()).collect();
     let glyph = Strokes::new(points).ok()?.glyph()?;
     let whole = pieces.iter().map(|piece| piece.whole.then_some(piece.stroke)).collect();
@@ -102,7 +116,7 @@ fn stacks(strokes: &[Piece]) -> Vec<Vec<usize>> {
             let narrower = own.width().min(bounds.width());
             let below = bounds.gap_below(&own);
             let shared = -bounds.gap_beside(&own) >= RETURNED * narrower;
-            if shared && below > -STACKED * height && below <= STACKED * height {
+            if shared && below <= STACKED * height {
                 stack.push(i);
                 *bounds = bounds.with(&own);
                 continue;
@@ -136,6 +150,5 @@ fn in_boxes(strokes: &[Piece], boxes: &[Bounds]) -> Lattice {
             }
         }
     }
-    let around = |held: &Vec<Piece>| Bounds::around_all(held.iter().map(|piece| &piece.bounds));
-    super::boxes::lattice(held, around, |held| draw(held))
+    of_groups(held)
 }

@@ -43,14 +43,18 @@ pub async fn read_body(app: &App, body: Body) -> Result<Bytes, ApiError> {
     })
 }
 
-/// Opens and decodes an input on a thread of its own; as many at once as there
-/// are cores, so that memory stays bounded, and only so many may wait. The glyph
-/// is none for a blank.
-pub async fn decode(app: &App, input: Input) -> Result<(Raw, Option<Glyph>), ApiError> {
+/// Opens an input and makes of it what the network is to read, on a thread of its own; as
+/// many at once as there are cores, so that memory stays bounded, and only so many may
+/// wait.
+pub async fn decode<T: Send + 'static>(
+    app: &App,
+    input: Input,
+    made: impl FnOnce(&Raw) -> Result<T, ApiError> + Send + 'static,
+) -> Result<(Raw, T), ApiError> {
     let open = |input: Input| {
         let raw = input.open()?;
-        let glyph = raw.glyph()?;
-        Ok((raw, glyph))
+        let made = made(&raw)?;
+        Ok((raw, made))
     };
     if let Input::Pixels(_) = input {
         return open(input);

@@ -1,5 +1,6 @@
 //! One file a resource.
 
+mod answer;
 pub mod checkpoint;
 mod exchange;
 mod health;
@@ -8,6 +9,7 @@ mod jobs;
 mod models;
 pub mod page;
 mod predict;
+mod read;
 pub mod samples;
 mod suggestions;
 
@@ -58,6 +60,7 @@ pub fn router(app: App) -> Router {
         .route("/checkpoint.json", get(checkpoint::manifest))
         .route("/weights/{name}", get(checkpoint::weights))
         .route("/api/predict", post(predict::predict))
+        .route("/api/read", post(read::read))
         .route("/api/models", get(models::list))
         .route("/api/models/{id}/comparison", get(models::comparison))
         .route("/api/models/{id}/report", get(models::card))

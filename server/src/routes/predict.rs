@@ -11,8 +11,15 @@ use axum::{
 use glyphic_model::{Thresholds, Verdict, checkpoint::Manifest};
 use serde::{Deserialize, Serialize};
 
+use super::answer::Candidate;
 use super::intake::{data_url, decode, read_body, room_for_body};
-use crate::{App, config::Doubt, engine::Answer, error::ApiError, input::Input};
+use crate::{
+    App,
+    config::Doubt,
+    engine::Answer,
+    error::ApiError,
+    input::{Input, Raw},
+};
 
 /// `?explain=1` adds what the network saw; `reject_below` and `unsure_below` (0–1) take
 /// the place of the thresholds for `not_a_digit` and `unsure`.
@@ -25,16 +32,20 @@ pub struct Options {
 }
 
 impl Options {
-    /// The thresholds: those asked for, the server's, the checkpoint's.
     fn thresholds(&self, app: &App, model: &Manifest) -> Result<Thresholds, ApiError> {
         let Self { reject_below, unsure_below, .. } = *self;
-        let thresholds = Doubt { reject_below, unsure_below }.over(app.thresholds(model));
-        if thresholds.are_valid() {
-            return Ok(thresholds);
-        }
-        let problem = "reject_below and unsure_below must be between 0 and 1";
-        Err(ApiError::Malformed(problem.to_owned()))
+        thresholds(Doubt { reject_below, unsure_below }, app, model)
     }
+}
+
+/// Where answers become doubtful: where it was asked for, the server's, the checkpoint's.
+pub fn thresholds(asked: Doubt, app: &App, model: &Manifest) -> Result<Thresholds, ApiError> {
+    let thresholds = asked.over(app.thresholds(model));
+    if thresholds.are_valid() {
+        return Ok(thresholds);
+    }
+    let problem = "reject_below and unsure_below must be between 0 and 1";
+    Err(ApiError::Malformed(problem.to_owned()))
 }
 
 /// The answer to a request.
@@ -64,19 +75,15 @@ pub struct Response {
     seen: Option<String>,
 }
 
-/// A label that it may be.
-#[derive(Serialize)]
-struct Candidate {
-    label: String,
-    confidence: f32,
-}
-
 /// Where the time went, in microseconds.
 #[derive(Serialize)]
-struct Timing {
-    decode: u64,
-    queue: u64,
-    compute: u64,
+pub struct Timing {
+    /// From the body to glyphs.
+    pub decode: u64,
+    /// In the engine's queue.
+    pub queue: u64,
+    /// In the network.
+    pub compute: u64,
 }
 
 /// Reads the request, has the network read the glyph, and answers.
@@ -92,7 +99,7 @@ pub async fn predict(
     let bytes = read_body(&app, body).await?;
     let begun = Instant::now();
     let input = Input::read(&headers, bytes).await?;
-    let (_, glyph) = decode(&app, input).await?;
+    let (_, glyph) = decode(&app, input, Raw::glyph).await?;
     let decode = micros(begun.elapsed());
     let Some(glyph) = glyph else {
         let model = app.models.engine().serving();
@@ -123,11 +130,7 @@ fn blank(model: &Manifest, thresholds: Thresholds, decode: u64) -> Response {
 
 fn read(answer: Answer, thresholds: Thresholds, decode: u64, seen: Option<String>) -> Response {
     let Answer { prediction, model, queue, compute } = answer;
-    let best = prediction.best_two().filter_map(|index| {
-        let confidence = *prediction.probabilities.get(index)?;
-        Some(Candidate { label: model.labels.get(index)?.clone(), confidence })
-    });
-    let best = best.collect();
+    let best = Candidate::best_two(&prediction, &model.labels);
     Response {
         label: model.labels.get(prediction.index).cloned(),
         confidence: Some(prediction.confidence()),
@@ -143,6 +146,7 @@ fn read(answer: Answer, thresholds: Thresholds, decode: u64, seen: Option<String
     }
 }
 
-fn micros(duration: std::time::Duration) -> u64 {
+/// Whole microseconds.
+pub fn micros(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

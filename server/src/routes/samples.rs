@@ -18,7 +18,7 @@ use super::intake::{data_url, decode, read_body, room_for_body};
 use crate::{
     App,
     error::ApiError,
-    input::{Input, form_fields},
+    input::{Input, Raw, form_fields},
     store::samples::{Added, Filter, Form, NewSample, Sample},
 };
 
@@ -60,7 +60,7 @@ pub async fn add(
     let (input, about) = with_fields(&headers, bytes, about).await?;
     let label = about.label.as_deref().map(checked_label).transpose()?;
     let source = checked_label(about.source.as_deref().unwrap_or("api"))?;
-    let (raw, glyph) = decode(&app, input).await?;
+    let (raw, glyph) = decode(&app, input, Raw::glyph).await?;
     let glyph = glyph.ok_or(ApiError::NothingDrawn)?;
     let (form, raw) = raw.into_bytes();
     if raw.len() > MAX_RAW {

@@ -3,9 +3,10 @@
 
 use burn::tensor::Device;
 use glyphic_model::{
-    Classifier, Glyph, Verdict,
+    Classifier, Glyph, Thresholds, Verdict,
     checkpoint::{Checkpoint, Manifest},
-    preprocess::{Picture, Point, Strokes},
+    number::{Bounds, Lattice, Symbol},
+    preprocess::{Picture, Strokes},
 };
 use wasm_bindgen::prelude::*;
 
@@ -13,16 +14,6 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 pub struct Reader {
     classifier: Classifier,
-}
-
-/// What was read.
-#[wasm_bindgen]
-pub struct Reading {
-    index: Option<usize>,
-    verdict: Verdict,
-    known: f32,
-    probabilities: Vec<f32>,
-    seen: Vec<u8>,
 }
 
 #[wasm_bindgen]
@@ -45,84 +36,115 @@ impl Reader {
         self.classifier.labels().to_vec()
     }
 
-    /// Reads pen strokes: JSON, `[[[x, y], …], …]`.
+    /// Reads pen strokes: the points of all, x and y in turns, and how many points each
+    /// stroke has. `boxes` says where the symbols are, x, y, width and height of each;
+    /// without it they are found.
     #[wasm_bindgen(js_name = readStrokes)]
-    pub fn read_strokes(&self, json: &str) -> Result<Reading, JsError> {
-        let strokes: Vec<Vec<Point>> = serde_json::from_str(json)?;
-        self.read(Strokes::new(strokes)?.glyph())
+    pub fn read_strokes(
+        &self,
+        points: &[f32],
+        lengths: &[u32],
+        boxes: Option<Vec<f32>>,
+    ) -> Result<Reading, JsError> {
+        let mut points = points.chunks_exact(2).map(|point| [point[0], point[1]]);
+        let stroke = |&length: &u32| points.by_ref().take(length as usize).collect();
+        let strokes = Strokes::new(lengths.iter().map(stroke).collect())?;
+        self.read(Lattice::of_strokes(&strokes, given(boxes).as_deref()))
     }
 
-    /// Reads a picture from its RGBA bytes (straight alpha), row by row.
+    /// Reads a picture from its RGBA bytes (straight alpha), row by row; `boxes` as for
+    /// strokes, in its pixels.
     #[wasm_bindgen(js_name = readPicture)]
     pub fn read_picture(
         &self,
         width: usize,
         height: usize,
         rgba: Vec<u8>,
+        boxes: Option<Vec<f32>>,
     ) -> Result<Reading, JsError> {
         let picture = Picture::new(width, height, rgba)
             .ok_or_else(|| JsError::new("the picture has no pixels"))?;
-        self.read(picture.glyph())
+        self.read(Lattice::of_picture(&picture, given(boxes).as_deref()))
     }
 
     /// Reads a glyph: 784 bytes, row by row, ink 255 on 0.
     #[wasm_bindgen(js_name = readPixels)]
     pub fn read_pixels(&self, pixels: &[u8]) -> Result<Reading, JsError> {
-        let glyph = Glyph::try_from(pixels)?;
-        self.read((!glyph.is_blank()).then_some(glyph))
+        self.read(Lattice::of_glyph(&Glyph::try_from(pixels)?))
     }
 
-    fn read(&self, glyph: Option<Glyph>) -> Result<Reading, JsError> {
-        let blank = Reading {
-            index: None,
-            verdict: Verdict::Blank,
-            known: 0.0,
-            probabilities: Vec::new(),
-            seen: Vec::new(),
-        };
-        let Some(glyph) = glyph else { return Ok(blank) };
-        let seen = glyph.pixels().to_vec();
-        let predictions = self.classifier.classify(&[glyph])?;
-        let Some(prediction) = predictions.into_iter().next() else { return Ok(blank) };
-        Ok(Reading {
-            index: Some(prediction.index),
-            verdict: self.classifier.thresholds().verdict(&prediction),
-            known: prediction.known,
-            probabilities: prediction.probabilities,
-            seen,
-        })
+    fn read(&self, lattice: Lattice) -> Result<Reading, JsError> {
+        let said = self.classifier.classify(&lattice.glyphs())?;
+        let thresholds = self.classifier.thresholds();
+        let reading = lattice.best(said, thresholds);
+        let verdict = reading.verdict(thresholds);
+        let lines = reading.lines.iter().map(|line| line.symbols.len()).collect();
+        let symbols = reading.lines.into_iter().flat_map(|line| line.symbols).collect();
+        Ok(Reading { thresholds, verdict, lines, symbols })
     }
 }
 
+fn given(boxes: Option<Vec<f32>>) -> Option<Vec<Bounds>> {
+    let each = |b: &[f32]| Bounds::from([b[0], b[1], b[2], b[3]]);
+    Some(boxes?.chunks_exact(4).map(each).collect())
+}
+
+/// What was read.
+#[wasm_bindgen]
+pub struct Reading {
+    thresholds: Thresholds,
+    verdict: Verdict,
+    lines: Vec<usize>,
+    symbols: Vec<Symbol>,
+}
+
+/// What holds for all symbols is in one array: a call costs more than a copy.
 #[wasm_bindgen]
 impl Reading {
-    /// Index of the most probable label; none for a blank.
-    #[wasm_bindgen(getter)]
-    pub fn index(&self) -> Option<usize> {
-        self.index
-    }
-
     /// `read`, `unsure`, `not_a_digit` or `blank`.
     #[wasm_bindgen(getter)]
     pub fn verdict(&self) -> String {
         self.verdict.name().to_owned()
     }
 
-    /// How probably (0–1) it is one of the labels at all.
+    /// The number of symbols on each line.
     #[wasm_bindgen(getter)]
-    pub fn known(&self) -> f32 {
-        self.known
+    pub fn lines(&self) -> Vec<usize> {
+        self.lines.clone()
     }
 
-    /// The probability of each label; empty for a blank.
+    /// The verdict of each symbol.
+    #[wasm_bindgen(getter)]
+    pub fn verdicts(&self) -> Vec<String> {
+        let verdict = |symbol: &Symbol| self.thresholds.verdict(&symbol.prediction).name();
+        self.symbols.iter().map(|symbol| verdict(symbol).to_owned()).collect()
+    }
+
+    /// Of each symbol x, y, width and height of its box, how probably it is one of the
+    /// labels (0–1), and whether it is part of the text (0 or 1).
+    #[wasm_bindgen(getter)]
+    pub fn places(&self) -> Vec<f32> {
+        let place = |symbol: &Symbol| {
+            let [x, y, width, height] = symbol.bounds.into();
+            [x, y, width, height, symbol.prediction.known, f32::from(u8::from(symbol.counts))]
+        };
+        self.symbols.iter().flat_map(place).collect()
+    }
+
+    /// The probability of each label for each symbol.
     #[wasm_bindgen(getter)]
     pub fn probabilities(&self) -> Vec<f32> {
-        self.probabilities.clone()
+        self.symbols.iter().flat_map(|symbol| symbol.prediction.probabilities.clone()).collect()
     }
 
-    /// The 28 × 28 bytes that the network saw, ink 255 on 0; empty for a blank.
+    /// The 28 × 28 bytes that the network saw of each symbol, ink 255 on 0.
     #[wasm_bindgen(getter)]
     pub fn seen(&self) -> Vec<u8> {
-        self.seen.clone()
+        self.symbols.iter().flat_map(|symbol| *symbol.glyph.pixels()).collect()
+    }
+
+    /// The strokes that a symbol is made of, by index, if it is made of whole ones.
+    pub fn strokes(&self, symbol: usize) -> Option<Vec<usize>> {
+        self.symbols.get(symbol)?.strokes.clone()
     }
 }

@@ -1,0 +1,103 @@
+//! `POST /api/read`: a drawing or a picture to the numbers in it.
+
+use std::time::Instant;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Query, State, rejection::QueryRejection},
+    http::HeaderMap,
+};
+use glyphic_model::{Thresholds, number::Bounds};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    answer::Answer,
+    intake::{decode, read_body, room_for_body},
+    predict::{Timing, micros, thresholds},
+};
+use crate::{App, config::Doubt, error::ApiError, input::Input};
+
+/// Most boxes in a request.
+const MOST_BOXES: usize = 256;
+
+/// `?explain=1` adds what the network saw; `reject_below` and `unsure_below` (0–1) take the
+/// place of the thresholds; `boxes` says where the symbols are:
+/// `[[x, y, width, height], …]`, as in an answer.
+#[derive(Deserialize)]
+pub struct Options {
+    #[serde(default)]
+    explain: u8,
+    reject_below: Option<f32>,
+    unsure_below: Option<f32>,
+    boxes: Option<String>,
+}
+
+impl Options {
+    fn doubt(&self) -> Doubt {
+        Doubt { reject_below: self.reject_below, unsure_below: self.unsure_below }
+    }
+
+    fn boxes(&self) -> Result<Option<Vec<Bounds>>, ApiError> {
+        let Some(text) = &self.boxes else { return Ok(None) };
+        let bad = |problem: String| {
+            let form = "boxes must be [[x, y, width, height], …]";
+            ApiError::Malformed(format!("{form}: {problem}"))
+        };
+        let boxes: Vec<Bounds> =
+            serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
+        if boxes.is_empty() || boxes.len() > MOST_BOXES {
+            return Err(bad(format!("1 to {MOST_BOXES} of them, not {}", boxes.len())));
+        }
+        match boxes.iter().position(|bounds| !bounds.is_valid()) {
+            Some(i) => Err(bad(format!("box {i} has a number that is none, or a side below 0"))),
+            None => Ok(Some(boxes)),
+        }
+    }
+}
+
+/// The answer to a request.
+#[derive(Serialize)]
+pub struct Response {
+    #[serde(flatten)]
+    answer: Answer,
+    labels: Vec<String>,
+    /// The checkpoint that answered.
+    model: String,
+    thresholds: Thresholds,
+    timing_us: Timing,
+}
+
+/// Finds what may be symbols, has the network read them all, and takes the best.
+pub async fn read(
+    State(app): State<App>,
+    options: Result<Query<Options>, QueryRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Response>, ApiError> {
+    let Query(options) = options.map_err(|error| ApiError::Malformed(error.body_text()))?;
+    thresholds(options.doubt(), &app, &app.models.engine().serving())?;
+    let boxes = options.boxes()?;
+    let _room = room_for_body(&app, &headers)?;
+    let bytes = read_body(&app, body).await?;
+    let begun = Instant::now();
+    let input = Input::read(&headers, bytes).await?;
+    let found = decode(&app, input, move |raw| {
+        let lattice = raw.lattice(boxes.as_deref())?;
+        let glyphs = lattice.glyphs();
+        Ok((lattice, glyphs))
+    });
+    let (_, (lattice, glyphs)) = found.await?;
+    let decode = micros(begun.elapsed());
+    let said = app.models.engine().predict_all(glyphs).await?;
+    let thresholds = thresholds(options.doubt(), &app, &said.model)?;
+    let labels = said.model.labels.clone();
+    let reading = lattice.best(said.prediction, thresholds);
+    Ok(Json(Response {
+        answer: Answer::of(reading, &labels, thresholds, options.explain != 0),
+        labels,
+        model: said.model.id.clone(),
+        thresholds,
+        timing_us: Timing { decode, queue: micros(said.queue), compute: micros(said.compute) },
+    }))
+}

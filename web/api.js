@@ -12,9 +12,11 @@ export class Refused extends Error {
 // The server did not answer at all.
 export class Away extends Error {}
 
-// An input is { strokes } or { blob }.
-export function predict(input) {
-  return request("api/predict?explain=1", post(...body(input)));
+// An input is { strokes }, { pixels } or { blob }; its `boxes`, if it has any, say where
+// the digits are.
+export function read(input) {
+  const boxes = input.boxes && JSON.stringify(input.boxes);
+  return request(`api/read?${query({ explain: 1, boxes })}`, post(...body(input)));
 }
 
 // Keeps an input as a sample of this label.

@@ -1,18 +1,33 @@
-// The pad: pointer input to strokes, strokes to pixels. Strokes are the data;
+// The pad: pointer and keys to strokes, strokes to pixels. Strokes are the data;
 // the canvas is only ever a picture of them.
 
-// Line width as a share of the pad's side: MNIST's 2.5 of 28 pixels.
-const PEN = 2.5 / 28;
-// Points closer than this share of the side add nothing.
+// Line width as a share of the pad's height: MNIST's 2.5 of 28 pixels, for a digit of
+// about half of the pad.
+export const PEN = 0.5 * (2.5 / 28);
+// Points closer than this share of the pad's width add nothing.
 const NEAR = 0.002;
+// Longest pause between two points of a replay, in ms.
+const PAUSE = 250;
+// How far an arrow key moves the pen, as a share of the pad's width; finely with Shift.
+const STEP = 0.03;
+const FINE = 0.005;
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
+// A point is [x, y, time in ms, pressure 0–1]; x and y in widths of the pad.
 export class Drawing {
   #canvas;
   #context;
   #strokes = [];
+  // What undo and redo bring back.
+  #past = [];
+  #future = [];
   // The stroke under the pen, and the pointer that draws it.
   #open = null;
   #pointer = null;
+  // Where the pen of the keyboard is; null until a key moves it.
+  #cursor = null;
+  // What a replay draws, in whole; null without one.
+  #replayed = null;
   #onChange;
 
   // onChange(finished) is called after every change; finished is false while
@@ -25,6 +40,8 @@ export class Drawing {
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     canvas.addEventListener("pointerup", (event) => this.#up(event));
     canvas.addEventListener("pointercancel", (event) => this.#up(event));
+    canvas.addEventListener("keydown", (event) => this.#key(event));
+    canvas.addEventListener("blur", () => this.#leave());
     new ResizeObserver(() => this.#resize()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
@@ -38,25 +55,100 @@ export class Drawing {
     return this.#strokes.length === 0;
   }
 
+  get canUndo() {
+    return this.#past.length > 0;
+  }
+
+  get canRedo() {
+    return this.#future.length > 0;
+  }
+
   undo() {
-    if (this.#open || !this.#strokes.pop()) return;
-    this.#changed(true);
+    this.#turn(this.#past, this.#future);
+  }
+
+  redo() {
+    this.#turn(this.#future, this.#past);
   }
 
   clear() {
+    this.#stop();
+    this.#open = null;
+    if (!this.isEmpty) this.#remember();
     this.#strokes = [];
+    this.#changed(true);
+  }
+
+  // Draws it all again, as fast as it was drawn, and reads on the way.
+  replay() {
+    if (this.#open || this.isEmpty) return;
+    this.#stop();
+    const all = this.#strokes;
+    const points = all.flatMap((stroke, i) => stroke.map((point) => [i, point]));
+    let last = points[0][1][2];
+    let at = 0;
+    const times = points.map(([, [, , time]]) => {
+      at += Math.min(Math.max(time - last, 0), PAUSE);
+      last = time;
+      return at;
+    });
+    this.#replayed = all;
+    this.#strokes = [];
+    let next = 0;
+    const begun = performance.now();
+    const frame = (now) => {
+      if (this.#replayed !== all) return;
+      for (; next < points.length && times[next] <= now - begun; next++) {
+        const [i, point] = points[next];
+        (this.#strokes[i] ??= []).push(point);
+      }
+      if (next === points.length) this.#stop();
+      this.#changed(next === points.length);
+      if (next < points.length) requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  }
+
+  // Ends a replay: the drawing is whole again.
+  #stop() {
+    if (this.#replayed) this.#strokes = this.#replayed;
+    this.#replayed = null;
+  }
+
+  #remember() {
+    this.#past.push(this.#strokes.slice());
+    this.#future = [];
+  }
+
+  #turn(from, to) {
+    if (this.#open || from.length === 0) return;
+    this.#stop();
+    to.push(this.#strokes);
+    this.#strokes = from.pop();
+    this.#changed(true);
+  }
+
+  #begin(point) {
+    this.#stop();
+    this.#remember();
+    this.#open = [point];
+    this.#strokes.push(this.#open);
+    this.#changed(false);
+  }
+
+  #end() {
     this.#open = null;
     this.#changed(true);
   }
 
   #down(event) {
     if (this.#open || event.button !== 0) return;
+    this.#canvas.focus({ preventScroll: true });
     event.preventDefault();
     this.#canvas.setPointerCapture(event.pointerId);
     this.#pointer = event.pointerId;
-    this.#open = [this.#place(event)];
-    this.#strokes.push(this.#open);
-    this.#changed(false);
+    this.#cursor = null;
+    this.#begin(this.#place(event));
   }
 
   #move(event) {
@@ -73,14 +165,45 @@ export class Drawing {
 
   #up(event) {
     if (!this.#open || event.pointerId !== this.#pointer) return;
-    this.#open = null;
-    this.#changed(true);
+    this.#pointer = null;
+    this.#end();
   }
 
-  // The pointer's place, both axes 0–1 over the pad.
+  // Arrows move the pen, Space puts it down and lifts it.
+  #key(event) {
+    const height = this.#canvas.clientHeight / this.#canvas.clientWidth;
+    if (event.key === " ") {
+      event.preventDefault();
+      this.#cursor ??= [0.5, height / 2];
+      if (this.#open && this.#pointer === null) this.#end();
+      else if (!this.#open) this.#begin([...this.#cursor, event.timeStamp, 0.5]);
+    } else if (ARROWS[event.key] && this.#pointer === null) {
+      event.preventDefault();
+      const step = event.shiftKey ? FINE : STEP;
+      const [dx, dy] = ARROWS[event.key];
+      const [x, y] = this.#cursor ?? [0.5, height / 2];
+      this.#cursor = [clamp(x + dx * step, 1), clamp(y + dy * step, height)];
+      if (this.#open) {
+        this.#open.push([...this.#cursor, event.timeStamp, 0.5]);
+        this.#changed(false);
+      } else {
+        this.#draw();
+      }
+    }
+  }
+
+  #leave() {
+    if (this.#open && this.#pointer === null) this.#end();
+    this.#cursor = null;
+    this.#draw();
+  }
+
   #place(event) {
     const box = this.#canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    // A mouse presses with a half.
+    const pressure = event.pointerType === "pen" ? event.pressure : 0.5;
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    return [x / box.width, y / box.width, event.timeStamp, pressure];
   }
 
   #changed(finished) {
@@ -89,34 +212,51 @@ export class Drawing {
   }
 
   #resize() {
-    const side = Math.round(this.#canvas.clientWidth * devicePixelRatio);
-    this.#canvas.width = side;
-    this.#canvas.height = side;
+    this.#canvas.width = Math.round(this.#canvas.clientWidth * devicePixelRatio);
+    this.#canvas.height = Math.round(this.#canvas.clientHeight * devicePixelRatio);
     this.#draw();
   }
 
   #draw() {
-    const { width: side } = this.#canvas;
+    const { width: unit, height } = this.#canvas;
     const context = this.#context;
-    context.clearRect(0, 0, side, side);
+    context.clearRect(0, 0, unit, height);
     context.strokeStyle = getComputedStyle(this.#canvas).getPropertyValue("--pen");
-    context.lineWidth = PEN * side * 0.6;
     context.lineCap = "round";
     context.lineJoin = "round";
-    for (const stroke of this.#strokes) {
+    for (const stroke of this.#strokes) drawStroke(context, stroke, unit, PEN * height);
+    if (this.#cursor) {
+      const [x, y] = this.#cursor;
+      context.lineWidth = 2 * devicePixelRatio;
       context.beginPath();
-      context.moveTo(stroke[0][0] * side, stroke[0][1] * side);
-      // Curves through the middles of the samples hide the corners between them.
-      for (let i = 1; i < stroke.length - 1; i++) {
-        const [x, y] = stroke[i];
-        const [nextX, nextY] = stroke[i + 1];
-        context.quadraticCurveTo(x * side, y * side, ((x + nextX) / 2) * side, ((y + nextY) / 2) * side);
-      }
-      const [x, y] = stroke.at(-1);
-      context.lineTo(x * side, y * side);
+      context.arc(x * unit, y * unit, PEN * height, 0, 2 * Math.PI);
       context.stroke();
     }
   }
+}
+
+// Curves through the middles of the samples hide the corners between them. What the
+// network sees has one width; the pressure is for the eye.
+function drawStroke(context, stroke, unit, pen) {
+  const middle = (i) => {
+    const [a, b] = [stroke[i], stroke[Math.min(i + 1, stroke.length - 1)]];
+    return [((a[0] + b[0]) / 2) * unit, ((a[1] + b[1]) / 2) * unit];
+  };
+  let from = [stroke[0][0] * unit, stroke[0][1] * unit];
+  for (let i = 0; i < stroke.length; i++) {
+    const [x, y, , pressure] = stroke[i];
+    const to = i === stroke.length - 1 ? [x * unit, y * unit] : middle(i);
+    context.lineWidth = pen * (0.5 + pressure);
+    context.beginPath();
+    context.moveTo(...from);
+    context.quadraticCurveTo(x * unit, y * unit, ...to);
+    context.stroke();
+    from = to;
+  }
+}
+
+function clamp(value, most) {
+  return Math.min(Math.max(value, 0), most);
 }
 
 function round(share) {

@@ -1,7 +1,7 @@
 // Who reads: the server, or this browser. While the server reads, this browser reads
 // finished drawings beside it, to show the time of both and whether they agree.
 
-import { Away, predict } from "./api.js";
+import { Away, read as readThere } from "./api.js";
 import { InBrowser } from "./inbrowser.js";
 
 // Time between two looks for another checkpoint, in ms.
@@ -62,8 +62,8 @@ export async function compare(input, { engine, answer }, isShown) {
     const { answer: beside } = await timed("browser", input);
     if (!isShown() || beside.model !== answer.model) return;
     const none = beside.verdict === "not_a_digit";
-    const alike = none === (answer.verdict === "not_a_digit") && (none || beside.label === answer.label);
-    const other = none ? "that it is none" : beside.label ?? "nothing";
+    const alike = none === (answer.verdict === "not_a_digit") && (none || beside.text === answer.text);
+    const other = none ? "that it is none" : beside.text || "nothing";
     say(alike ? "Both say the same." : `This browser says ${other}.`);
   } catch {
     // It was only to be compared with.
@@ -125,7 +125,7 @@ function look() {
 
 async function timed(engine, input) {
   const begun = performance.now();
-  const answer = await (engine === "server" ? predict(input) : inBrowser.predict(input));
+  const answer = await (engine === "server" ? readThere(input) : inBrowser.read(input));
   const waited = performance.now() - begun;
   times[engine].textContent = `${waited < 10 ? waited.toFixed(1) : waited.toFixed(0)} ms`;
   return { answer, engine, waited };

@@ -57,22 +57,25 @@ export class InBrowser {
     }
   }
 
-  // An answer as the server gives it. An input is { strokes }, { pixels } or { blob }.
-  async predict(input) {
-    const { result, compute } = await this.#ask(...(await task(input)));
-    const { label, index, verdict, known, probabilities, seen, labels } = result;
+  // An answer as the server gives it. An input is { strokes }, { pixels } or { blob }, and
+  // may have `boxes`.
+  async read(input) {
+    const { task, scale = 1, ...given } = await prepared(input);
+    const boxes = input.boxes?.map((box) => box.map((value) => value / scale));
+    const { result, compute } = await this.#ask(task, { ...given, boxes });
+    const digits = digitsOf(result, scale);
+    let next = 0;
+    const lines = [...result.lines].map((length) => {
+      const own = digits.slice(next, (next += length));
+      return { text: textOf(own), box: around(own.map(({ box }) => box)), digits: own };
+    });
     return {
-      label,
-      labels,
-      // A worker from before a new version says nothing of it.
-      verdict: verdict ?? (label === null ? "blank" : "read"),
-      best: best(probabilities, labels),
-      known: label === null ? null : known,
-      confidence: label === null ? null : probabilities[index],
-      probabilities: [...probabilities],
+      text: lines.map(({ text }) => text).filter(Boolean).join("\n"),
+      verdict: result.verdict,
+      lines,
+      labels: result.labels,
       model: this.checkpoint,
       timing_us: { decode: 0, queue: 0, compute: 1000 * compute },
-      seen: label === null ? undefined : picture(seen),
     };
   }
 
@@ -125,20 +128,21 @@ async function bytes(path, patience, cache = "default") {
   }
 }
 
-async function task({ strokes, pixels, blob }) {
-  if (strokes) return ["strokes", { strokes }];
-  if (pixels) return ["pixels", { pixels: Uint8Array.from(pixels) }];
-  return ["picture", await decoded(blob)];
+// What the worker is asked for; `scale` is the size of its units in those of the input.
+async function prepared({ strokes, pixels, blob }) {
+  if (strokes) return { task: "strokes", strokes };
+  if (pixels) return { task: "pixels", pixels: Uint8Array.from(pixels) };
+  return { task: "picture", ...(await decoded(blob)) };
 }
 
 // The picture's pixels, upright.
 async function decoded(blob) {
-  const bitmap = await scaledDown(blob);
+  const { bitmap, scale } = await scaledDown(blob);
   const { width, height } = bitmap;
   let rgba = opaque(bitmap);
   if (!isOpaque(rgba)) rgba = straight(bitmap) ?? rgba;
   bitmap.close();
-  return { width, height, rgba };
+  return { width, height, rgba, scale };
 }
 
 async function scaledDown(blob) {
@@ -150,16 +154,17 @@ async function scaledDown(blob) {
     throw new Refused(0, "in_browser", "This browser cannot read that picture.");
   }
   const { width, height } = bitmap;
-  const scale = LONGEST_SIDE / Math.max(width, height);
-  if (scale >= 1) return bitmap;
+  const scale = Math.max(width, height) / LONGEST_SIDE;
+  if (scale <= 1) return { bitmap, scale: 1 };
   try {
     if (width * height > MAX_PIXELS) {
       throw new Refused(413, "in_browser",
         `The picture is ${width} × ${height} pixels; at most 24 megapixels are read: scale it down.`);
     }
     const [resizeWidth, resizeHeight] =
-      [width, height].map((side) => Math.max(1, Math.round(side * scale)));
-    return await createImageBitmap(bitmap, { ...plain, resizeWidth, resizeHeight, resizeQuality: "high" });
+      [width, height].map((side) => Math.max(1, Math.round(side / scale)));
+    const resized = { ...plain, resizeWidth, resizeHeight, resizeQuality: "high" };
+    return { bitmap: await createImageBitmap(bitmap, resized), scale };
   } finally {
     bitmap.close();
   }
@@ -205,8 +210,32 @@ function picture(seen) {
   return canvas.toDataURL();
 }
 
-// The two most probable labels, as the server gives them.
-function best(probabilities, labels) {
-  const all = labels.map((label, i) => ({ label, confidence: probabilities[i] }));
-  return probabilities.length ? all.sort((a, b) => b.confidence - a.confidence).slice(0, 2) : [];
+// Each symbol as the server describes it.
+function digitsOf({ verdicts, places, probabilities, seen, strokes, labels }, scale) {
+  return verdicts.map((verdict, i) => {
+    const part = (values, size) => values.subarray(size * i, size * (i + 1));
+    const [x, y, width, height, known, counts] = part(places, 6);
+    const own = [...part(probabilities, labels.length)];
+    const ranked = labels.map((label, at) => ({ label, confidence: own[at] }))
+      .sort((a, b) => b.confidence - a.confidence);
+    return {
+      ...ranked[0],
+      box: [x, y, width, height].map((value) => value * scale),
+      verdict,
+      counts: counts === 1,
+      known,
+      best: ranked.slice(0, 2),
+      probabilities: own,
+      strokes: strokes[i] && [...strokes[i]],
+      seen: picture(part(seen, SIDE * SIDE)),
+    };
+  });
+}
+
+const textOf = (digits) => digits.filter(({ counts }) => counts).map(({ label }) => label).join("");
+
+function around(boxes) {
+  const [left, top] = [0, 1].map((axis) => Math.min(...boxes.map((box) => box[axis])));
+  const [right, bottom] = [0, 1].map((axis) => Math.max(...boxes.map((box) => box[axis] + box[axis + 2])));
+  return [left, top, right - left, bottom - top];
 }

@@ -5,9 +5,10 @@ import { Away, Refused, models } from "./api.js";
 import { pause } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import * as engines from "./engines.js";
-import { showAnswer, showEmpty, showError, showLabels, showServing } from "./result.js";
+import { chosenDigit, digitsOf, startNumbers } from "./number.js";
+import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
 import { setInput, setLabels, startTeaching } from "./teach.js";
-import { listenForPictures } from "./upload.js";
+import { listenForPictures, listenToInput } from "./upload.js";
 
 // Time between two tries to reach a server that is away, in ms.
 const RETRY_EVERY = 1500;
@@ -16,42 +17,52 @@ const MAX_BYTES = 16 * 2 ** 20;
 
 const pad = document.getElementById("pad");
 const picture = document.getElementById("picture");
-const undo = document.getElementById("undo");
-const clear = document.getElementById("clear");
 const connection = document.getElementById("connection");
+const tool = (id) => document.getElementById(id);
 
 // What should be read next, or null: { input, finished }.
 let next = null;
 let asking = false;
 // What was last asked, to ask it again when the server is back.
 let shown = null;
+// What was last answered.
+let answered = null;
 
 const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
   if (!drawing.isEmpty) hidePicture();
   updateTools();
   if (drawing.isEmpty) return forget();
-  const input = { strokes: drawing.strokes };
-  setInput(input);
-  read({ input, finished });
+  look({ strokes: drawing.strokes }, finished);
 });
 
-listenForPictures(document.getElementById("file"), (blob) => {
-  drawing.clear();
-  showPicture(blob);
-  updateTools();
-  if (blob.size > MAX_BYTES) return showError("This file is over 16 MB: choose a smaller picture.");
-  setInput({ blob });
-  read({ input: { blob }, finished: true });
+for (const id of ["file", "camera"]) {
+  listenToInput(document.getElementById(id), openPicture);
+}
+listenForPictures(openPicture);
+startNumbers({
+  chosen(digit) {
+    showDigit(digit, answered.labels);
+    sayNumber(answered);
+    teachable();
+  },
+  mend: (boxes) => look({ ...shown.input, boxes: boxes ?? undefined }, true),
 });
 
-undo.addEventListener("click", () => drawing.undo());
-clear.addEventListener("click", clearAll);
+const tools = {
+  undo: () => drawing.undo(),
+  redo: () => drawing.redo(),
+  replay: () => drawing.replay(),
+  clear: clearAll,
+};
+for (const [id, run] of Object.entries(tools)) tool(id).addEventListener("click", run);
 document.addEventListener("keydown", (event) => {
   // Keys that are typed into a field belong to it.
   if (event.target.closest("input:not([type=radio]), textarea, select")) return;
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
+  const command = (event.ctrlKey || event.metaKey) && event.key.toLowerCase();
+  if (command === "z" || command === "y") {
     event.preventDefault();
-    drawing.undo();
+    if (command === "y" || event.shiftKey) drawing.redo();
+    else drawing.undo();
   } else if (event.key === "Escape" || event.key === "Delete") {
     clearAll();
   }
@@ -61,21 +72,61 @@ engines.start({ changed: enginesChanged });
 if (document.documentElement.dataset.server === "none") {
   alone();
 } else {
-  startTeaching({ taught: clearAll, changed: connect });
+  startTeaching({ taught, changed: connect });
   connect();
 }
 worksOffline();
 
 function clearAll() {
-  if (clear.disabled) return;
+  if (tool("clear").disabled) return;
   hidePicture();
   drawing.clear();
 }
 
+// A taught drawing has served; a number has other digits to teach.
+function taught() {
+  if (chosenDigit() === null) clearAll();
+}
+
 function updateTools() {
-  undo.disabled = drawing.isEmpty;
-  clear.disabled = drawing.isEmpty && picture.hidden;
-  pad.toggleAttribute("data-inked", !clear.disabled);
+  const nothing = drawing.isEmpty && picture.hidden;
+  tool("undo").disabled = !drawing.canUndo;
+  tool("redo").disabled = !drawing.canRedo;
+  tool("replay").disabled = drawing.isEmpty;
+  tool("clear").disabled = nothing;
+  pad.toggleAttribute("data-inked", !nothing);
+}
+
+function openPicture(blob) {
+  drawing.clear();
+  showPicture(blob);
+  updateTools();
+  if (blob.size > MAX_BYTES) return showError("This file is over 16 MB: choose a smaller picture.");
+  look({ blob }, true);
+}
+
+// Has an input read, and taught as a whole until it is known to be a number.
+function look(input, finished) {
+  setInput(input);
+  read({ input, finished });
+}
+
+// What can be taught: the drawing or the picture, or the chosen digit of a number.
+function teachable() {
+  const { input } = shown;
+  const number = answered && digitsOf(answered).length > 1;
+  const digit = chosenDigit();
+  if (!number && !input.boxes) return setInput(input);
+  if (!digit) return setInput(null, "Choose one of the digits to say what it was.");
+  if (digit.strokes && input.strokes) {
+    return setInput({ strokes: digit.strokes.map((stroke) => input.strokes[stroke]) });
+  }
+  setInput({ blob: fromDataUrl(digit.seen) });
+}
+
+function fromDataUrl(url) {
+  const bytes = Uint8Array.from(atob(url.split(",")[1]), (byte) => byte.charCodeAt(0));
+  return new Blob([bytes], { type: "image/png" });
 }
 
 function showPicture(blob) {
@@ -94,6 +145,7 @@ function hidePicture() {
 function forget() {
   next = null;
   shown = null;
+  answered = null;
   engines.forget();
   setInput(null);
   showEmpty("Nothing drawn yet.", true);
@@ -119,7 +171,10 @@ async function askOnce(request) {
     // The drawing may have been cleared meanwhile.
     if (shown !== request) return;
     const finished = request.finished && !next;
-    showAnswer(reading.answer, finished, { ...reading, drawn: Boolean(request.input.strokes) });
+    answered = reading.answer;
+    const { strokes, boxes } = request.input;
+    showAnswer(answered, finished, { ...reading, drawn: Boolean(strokes), boxes });
+    teachable();
     if (finished) engines.compare(request.input, reading, () => shown === request);
     if (reading.fellBack) failed(request);
   } catch (error) {

@@ -21,9 +21,14 @@ const tasks = {
     for (let i = 0; i < WARM_UP; i++) reader.readPixels(someInk).free();
     return labels;
   },
-  strokes: ({ strokes }) => reading(reader.readStrokes(JSON.stringify(strokes))),
+  strokes({ strokes, boxes }) {
+    const points = Float32Array.from(strokes.flat(2));
+    const lengths = Uint32Array.from(strokes, (stroke) => stroke.length);
+    return reading(reader.readStrokes(points, lengths, boxes && Float32Array.from(boxes.flat())));
+  },
   pixels: ({ pixels }) => reading(reader.readPixels(pixels)),
-  picture: ({ width, height, rgba }) => reading(reader.readPicture(width, height, rgba)),
+  picture: ({ width, height, rgba, boxes }) =>
+    reading(reader.readPicture(width, height, rgba, boxes && Float32Array.from(boxes.flat()))),
 };
 
 addEventListener("message", async ({ data: { number, task, ...given } }) => {
@@ -41,8 +46,8 @@ addEventListener("message", async ({ data: { number, task, ...given } }) => {
 });
 
 function reading(found) {
-  const { index, verdict, known, probabilities, seen } = found;
+  const { verdict, lines, verdicts, places, probabilities, seen } = found;
+  const strokes = verdicts.map((_, i) => found.strokes(i));
   found.free();
-  const label = index === undefined ? null : labels[index];
-  return { label, index, verdict, known, probabilities, seen, labels };
+  return { verdict, lines, verdicts, places, probabilities, seen, strokes, labels };
 }

@@ -1,5 +1,8 @@
 // The right side of the page: label, sentence, bars, and what was seen.
 
+import { plural } from "./dom.js";
+import { digitsOf, hideNumber, inFocus, showNumber } from "./number.js";
+
 const verdict = document.getElementById("verdict");
 const label = document.getElementById("label");
 const sentence = document.getElementById("sentence");
@@ -31,28 +34,25 @@ let doubt = null;
 
 // Shows an answer. `finished` is false while the pen is down: then nothing is
 // announced to screen readers. `engine` is who answered, `waited` the time it took,
-// in ms; `drawn` whether it was drawn, so that more strokes may follow.
-export function showAnswer(answer, finished, { engine, waited, drawn }) {
+// in ms; `drawn` whether it was drawn, so that more strokes may follow; `boxes` where
+// the digits were said to be, if they were.
+export function showAnswer(answer, finished, { engine, waited, drawn, boxes }) {
   clearTimeout(doubt);
-  if (finished && drawn && ["unsure", "not_a_digit"].includes(answer.verdict)) {
-    const settled = { engine, waited, drawn: false };
+  const digits = digitsOf(answer);
+  if (finished && drawn && digits.some(({ verdict }) => verdict !== "read")) {
+    const settled = { engine, waited, drawn: false, boxes };
     doubt = setTimeout(() => showAnswer(answer, true, settled), NEXT_STROKE);
     finished = false;
   }
   showLabels(answer.labels);
-  if (answer.verdict === "blank") return showEmpty("There is no ink in this picture.", finished);
-  // A drawing that is not finished need not look like anything yet.
-  const shown = finished ? answer.verdict : "read";
-  const said = saying({ ...answer, verdict: shown });
-  verdict.dataset.state = shown;
-  label.textContent = said.label;
-  label.toggleAttribute("data-long", [...answer.label].length > 2);
-  sentence.replaceChildren(...said.sentence);
-  // What is no digit has no best one.
-  const best = shown === "not_a_digit" ? null : answer.labels.indexOf(answer.label);
-  setBars(answer.probabilities, best);
-  seen.src = answer.seen;
-  seen.hidden = false;
+  if (digits.length === 0) return showEmpty("There is no ink in this picture.", finished);
+  if (digits.length > 1 || boxes) {
+    showDigit(showNumber(answer, boxes), answer.labels);
+    sayNumber(answer);
+  } else {
+    hideNumber();
+    showOne(digits[0], answer.labels, finished);
+  }
   const [place, part] = engine === "server"
     ? ["on the server", "the network"]
     : ["in this browser", "preprocessing and network"];
@@ -61,7 +61,43 @@ export function showAnswer(answer, finished, { engine, waited, drawn }) {
     report(answer.model),
     ` answered in ${waited.toFixed(0)} ms ${place}, of which ${part} took ${compute.toFixed(2)} ms.`,
   );
+}
+
+// One digit by itself.
+function showOne(digit, labels, finished) {
+  // A drawing that is not finished need not look like anything yet.
+  const shown = finished ? digit.verdict : "read";
+  const said = saying({ ...digit, labels, verdict: shown });
+  verdict.dataset.state = shown;
+  label.hidden = false;
+  label.textContent = said.label;
+  label.toggleAttribute("data-long", [...digit.label].length > 2);
+  sentence.replaceChildren(...said.sentence);
+  showDigit({ ...digit, verdict: shown }, labels);
   if (finished) announcement.textContent = said.aloud ?? sentence.textContent;
+}
+
+// The bars of a digit, and what the network saw of it.
+export function showDigit(digit, labels) {
+  // What is no digit has no best one.
+  const best = digit.verdict === "not_a_digit" ? null : labels.indexOf(digit.label);
+  setBars(digit.probabilities, best);
+  seen.src = digit.seen;
+  seen.hidden = false;
+}
+
+// Of a number: how many digits there are, and which one the bars speak of.
+export function sayNumber(answer) {
+  const all = digitsOf(answer);
+  const counted = all.filter(({ counts }) => counts);
+  const { digit, place, isChosen } = inFocus();
+  const sure = digit.counts ? format(digit.confidence) : "not a digit, it seems";
+  const which = isChosen ? `Digit ${place}: ` : "The least sure is ";
+  verdict.dataset.state = "number";
+  label.hidden = true;
+  sentence.replaceChildren(
+    `${plural(counted.length, "digit")}. ${which}`, element("b", "", digit.counts ? digit.label : "·"), ` (${sure}).`);
+  announcement.textContent = `${answer.text.replaceAll("\n", ", ")}. ${sentence.textContent}`;
 }
 
 // What an answer says in large, in small, and to screen readers, by its verdict.
@@ -97,7 +133,9 @@ function report(checkpoint) {
 
 export function showEmpty(message = "Nothing drawn yet.", finished = false) {
   clearTimeout(doubt);
+  hideNumber();
   verdict.dataset.state = "empty";
+  label.hidden = false;
   label.textContent = "–";
   sentence.textContent = message;
   setBars(shownLabels.map(() => 0), -1);

@@ -5,6 +5,7 @@ import { byId, element, plural } from "./dom.js";
 import { trainNow, watchJobs } from "./job.js";
 
 const section = byId("teach");
+const teachHint = byId("teach-hint");
 const chips = byId("teach-labels");
 const form = byId("teach-new");
 const field = byId("teach-name");
@@ -52,9 +53,11 @@ export function setLabels(known) {
   refresh();
 }
 
-// What would be taught now: { strokes }, { blob } or null.
-export function setInput(input) {
+// What would be taught now: { strokes }, { pixels }, { blob } or null.
+// `hint` says what to do first, if there is nothing.
+export function setInput(input, hint = "Say what you drew, and Glyphic keeps it to learn from.") {
   current = input;
+  teachHint.textContent = hint;
   section.toggleAttribute("data-ready", input !== null);
   for (const button of section.querySelectorAll(".chips button, #teach-new button")) {
     button.disabled = input === null;

@@ -1,12 +1,14 @@
 // Pictures by button, drop and paste: all of them end in onPicture(blob).
 
-export function listenForPictures(input, onPicture) {
+export function listenToInput(input, onPicture) {
   input.addEventListener("change", () => {
     if (input.files[0]) onPicture(input.files[0]);
     // The same file can be chosen again.
     input.value = "";
   });
+}
 
+export function listenForPictures(onPicture) {
   document.addEventListener("paste", (event) => {
     const picture = firstPicture(event.clipboardData?.files);
     if (picture) onPicture(picture);

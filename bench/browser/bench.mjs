@@ -75,9 +75,9 @@ const makers = {
     const reader = new Reader(JSON.parse(new TextDecoder().decode(manifest)).id, manifest, weights);
     return (pixels) => {
       const reading = reader.readPixels(pixels);
-      const { index } = reading;
+      const { probabilities } = reading;
       reading.free();
-      return index;
+      return probabilities.indexOf(Math.max(...probabilities));
     };
   },
   ort: async () => {

@@ -82,13 +82,13 @@ export async function screenshot(page, name) {
   await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
 }
 
-// Draws strokes with real pointer events. Points are shares of the pad's side.
+// Draws strokes with real pointer events. Points are shares of the pad's height.
 export async function draw(page, strokes) {
   // What was clicked before may have scrolled it away.
   await page.locator("#canvas").scrollIntoViewIfNeeded();
   const box = await page.locator("#canvas").boundingBox();
   for (const stroke of strokes) {
-    const points = stroke.map(([x, y]) => [box.x + x * box.width, box.y + y * box.height]);
+    const points = stroke.map(([x, y]) => [box.x + x * box.height, box.y + y * box.height]);
     await page.mouse.move(...points[0]);
     await page.mouse.down();
     for (const point of points.slice(1)) await page.mouse.move(...point, { steps: 4 });

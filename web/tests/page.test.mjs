@@ -103,7 +103,7 @@ onPage("what is no digit is said to be none", { viewport: DESKTOP }, async (page
 
 onPage("a doubtful digit is shown with the two that it may be", { viewport: DESKTOP }, async (page) => {
   // Whatever is drawn: the answer's verdict is what the page must show.
-  await page.route("**/api/predict*", async (route) => {
+  await page.route("**/api/read*", async (route) => {
     const url = new URL(route.request().url());
     url.searchParams.set("unsure_below", "1");
     url.searchParams.set("reject_below", "0");
@@ -165,6 +165,8 @@ onPage("the tools are reached and used by keyboard", { viewport: DESKTOP }, asyn
   await page.keyboard.press("Tab");
   assert.equal(await focused(), "undo");
   await page.keyboard.press("Tab");
+  assert.equal(await focused(), "replay");
+  await page.keyboard.press("Tab");
   assert.equal(await focused(), "clear");
   await page.keyboard.press("Tab");
   assert.equal(await focused(), "file");
@@ -215,7 +217,7 @@ onPage("a file that is no picture says what is wrong", { viewport: DESKTOP }, as
 
 onPage("a file that cannot be sent ends in words, not in a loop", { viewport: DESKTOP, needy: true }, async (page, errors) => {
   let asked = 0;
-  await page.route("**/api/predict*", (route) => {
+  await page.route("**/api/read*", (route) => {
     asked += 1;
     return route.abort("failed");
   });
@@ -289,7 +291,8 @@ onPage("strokes are sent as they were drawn, whatever the pad's size", { viewpor
   assert.equal(strokes.length, 2);
   const near = (point, x, y) =>
     assert.ok(Math.hypot(point[0] - x, point[1] - y) < 8, `${point} is not ${x}, ${y}`);
-  near(strokes[0][0], 250, 250);
-  near(strokes[0].at(-1), 750, 750);
-  near(strokes[1][0], 750, 250);
+  // The pad is 1000 wide and 750 high.
+  near(strokes[0][0], 187.5, 187.5);
+  near(strokes[0].at(-1), 562.5, 562.5);
+  near(strokes[1][0], 562.5, 187.5);
 });

@@ -14,6 +14,8 @@ use crate::{Glyph, Prediction, verdict::Thresholds};
 
 /// Most pieces of ink in one symbol.
 const MOST_PIECES: usize = 7;
+/// Most whole pieces in one symbol.
+const MOST_WHOLE: usize = 4;
 /// Most symbols that are read for one input, so that what it costs is bounded. A line with
 /// more pieces is taken for one symbol, which the network will not know.
 const MOST_CANDIDATES: usize = 256;
@@ -121,7 +123,14 @@ impl Lattice {
         };
         let lines = lines.iter().take(MOST_CANDIDATES).map(|line| {
             let atoms = &line.atoms;
-            let ends = |first: usize| first + 1..=(first + most.min(MOST_PIECES)).min(atoms.len());
+            // Some neighbours, and some whole pieces however many slices they are in.
+            let begins_piece = |i: usize| atoms.get(i).is_none_or(|atom| atom.cut == 0.0);
+            let ends = |first: usize| {
+                let last = (first + most.min(MOST_PIECES)).min(atoms.len());
+                let pieces = (first + 1..=atoms.len()).filter(|&end| begins_piece(end));
+                let pieces = pieces.take(if begins_piece(first) { MOST_WHOLE.min(most) } else { 0 });
+                (first + 1..=last).chain(pieces.filter(move |&end| end > last))
+            };
             let groups: Vec<Range<usize>> = match most {
                 // Too much to try: no number.
                 0 => vec![0..atoms.len()],

@@ -5,6 +5,8 @@ use super::{Bounds, lattice::Atom, order::sorted, picture::Owned};
 
 /// Pieces wider than this many line heights may be several digits.
 const WIDE: f32 = 0.55;
+/// Pieces lower than this many line heights are bars, of a 5 or a 7.
+const LOW: f32 = 0.4;
 /// Lines less high than this, in pixels, show too little to cut by.
 const SMALLEST: f32 = 20.0;
 /// A cut crosses no more ink than this many line heights ...
@@ -24,7 +26,8 @@ const SIDEWAYS: f32 = 0.05;
 pub(super) fn sliced(owned: &mut Owned, id: u32, height: f32) -> Vec<Atom> {
     let Some(bounds) = owned.bounds[id as usize] else { return Vec::new() };
     let whole = vec![Atom { id: id as usize, bounds, cut: 0.0 }];
-    if bounds.width() < WIDE * height || height < SMALLEST {
+    let is_bar = bounds.height() < LOW * height;
+    if bounds.width() < WIDE * height || is_bar || height < SMALLEST {
         return whole;
     }
     let seams = seams(owned, id, &bounds, height);

@@ -1,0 +1,112 @@
+// A reading of several digits: the number in large, each digit to be chosen, joined with
+// the next or split; and which of them the bars speak of.
+
+import { hideBoxes, showBoxes } from "./boxes.js";
+import { byId, element } from "./dom.js";
+
+const row = byId("number");
+const mend = byId("mend");
+const join = byId("join");
+const split = byId("split");
+const asFound = byId("as-found");
+
+let digits = [];
+let selected = null;
+let mended = false;
+let callbacks;
+
+// `chosen(digit)` is called when a digit was chosen, `mend(boxes)` with where the digits
+// are, or null to find them anew.
+export function startNumbers(given) {
+  callbacks = given;
+  join.addEventListener("click", () => {
+    const boxes = digits.map(({ box }) => box);
+    boxes.splice(selected, 2, around(boxes[selected], boxes[selected + 1]));
+    callbacks.mend(boxes);
+  });
+  split.addEventListener("click", () => {
+    const boxes = digits.map(({ box }) => box);
+    const [x, y, width, height] = boxes[selected];
+    const half = width / 2;
+    boxes.splice(selected, 1, [x, y, half, height], [x + half, y, half, height]);
+    callbacks.mend(boxes);
+  });
+  asFound.addEventListener("click", () => callbacks.mend(null));
+}
+
+// The digits of an answer, from its first line to its last; each knows its line.
+export function digitsOf({ lines }) {
+  return lines.flatMap(({ digits }, line) => digits.map((digit) => ({ ...digit, line })));
+}
+
+// Shows a number and returns the digit that the bars are to show: the chosen one, else
+// the least sure. `boxes` are those that were given, if any were.
+export function showNumber(answer, boxes) {
+  const before = digits.length;
+  digits = digitsOf(answer);
+  mended = boxes != null;
+  if (digits.length !== before || selected >= digits.length) selected = null;
+  show();
+  return digits[focus()];
+}
+
+// No number is shown.
+export function hideNumber() {
+  digits = [];
+  selected = null;
+  row.hidden = true;
+  mend.hidden = true;
+  hideBoxes();
+}
+
+// The chosen digit; null if none is.
+export function chosenDigit() {
+  return selected === null ? null : digits[selected];
+}
+
+export function choose(i) {
+  selected = selected === i ? null : i;
+  show();
+  callbacks.chosen(digits[focus()]);
+}
+
+// The digit that the bars speak of, which one it is, from 1, and whether it was chosen.
+export function inFocus() {
+  const i = focus();
+  return { digit: digits[i], place: i + 1, isChosen: selected !== null };
+}
+
+function focus() {
+  if (selected !== null) return selected;
+  const sure = ({ counts, known, confidence }) => (counts ? known * confidence : 2);
+  const least = Math.min(...digits.map(sure));
+  return Math.max(0, digits.findIndex((digit) => sure(digit) === least));
+}
+
+function show() {
+  const line = (line) => element("span", { class: "line" },
+    ...digits.flatMap((digit, i) => (digit.line === line ? [button(digit, i)] : [])));
+  const lines = [...new Set(digits.map(({ line }) => line))];
+  row.replaceChildren(...lines.map(line));
+  row.toggleAttribute("data-long", digits.length > 6 || lines.length > 1);
+  row.hidden = false;
+  showBoxes({ digits, selected, select: choose, moved: callbacks.mend });
+  mend.hidden = selected === null && !mended;
+  join.disabled = selected === null || digits[selected + 1]?.line !== digits[selected].line;
+  split.disabled = selected === null;
+  asFound.hidden = !mended;
+}
+
+function button({ label, verdict, counts, confidence }, i) {
+  const sure = counts ? `${label}, ${Math.floor(100 * confidence)} % sure` : "not a digit";
+  return element("button", {
+    type: "button", class: "digit", "data-verdict": verdict, "data-counts": counts,
+    "aria-pressed": i === selected, "aria-label": `Digit ${i + 1}: ${sure}`, onclick: () => choose(i),
+  }, counts ? label : "·");
+}
+
+function around([x, y, width, height], [x2, y2, width2, height2]) {
+  const [left, top] = [Math.min(x, x2), Math.min(y, y2)];
+  const [right, bottom] = [Math.max(x + width, x2 + width2), Math.max(y + height, y2 + height2)];
+  return [left, top, right - left, bottom - top];
+}

@@ -81,9 +81,8 @@ impl Engine {
     pub async fn predict(&self, glyph: Glyph) -> Result<Answer, ApiError> {
         let Answer { prediction, model, queue, compute } = self.predict_all(vec![glyph]).await?;
         let only = prediction.into_iter().next();
-        let prediction = only.ok_or_else(|| {
-            ApiError::Unavailable("the network gave no answer".to_owned())
-        })?;
+        let prediction =
+            only.ok_or_else(|| ApiError::Unavailable("the network gave no answer".to_owned()))?;
         Ok(Answer { prediction, model, queue, compute })
     }
 
@@ -178,7 +177,8 @@ impl Worker {
         // A device that is lost may panic inside its driver's bindings; the thread
         // must outlive that, to say so.
         let compute = AssertUnwindSafe(|| -> Result<Vec<Prediction>, DeviceFailed> {
-            let batches = glyphs.chunks(self.max_batch).map(|batch| self.classifier.classify(batch));
+            let batches =
+                glyphs.chunks(self.max_batch).map(|batch| self.classifier.classify(batch));
             Ok(batches.collect::<Result<Vec<_>, _>>()?.concat())
         });
         let outcome = match catch_unwind(compute) {

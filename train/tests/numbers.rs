@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::LazyLock};
 use burn::tensor::Device;
 use common::repository;
 use glyphic_model::{
-    Classifier, Verdict,
+    Classifier,
     checkpoint::Registry,
     decode::decode,
     number::{Bounds, Lattice, Reading},
@@ -66,14 +66,18 @@ fn composed(digits: &[Drawing], gap: (f32, f32), rng: &mut StdRng) -> Drawing {
 
 /// The drawing as a picture, dark on light, 100 pixels a unit.
 fn picture(drawing: &Drawing, pen: f32) -> Picture {
+    let (width, height, rgba) = rendered(drawing, pen);
+    Picture::new(width, height, rgba).unwrap()
+}
+
+fn rendered(drawing: &Drawing, pen: f32) -> (usize, usize, Vec<u8>) {
     const SCALE: f32 = 100.0;
     const MARGIN: f32 = 20.0;
     let bounds = Bounds::around(drawing.iter().flatten()).unwrap();
     let side = |length: f32| (length * SCALE + 2.0 * MARGIN) as usize;
     let (width, height) = (side(bounds.width()), side(bounds.height()));
-    let place = |[x, y]: Point| {
-        [(x - bounds.left) * SCALE + MARGIN, (y - bounds.top) * SCALE + MARGIN]
-    };
+    let place =
+        |[x, y]: Point| [(x - bounds.left) * SCALE + MARGIN, (y - bounds.top) * SCALE + MARGIN];
     let mut rgba = vec![255u8; 4 * width * height];
     let mut dot = |[cx, cy]: Point| {
         let reach = pen / 2.0 + 1.0;
@@ -95,6 +99,22 @@ fn picture(drawing: &Drawing, pen: f32) -> Picture {
                 let share = i as f32 / steps;
                 dot([a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share]);
             }
+        }
+    }
+    (width, height, rgba)
+}
+
+/// A photograph of a drawing on paper: `paper` gives the brightness (0–1) of each place.
+fn photograph(drawing: &Drawing, pen: f32, paper: impl Fn(usize, usize) -> f32) -> Picture {
+    let (width, height, mut rgba) = rendered(drawing, pen);
+    let mut rng = StdRng::seed_from_u64(1);
+    for (i, pixel) in rgba.chunks_mut(4).enumerate() {
+        let light = paper(i % width, i / width) * (0.25 + 0.75 * f32::from(pixel[0]) / 255.0);
+        let noise = rng.random_range(-6.0..6.0);
+        // Blue ink on yellowish paper.
+        for (channel, tint) in [0.95, 0.93, 0.85].into_iter().enumerate() {
+            let blue = if channel == 2 { 0.25 * (1.0 - f32::from(pixel[0]) / 255.0) } else { 0.0 };
+            pixel[channel] = (255.0 * (light + blue) * tint + noise).clamp(0.0, 255.0) as u8;
         }
     }
     Picture::new(width, height, rgba).unwrap()
@@ -156,9 +176,17 @@ fn numbers(hands: &[Hand], gap: (f32, f32), count: usize, seed: u64) -> Vec<(Str
     (0..count).map(number).collect()
 }
 
-/// Shares of numbers read fully right: of strokes, and of pictures.
-fn right(hands: &[Hand], count: usize, seed: u64, show: bool) -> [f64; 2] {
-    let mut right = [0; 2];
+/// Shares of numbers read fully right: of strokes, of pictures whose digits do not touch,
+/// and of those whose digits do.
+struct Right {
+    strokes: f64,
+    apart: f64,
+    touching: f64,
+}
+
+fn right(hands: &[Hand], count: usize, seed: u64) -> Right {
+    let mut strokes_right = 0;
+    let mut pictures_right = [0; 2];
     for (name, least, most) in GAPS {
         let mut here = [0; 2];
         for (i, (digits, drawing)) in
@@ -166,52 +194,154 @@ fn right(hands: &[Hand], count: usize, seed: u64, show: bool) -> [f64; 2] {
         {
             let strokes = Strokes::new(drawing.clone()).unwrap();
             let pen = 5.0 + (i % 5) as f32 * 2.0;
-            let as_picture = || Lattice::of_picture(&picture(&drawing, pen), None);
-            let said =
-                [text(&read(Lattice::of_strokes(&strokes, None))), text(&read(as_picture()))];
-            for (way, said) in said.iter().enumerate() {
-                here[way] += usize::from(*said == digits);
-                if show && *said != digits {
-                    println!("  {name} {digits} read {said} ({})", ["strokes", "picture"][way]);
-                }
-            }
+            let picture = Lattice::of_picture(&picture(&drawing, pen), None);
+            let said = [text(&read(Lattice::of_strokes(&strokes, None))), text(&read(picture))];
+            here[0] += usize::from(said[0] == digits);
+            here[1] += usize::from(said[1] == digits);
         }
-        println!("{name}: strokes {} and pictures {} of {count}", here[0], here[1]);
-        right[0] += here[0];
-        right[1] += here[1];
+        println!("  {name}: strokes {} and pictures {} of {count}", here[0], here[1]);
+        strokes_right += here[0];
+        pictures_right[usize::from(name == "touching")] += here[1];
     }
-    right.map(|right| right as f64 / (count * GAPS.len()) as f64)
+    Right {
+        strokes: share(strokes_right, count * GAPS.len()),
+        apart: share(pictures_right[0], count * (GAPS.len() - 1)),
+        touching: share(pictures_right[1], count),
+    }
+}
+
+fn share(count: usize, all: usize) -> f64 {
+    count as f64 / all as f64
 }
 
 #[test]
 fn reads_numbers_of_its_own_shapes() {
-    let [strokes, pictures] = right(&own_hands(), 100, 1, std::env::var("SHOW").is_ok());
-    println!("own shapes: strokes {strokes:.4}, pictures {pictures:.4}");
+    let Right { strokes, apart, touching } = right(&own_hands(), 100, 1);
+    println!("own shapes: strokes {strokes:.4}, pictures {apart:.4}, touching {touching:.4}");
+    assert!(strokes >= 0.97 && apart >= 0.9 && touching >= 0.35, "{strokes} {apart} {touching}");
 }
 
 #[test]
 fn reads_numbers_by_others() {
     for (source, hands) in hands() {
-        let [strokes, pictures] = right(&hands, 100, 2, std::env::var("SHOW").is_ok());
-        println!("{source}: strokes {strokes:.4}, pictures {pictures:.4}");
+        let Right { strokes, apart, touching } = right(&hands, 100, 2);
+        println!("{source}: strokes {strokes:.4}, pictures {apart:.4}, touching {touching:.4}");
+        assert!(strokes >= 0.95, "{source}: {strokes}");
+        assert!(apart >= 0.9 && touching >= 0.35, "{source}: {apart} {touching}");
     }
 }
 
+/// How many of the digits of `truth` are in `said`, in this order.
+fn digits_right(truth: &str, said: &str) -> usize {
+    let (truth, said): (Vec<char>, Vec<char>) = (truth.chars().collect(), said.chars().collect());
+    let mut best = vec![0; said.len() + 1];
+    for wanted in truth {
+        let before = best.clone();
+        for (i, &got) in said.iter().enumerate() {
+            best[i + 1] = if got == wanted { before[i] + 1 } else { before[i + 1].max(best[i]) };
+        }
+    }
+    best[said.len()]
+}
+
 #[test]
-fn reads_number_pictures() {
+fn reads_pictures_of_numbers_and_of_single_digits() {
     let Some(path) = handwriting("images.csv") else { return };
+    // Of numbers the digits, of single digits the pictures that say just that.
+    let (mut digits, mut single) = ((0, 0), (0, 0));
     for line in fs::read_to_string(&path).unwrap().lines().skip(1) {
         let mut fields = line.split(',');
         let (file, label) = (fields.next().unwrap(), fields.next().unwrap());
         let picture = decode(&fs::read(path.with_file_name(file)).unwrap()).unwrap();
-        let begun = std::time::Instant::now();
-        let reading = read(Lattice::of_picture(&picture, None));
-        let said = text(&reading);
-        if std::env::var("DEBUG").is_ok() && said != label { eprintln!("^ {file}"); }
+        let said = text(&read(Lattice::of_picture(&picture, None)));
         if said != label {
-            let verdicts: Vec<&str> = reading.lines.iter().flat_map(|l| &l.symbols).map(|s| PROMOTED.thresholds().verdict(&s.prediction).name()).collect();
-            println!("{file}: {label} read {said} {:?} {:?}", begun.elapsed(), verdicts);
+            println!("  {file}: {label} read {said}");
         }
-        let _ = Verdict::Read;
+        if label.len() == 1 {
+            single = (single.0 + usize::from(said == label), single.1 + 1);
+            continue;
+        }
+        let lines = label.split('|').zip(said.split('|').chain(std::iter::repeat("")));
+        digits.0 += lines.map(|(truth, said)| digits_right(truth, said)).sum::<usize>();
+        digits.1 += label.replace('|', "").len();
     }
+    println!(
+        "digits of numbers {} of {}, single digits {} of {}",
+        digits.0, digits.1, single.0, single.1
+    );
+    assert!(share(digits.0, digits.1) >= 0.8, "{digits:?}");
+    assert!(share(single.0, single.1) >= 0.97, "{single:?}");
+}
+
+#[test]
+fn reads_photographs_on_any_paper() {
+    type Paper = fn(usize, usize) -> f32;
+    let papers: [(&str, Paper); 4] = [
+        ("shaded", |x, y| 0.45 + 0.5 * (x as f32 / 600.0 + y as f32 / 300.0).min(1.0)),
+        // Half a degree off level.
+        ("ruled", |x, y| if (y + x / 115) % 40 < 3 { 0.62 } else { 0.92 }),
+        ("squared", |x, y| {
+            let is_line = (y + x / 115) % 28 < 2 || (x + 400 - y / 115) % 28 < 2;
+            if is_line { 0.7 } else { 0.92 }
+        }),
+        ("bordered", |x, y| if (4..8).contains(&x) || (4..8).contains(&y) { 0.25 } else { 0.92 }),
+    ];
+    let hands = own_hands();
+    for (name, paper) in papers {
+        let numbers = numbers(&hands, (0.15, 0.4), 50, 3);
+        let is_right = |(digits, drawing): &&(String, Drawing)| {
+            let photograph = photograph(drawing, 8.0, paper);
+            text(&read(Lattice::of_picture(&photograph, None))) == *digits
+        };
+        let right = numbers.iter().filter(is_right).count();
+        println!("{name}: {right} of {}", numbers.len());
+        assert!(share(right, numbers.len()) >= 0.9, "{name}: {right}");
+    }
+}
+
+#[test]
+fn symbols_are_where_they_are_said_to_be() {
+    let hands = own_hands();
+    let mut rng = StdRng::seed_from_u64(4);
+    let digits = ["4", "5", "7"].map(|digit| hands[0][digit][0].clone());
+    let drawing = composed(&digits, (0.3, 0.4), &mut rng);
+    let strokes = Strokes::new(drawing.clone()).unwrap();
+    let found = read(Lattice::of_strokes(&strokes, None));
+    let boxes: Vec<Bounds> = found.lines[0].symbols.iter().map(|symbol| symbol.bounds).collect();
+    assert_eq!((text(&found).as_str(), boxes.len()), ("457", 3));
+    // The same again, then two as one.
+    let again = read(Lattice::of_strokes(&strokes, Some(&boxes)));
+    assert_eq!(text(&again), "457");
+    let joined = [boxes[0], boxes[1].with(&boxes[2])];
+    let joined = read(Lattice::of_strokes(&strokes, Some(&joined)));
+    assert_eq!(joined.lines[0].symbols.len(), 2);
+    let drawn: Vec<usize> =
+        joined.lines[0].symbols.iter().flat_map(|s| s.strokes.clone().unwrap()).collect();
+    assert_eq!(drawn, (0..drawing.len()).collect::<Vec<_>>());
+    // In a picture's pixels, and what is in no box is left out.
+    let picture = picture(&drawing, 8.0);
+    let found = read(Lattice::of_picture(&picture, None));
+    let boxes: Vec<Bounds> = found.lines[0].symbols.iter().map(|symbol| symbol.bounds).collect();
+    let last = read(Lattice::of_picture(&picture, Some(&boxes[2..])));
+    assert_eq!((text(&found).as_str(), text(&last).as_str()), ("457", "7"));
+}
+
+#[test]
+fn what_is_no_number_is_none_and_costs_no_more() {
+    let read_strokes =
+        |strokes: Drawing| read(Lattice::of_strokes(&Strokes::new(strokes).unwrap(), None));
+    assert!(read_strokes(Vec::new()).lines.is_empty());
+    let blank = Picture::new(200, 100, vec![255; 4 * 200 * 100]).unwrap();
+    assert!(read(Lattice::of_picture(&blank, None)).lines.is_empty());
+    // Thousands of dots, and a picture of nothing but noise.
+    let mut rng = StdRng::seed_from_u64(5);
+    let dots =
+        (0..9000).map(|_| vec![[rng.random_range(0.0..1000.0), rng.random_range(0.0..700.0)]]);
+    assert_eq!(text(&read_strokes(dots.collect())), "");
+    let noise = (0..600 * 600)
+        .flat_map(|_| [if rng.random() { 255 } else { 0 }; 3].into_iter().chain([255]));
+    let noise = Picture::new(600, 600, noise.collect()).unwrap();
+    let lattice = Lattice::of_picture(&noise, None);
+    assert!(lattice.glyphs().len() <= 256);
+    assert_eq!(text(&read(lattice)), "");
 }

@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::{Bounds, ReadLine, Reading, Symbol, order::sorted};
-use crate::{Glyph, Prediction, verdict::Thresholds};
+use crate::{Glyph, Prediction, Thresholds, Verdict};
 
 /// Most pieces of ink in one symbol.
 const MOST_PIECES: usize = 7;
@@ -128,7 +128,8 @@ impl Lattice {
             let ends = |first: usize| {
                 let last = (first + most.min(MOST_PIECES)).min(atoms.len());
                 let pieces = (first + 1..=atoms.len()).filter(|&end| begins_piece(end));
-                let pieces = pieces.take(if begins_piece(first) { MOST_WHOLE.min(most) } else { 0 });
+                let pieces =
+                    pieces.take(if begins_piece(first) { MOST_WHOLE.min(most) } else { 0 });
                 (first + 1..=last).chain(pieces.filter(move |&end| end > last))
             };
             let groups: Vec<Range<usize>> = match most {
@@ -146,6 +147,11 @@ impl Lattice {
             Line { atoms: atoms.len(), height: line.height, candidates }
         });
         Self { lines: lines.collect(), grouping }
+    }
+
+    /// Nothing to be read.
+    pub(super) fn none() -> Self {
+        Self { lines: Vec::new(), grouping: Grouping::Free }
     }
 
     /// The same with bounds in a unit `scale` times as small.
@@ -176,7 +182,7 @@ impl Lattice {
         let lines = self.lines.into_iter().filter_map(|line| {
             let said: Vec<Prediction> = predictions.by_ref().take(line.candidates.len()).collect();
             let symbols = match self.grouping {
-                Grouping::Free => line.best(&said, thresholds.rejects()),
+                Grouping::Free => in_company(line.best(&said, thresholds.rejects()), thresholds),
                 Grouping::Given => line.all(said),
             };
             Bounds::around_all(symbols.iter().map(|symbol| &symbol.bounds))
@@ -290,6 +296,16 @@ impl Line {
             });
         from_left_to_right(symbols.collect())
     }
+}
+
+/// A doubtful symbol passes for a digit among digits, and only there.
+fn in_company(mut symbols: Vec<Symbol>, thresholds: Thresholds) -> Vec<Symbol> {
+    let is_digit = |symbol: &Symbol| thresholds.verdict(&symbol.prediction) != Verdict::NotADigit;
+    let digits = symbols.iter().filter(|symbol| is_digit(symbol)).count();
+    if 2 * digits < symbols.len() {
+        symbols.iter_mut().for_each(|symbol| symbol.counts &= is_digit(symbol));
+    }
+    symbols
 }
 
 fn from_left_to_right(symbols: Vec<Symbol>) -> Vec<Symbol> {

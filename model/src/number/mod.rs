@@ -16,6 +16,7 @@ mod lattice;
 mod lines;
 mod order;
 mod picture;
+mod rulings;
 mod slices;
 mod strokes;
 

@@ -6,6 +6,7 @@ use super::{
     lattice::{Atom, Grouping, LineOfAtoms},
     lines::{lines, typical_height},
     order::sorted,
+    rulings::without_rulings,
     slices::sliced,
 };
 use crate::{
@@ -26,6 +27,12 @@ const FRINGE: usize = 2;
 /// Pieces smaller than this share of the digits' height are dirt.
 const DIRT: f32 = 0.08;
 
+/// A frame is within this share of its sides of its edges, and holds something of this
+/// share of its height.
+const FRAME_MARGIN: f32 = 0.12;
+const FRAMED: f32 = 0.3;
+/// It is around this share of the picture.
+const FRAME_SHARE: f32 = 0.05;
 /// Of more pieces only the largest are looked at.
 const MOST: usize = 512;
 
@@ -39,8 +46,8 @@ pub(super) struct Owned {
 }
 
 pub(super) fn lattice(picture: &Picture, boxes: Option<&[Bounds]>) -> Lattice {
-    let Some(Sheet { ink, scale }) = picture.sheet() else { return super::boxes::lattice(&[], &|_| None) };
-    let owned = Owned::of(ink);
+    let Some(Sheet { ink, scale }) = picture.sheet() else { return Lattice::none() };
+    let owned = Owned::of(without_rulings(ink));
     match boxes {
         Some(boxes) => in_boxes(&owned, boxes, scale as f32),
         None => by_itself(owned, scale as f32),
@@ -65,7 +72,10 @@ impl Owned {
         for (&piece, &ink) in owner.iter().zip(ink.values()) {
             is_line[piece as usize] |= ink >= LINE;
         }
-        owner.iter_mut().filter(|piece| !is_line[**piece as usize]).for_each(|piece| *piece = NO_PIECE);
+        owner
+            .iter_mut()
+            .filter(|piece| !is_line[**piece as usize])
+            .for_each(|piece| *piece = NO_PIECE);
         let bounds = vec![None; areas.len()];
         let mut owned = Self { ink, owner, bounds };
         for i in 0..owned.owner.len() {
@@ -88,6 +98,33 @@ impl Owned {
         Bounds { left: x, top: y, right: x + 1.0, bottom: y + 1.0 }
     }
 
+    /// Whether a piece is a line around others: it holds one that is not much smaller, and
+    /// is itself near its edges.
+    fn is_frame(&self, id: u32, own: &Bounds) -> bool {
+        let share = own.width() * own.height() / self.ink.values().len() as f32;
+        if share < FRAME_SHARE {
+            return false;
+        }
+        let margin = |length: f32| (FRAME_MARGIN * length).max(2.0);
+        let (across, down) = (margin(own.width()), margin(own.height()));
+        let inner = Bounds {
+            left: own.left + across,
+            top: own.top + down,
+            right: own.right - across,
+            bottom: own.bottom - down,
+        };
+        let within = |other: &Bounds| own.with(other) == *own && other != own;
+        let is_large = |other: &Bounds| other.height() >= FRAMED * own.height();
+        if !self.bounds.iter().flatten().any(|other| within(other) && is_large(other)) {
+            return false;
+        }
+        let pixels = (0..self.owner.len()).filter(|&i| self.owner[i] == id).map(|i| self.pixel(i));
+        let (inside, all) = pixels.fold((0, 0), |(inside, all), pixel| {
+            (inside + usize::from(inner.holds(pixel.middle())), all + 1)
+        });
+        10 * inside < all
+    }
+
     /// The ink for which `is_part` holds, within `bounds`, as one symbol.
     fn glyph(&self, bounds: &Bounds, is_part: &dyn Fn(usize) -> bool) -> Option<Glyph> {
         let (left, top) = (bounds.left as usize, bounds.top as usize);
@@ -106,7 +143,8 @@ fn grow(owner: &mut [u32], ink: &Ink) {
     let inked = |&i: &usize| before[i] == NO_PIECE && ink.values()[i] > 0;
     for i in (0..before.len()).filter(inked) {
         let around = neighbours(i, ink.width(), before.len());
-        owner[i] = around.map(|next| before[next]).find(|&piece| piece != NO_PIECE).unwrap_or(NO_PIECE);
+        owner[i] =
+            around.map(|next| before[next]).find(|&piece| piece != NO_PIECE).unwrap_or(NO_PIECE);
     }
 }
 
@@ -114,8 +152,9 @@ fn by_itself(mut owned: Owned, scale: f32) -> Lattice {
     let all: Vec<Bounds> = owned.bounds.iter().flatten().copied().collect();
     let dirt = DIRT * typical_height(&all);
     let is_dirt = |bounds: &Bounds| bounds.width().max(bounds.height()) < dirt;
-    let ids = (0..owned.bounds.len() as u32)
-        .filter(|&id| owned.bounds[id as usize].is_some_and(|bounds| !is_dirt(&bounds)));
+    let ids = (0..owned.bounds.len() as u32).filter(|&id| {
+        owned.bounds[id as usize].is_some_and(|own| !is_dirt(&own) && !owned.is_frame(id, &own))
+    });
     let size = |id: &u32| owned.bounds[*id as usize].map_or(0.0, |b| b.width().max(b.height()));
     let mut ids = sorted(ids.collect(), |id| -size(id));
     ids.truncate(MOST);
@@ -168,9 +207,7 @@ fn in_boxes(owned: &Owned, boxes: &[Bounds], scale: f32) -> Lattice {
             inked.iter().copied().filter(is_in).collect()
         })
         .collect();
-    let around = |held: &Vec<usize>| {
-        held.iter().map(|&i| owned.pixel(i)).reduce(|a, b| a.with(&b))
-    };
+    let around = |held: &Vec<usize>| held.iter().map(|&i| owned.pixel(i)).reduce(|a, b| a.with(&b));
     let inked = held.iter().filter_map(|held| Some((around(held)?, held)));
     let (bounds, held): (Vec<Bounds>, Vec<&Vec<usize>>) = inked.unzip();
     let draw = |at: usize| {

@@ -33,9 +33,8 @@ pub(super) fn sliced(owned: &mut Owned, id: u32, height: f32) -> Vec<Atom> {
     let seams = seams(owned, id, &bounds, height);
     let (left, top) = (bounds.left as usize, bounds.top as usize);
     let mut areas = vec![0.0; seams.len() + 1];
-    let slice_of = |x: usize, y: usize| {
-        seams.iter().filter(|seam| seam.way[y - top] <= x - left).count()
-    };
+    let slice_of =
+        |x: usize, y: usize| seams.iter().filter(|seam| seam.way[y - top] <= x - left).count();
     let width = owned.ink.width();
     let pixels: Vec<(usize, usize)> = (top..bounds.bottom as usize)
         .flat_map(|y| (left..bounds.right as usize).map(move |x| (x, y)))

@@ -48,7 +48,11 @@ pub(super) fn lattice(strokes: &Strokes, boxes: Option<&[Bounds]>) -> Lattice {
 
 fn by_itself(pieces: Vec<Piece>) -> Lattice {
     if pieces.len() > MOST {
-        return of_groups(vec![pieces]);
+        let Some(bounds) = around(&pieces) else { return Lattice::none() };
+        let whole = [Atom { id: 0, bounds, cut: 0.0 }].into();
+        let line = LineOfAtoms { atoms: whole, height: bounds.height().max(f32::MIN_POSITIVE) };
+        let all: Vec<&Piece> = pieces.iter().collect();
+        return Lattice::of(&[line], Grouping::Free, &|_| draw(&all));
     }
     let pieces = in_writing_order(pieces);
     let stacks = stacks(&pieces);
@@ -71,10 +75,13 @@ fn by_itself(pieces: Vec<Piece>) -> Lattice {
 
 /// Each group is one symbol.
 fn of_groups(groups: Vec<Vec<Piece>>) -> Lattice {
-    let around = |group: &Vec<Piece>| Bounds::around_all(group.iter().map(|piece| &piece.bounds));
     let inked = groups.iter().filter_map(|group| Some((around(group)?, group)));
     let (bounds, groups): (Vec<Bounds>, Vec<&Vec<Piece>>) = inked.unzip();
     super::boxes::lattice(&bounds, &|i| draw(&groups[i].iter().collect::<Vec<_>>()))
+}
+
+fn around(pieces: &[Piece]) -> Option<Bounds> {
+    Bounds::around_all(pieces.iter().map(|piece| &piece.bounds))
 }
 
 fn draw(pieces: &[&Piece]) -> Option<Drawn> {
@@ -145,7 +152,9 @@ fn in_boxes(strokes: &[Piece], boxes: &[Bounds]) -> Lattice {
                 for (held, bounds) in held.iter_mut().zip(boxes) {
                     let parts = stroke.points.chunk_by(|&a, &b| bounds.holds(a) == bounds.holds(b));
                     let inside = parts.filter(|part| bounds.holds(part[0]));
-                    held.extend(inside.filter_map(|part| Piece::new(part.to_vec(), stroke.stroke, false)));
+                    held.extend(
+                        inside.filter_map(|part| Piece::new(part.to_vec(), stroke.stroke, false)),
+                    );
                 }
             }
         }

@@ -11,8 +11,8 @@
 //! are prepared by the same code.
 
 mod frame;
-pub(crate) mod pieces;
 mod picture;
+pub(crate) mod pieces;
 mod strokes;
 mod thicken;
 

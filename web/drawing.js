@@ -79,6 +79,15 @@ export class Drawing {
     this.#changed(true);
   }
 
+  // Draws the strokes on another canvas; `scale` is its size of a unit of `strokes`.
+  drawOn(context, scale) {
+    context.strokeStyle = getComputedStyle(this.#canvas).getPropertyValue("--pen");
+    context.lineCap = "round";
+    context.lineJoin = "round";
+    const pen = (PEN * this.#canvas.height) / this.#canvas.width;
+    for (const stroke of this.#strokes) drawStroke(context, stroke, 1000 * scale, 1000 * scale * pen);
+  }
+
   // Draws it all again, as fast as it was drawn, and reads on the way.
   replay() {
     if (this.#open || this.isEmpty) return;

@@ -18,10 +18,13 @@ const inBrowser = new InBrowser();
 // "there", "away" for a while, or "none" where the page's files lie alone.
 let server = "there";
 let onChange;
+let loaded;
 
 // `changed` is called, with the browser's checkpoint and labels if it reads, when
-// another engine or another checkpoint would answer from now on.
-export function start({ changed }) {
+// another engine or another checkpoint would answer from now on; `loaded` when this
+// browser has another checkpoint.
+export function start({ changed, loaded: onLoad }) {
+  loaded = onLoad;
   onChange = () => {
     const { checkpoint, labels } = inBrowser;
     changed(engine() === "browser" ? { checkpoint, labels } : {});
@@ -70,6 +73,10 @@ export async function compare(input, { engine, answer }, isShown) {
   }
 }
 
+// What happens inside the network; of the checkpoint that this browser has.
+export const explain = (task, given) => inBrowser.explain(task, given);
+export const temperature = () => inBrowser.temperature;
+
 // Nothing is shown any more.
 export function forget() {
   describe();
@@ -110,6 +117,7 @@ async function load() {
     if (engine() === "browser") say(error.message);
   }
   if (inBrowser.checkpoint === before) return;
+  loaded();
   times.browser.textContent = "";
   describe();
   if (engine() === "browser") onChange();

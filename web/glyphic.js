@@ -1,4 +1,47 @@
 /**
+ * What the convolutions made of a glyph.
+ */
+export class Layers {
+    static __wrap(ptr) {
+        const obj = Object.create(Layers.prototype);
+        obj.__wbg_ptr = ptr;
+        LayersFinalization.register(obj, obj.__wbg_ptr, obj);
+        return obj;
+    }
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        LayersFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_layers_free(ptr, 0);
+    }
+    /**
+     * All maps, 0–255 in each layer.
+     * @returns {Uint8Array}
+     */
+    get maps() {
+        const ret = wasm.layers_maps(this.__wbg_ptr);
+        var v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        return v1;
+    }
+    /**
+     * The number of maps of each, and the side of a map.
+     * @returns {Uint32Array}
+     */
+    get shapes() {
+        const ret = wasm.layers_shapes(this.__wbg_ptr);
+        var v1 = getArrayU32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v1;
+    }
+}
+if (Symbol.dispose) Layers.prototype[Symbol.dispose] = Layers.prototype.free;
+
+/**
  * A checkpoint that reads.
  */
 export class Reader {
@@ -21,6 +64,20 @@ export class Reader {
         var v1 = getArrayJsValueFromWasm0(ret[0], ret[1]);
         wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
         return v1;
+    }
+    /**
+     * What each convolution makes of a glyph (784 bytes).
+     * @param {Uint8Array | number[]} pixels
+     * @returns {Layers}
+     */
+    layers(pixels) {
+        const ptr0 = passArray8ToWasm0(pixels, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.reader_layers(this.__wbg_ptr, ptr0, len0);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return Layers.__wrap(ret[0]);
     }
     /**
      * Verifies the checkpoint `id` from its two files, as the server does.
@@ -53,6 +110,24 @@ export class Reader {
         this.__wbg_ptr = ret[0];
         ReaderFinalization.register(this, this.__wbg_ptr, this);
         return this;
+    }
+    /**
+     * How much each of a glyph's 784 pixels spoke for a label.
+     * @param {Uint8Array | number[]} pixels
+     * @param {number} label
+     * @returns {Float32Array}
+     */
+    occlusion(pixels, label) {
+        const val2 = +label;
+        const ptr0 = passArray8ToWasm0(pixels, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.reader_occlusion(this.__wbg_ptr, ptr0, len0, val2);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        var v3 = getArrayF32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v3;
     }
     /**
      * Reads a picture from its RGBA bytes (straight alpha), row by row; `boxes` as for
@@ -126,6 +201,19 @@ export class Reader {
             throw takeFromExternrefTable0(ret[1]);
         }
         return Reading.__wrap(ret[0]);
+    }
+    /**
+     * The weights of the first convolution, one after the other; empty without one.
+     * @returns {Float32Array}
+     */
+    stencils() {
+        const ret = wasm.reader_stencils(this.__wbg_ptr);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        var v1 = getArrayF32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v1;
     }
 }
 if (Symbol.dispose) Reader.prototype[Symbol.dispose] = Reader.prototype.free;
@@ -266,6 +354,9 @@ function __wbg_get_imports() {
     };
 }
 
+const LayersFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_layers_free(ptr, 1));
 const ReaderFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_reader_free(ptr, 1));

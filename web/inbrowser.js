@@ -19,6 +19,8 @@ export class InBrowser {
   // The id of the checkpoint that reads, or null.
   checkpoint = null;
   labels = [];
+  // What its logits are divided by.
+  temperature = null;
   #worker = null;
   #waiting = new Map();
   #number = 0;
@@ -39,7 +41,7 @@ export class InBrowser {
 
   async #update() {
     const manifest = await bytes("checkpoint.json", PATIENCE.manifest);
-    const { id, weights } = JSON.parse(new TextDecoder().decode(manifest));
+    const { id, weights, temperature } = JSON.parse(new TextDecoder().decode(manifest));
     if (id === this.checkpoint) return;
     const before = this.#refused?.id === id ? this.#refused : null;
     if (before && performance.now() - before.at < RETRY_REFUSED) throw before.error;
@@ -49,6 +51,7 @@ export class InBrowser {
       const content = await bytes(`weights/${weights.sha256}.bpk`, PATIENCE.weights, cache);
       const { result } = await this.#ask("load", { id, manifest, weights: content });
       this.labels = result;
+      this.temperature = temperature;
       this.checkpoint = id;
       this.#refused = null;
     } catch (error) {
@@ -77,6 +80,12 @@ export class InBrowser {
       model: this.checkpoint,
       timing_us: { decode: 0, queue: 0, compute: 1000 * compute },
     };
+  }
+
+  // What happens inside: "layers", "stencils" or "occlusion".
+  async explain(task, given) {
+    if (!this.isReady) throw new Away("the network is not here yet");
+    return (await this.#ask(task, given)).result;
   }
 
   #ask(task, given) {

@@ -5,7 +5,8 @@ import { Away, Refused, models } from "./api.js";
 import { pause } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import * as engines from "./engines.js";
-import { chosenDigit, digitsOf, startNumbers } from "./number.js";
+import { explainDigit, explainNothing, forgetStencils, startInsight } from "./insight.js";
+import { chosenDigit, digitsOf, inFocus, startNumbers } from "./number.js";
 import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
 import { setInput, setLabels, startTeaching } from "./teach.js";
 import { listenForPictures, listenToInput } from "./upload.js";
@@ -44,6 +45,7 @@ startNumbers({
     showDigit(digit, answered.labels);
     sayNumber(answered);
     teachable();
+    explainFocus();
   },
   mend: (boxes) => look({ ...shown.input, boxes: boxes ?? undefined }, true),
 });
@@ -68,7 +70,14 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-engines.start({ changed: enginesChanged });
+startInsight(engines.explain);
+engines.start({
+  changed: enginesChanged,
+  loaded() {
+    forgetStencils();
+    explainFocus();
+  },
+});
 if (document.documentElement.dataset.server === "none") {
   alone();
 } else {
@@ -111,6 +120,32 @@ function look(input, finished) {
   read({ input, finished });
 }
 
+// Shows how the digit in focus was read.
+function explainFocus() {
+  if (!answered || digitsOf(answered).length === 0) return explainNothing();
+  const digit = inFocus()?.digit ?? digitsOf(answered)[0];
+  const { labels } = answered;
+  explainDigit({ digit, labels, temperature: engines.temperature(), drawInk });
+}
+
+// Draws what is in a box into a square.
+function drawInk(context, side, [x, y, width, height]) {
+  const longest = Math.max(width, height, 1);
+  const room = 0.12 * side;
+  const scale = (side - 2 * room) / longest;
+  const [left, top] = [room + (side - 2 * room - width * scale) / 2, room + (side - 2 * room - height * scale) / 2];
+  context.save();
+  if (picture.hidden) {
+    context.translate(left - x * scale, top - y * scale);
+    drawing.drawOn(context, scale);
+  } else {
+    context.drawImage(picture, x, y, width, height, left, top, width * scale, height * scale);
+  }
+  context.restore();
+  context.strokeStyle = "#b8551d";
+  context.strokeRect(left - 2, top - 2, width * scale + 4, height * scale + 4);
+}
+
 // What can be taught: the drawing or the picture, or the chosen digit of a number.
 function teachable() {
   const { input } = shown;
@@ -146,6 +181,7 @@ function forget() {
   next = null;
   shown = null;
   answered = null;
+  explainNothing();
   engines.forget();
   setInput(null);
   showEmpty("Nothing drawn yet.", true);
@@ -175,6 +211,7 @@ async function askOnce(request) {
     const { strokes, boxes } = request.input;
     showAnswer(answered, finished, { ...reading, drawn: Boolean(strokes), boxes });
     teachable();
+    explainFocus();
     if (finished) engines.compare(request.input, reading, () => shown === request);
     if (reading.fellBack) failed(request);
   } catch (error) {

@@ -72,6 +72,7 @@ export function choose(i) {
 
 // The digit that the bars speak of, which one it is, from 1, and whether it was chosen.
 export function inFocus() {
+  if (digits.length === 0) return null;
   const i = focus();
   return { digit: digits[i], place: i + 1, isChosen: selected !== null };
 }

@@ -26,6 +26,14 @@ const tasks = {
     const lengths = Uint32Array.from(strokes, (stroke) => stroke.length);
     return reading(reader.readStrokes(points, lengths, boxes && Float32Array.from(boxes.flat())));
   },
+  layers({ pixels }) {
+    const layers = reader.layers(pixels);
+    const { shapes, maps } = layers;
+    layers.free();
+    return { shapes: [...shapes], maps };
+  },
+  stencils: () => reader.stencils(),
+  occlusion: ({ pixels, label }) => reader.occlusion(pixels, label),
   pixels: ({ pixels }) => reading(reader.readPixels(pixels)),
   picture: ({ width, height, rgba, boxes }) =>
     reading(reader.readPicture(width, height, rgba, boxes && Float32Array.from(boxes.flat()))),

@@ -2,7 +2,7 @@
 
 use burn::{
     module::Module,
-    tensor::{Device, Tensor, TensorData},
+    tensor::{DataError, Device, Tensor, TensorData},
 };
 use thiserror::Error;
 
@@ -40,6 +40,12 @@ pub struct Prediction {
 #[derive(Debug, Error)]
 #[error("the compute device failed: {0}")]
 pub struct DeviceFailed(String);
+
+impl From<DataError> for DeviceFailed {
+    fn from(error: DataError) -> Self {
+        Self(error.to_string())
+    }
+}
 
 impl Classifier {
     /// Prepares a trained network for inference on `device`.
@@ -79,6 +85,11 @@ impl Classifier {
         &self.labels
     }
 
+    /// The network, its norms folded.
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// The device that computes.
     pub fn device(&self) -> &Device {
         &self.device
@@ -104,8 +115,7 @@ impl Classifier {
         let pixels =
             Tensor::<4>::from_data(TensorData::new(pixels, [batch, 1, SIDE, SIDE]), &self.device);
         let logits = self.network.forward(normalise(pixels));
-        let values: Vec<f32> =
-            logits.into_data().try_into_vec().map_err(|error| DeviceFailed(error.to_string()))?;
+        let values: Vec<f32> = logits.into_data().try_into_vec()?;
         Ok(values.chunks(self.labels.len()).take(glyphs.len()).map(<[f32]>::to_vec).collect())
     }
 }

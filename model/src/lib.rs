@@ -15,6 +15,7 @@
 //! | [`network`] | the architecture and its config |
 //! | [`classifier`] | glyphs to predictions |
 //! | [`number`] | whole numbers: which ink is which digit, on which line |
+//! | [`explain`] | what the layers make of a glyph, and which ink mattered |
 //! | [`verdict`] | what a reading is worth |
 //! | [`mod@label_errors`] | which labels are likely wrong |
 //! | [`checkpoint`] | networks on disk, and which one is promoted |
@@ -26,6 +27,7 @@ pub mod classifier;
 pub mod decode;
 #[cfg(feature = "native")]
 pub mod device;
+pub mod explain;
 pub mod glyph;
 pub mod label_errors;
 pub mod network;

@@ -220,6 +220,23 @@ impl Network {
         self.output.forward(x)
     }
 
+    /// What each convolution makes of a batch, ReLU included.
+    ///
+    /// # Shapes
+    /// `[batch, 1, 28, 28]` → for each `[batch, channels, side, side]`
+    pub(crate) fn convolution_outputs(&self, pixels: Tensor<4>) -> Vec<Tensor<4>> {
+        let next = |x: &mut Tensor<4>, convolution: &Convolution| {
+            *x = convolution.forward(x.clone());
+            Some(x.clone())
+        };
+        self.convolutions.iter().scan(pixels, next).collect()
+    }
+
+    /// The weights of the first convolution, `[channels, 1, side, side]`, if there is one.
+    pub(crate) fn first_weights(&self) -> Option<Tensor<4>> {
+        self.convolutions.first().map(|convolution| convolution.conv.weight.val())
+    }
+
     /// This network with outputs for further labels behind those it has. What
     /// it says of the old labels stays; the new outputs begin as the mean of the
     /// old ones, so that none of them starts far ahead or far behind.

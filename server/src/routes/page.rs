@@ -34,6 +34,7 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
     "main.js": "text/javascript; charset=utf-8",
     "drawing.js": "text/javascript; charset=utf-8",
     "boxes.js": "text/javascript; charset=utf-8",
+    "insight.js": "text/javascript; charset=utf-8",
     "number.js": "text/javascript; charset=utf-8",
     "api.js": "text/javascript; charset=utf-8",
     "result.js": "text/javascript; charset=utf-8",

@@ -5,6 +5,7 @@ use burn::tensor::Device;
 use glyphic_model::{
     Classifier, Glyph, Thresholds, Verdict,
     checkpoint::{Checkpoint, Manifest},
+    explain::Layer,
     number::{Bounds, Lattice, Symbol},
     preprocess::{Picture, Strokes},
 };
@@ -73,6 +74,21 @@ impl Reader {
         self.read(Lattice::of_glyph(&Glyph::try_from(pixels)?))
     }
 
+    /// What each convolution makes of a glyph (784 bytes).
+    pub fn layers(&self, pixels: &[u8]) -> Result<Layers, JsError> {
+        Ok(Layers(self.classifier.layers(&Glyph::try_from(pixels)?)?))
+    }
+
+    /// The weights of the first convolution, one after the other; empty without one.
+    pub fn stencils(&self) -> Result<Vec<f32>, JsError> {
+        Ok(self.classifier.stencils()?.map_or(Vec::new(), |(_, values)| values))
+    }
+
+    /// How much each of a glyph's 784 pixels spoke for a label.
+    pub fn occlusion(&self, pixels: &[u8], label: usize) -> Result<Vec<f32>, JsError> {
+        Ok(self.classifier.occlusion(&Glyph::try_from(pixels)?, label)?)
+    }
+
     fn read(&self, lattice: Lattice) -> Result<Reading, JsError> {
         let said = self.classifier.classify(&lattice.glyphs())?;
         let thresholds = self.classifier.thresholds();
@@ -87,6 +103,25 @@ impl Reader {
 fn given(boxes: Option<Vec<f32>>) -> Option<Vec<Bounds>> {
     let each = |b: &[f32]| Bounds::from([b[0], b[1], b[2], b[3]]);
     Some(boxes?.chunks_exact(4).map(each).collect())
+}
+
+/// What the convolutions made of a glyph.
+#[wasm_bindgen]
+pub struct Layers(Vec<Layer>);
+
+#[wasm_bindgen]
+impl Layers {
+    /// The number of maps of each, and the side of a map.
+    #[wasm_bindgen(getter)]
+    pub fn shapes(&self) -> Vec<usize> {
+        self.0.iter().flat_map(|layer| [layer.channels, layer.side]).collect()
+    }
+
+    /// All maps, 0–255 in each layer.
+    #[wasm_bindgen(getter)]
+    pub fn maps(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|layer| layer.maps.iter().copied()).collect()
+    }
 }
 
 /// What was read.

@@ -250,7 +250,8 @@ export class Reading {
     }
     /**
      * Of each symbol x, y, width and height of its box, how probably it is one of the
-     * labels (0–1), and whether it is part of the text (0 or 1).
+     * labels (0–1), whether it is part of the text (0 or 1), and its verdict: 0 for
+     * `read`, 1 for `unsure`, 2 for `not_a_digit`.
      * @returns {Float32Array}
      */
     get places() {
@@ -308,16 +309,6 @@ export class Reading {
         } finally {
             wasm.__wbindgen_free(deferred1_0, deferred1_1, 1);
         }
-    }
-    /**
-     * The verdict of each symbol.
-     * @returns {string[]}
-     */
-    get verdicts() {
-        const ret = wasm.reading_verdicts(this.__wbg_ptr);
-        var v1 = getArrayJsValueFromWasm0(ret[0], ret[1]);
-        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
-        return v1;
     }
 }
 if (Symbol.dispose) Reading.prototype[Symbol.dispose] = Reading.prototype.free;

@@ -9,6 +9,7 @@ const LONGEST_SIDE = 2048;
 // The server's limit.
 const MAX_PIXELS = 24e6;
 const SIDE = 28;
+const VERDICTS = ["read", "unsure", "not_a_digit"];
 // What takes longer will not come, in ms: a manifest; weights; an answer, the code's
 // download included.
 const PATIENCE = { manifest: 10_000, weights: 60_000, answer: 60_000 };
@@ -220,22 +221,22 @@ function picture(seen) {
 }
 
 // Each symbol as the server describes it.
-function digitsOf({ verdicts, places, probabilities, seen, strokes, labels }, scale) {
-  return verdicts.map((verdict, i) => {
+function digitsOf({ places, probabilities, seen, strokes, labels }, scale) {
+  return strokes.map((whole, i) => {
     const part = (values, size) => values.subarray(size * i, size * (i + 1));
-    const [x, y, width, height, known, counts] = part(places, 6);
+    const [x, y, width, height, known, counts, verdict] = part(places, 7);
     const own = [...part(probabilities, labels.length)];
     const ranked = labels.map((label, at) => ({ label, confidence: own[at] }))
       .sort((a, b) => b.confidence - a.confidence);
     return {
       ...ranked[0],
       box: [x, y, width, height].map((value) => value * scale),
-      verdict,
+      verdict: VERDICTS[verdict],
       counts: counts === 1,
       known,
       best: ranked.slice(0, 2),
       probabilities: own,
-      strokes: strokes[i] && [...strokes[i]],
+      strokes: whole && [...whole],
       seen: picture(part(seen, SIDE * SIDE)),
     };
   });

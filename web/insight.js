@@ -18,10 +18,10 @@ const BOX = 20;
 const REST = 250;
 // What the first layers do, for people who see them for the first time.
 const TOLD = [
-  "Small stencils slide over the picture; each lights up where the ink looks like it: an edge, a slope, an end.",
-  "Stencils over the maps before: pieces of edges become corners and curves.",
-  "Once more: curves become hooks and loops.",
-  "Few places are left, and many maps: what is in the digit, hardly where.",
+  "Each map belongs to one stencil of the size above: choose one to see it.",
+  "Stencils of 3 × 3 over all maps of layer 1: what they answer to is larger, and made of what those found.",
+  "The same again over layer 2: larger still.",
+  "Few places are left, and many maps: much of what is there, little of where. From these the label is computed.",
 ];
 
 let engine;
@@ -208,7 +208,7 @@ function showHeat(pixels, falls) {
     const i = y * SIDE + x;
     const share = falls[i] / strongest;
     const ink = pixels[i] / 255;
-    const [strong, weak] = [ink * (70 + 185 * Math.abs(share)), ink * 70];
+    const [strong, weak] = [ink * (90 + 165 * Math.sqrt(Math.abs(share))), ink * 60];
     return share >= 0 ? [strong, 0.65 * strong, weak] : [weak, 0.6 * strong, strong];
   });
 }

@@ -54,8 +54,9 @@ addEventListener("message", async ({ data: { number, task, ...given } }) => {
 });
 
 function reading(found) {
-  const { verdict, lines, verdicts, places, probabilities, seen } = found;
-  const strokes = verdicts.map((_, i) => found.strokes(i));
+  const { verdict, lines, places, probabilities, seen } = found;
+  const count = lines.reduce((sum, length) => sum + length, 0);
+  const strokes = Array.from({ length: count }, (_, i) => found.strokes(i));
   found.free();
-  return { verdict, lines, verdicts, places, probabilities, seen, strokes, labels };
+  return { verdict, lines, places, probabilities, seen, strokes, labels };
 }

@@ -393,3 +393,80 @@ fn a_full_queue_is_429_and_says_when_to_retry() {
     assert!(statuses.iter().any(|&(status, _)| status == 200));
     assert!(statuses.iter().any(|&(status, _)| status == 429), "the queue never filled");
 }
+
+/// A [`seven`], and further right another one.
+fn seventy_seven() -> Value {
+    json!([seven()[0], [[110, 12], [140, 10], [172, 11], [160, 45], [148, 80], [140, 110]]])
+}
+
+#[test]
+fn a_number_is_read_digit_by_digit() {
+    let (status, body) = SERVER.post_json("/api/read", &json!({ "strokes": seventy_seven() }));
+    assert_eq!(
+        (status, &body["text"], &body["verdict"]),
+        (200, &json!("77"), &json!("read")),
+        "{body}"
+    );
+    let line = &body["lines"][0];
+    assert_eq!((&line["text"], line["digits"].as_array().unwrap().len()), (&json!("77"), 2));
+    let place = |i: usize, at: usize| line["digits"][i]["box"][at].as_f64().unwrap();
+    assert!(place(0, 0) + place(0, 2) < place(1, 0), "{body}");
+    for (i, strokes) in [(0, json!([0])), (1, json!([1]))] {
+        let digit = &line["digits"][i];
+        assert_eq!((&digit["label"], &digit["strokes"]), (&json!("7"), &strokes), "{body}");
+        assert!(digit["confidence"].as_f64().unwrap() > 0.9 && digit["verdict"] == "read");
+        assert!(digit["seen"].is_null());
+    }
+    // What was found can be given back, and be another thing.
+    let boxes = json!([line["digits"][0]["box"], line["digits"][1]["box"]]).to_string();
+    let path = format!("/api/read?explain=1&boxes={}", percent_encoded(&boxes));
+    let (status, body) = SERVER.post_json(&path, &json!({ "strokes": seventy_seven() }));
+    assert_eq!((status, &body["text"]), (200, &json!("77")), "{body}");
+    let seen = body["lines"][0]["digits"][1]["seen"].as_str().unwrap();
+    assert!(seen.starts_with("data:image/png;base64,"));
+    let path = format!("/api/read?boxes={}", percent_encoded(&json!([line["box"]]).to_string()));
+    let (_, body) = SERVER.post_json(&path, &json!({ "strokes": seventy_seven() }));
+    assert_eq!(body["lines"][0]["digits"].as_array().unwrap().len(), 1, "{body}");
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+#[test]
+fn one_digit_is_read_as_by_predict_in_every_form() {
+    for (content_type, body) in [
+        ("image/bmp", picture("5.bmp")),
+        ("application/octet-stream", five_pixels()),
+        ("application/json", json!({ "strokes": seven() }).to_string().into_bytes()),
+    ] {
+        let (_, one) = predict(content_type, &body);
+        let (status, read) = SERVER.post("/api/read", content_type, &body);
+        assert_eq!((status, &read["text"]), (200, &one["label"]), "{read}");
+        assert_eq!(read["verdict"], one["verdict"]);
+        let digit = &read["lines"][0]["digits"][0];
+        let difference =
+            digit["confidence"].as_f64().unwrap() - one["confidence"].as_f64().unwrap();
+        assert!(difference.abs() < 1e-3, "{read} {one}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_as_a_number_says_so() {
+    let (status, body) = SERVER.post_json("/api/read", &json!({ "strokes": [] }));
+    assert_eq!((status, &body["text"], &body["verdict"]), (200, &json!(""), &json!("blank")));
+    assert_eq!(body["lines"], json!([]));
+    let (_, body) = SERVER.post("/api/read", "image/png", &picture("blank_white.png"));
+    assert_eq!((&body["text"], &body["verdict"]), (&json!(""), &json!("blank")));
+    let strokes = json!({ "strokes": seven() });
+    for boxes in ["[]", "[[1,2,3]]", "[[0,0,-1,5]]", "[[0,0,1e39,5]]", "nonsense"] {
+        let path = format!("/api/read?boxes={}", percent_encoded(boxes));
+        assert_refused(SERVER.post_json(&path, &strokes), 400, "malformed");
+    }
+    assert_refused(SERVER.post_json("/api/read?reject_below=2", &strokes), 400, "malformed");
+    assert_refused(
+        SERVER.post("/api/read", "image/png", b"no picture"),
+        415,
+        "unknown_image_format",
+    );
+}

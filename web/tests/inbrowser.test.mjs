@@ -118,6 +118,19 @@ test("strokes are read as on the server", async () => {
   });
 });
 
+test("numbers are read as on the server, found and in given boxes", async () => {
+  await withPage(server.url, async (page) => {
+    const at = (strokes, x) => strokes.map((s) => s.map(([a, b]) => [a + x, b]));
+    const number = [...at(seven, 0), ...at(one, 0.7), ...at(seven, 1.4)];
+    const boxes = [[0.2, 0.1, 1.1, 0.8], [1.6, 0.1, 0.6, 0.8]];
+    const { unlike, said, largest } = await differences(page, [{ strokes: number }, { strokes: number, boxes }]);
+    assert.deepEqual(unlike, []);
+    assert.equal(said[0], "717");
+    assert.match(said[1], /^\d7$/);
+    assert.ok(largest < 1e-3, `probabilities differ by ${largest}`);
+  });
+});
+
 test("pictures are read as on the server", async () => {
   await withPage(server.url, async (page) => {
     const types = { ".png": "png", ".jpg": "jpeg", ".gif": "gif", ".bmp": "bmp", ".webp": "webp" };

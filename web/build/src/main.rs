@@ -64,12 +64,15 @@ fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let target_folder = root.join("target").join("web");
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let home = cargo_home()?;
-    let flags = [
-        "-Ctarget-feature=+simd128".to_owned(),
-        // Panic messages name source files: without the folders of this machine.
-        format!("--remap-path-prefix={}=/cargo", home.display()),
-        format!("--remap-path-prefix={}=/glyphic", root.display()),
-    ];
+    let fetched = Command::new(&cargo).current_dir(root).args(["fetch", "--locked"]).status();
+    ensure!(fetched.context("cannot run cargo")?.success(), "the crates cannot be fetched");
+    // Panic messages name source files: without the folders of this machine, and without
+    // where its crates come from. Of several that fit the last one counts.
+    let folders = [(home.clone(), "/cargo"), (root.to_owned(), "/glyphic")];
+    let crates = sources(&home)?.into_iter().map(|folder| (folder, "/crates"));
+    let remapped = folders.into_iter().chain(crates);
+    let mut flags = vec!["-Ctarget-feature=+simd128".to_owned()];
+    flags.extend(remapped.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())));
     let status = Command::new(cargo)
         .current_dir(root)
         .args(["build", "--locked", "-p", "glyphic-wasm", "--profile", "web", "--target", TARGET])
@@ -100,6 +103,16 @@ fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
 fn cargo_home() -> Result<PathBuf> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from);
     home.or_else(|| env::home_dir().map(|home| home.join(".cargo"))).context("no home folder")
+}
+
+/// The folders in which cargo keeps crates, one for each place that they come from.
+fn sources(home: &Path) -> Result<Vec<PathBuf>> {
+    let all = home.join("registry").join("src");
+    let folders = fs::read_dir(&all).with_context(|| format!("cannot read {}", all.display()))?;
+    let mut paths: Vec<PathBuf> =
+        folders.map(|folder| Ok(folder?.path())).collect::<Result<_>>()?;
+    paths.sort();
+    Ok(paths)
 }
 
 fn compiler() -> Result<String> {

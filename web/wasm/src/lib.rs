@@ -148,20 +148,20 @@ impl Reading {
         self.lines.clone()
     }
 
-    /// The verdict of each symbol.
-    #[wasm_bindgen(getter)]
-    pub fn verdicts(&self) -> Vec<String> {
-        let verdict = |symbol: &Symbol| self.thresholds.verdict(&symbol.prediction).name();
-        self.symbols.iter().map(|symbol| verdict(symbol).to_owned()).collect()
-    }
-
     /// Of each symbol x, y, width and height of its box, how probably it is one of the
-    /// labels (0–1), and whether it is part of the text (0 or 1).
+    /// labels (0–1), whether it is part of the text (0 or 1), and its verdict: 0 for
+    /// `read`, 1 for `unsure`, 2 for `not_a_digit`.
     #[wasm_bindgen(getter)]
     pub fn places(&self) -> Vec<f32> {
         let place = |symbol: &Symbol| {
             let [x, y, width, height] = symbol.bounds.into();
-            [x, y, width, height, symbol.prediction.known, f32::from(u8::from(symbol.counts))]
+            let counts = f32::from(u8::from(symbol.counts));
+            let verdict = match self.thresholds.verdict(&symbol.prediction) {
+                Verdict::Read => 0.0,
+                Verdict::Unsure => 1.0,
+                Verdict::NotADigit | Verdict::Blank => 2.0,
+            };
+            [x, y, width, height, symbol.prediction.known, counts, verdict]
         };
         self.symbols.iter().flat_map(place).collect()
     }

@@ -1,0 +1,255 @@
+// Whole numbers on the page: drawn, photographed, mended, taught; and how each digit was
+// read.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { Server, draw, launch, screenshot } from "./browser.mjs";
+
+const DESKTOP = { viewport: { width: 1100, height: 800 } };
+const PHONE = {
+  viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2, colorScheme: "dark",
+};
+
+const seven = [[[0, 0.01], [0.25, 0], [0.5, 0.01], [0.37, 0.32], [0.2, 0.66]]];
+const one = [[[0.02, 0], [0.01, 0.35], [0, 0.7]]];
+const four = [[[0.28, 0], [0, 0.42], [0.45, 0.4]], [[0.33, 0.2], [0.31, 0.7]]];
+const five = [[[0.08, 0.02], [0.05, 0.3], [0.3, 0.28], [0.4, 0.45], [0.3, 0.66], [0, 0.64]], [[0.08, 0.02], [0.42, 0]]];
+
+// Digits of 0.7 heights of the pad, scaled and put side by side.
+function number(digits, { x = 0.08, y = 0.2, size = 0.6, gap = 0.06 } = {}) {
+  const strokes = [];
+  for (const digit of digits) {
+    strokes.push(...digit.map((stroke) => stroke.map(([a, b]) => [x + a * size, y + b * size])));
+    x += Math.max(...digit.flat().map(([a]) => a)) * size + gap;
+  }
+  return strokes;
+}
+
+let server;
+let browser;
+
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.remove();
+});
+
+function onPage(name, options, run) {
+  test(name, async () => {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    const errors = [];
+    page.on("pageerror", (error) => errors.push(error.message));
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    try {
+      await page.goto(server.url);
+      await page.locator('#connection[data-state="ready"]').waitFor();
+      await run(page);
+      assert.deepEqual(errors, []);
+    } finally {
+      await context.close();
+    }
+  });
+}
+
+// Waits until the page reads a number; its lines are apart by spaces.
+async function reads(page, text) {
+  await page.waitForFunction((text) => {
+    const lines = [...document.querySelectorAll("#number:not([hidden]) .line")];
+    return lines.map((line) => line.textContent).join(" ") === text;
+  }, text, { timeout: 5000 });
+}
+
+const boxes = (page) => page.locator(".box").evaluateAll((nodes) =>
+  nodes.map((node) => [node.offsetLeft, node.offsetTop, node.offsetWidth, node.offsetHeight]));
+
+onPage("a number is read as it is drawn, each digit in its box", DESKTOP, async (page) => {
+  await draw(page, number([seven, one, four]));
+  await reads(page, "714");
+  // Until the last stroke is read, and doubt has settled.
+  await page.waitForTimeout(800);
+  const places = await boxes(page);
+  assert.equal(places.length, 3);
+  for (const [i, [left, , width]] of places.slice(1).entries()) {
+    assert.ok(left + width > places[i][0] + places[i][2], `from left to right: ${JSON.stringify(places)}`);
+  }
+  assert.match(await page.locator("#sentence").textContent(), /^3 digits\. The least sure is \d \([\d.> ]+ %\)\.$/);
+  // The bars show the digit that is chosen.
+  await page.locator("#number .digit").nth(2).click();
+  assert.equal(await page.locator("#bars .best .name").textContent(), "4");
+  assert.match(await page.locator("#sentence").textContent(), /Digit 3: 4/);
+  await page.locator(".box .tag").nth(0).click();
+  assert.equal(await page.locator("#bars .best .name").textContent(), "7");
+  await screenshot(page, "desktop-number");
+  // One digit is one digit again.
+  await page.locator("#clear").click();
+  await draw(page, number([seven]));
+  await page.waitForFunction(() => document.getElementById("label").textContent === "7");
+  assert.ok(await page.locator("#number").isHidden());
+  assert.equal((await boxes(page)).length, 0);
+});
+
+onPage("two lines are read, and digits that touch", DESKTOP, async (page) => {
+  await draw(page, number([seven, one, five], { y: 0.06, size: 0.5, gap: 0 }));
+  await draw(page, number([four, seven], { y: 0.56, size: 0.5 }));
+  await reads(page, "715 47");
+  await page.waitForTimeout(700);
+  assert.match(await page.locator("#announcement").textContent(), /^715, 47\. 5 digits/);
+});
+
+onPage("a wrong split is mended by joining, splitting and dragging", DESKTOP, async (page) => {
+  await draw(page, number([one, seven, one]));
+  await reads(page, "171");
+  const digits = page.locator("#number .digit");
+  await digits.nth(0).click();
+  await page.locator("#join").click();
+  await page.waitForFunction(() => document.querySelectorAll("#number .digit").length === 2);
+  assert.equal((await boxes(page)).length, 2);
+  await page.locator("#as-found").click();
+  await reads(page, "171");
+  await digits.nth(1).click();
+  await page.locator("#split").click();
+  await page.waitForFunction(() => document.querySelectorAll("#number .digit").length === 4);
+  await page.locator("#as-found").click();
+  await reads(page, "171");
+  // The right edge of the first box is drawn over the 7: they are one then.
+  await digits.nth(0).click();
+  const edge = await page.locator(".box .edge.right").boundingBox();
+  const [, second] = await page.locator(".box").all();
+  const over = await second.boundingBox();
+  await page.mouse.move(edge.x + edge.width / 2, edge.y + edge.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(over.x + over.width + 4, edge.y + edge.height / 2, { steps: 5 });
+  await page.mouse.up();
+  await page.waitForFunction(() => document.querySelectorAll("#number .digit").length === 2);
+  // Whoever draws on draws a new number.
+  await draw(page, number([one], { x: 0.95 }));
+  await reads(page, "1711");
+});
+
+onPage("a digit of a number is taught by its own strokes", DESKTOP, async (page) => {
+  await draw(page, number([seven, four]));
+  await reads(page, "74");
+  await page.waitForTimeout(700);
+  const chip = page.locator("#teach-labels .chip").nth(4);
+  assert.ok(await chip.isDisabled(), "none is chosen yet");
+  await page.locator("#number .digit").nth(1).click();
+  const sent = page.waitForRequest((request) => request.url().includes("/api/samples?"));
+  await chip.click();
+  const { strokes } = (await sent).postDataJSON();
+  assert.equal(strokes.length, 2);
+  await page.locator("#teach-said", { hasText: "Kept as 4" }).waitFor();
+  // The number stays: its other digits can be taught too.
+  await reads(page, "74");
+});
+
+onPage("undo, redo and replay bring back what was drawn", DESKTOP, async (page) => {
+  await draw(page, number([seven, one]));
+  await reads(page, "71");
+  await page.locator("#undo").click();
+  await page.waitForFunction(() => document.getElementById("label").textContent === "7");
+  await page.locator("#redo").click();
+  await reads(page, "71");
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => document.getElementById("verdict").dataset.state === "empty");
+  await page.keyboard.press("Control+z");
+  await reads(page, "71");
+  await page.keyboard.press("Control+Shift+z");
+  await page.waitForFunction(() => document.getElementById("verdict").dataset.state === "empty");
+  await page.keyboard.press("Control+z");
+  await reads(page, "71");
+  const inked = () => page.locator("#canvas").evaluate((canvas) =>
+    canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.filter((v) => v).length);
+  const whole = await inked();
+  await page.locator("#replay").click();
+  await page.waitForTimeout(60);
+  assert.ok((await inked()) < whole, "it is drawn anew");
+  await page.waitForFunction(() => document.querySelectorAll("#number:not([hidden]) .digit").length === 2);
+  await page.waitForTimeout(1500);
+  assert.equal(await inked(), whole);
+});
+
+onPage("a digit is drawn by keyboard", DESKTOP, async (page) => {
+  await page.locator("#canvas").focus();
+  for (let i = 0; i < 8; i++) await page.keyboard.press("ArrowUp");
+  await page.keyboard.press(" ");
+  for (let i = 0; i < 15; i++) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press(" ");
+  await page.waitForFunction(() => document.getElementById("label").textContent === "1");
+});
+
+onPage("a picture of a number is read, and its boxes lie on it", DESKTOP, async (page) => {
+  // Light ink on a dark photograph, wider than the pad.
+  const strokes = number([seven, one, four], { x: 0.3, y: 0.3, size: 0.5 });
+  const png = await page.evaluate(async (strokes) => {
+    const canvas = new OffscreenCanvas(1200, 600);
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#123";
+    context.fillRect(0, 0, 1200, 600);
+    context.strokeStyle = "#dec";
+    context.lineWidth = 18;
+    context.lineCap = context.lineJoin = "round";
+    for (const stroke of strokes) {
+      context.beginPath();
+      stroke.forEach(([x, y]) => context.lineTo(x * 600, y * 600));
+      context.stroke();
+    }
+    const blob = await canvas.convertToBlob();
+    return [...new Uint8Array(await blob.arrayBuffer())];
+  }, strokes);
+  await page.locator("#file").setInputFiles({ name: "number.png", mimeType: "image/png", buffer: Buffer.from(png) });
+  await reads(page, "714");
+  const [left, top, , height] = (await boxes(page))[0];
+  const pad = await page.locator("#pad").evaluate((pad) => [pad.clientWidth, pad.clientHeight]);
+  const unit = pad[0] / 1200;
+  assert.ok(Math.abs(left - 0.3 * 600 * unit) < 16, `${left}`);
+  assert.ok(Math.abs(top - (pad[1] - 600 * unit) / 2 - 0.3 * 600 * unit) < 16, `${top}`);
+  assert.ok(Math.abs(height - 0.33 * 600 * unit) < 30, `${height}`);
+  await screenshot(page, "desktop-number-picture");
+  // By this browser too, which reads it at its own scale.
+  await page.locator('#engines input[value="browser"]').check();
+  await page.waitForFunction(() => document.getElementById("provenance").textContent.includes("in this browser"));
+  await reads(page, "714");
+  assert.ok(Math.abs((await boxes(page))[0][0] - left) < 4);
+});
+
+onPage("how a digit was read is shown, and follows what is chosen", DESKTOP, async (page) => {
+  await page.locator("#insight summary").click();
+  assert.ok(await page.locator("#insight .empty").isVisible());
+  await draw(page, number([seven, four]));
+  await reads(page, "74");
+  await page.locator('#insight[data-state="shown"]').waitFor();
+  assert.equal(await page.locator("#layers canvas").count(), 4);
+  const lit = (id) => page.locator(id).evaluate((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return data.reduce((sum, value, i) => sum + (i % 4 === 3 ? 0 : value), 0);
+  });
+  await page.locator("#number .digit").nth(0).click();
+  await page.waitForTimeout(600);
+  const before = [];
+  for (const id of ["#step-box", "#step-framed", "#step-heat", "#stencil", "#stencil-map"]) before.push(await lit(id));
+  assert.ok(before.every((sum) => sum > 0), before.join());
+  await page.locator("#number .digit").nth(1).click();
+  await page.waitForTimeout(600);
+  assert.notEqual(await lit("#step-framed"), before[1]);
+  assert.notEqual(await lit("#step-heat"), before[2]);
+  await page.locator("#stencil-next").click();
+  await page.waitForFunction(() => document.getElementById("stencil-said").textContent === "Stencil 2 of 24");
+  assert.match(await page.locator("#calibrated").textContent(), /As trained, the network says [\d.]+ %/);
+  await screenshot(page, "desktop-insight");
+});
+
+onPage("a phone has room for a number and its mending", PHONE, async (page) => {
+  await draw(page, number([seven, one, five], { size: 0.55 }));
+  await reads(page, "715");
+  await page.locator("#number .digit").nth(1).click();
+  assert.ok(await page.locator("#join").isVisible());
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  assert.equal(wide, false);
+  await screenshot(page, "phone-number");
+});

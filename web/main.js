@@ -9,6 +9,7 @@ import { explainDigit, explainNothing, forgetStencils, startInsight } from "./in
 import { chosenDigit, digitsOf, inFocus, startNumbers } from "./number.js";
 import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
 import { setInput, setLabels, startTeaching } from "./teach.js";
+import "./tour.js";
 import { listenForPictures, listenToInput } from "./upload.js";
 
 // Time between two tries to reach a server that is away, in ms.
@@ -36,9 +37,10 @@ const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
   look({ strokes: drawing.strokes }, finished);
 });
 
-for (const id of ["file", "camera"]) {
-  listenToInput(document.getElementById(id), openPicture);
-}
+for (const id of ["file", "camera"]) listenToInput(tool(id), openPicture);
+// Where fingers draw there is a camera; elsewhere this would be the file dialog again.
+tool("take").hidden = navigator.maxTouchPoints === 0;
+tool("camera").disabled = tool("take").hidden;
 listenForPictures(openPicture);
 startNumbers({
   chosen(digit) {

@@ -249,7 +249,22 @@ onPage("a phone has room for a number and its mending", PHONE, async (page) => {
   await reads(page, "715");
   await page.locator("#number .digit").nth(1).click();
   assert.ok(await page.locator("#join").isVisible());
+  assert.ok(await page.locator("#take").isVisible(), "the camera");
   const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
   assert.equal(wide, false);
   await screenshot(page, "phone-number");
+});
+
+onPage("a tour of three steps can be taken, and left", DESKTOP, async (page) => {
+  await page.locator("#tour").click();
+  for (const title of ["Draw here", "Read while you draw", "Look inside"]) {
+    await page.locator(".tour h2", { hasText: title }).waitFor();
+    assert.equal(await page.locator(".toured").count(), 1);
+    if (title === "Draw here") await screenshot(page, "desktop-tour");
+    await page.locator(".tour .primary").click();
+  }
+  assert.equal(await page.locator(".tour, .toured").count(), 0);
+  await page.locator("#tour").click();
+  await page.locator(".tour button", { hasText: "Skip" }).click();
+  assert.equal(await page.locator(".tour, .toured").count(), 0);
 });

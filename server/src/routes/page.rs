@@ -35,6 +35,7 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
     "drawing.js": "text/javascript; charset=utf-8",
     "boxes.js": "text/javascript; charset=utf-8",
     "insight.js": "text/javascript; charset=utf-8",
+    "tour.js": "text/javascript; charset=utf-8",
     "number.js": "text/javascript; charset=utf-8",
     "api.js": "text/javascript; charset=utf-8",
     "result.js": "text/javascript; charset=utf-8",

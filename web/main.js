@@ -40,7 +40,7 @@ const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
 for (const id of ["file", "camera"]) listenToInput(tool(id), openPicture);
 // Where fingers draw there is a camera; elsewhere this would be the file dialog again.
 tool("take").hidden = navigator.maxTouchPoints === 0;
-tool("camera").disabled = tool("take").hidden;
+tool("camera").hidden = tool("take").hidden;
 listenForPictures(openPicture);
 startNumbers({
   chosen(digit) {
@@ -144,7 +144,7 @@ function drawInk(context, side, [x, y, width, height]) {
     context.drawImage(picture, x, y, width, height, left, top, width * scale, height * scale);
   }
   context.restore();
-  context.strokeStyle = "#b8551d";
+  context.strokeStyle = getComputedStyle(pad).getPropertyValue("--accent");
   context.strokeRect(left - 2, top - 2, width * scale + 4, height * scale + 4);
 }
 

@@ -1,0 +1,88 @@
+// What axe-core finds on the pages, in every state that they have by themselves; and what
+// the page weighs.
+
+import assert from "node:assert/strict";
+import { readFile, readdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { extname, join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { Server, draw, launch, repository } from "./browser.mjs";
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+let server;
+let browser;
+
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.remove();
+});
+
+// Rules broken seriously or critically, with the elements that break them.
+async function broken(page) {
+  // The page's policy lets no script in but its own; this one comes with the test.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`);
+}
+
+const seven = [[[0.3, 0.2], [0.6, 0.19], [0.8, 0.2], [0.66, 0.5], [0.5, 0.85]]];
+const one = [[[1.05, 0.2], [1.04, 0.5], [1.03, 0.85]]];
+
+for (const colorScheme of ["light", "dark"]) {
+  for (const viewport of [{ width: 1100, height: 800 }, { width: 390, height: 844 }]) {
+    test(`nothing serious at ${viewport.width} pixels, ${colorScheme}`, async () => {
+      const context = await browser.newContext({ viewport, colorScheme, bypassCSP: true, reducedMotion: "reduce" });
+      const page = await context.newPage();
+      try {
+        await page.goto(server.url);
+        await page.locator('#connection[data-state="ready"]').waitFor();
+        assert.deepEqual(await broken(page), [], "empty");
+        await draw(page, seven);
+        await page.waitForFunction(() => document.getElementById("label").textContent === "7");
+        assert.deepEqual(await broken(page), [], "a digit");
+        await page.locator("#insight summary").click();
+        await draw(page, one);
+        await page.locator("#number .digit").nth(1).click();
+        await page.locator('#insight[data-state="shown"]').waitFor();
+        assert.deepEqual(await broken(page), [], "a number, and how it was read");
+        await page.goto(`${server.url}samples.html`);
+        await page.waitForLoadState("networkidle");
+        assert.deepEqual(await broken(page), [], "samples");
+      } finally {
+        await context.close();
+      }
+    });
+  }
+}
+
+test("the page is at most 150 KB without the network, and ready within a second", async () => {
+  const names = (await readdir(join(repository, "web"))).filter((name) =>
+    [".html", ".css", ".js", ".svg"].includes(extname(name)));
+  const sizes = await Promise.all(names.map(async (name) => (await readFile(join(repository, "web", name))).length));
+  const sum = sizes.reduce((all, size) => all + size, 0);
+  assert.ok(names.length > 10 && sum <= 150_000, `${sum} bytes`);
+  const context = await browser.newContext();
+  try {
+    const times = [];
+    for (let i = 0; i < 3; i++) {
+      const page = await context.newPage();
+      await page.goto(server.url);
+      await page.locator('#connection[data-state="ready"]').waitFor();
+      times.push(await page.evaluate(() => performance.now()));
+      await page.close();
+    }
+    console.log(`page: ${sum} bytes, ready in ${times.map((time) => time.toFixed(0)).join(", ")} ms`);
+    assert.ok(Math.min(...times) < 1000, `${times}`);
+  } finally {
+    await context.close();
+  }
+});

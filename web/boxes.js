@@ -12,13 +12,17 @@ const ROOM = 4;
 const LEAST_TAGGED = 34;
 
 let shown = null;
-new ResizeObserver(() => shown && place(shown)).observe(pad);
+// Whether an edge is being dragged: then nothing is placed anew.
+let dragging = false;
+const placeAgain = () => shown && !dragging && place(shown);
+new ResizeObserver(placeAgain).observe(pad);
+picture.addEventListener("load", placeAgain);
 
-// Shows a box for each digit. `select(i)` is called for the one that is chosen, and
-// `moved(boxes)` with all boxes when an edge was dragged.
-export function showBoxes({ digits, selected, select, moved }) {
-  shown = { digits, selected, select, moved };
-  place(shown);
+// Shows a box for each digit. `moved(boxes)` is called with all boxes when an edge of the
+// chosen one was dragged.
+export function showBoxes({ digits, selected, moved }) {
+  shown = { digits, selected, moved };
+  placeAgain();
 }
 
 export function hideBoxes() {
@@ -32,22 +36,21 @@ function scale() {
   // Points are where the middle of the pen was.
   if (picture.hidden) return { unit: width / 1000, left: 0, top: 0, room: ROOM + (PEN * height) / 2 };
   const { naturalWidth, naturalHeight } = picture;
-  const unit = Math.min(width / naturalWidth, height / naturalHeight) || 0;
+  if (!naturalWidth) return { unit: 0, left: 0, top: 0, room: 0 };
+  const unit = Math.min(width / naturalWidth, height / naturalHeight);
   return { unit, left: (width - naturalWidth * unit) / 2, top: (height - naturalHeight * unit) / 2, room: ROOM };
 }
 
-function place({ digits, selected, select, moved }) {
+function place({ digits, selected, moved }) {
   const { unit, left, top, room } = scale();
   const box = ({ box: [x, y, width, height], label, verdict, counts }, i) => {
-    const node = element("div", { class: "box", "data-verdict": verdict, "data-counts": counts });
+    const node = element("div", { class: "box", "data-verdict": verdict, "data-counts": String(counts) });
     node.style.left = `${left + x * unit - room}px`;
     node.style.top = `${top + y * unit - room}px`;
     node.style.width = `${width * unit + 2 * room}px`;
     node.style.height = `${height * unit + 2 * room}px`;
     node.toggleAttribute("data-small", height * unit + 2 * room < LEAST_TAGGED);
-    // Those in the row above the bars are for the keyboard and for screen readers.
-    node.append(element("button", { class: "tag", type: "button", tabindex: -1, onclick: () => select(i) },
-      counts ? label : "·"));
+    node.append(element("span", { class: "tag" }, counts ? label : "·"));
     if (i === selected) {
       node.toggleAttribute("data-selected", true);
       for (const side of ["left", "right"]) node.append(edge(side, i));
@@ -58,21 +61,35 @@ function place({ digits, selected, select, moved }) {
   const edge = (side, i) => {
     const handle = element("span", { class: `edge ${side}` });
     handle.addEventListener("pointerdown", (down) => {
+      if (down.button !== 0 || unit === 0) return;
       down.preventDefault();
       handle.setPointerCapture(down.pointerId);
+      dragging = true;
       const boxes = digits.map((digit) => [...digit.box]);
-      const drag = (event) => {
-        const by = (event.clientX - down.clientX) / unit;
-        digits.forEach((digit, at) => (digit.box = [...boxes[at]]));
-        dragged(digits, i, side, by);
+      const ended = new AbortController();
+      const { signal } = ended;
+      const back = () => digits.forEach((digit, at) => (digit.box = [...boxes[at]]));
+      handle.addEventListener("pointermove", (event) => {
+        back();
+        dragged(digits, i, side, (event.clientX - down.clientX) / unit);
         for (const [at, node] of [...layer.children].entries()) {
           const [x, , width] = digits[at].box;
           node.style.left = `${left + x * unit - room}px`;
           node.style.width = `${width * unit + 2 * room}px`;
         }
+      }, { signal });
+      const end = (event) => {
+        ended.abort();
+        dragging = false;
+        // A tap moves nothing.
+        const isMoved = event.type === "pointerup" && Math.abs(event.clientX - down.clientX) >= 3;
+        const wanted = digits.map((digit) => digit.box);
+        back();
+        placeAgain();
+        if (isMoved) moved(wanted);
       };
-      handle.addEventListener("pointermove", drag);
-      handle.addEventListener("pointerup", () => moved(digits.map((digit) => digit.box)), { once: true });
+      handle.addEventListener("pointerup", end, { signal });
+      handle.addEventListener("pointercancel", end, { signal });
     });
     return handle;
   };

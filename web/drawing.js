@@ -74,18 +74,28 @@ export class Drawing {
   clear() {
     this.#stop();
     this.#open = null;
+    this.#pointer = null;
     if (!this.isEmpty) this.#remember();
     this.#strokes = [];
     this.#changed(true);
   }
 
-  // Draws the strokes on another canvas; `scale` is its size of a unit of `strokes`.
-  drawOn(context, scale) {
+  // Another input takes the drawing's place: it is not brought back.
+  forget() {
+    this.clear();
+    this.#past = [];
+    this.#future = [];
+  }
+
+  // Draws strokes, as they are sent, on another canvas; `scale` is its size of one unit.
+  drawOn(context, strokes, scale) {
     context.strokeStyle = getComputedStyle(this.#canvas).getPropertyValue("--pen");
     context.lineCap = "round";
     context.lineJoin = "round";
     const pen = (PEN * this.#canvas.height) / this.#canvas.width;
-    for (const stroke of this.#strokes) drawStroke(context, stroke, 1000 * scale, 1000 * scale * pen);
+    for (const stroke of strokes) {
+      drawStroke(context, stroke.map(([x, y]) => [x, y, 0, 0.5]), scale, 1000 * scale * pen);
+    }
   }
 
   // Draws it all again, as fast as it was drawn, and reads on the way.
@@ -104,9 +114,10 @@ export class Drawing {
     this.#replayed = all;
     this.#strokes = [];
     let next = 0;
-    const begun = performance.now();
+    let begun = null;
     const frame = (now) => {
       if (this.#replayed !== all) return;
+      begun ??= now;
       for (; next < points.length && times[next] <= now - begun; next++) {
         const [i, point] = points[next];
         (this.#strokes[i] ??= []).push(point);
@@ -180,9 +191,11 @@ export class Drawing {
 
   // Arrows move the pen, Space puts it down and lifts it.
   #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const height = this.#canvas.clientHeight / this.#canvas.clientWidth;
     if (event.key === " ") {
       event.preventDefault();
+      if (event.repeat) return;
       this.#cursor ??= [0.5, height / 2];
       if (this.#open && this.#pointer === null) this.#end();
       else if (!this.#open) this.#begin([...this.#cursor, event.timeStamp, 0.5]);

@@ -75,6 +75,7 @@ export async function compare(input, { engine, answer }, isShown) {
 
 // What happens inside the network; of the checkpoint that this browser has.
 export const explain = (task, given) => inBrowser.explain(task, given);
+export const isUnable = () => panel.dataset.browser === "failed";
 export const temperature = () => inBrowser.temperature;
 
 // Nothing is shown any more.

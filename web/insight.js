@@ -25,14 +25,17 @@ const TOLD = [
 ];
 
 let engine;
+let unable;
 let last = null;
 let rest = null;
 let chosen = 0;
 let stencils = null;
 
 // `explain(task, given)` asks the network in this browser; it fails while there is none.
-export function startInsight(explain) {
+// `isUnable` says whether there will be none.
+export function startInsight(explain, isUnable) {
   engine = explain;
+  unable = isUnable;
   section.addEventListener("toggle", () => last && explainDigit(last));
 }
 
@@ -51,6 +54,7 @@ export async function explainDigit(given) {
   const { digit, labels, temperature, drawInk } = given;
   try {
     const pixels = await pixelsOf(digit.seen);
+    if (last !== given) return;
     showSteps(pixels, digit, drawInk);
     showCalibration(digit, labels, temperature);
     const { shapes, maps } = await engine("layers", { pixels });
@@ -64,7 +68,7 @@ export async function explainDigit(given) {
       if (falls && last === given) showHeat(pixels, falls);
     }, REST);
   } catch {
-    if (last === given) section.dataset.state = "waiting";
+    if (last === given) section.dataset.state = unable() ? "failed" : "waiting";
   }
 }
 

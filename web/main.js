@@ -14,6 +14,7 @@ import { listenForPictures, listenToInput } from "./upload.js";
 
 // Time between two tries to reach a server that is away, in ms.
 const RETRY_EVERY = 1500;
+const READING = "Reading …";
 // The server's default limit of a request.
 const MAX_BYTES = 16 * 2 ** 20;
 
@@ -27,8 +28,9 @@ let next = null;
 let asking = false;
 // What was last asked, to ask it again when the server is back.
 let shown = null;
-// What was last answered.
+// What was last answered, and the input that it answers.
 let answered = null;
+let answeredInput = null;
 
 const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
   if (!drawing.isEmpty) hidePicture();
@@ -49,7 +51,9 @@ startNumbers({
     teachable();
     explainFocus();
   },
-  mend: (boxes) => look({ ...shown.input, boxes: boxes ?? undefined }, true),
+  mend(boxes) {
+    if (isCurrent()) look({ ...answeredInput, boxes: boxes ?? undefined }, true);
+  },
 });
 
 const tools = {
@@ -72,7 +76,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-startInsight(engines.explain);
+startInsight(engines.explain, engines.isUnable);
 engines.start({
   changed: enginesChanged,
   loaded() {
@@ -109,16 +113,18 @@ function updateTools() {
 }
 
 function openPicture(blob) {
-  drawing.clear();
+  drawing.forget();
   showPicture(blob);
   updateTools();
   if (blob.size > MAX_BYTES) return showError("This file is over 16 MB: choose a smaller picture.");
   look({ blob }, true);
 }
 
-// Has an input read, and taught as a whole until it is known to be a number.
+// Has an input read. It can be taught when it is finished, unless it may be a number: then
+// when it is read.
 function look(input, finished) {
-  setInput(input);
+  const maybeNumber = input.boxes || (answered && digitsOf(answered).length > 1);
+  setInput(finished && !maybeNumber ? input : null, READING);
   read({ input, finished });
 }
 
@@ -127,31 +133,35 @@ function explainFocus() {
   if (!answered || digitsOf(answered).length === 0) return explainNothing();
   const digit = inFocus()?.digit ?? digitsOf(answered)[0];
   const { labels } = answered;
-  explainDigit({ digit, labels, temperature: engines.temperature(), drawInk });
+  explainDigit({ digit, labels, temperature: engines.temperature(), drawInk: inkOf(answeredInput) });
 }
 
-// Draws what is in a box into a square.
-function drawInk(context, side, [x, y, width, height]) {
+// Draws what is in a box of an input into a square.
+const inkOf = (input) => (context, side, [x, y, width, height]) => {
   const longest = Math.max(width, height, 1);
   const room = 0.12 * side;
   const scale = (side - 2 * room) / longest;
   const [left, top] = [room + (side - 2 * room - width * scale) / 2, room + (side - 2 * room - height * scale) / 2];
   context.save();
-  if (picture.hidden) {
+  if (input.strokes) {
     context.translate(left - x * scale, top - y * scale);
-    drawing.drawOn(context, scale);
-  } else {
+    drawing.drawOn(context, input.strokes, scale);
+  } else if (picture.complete && picture.naturalWidth) {
     context.drawImage(picture, x, y, width, height, left, top, width * scale, height * scale);
   }
   context.restore();
   context.strokeStyle = getComputedStyle(pad).getPropertyValue("--accent");
   context.strokeRect(left - 2, top - 2, width * scale + 4, height * scale + 4);
-}
+};
+
+// Whether what was answered is what is drawn, and nothing newer is wanted.
+const isCurrent = () => answered !== null && shown?.input === answeredInput && !next;
 
 // What can be taught: the drawing or the picture, or the chosen digit of a number.
 function teachable() {
-  const { input } = shown;
-  const number = answered && digitsOf(answered).length > 1;
+  if (!isCurrent()) return;
+  const input = answeredInput;
+  const number = digitsOf(answered).length > 1;
   const digit = chosenDigit();
   if (!number && !input.boxes) return setInput(input);
   if (!digit) return setInput(null, "Choose one of the digits to say what it was.");
@@ -182,11 +192,15 @@ function hidePicture() {
 function forget() {
   next = null;
   shown = null;
-  answered = null;
-  explainNothing();
+  nothingAnswered();
   engines.forget();
   setInput(null);
   showEmpty("Nothing drawn yet.", true);
+}
+
+function nothingAnswered() {
+  answered = answeredInput = null;
+  explainNothing();
 }
 
 // Asks for a reading. While one is under way only the newest waits.
@@ -210,13 +224,19 @@ async function askOnce(request) {
     if (shown !== request) return;
     const finished = request.finished && !next;
     answered = reading.answer;
+    answeredInput = request.input;
     const { strokes, boxes } = request.input;
     showAnswer(answered, finished, { ...reading, drawn: Boolean(strokes), boxes });
-    teachable();
+    if (request.finished) teachable();
     explainFocus();
     if (finished) engines.compare(request.input, reading, () => shown === request);
     if (reading.fellBack) failed(request);
   } catch (error) {
+    if (shown === request) nothingAnswered();
+    if (request.input.boxes && error instanceof Refused && error.status !== 429) {
+      // A mend that is refused is none.
+      return look({ ...request.input, boxes: undefined }, true);
+    }
     if (error instanceof Away && !request.failed) {
       failed(request);
       if (shown !== request) return;
@@ -228,7 +248,8 @@ async function askOnce(request) {
       await pause(200);
       if (shown === request) next ??= request;
     } else if (shown === request) {
-      showError(error instanceof Away ? "This could not be sent to the server." : error.message);
+      const alone = document.documentElement.dataset.server === "none";
+      showError(error instanceof Away && !alone ? "This could not be sent to the server." : error.message);
     }
   }
 }

@@ -13,12 +13,17 @@ const asFound = byId("as-found");
 let digits = [];
 let selected = null;
 let mended = false;
+// Whether the focus was on a button that mends, which may be gone when the answer is there.
+let heldByMend = false;
 let callbacks;
 
 // `chosen(digit)` is called when a digit was chosen, `mend(boxes)` with where the digits
 // are, or null to find them anew.
 export function startNumbers(given) {
-  callbacks = given;
+  callbacks = { ...given, mend(boxes) {
+    heldByMend = mend.contains(document.activeElement);
+    given.mend(boxes);
+  } };
   join.addEventListener("click", () => {
     const boxes = digits.map(({ box }) => box);
     boxes.splice(selected, 2, around(boxes[selected], boxes[selected + 1]));
@@ -64,7 +69,7 @@ export function chosenDigit() {
   return selected === null ? null : digits[selected];
 }
 
-export function choose(i) {
+function choose(i) {
   selected = selected === i ? null : i;
   show();
   callbacks.chosen(digits[focus()]);
@@ -88,11 +93,17 @@ function show() {
   const line = (line) => element("span", { class: "line" },
     ...digits.flatMap((digit, i) => (digit.line === line ? [button(digit, i)] : [])));
   const lines = [...new Set(digits.map(({ line }) => line))];
+  const held = [...row.querySelectorAll(".digit")].indexOf(document.activeElement);
   row.replaceChildren(...lines.map(line));
+  if (held >= 0 || heldByMend) {
+    const to = heldByMend ? selected ?? 0 : held;
+    row.querySelectorAll(".digit")[Math.min(to, digits.length - 1)]?.focus({ preventScroll: true });
+    heldByMend = false;
+  }
   row.toggleAttribute("data-long", digits.length > 6 || lines.length > 1);
   row.hidden = false;
-  showBoxes({ digits, selected, select: choose, moved: callbacks.mend });
-  mend.hidden = selected === null && !mended;
+  showBoxes({ digits, selected, moved: callbacks.mend });
+  mend.hidden = false;
   join.disabled = selected === null || digits[selected + 1]?.line !== digits[selected].line;
   split.disabled = selected === null;
   asFound.hidden = !mended;
@@ -101,8 +112,8 @@ function show() {
 function button({ label, verdict, counts, confidence }, i) {
   const sure = counts ? `${label}, ${Math.floor(100 * confidence)} % sure` : "not a digit";
   return element("button", {
-    type: "button", class: "digit", "data-verdict": verdict, "data-counts": counts,
-    "aria-pressed": i === selected, "aria-label": `Digit ${i + 1}: ${sure}`, onclick: () => choose(i),
+    type: "button", class: "digit", "data-verdict": verdict, "data-counts": String(counts),
+    "aria-pressed": String(i === selected), "aria-label": `Digit ${i + 1}: ${sure}`, onclick: () => choose(i),
   }, counts ? label : "·");
 }
 

@@ -48,7 +48,7 @@ export function showAnswer(answer, finished, { engine, waited, drawn, boxes }) {
   if (digits.length === 0) return showEmpty("There is no ink in this picture.", finished);
   if (digits.length > 1 || boxes) {
     showDigit(showNumber(answer, boxes), answer.labels);
-    sayNumber(answer);
+    sayNumber(answer, finished);
   } else {
     hideNumber();
     showOne(digits[0], answer.labels, finished);
@@ -87,7 +87,7 @@ export function showDigit(digit, labels) {
 }
 
 // Of a number: how many digits there are, and which one the bars speak of.
-export function sayNumber(answer) {
+export function sayNumber(answer, finished = true) {
   const all = digitsOf(answer);
   const counted = all.filter(({ counts }) => counts);
   const { digit, place, isChosen } = inFocus();
@@ -97,7 +97,7 @@ export function sayNumber(answer) {
   label.hidden = true;
   sentence.replaceChildren(
     `${plural(counted.length, "digit")}. ${which}`, element("b", "", digit.counts ? digit.label : "·"), ` (${sure}).`);
-  announcement.textContent = `${answer.text.replaceAll("\n", ", ")}. ${sentence.textContent}`;
+  if (finished) announcement.textContent = `${answer.text.replaceAll("\n", ", ")}. ${sentence.textContent}`;
 }
 
 // What an answer says in large, in small, and to screen readers, by its verdict.

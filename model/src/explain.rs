@@ -22,7 +22,7 @@ pub struct Layer {
 }
 
 /// Side of the patch that is covered, in pixels, and the way from one to the next.
-const PATCH: usize = 5;
+const PATCH: usize = 4;
 const STRIDE: usize = 2;
 /// Patches along each side.
 const PATCHES: usize = (SIDE - PATCH) / STRIDE + 1;
@@ -34,7 +34,7 @@ impl Classifier {
         let data = TensorData::new(pixels, [1, 1, SIDE, SIDE]);
         let pixels = normalise(Tensor::<4>::from_data(data, self.device()));
         let outputs = self.network().convolution_outputs(pixels);
-        outputs.into_iter().map(|output| Layer::of(output)).collect()
+        outputs.into_iter().map(Layer::of).collect()
     }
 
     /// The weights of the first convolution, norm folded in: how many values a side each
@@ -135,6 +135,23 @@ mod tests {
         let classifier = classifier(&NetworkConfig::small(10));
         let (side, stencils) = classifier.stencils().unwrap().unwrap();
         assert_eq!((side, stencils.len()), (5, 24 * 25));
+        // Stride 2, two pixels of zeros around the normalised picture, no bias yet.
+        let pixels = bar().pixels().map(|ink| (f32::from(ink) / 255.0 - 0.1307) / 0.3081);
+        let at = |x: usize, y: usize| {
+            let inside = (2..SIDE + 2).contains(&x) && (2..SIDE + 2).contains(&y);
+            if inside { pixels[(y - 2) * SIDE + x - 2] } else { 0.0 }
+        };
+        let answer = |place: usize| -> f32 {
+            let (map, x, y) = (place / 196, place % 14, place / 14 % 14);
+            let terms = (0..25).map(|i| stencils[25 * map + i] * at(2 * x + i % 5, 2 * y + i / 5));
+            terms.sum::<f32>().max(0.0)
+        };
+        let answers: Vec<f32> = (0..24 * 196).map(answer).collect();
+        let strongest = answers.iter().copied().fold(0.0, f32::max);
+        let layer = &classifier.layers(&bar()).unwrap()[0];
+        for (&map, answer) in layer.maps.iter().zip(&answers) {
+            assert!((f32::from(map) - answer / strongest * 255.0).abs() <= 1.01, "{map} {answer}");
+        }
         let mlp = super::tests::classifier(&NetworkConfig::mlp(10));
         assert_eq!(mlp.stencils().unwrap(), None);
         assert!(mlp.layers(&bar()).unwrap().is_empty());

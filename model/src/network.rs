@@ -225,11 +225,13 @@ impl Network {
     /// # Shapes
     /// `[batch, 1, 28, 28]` → for each `[batch, channels, side, side]`
     pub(crate) fn convolution_outputs(&self, pixels: Tensor<4>) -> Vec<Tensor<4>> {
-        let next = |x: &mut Tensor<4>, convolution: &Convolution| {
-            *x = convolution.forward(x.clone());
-            Some(x.clone())
-        };
-        self.convolutions.iter().scan(pixels, next).collect()
+        let mut outputs = Vec::new();
+        let mut x = pixels;
+        for convolution in &self.convolutions {
+            x = convolution.forward(x);
+            outputs.push(x.clone());
+        }
+        outputs
     }
 
     /// The weights of the first convolution, `[channels, 1, side, side]`, if there is one.

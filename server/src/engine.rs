@@ -92,6 +92,10 @@ impl Engine {
         &self,
         glyphs: Vec<Glyph>,
     ) -> Result<Answer<Vec<Prediction>>, ApiError> {
+        if glyphs.is_empty() {
+            let (queue, compute) = (Duration::ZERO, Duration::ZERO);
+            return Ok(Answer { prediction: Vec::new(), model: self.serving(), queue, compute });
+        }
         let (reply, answer) = oneshot::channel();
         let job = Job { glyphs, queued: Instant::now(), reply };
         self.commands.try_send(Command::Predict(job)).map_err(|error| match error {

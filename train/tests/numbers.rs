@@ -4,7 +4,13 @@
 
 mod common;
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use burn::tensor::Device;
 use common::repository;
@@ -39,12 +45,7 @@ fn read(lattice: Lattice) -> Reading {
 
 /// What it says, lines apart by `|`.
 fn text(reading: &Reading) -> String {
-    let line = |line: &glyphic_model::number::ReadLine| -> String {
-        let counted = line.symbols.iter().filter(|symbol| symbol.counts);
-        counted.map(|symbol| PROMOTED.labels()[symbol.prediction.index].as_str()).collect()
-    };
-    let lines: Vec<String> = reading.lines.iter().map(line).collect();
-    lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("|")
+    reading.text(PROMOTED.labels()).replace('\n', "|")
 }
 
 /// Digits side by side, `gap` heights between each two.
@@ -146,7 +147,7 @@ fn hands() -> BTreeMap<String, Vec<Hand>> {
     by_source
 }
 
-/// Hands of the repository's own shapes; each draws a digit in one way.
+/// Hands of the repository's own shapes.
 fn own_hands() -> Vec<Hand> {
     let labels: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
     let shapes = Shapes::of(&labels);
@@ -342,6 +343,85 @@ fn what_is_no_number_is_none_and_costs_no_more() {
         .flat_map(|_| [if rng.random() { 255 } else { 0 }; 3].into_iter().chain([255]));
     let noise = Picture::new(600, 600, noise.collect()).unwrap();
     let lattice = Lattice::of_picture(&noise, None);
-    assert!(lattice.glyphs().len() <= 256);
     assert_eq!(text(&read(lattice)), "");
+}
+
+/// Time to find and draw what may be symbols: nobody may keep a server busy with little.
+#[track_caller]
+fn is_quick(name: &str, lattice: impl FnOnce() -> Lattice) {
+    let begun = Instant::now();
+    let count = lattice().glyphs().len();
+    let taken = begun.elapsed();
+    println!("{name}: {count} candidates in {taken:?}");
+    assert!(count <= 768, "{name}: {count}");
+    // Seen: below 0.5 s. The bound leaves room for a busy machine.
+    assert!(taken < Duration::from_secs(4), "{name}: {taken:?}");
+}
+
+#[test]
+fn what_is_made_to_be_slow_is_not() {
+    let painted = |width: usize, height: usize, ink: &dyn Fn(usize, usize) -> bool| {
+        let pixel = |i: usize| if ink(i % width, i / width) { 0 } else { 255 };
+        let rgba = (0..width * height).flat_map(|i| [pixel(i), pixel(i), pixel(i), 255]);
+        Picture::new(width, height, rgba.collect()).unwrap()
+    };
+    let stripes = painted(1024, 1024, &|_, y| y % 2 == 0);
+    is_quick("stripes", || Lattice::of_picture(&stripes, None));
+    let lines = painted(1024, 1024, &|_, y| y % 16 < 2);
+    is_quick("many rulings", || Lattice::of_picture(&lines, None));
+    let steep = painted(1024, 1024, &|x, y| (x + y / 2) % 28 < 3);
+    is_quick("steep lines", || Lattice::of_picture(&steep, None));
+    let diagonal = painted(1024, 1024, &|x, y| (x + y) % 12 < 3);
+    is_quick("diagonals", || Lattice::of_picture(&diagonal, None));
+    let dots = painted(1024, 1024, &|x, y| x % 2 == 0 && y % 2 == 0);
+    is_quick("dots", || Lattice::of_picture(&dots, None));
+    is_quick("a thread", || Lattice::of_picture(&painted(1, 20_000, &|_, y| y % 3 == 0), None));
+    let solid = painted(1024, 1024, &|x, y| (20..1000).contains(&x) && (20..1000).contains(&y));
+    let boxes: Vec<Bounds> =
+        (0..256).map(|i| Bounds::from([20.0 + i as f32, 20.0, 700.0, 980.0])).collect();
+    is_quick("a solid square in many boxes", || Lattice::of_picture(&solid, Some(&boxes)));
+    let zigzag = |count: usize, points: usize| {
+        let point =
+            |i: usize, j: usize| [i as f32 + 900.0 * (j % 2) as f32, 900.0 * (j % 2) as f32];
+        let stroke = |i: usize| (0..points).map(|j| point(i, j)).collect::<Vec<_>>();
+        Strokes::new((0..count).map(stroke).collect()).unwrap()
+    };
+    for (count, points) in [(1, 20_000), (36, 555), (500, 40), (5000, 4)] {
+        let strokes = zigzag(count, points);
+        is_quick(&format!("{count} zigzags"), || Lattice::of_strokes(&strokes, None));
+        is_quick(&format!("{count} zigzags in boxes"), || {
+            Lattice::of_strokes(&strokes, Some(&boxes))
+        });
+    }
+}
+
+#[test]
+fn many_numbers_on_a_sheet_are_read() {
+    // Twelve lines of ten digits; the 4 and the 5 have two strokes each.
+    let hands = own_hands();
+    let mut rng = StdRng::seed_from_u64(6);
+    let mut sheet = Drawing::new();
+    for row in 0..12 {
+        let digits: Vec<Drawing> =
+            (0..10).map(|digit| hands[7][&digit.to_string()][0].clone()).collect();
+        let line = composed(&digits, (0.3, 0.4), &mut rng);
+        let lower = |&[x, y]: &Point| [x, y + 1.6 * row as f32];
+        sheet.extend(line.iter().map(|stroke| stroke.iter().map(lower).collect::<Vec<_>>()));
+    }
+    let said = text(&read(Lattice::of_strokes(&Strokes::new(sheet).unwrap(), None)));
+    let right = said.split('|').filter(|&line| line == "0123456789").count();
+    println!("{right} of 12 lines of 10 digits: {said}");
+    assert!(said.split('|').count() == 12 && right >= 10, "{said}");
+}
+
+#[test]
+fn two_dots_are_ink_and_a_tight_crop_keeps_its_ones() {
+    let dots = Strokes::new(vec![vec![[0.0, 0.0]], vec![[50.0, 0.0]]]).unwrap();
+    assert!(!read(Lattice::of_strokes(&dots, None)).lines.is_empty());
+    // A strip of 1s from edge to edge, with a fine pen.
+    let is_ink = |x: usize, y: usize| (2..118).contains(&y) && (x % 80).abs_diff(40) < 4;
+    let rgba = (0..800 * 120)
+        .flat_map(|i| [if is_ink(i % 800, i / 800) { 0 } else { 255 }; 3].into_iter().chain([255]));
+    let strip = Picture::new(800, 120, rgba.collect()).unwrap();
+    assert_eq!(text(&read(Lattice::of_picture(&strip, None))), "1111111111");
 }

@@ -1,13 +1,13 @@
 //! Boxes around ink.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::preprocess::Point;
 
 /// A box around ink, x to the right and y down, in the units of what was drawn or in
 /// the pixels of a picture. In JSON `[x, y, width, height]`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(into = "[f32; 4]", from = "[f32; 4]")]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(into = "[f32; 4]")]
 pub struct Bounds {
     /// Its left edge.
     pub left: f32,
@@ -53,10 +53,11 @@ impl Bounds {
         all.into_iter().copied().reduce(|all, one| all.with(&one))
     }
 
-    /// Whether it has finite numbers and no side below 0.
-    pub fn is_valid(&self) -> bool {
-        let numbers = [self.left, self.top, self.right, self.bottom];
-        numbers.iter().all(|v| v.is_finite()) && self.width() >= 0.0 && self.height() >= 0.0
+    /// The box of x, y, width and height. `None` if a number is none, or beyond ±10⁶, or a
+    /// side below 0.
+    pub fn checked(numbers: [f32; 4]) -> Option<Self> {
+        let are_numbers = numbers.iter().all(|v| v.abs() <= 1e6);
+        (are_numbers && numbers[2] >= 0.0 && numbers[3] >= 0.0).then(|| numbers.into())
     }
 
     /// From left to right.

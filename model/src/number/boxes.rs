@@ -8,7 +8,7 @@ use super::{
 
 /// Each of `bounds` is around the ink in one box; `draw` draws it.
 pub(super) fn lattice(bounds: &[Bounds], draw: &dyn Fn(usize) -> Option<Drawn>) -> Lattice {
-    let atom = |id: usize| Atom { id, bounds: bounds[id], cut: 0.0 };
+    let atom = |id: usize| Atom { id, bounds: bounds[id], cut: 0.0, work: 0 };
     let lines: Vec<LineOfAtoms> = lines(bounds)
         .into_iter()
         .map(|line| LineOfAtoms {

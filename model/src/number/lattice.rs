@@ -16,14 +16,16 @@ use crate::{Glyph, Prediction, Thresholds, Verdict};
 const MOST_PIECES: usize = 7;
 /// Most whole pieces in one symbol.
 const MOST_WHOLE: usize = 4;
-/// Most symbols that are read for one input, so that what it costs is bounded. A line with
-/// more pieces is taken for one symbol, which the network will not know.
-const MOST_CANDIDATES: usize = 256;
+/// Most symbols that are read for one input, and most work to draw them, so that what an
+/// input costs is bounded. Where it would be more, fewer pieces are put together; each
+/// line of what is still too much is one symbol.
+const MOST_CANDIDATES: usize = 768;
+const MOST_WORK: usize = 12_000_000;
 
-/// What follows are costs, as negative natural logarithms, and sizes in line heights.
-/// They were chosen on numbers made of the repository's own synthetic digits
-/// (LOG.md, "Whole numbers").
-///
+// What follows are costs, as negative natural logarithms, and sizes in line heights. They
+// were chosen on numbers made of the repository's own synthetic digits (LOG.md, "Whole
+// numbers").
+
 /// No symbol costs more than this for what the network says.
 const WORST: f32 = 9.0;
 /// That something among digits is none, if it is not wider than [`DIGIT_WIDTH`]; of
@@ -55,6 +57,8 @@ pub(super) struct Atom {
     pub(super) bounds: Bounds,
     /// What it costs to divide the ink before it: 0 if it is divided anyway.
     pub(super) cut: f32,
+    /// How much drawing it is, in pixels or the like.
+    pub(super) work: usize,
 }
 
 /// A line of atoms in the order in which they are read.
@@ -95,6 +99,34 @@ struct Candidate {
     cut: f32,
 }
 
+/// Groups of up to `most` neighbours, and of some whole pieces however many slices they
+/// are in; in the order of their first atoms.
+fn groups(atoms: &[Atom], most: usize) -> Vec<Range<usize>> {
+    let begins_piece = |i: usize| atoms.get(i).is_none_or(|atom| atom.cut == 0.0);
+    let ends = |first: usize| {
+        let last = (first + most).min(atoms.len());
+        let pieces = (first + 1..=atoms.len()).filter(|&end| begins_piece(end));
+        let pieces = pieces.take(if begins_piece(first) { most.min(MOST_WHOLE) } else { 0 });
+        (first + 1..=last).chain(pieces.filter(move |&end| end > last))
+    };
+    (0..atoms.len()).flat_map(|first| ends(first).map(move |end| first..end)).collect()
+}
+
+/// Whether all groups of up to `most` atoms can be drawn and read in a reasonable time.
+fn is_affordable(lines: &[LineOfAtoms], most: usize) -> bool {
+    let (mut count, mut work) = (0, 0);
+    for line in lines {
+        for group in groups(&line.atoms, most) {
+            count += 1;
+            work += line.atoms[group].iter().map(|atom| atom.work).sum::<usize>();
+            if count > MOST_CANDIDATES || work > MOST_WORK {
+                return false;
+            }
+        }
+    }
+    true
+}
+
 /// What the boxes of a symbol's atoms say of it.
 struct Shape {
     bounds: Bounds,
@@ -116,35 +148,24 @@ impl Lattice {
         grouping: Grouping,
         draw: &dyn Fn(&[Atom]) -> Option<Drawn>,
     ) -> Self {
-        let atoms: usize = lines.iter().map(|line| line.atoms.len()).sum();
         let most = match grouping {
-            Grouping::Free => MOST_CANDIDATES / atoms.max(1),
-            Grouping::Given => 1,
+            Grouping::Free => (1..=MOST_PIECES).rev().find(|&most| is_affordable(lines, most)),
+            Grouping::Given => Some(1),
         };
         let lines = lines.iter().take(MOST_CANDIDATES).map(|line| {
-            let atoms = &line.atoms;
-            // Some neighbours, and some whole pieces however many slices they are in.
-            let begins_piece = |i: usize| atoms.get(i).is_none_or(|atom| atom.cut == 0.0);
-            let ends = |first: usize| {
-                let last = (first + most.min(MOST_PIECES)).min(atoms.len());
-                let pieces = (first + 1..=atoms.len()).filter(|&end| begins_piece(end));
-                let pieces =
-                    pieces.take(if begins_piece(first) { MOST_WHOLE.min(most) } else { 0 });
-                (first + 1..=last).chain(pieces.filter(move |&end| end > last))
-            };
-            let groups: Vec<Range<usize>> = match most {
-                // Too much to try: no number.
-                0 => vec![0..atoms.len()],
-                _ => (0..atoms.len()).flat_map(|i| ends(i).map(move |end| i..end)).collect(),
-            };
             let candidate = |group: Range<usize>| {
-                let shape = Shape::of(&atoms[group.clone()], line.height, most > 0)?;
-                let (glyph, strokes) = draw(&atoms[group.clone()])?;
-                let cut = atoms[group.start].cut;
-                Some(Candidate { group, glyph, strokes, shape, cut })
+                let atoms = &line.atoms[group.clone()];
+                let shape = Shape::of(atoms, line.height, most.is_some())?;
+                let (glyph, strokes) = draw(atoms)?;
+                Some(Candidate { group, glyph, strokes, shape, cut: atoms[0].cut })
+            };
+            let groups = match most {
+                Some(most) => groups(&line.atoms, most),
+                // Too much to try: one symbol, which the network will not know.
+                None => vec![0..line.atoms.len()],
             };
             let candidates = groups.into_iter().filter_map(candidate).collect();
-            Line { atoms: atoms.len(), height: line.height, candidates }
+            Line { atoms: line.atoms.len(), height: line.height, candidates }
         });
         Self { lines: lines.collect(), grouping }
     }
@@ -227,12 +248,12 @@ impl Candidate {
     }
 
     /// What it is taken for, and what that costs.
-    fn taken(&self, said: &Prediction, rejects: bool, alone: bool) -> (Taken, f32) {
+    fn taken(&self, said: &Prediction, rejects: bool, only_specks: bool) -> (Taken, f32) {
         let known = if rejects { said.known } else { 1.0 };
         let cost = |probability: f32| (-probability.ln()).min(WORST);
         let digit = (Taken::Digit, cost(known * said.confidence()) + self.shape.cost);
         let other = (Taken::NoDigit, cost(1.0 - known) + NO_DIGIT * self.shape.digits);
-        let speck = (self.shape.speck && !alone).then_some((Taken::Speck, SPECK));
+        let speck = (self.shape.speck && !only_specks).then_some((Taken::Speck, SPECK));
         let cheapest = [Some(digit), Some(other), speck].into_iter().flatten();
         cheapest.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or(digit)
     }
@@ -257,12 +278,12 @@ impl Line {
     /// The symbols of the cheapest way from the first atom to the last one, from left to
     /// right.
     fn best(self, said: &[Prediction], rejects: bool) -> Vec<Symbol> {
-        let alone = self.candidates.len() == 1;
+        let only_specks = self.candidates.iter().all(|candidate| candidate.shape.speck);
         let taken: Vec<(Taken, f32)> = self
             .candidates
             .iter()
             .zip(said)
-            .map(|(candidate, said)| candidate.taken(said, rejects, alone))
+            .map(|(candidate, said)| candidate.taken(said, rejects, only_specks))
             .collect();
         // The cheapest way that ends with each candidate: its cost, and the one before.
         let mut ways: Vec<(f32, Option<usize>)> = Vec::with_capacity(taken.len());

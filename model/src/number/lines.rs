@@ -88,7 +88,7 @@ fn distance(a: &Bounds, b: &Bounds) -> f32 {
 }
 
 /// Rows from top to bottom; what begins a row is the highest line that is left, and with
-/// it go those beside it whose middle is within its height.
+/// it go the next ones as long as they are beside it and their middle is within its height.
 fn in_reading_order(lines: Vec<Line>) -> Vec<Line> {
     let mut ordered: Vec<Line> = Vec::new();
     let mut rest = sorted(lines, |line| line.bounds.middle()[1]).into_iter().peekable();

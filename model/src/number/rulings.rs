@@ -6,14 +6,16 @@
 //! ones: Fischler and Bolles, 1981). Of a ruling only what is no thicker than itself is
 //! taken away, so that the strokes that cross it stay whole.
 
+use std::ops::Range;
+
 use crate::preprocess::Ink;
 
 /// Ink from this value on is of a line.
 const LINE: u8 = 64;
 /// Pictures with a shorter side than this have no rulings.
 const SMALLEST: usize = 64;
-/// A ruling is not thicker than this share of the picture's longer side.
-const THICKEST: f32 = 0.015;
+/// A ruling is not thicker than this share of its length.
+const THICKEST: f32 = 0.03;
 /// Ink lies along at least this share of it.
 const COVERED: f32 = 0.8;
 /// The tangent of the angle to the picture's side is not more than this.
@@ -24,7 +26,7 @@ const NEAR: f32 = 2.5;
 /// side the pairs come from.
 const LOOKED_AT: usize = 64;
 const ENDS: usize = 3;
-/// Most rulings that are looked for in one direction.
+/// Most rulings in one direction; with more runs of ink in a line of pixels it is no paper.
 const MOST: usize = 64;
 /// What is taken away is at most this many times as thick as the ruling in general.
 const THICKER: f32 = 1.6;
@@ -64,12 +66,13 @@ impl View {
         along * self.step + across * self.line
     }
 
-    /// The thin runs of ink at one place along.
-    fn runs(&self, values: &[u8], along: usize, thickest: usize) -> Vec<Run> {
+    /// The thin runs of ink at one place along, of those that end within `places` across.
+    fn runs(&self, values: &[u8], along: usize, places: Range<usize>, thickest: usize) -> Vec<Run> {
         let mut runs = Vec::new();
         let mut begun = None;
-        for across in 0..=self.across {
-            let inked = across < self.across && values[self.at(along, across)] >= LINE;
+        let last = places.end.min(self.across);
+        for across in places.start..=last {
+            let inked = across < last && values[self.at(along, across)] >= LINE;
             match (inked, begun) {
                 (true, None) => begun = Some(across),
                 (false, Some(first)) => {
@@ -97,9 +100,11 @@ impl Straight {
         self.start + self.slope * along as f32
     }
 
-    /// The run that lies on it, if one does.
+    /// The run that lies on it, if one does. Runs are in order.
     fn run<'a>(&self, along: usize, runs: &'a [Run]) -> Option<&'a Run> {
-        runs.iter().find(|&&run| (middle(run) - self.at(along)).abs() <= NEAR)
+        let at = self.at(along);
+        let first = runs.partition_point(|&run| middle(run) < at - NEAR);
+        runs.get(first).filter(|&&run| middle(run) <= at + NEAR)
     }
 }
 
@@ -108,11 +113,14 @@ fn middle((first, end): Run) -> f32 {
 }
 
 fn take_away(values: &mut [u8], view: &View) {
-    let thickest = ((view.along.max(view.across) as f32 * THICKEST) as usize).max(2);
+    let thickest = ((view.along as f32 * THICKEST) as usize).max(2);
     let looked_at: Vec<usize> =
         (0..LOOKED_AT).map(|i| (2 * i + 1) * view.along / (2 * LOOKED_AT)).collect();
     let mut runs: Vec<Vec<Run>> =
-        looked_at.iter().map(|&along| view.runs(values, along, thickest)).collect();
+        looked_at.iter().map(|&along| view.runs(values, along, 0..view.across, thickest)).collect();
+    if runs.iter().any(|runs| runs.len() > MOST) {
+        return;
+    }
     for _ in 0..MOST {
         let Some(straight) = best(&looked_at, &runs) else { return };
         let mut own = Vec::new();
@@ -125,7 +133,11 @@ fn take_away(values: &mut [u8], view: &View) {
         own.sort_unstable();
         let limit = (own[own.len() / 2] as f32 * THICKER).max(2.0) as usize;
         for along in 0..view.along {
-            let thin = view.runs(values, along, limit);
+            // A run that reaches out of these places is too thick.
+            let reach = NEAR as usize + limit + 2;
+            let at = straight.at(along).max(0.0) as usize;
+            let places = at.saturating_sub(reach)..at + reach;
+            let thin = view.runs(values, along, places, limit);
             if let Some(&(first, end)) = straight.run(along, &thin) {
                 // Its soft edge too.
                 for across in first.saturating_sub(1)..(end + 1).min(view.across) {
@@ -142,13 +154,11 @@ fn best(looked_at: &[usize], runs: &[Vec<Run>]) -> Option<Straight> {
     let mut best = None;
     for from in 0..ENDS {
         for to in looked_at.len() - ENDS..looked_at.len() {
+            let way = (looked_at[to] - looked_at[from]) as f32;
             for &a in &runs[from] {
-                for &b in &runs[to] {
-                    let way = (looked_at[to] - looked_at[from]) as f32;
+                let steep = |&&b: &&Run| (middle(b) - middle(a)).abs() > STEEPEST * way;
+                for &b in runs[to].iter().filter(|b| !steep(b)) {
                     let slope = (middle(b) - middle(a)) / way;
-                    if slope.abs() > STEEPEST {
-                        continue;
-                    }
                     let start = middle(a) - slope * looked_at[from] as f32;
                     let straight = Straight { start, slope };
                     let on =
@@ -156,6 +166,9 @@ fn best(looked_at: &[usize], runs: &[Vec<Run>]) -> Option<Straight> {
                     let count = looked_at.iter().zip(runs).filter(|&at| on(at)).count();
                     if count >= enough && best.is_none_or(|(most, _)| count > most) {
                         best = Some((count, straight));
+                    }
+                    if count == looked_at.len() {
+                        return Some(straight);
                     }
                 }
             }

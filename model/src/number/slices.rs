@@ -25,7 +25,8 @@ const SIDEWAYS: f32 = 0.05;
 /// A piece in slices, which get numbers of their own; just the piece if it is narrow.
 pub(super) fn sliced(owned: &mut Owned, id: u32, height: f32) -> Vec<Atom> {
     let Some(bounds) = owned.bounds[id as usize] else { return Vec::new() };
-    let whole = vec![Atom { id: id as usize, bounds, cut: 0.0 }];
+    let work = (bounds.width() * bounds.height()) as usize;
+    let whole = vec![Atom { id: id as usize, bounds, cut: 0.0, work }];
     let is_bar = bounds.height() < LOW * height;
     if bounds.width() < WIDE * height || is_bar || height < SMALLEST {
         return whole;
@@ -65,7 +66,9 @@ pub(super) fn sliced(owned: &mut Owned, id: u32, height: f32) -> Vec<Atom> {
         owned.cover(id, i);
     }
     let atom = |(slice, cut): (usize, f32)| {
-        Some(Atom { id: first + slice, bounds: owned.bounds[first + slice]?, cut })
+        let bounds = owned.bounds[first + slice]?;
+        let work = (bounds.width() * bounds.height()) as usize;
+        Some(Atom { id: first + slice, bounds, cut, work })
     };
     cuts.into_iter().enumerate().filter_map(atom).collect()
 }
@@ -95,8 +98,8 @@ fn seams(owned: &Owned, id: u32, bounds: &Bounds, height: f32) -> Vec<Seam> {
     // Of a valley's floor, which is flat, the place in the middle of it.
     let floor = |x: usize| {
         let same = |&other: &usize| crossed[other] <= crossed[x] + 0.5;
-        let to_left = (0..x).rev().take_while(same).count();
-        let to_right = (x + 1..columns).take_while(same).count();
+        let to_left = (0..x).rev().take(2 * apart).take_while(same).count();
+        let to_right = (x + 1..columns).take(2 * apart).take_while(same).count();
         to_left.abs_diff(to_right)
     };
     // By the ink; of equal ones by how far from the middle.

@@ -8,7 +8,9 @@ use super::{
 };
 use crate::preprocess::{Point, Strokes};
 
-/// A drawing of more strokes is no number.
+/// What drawing a point costs, beside a pixel of a picture.
+const POINT_WORK: usize = 200;
+/// A drawing of more strokes is taken for one symbol.
 const MOST: usize = 512;
 /// Strokes that share this much of the narrower one's width may be parts of one symbol
 /// although another one was drawn between them ...
@@ -49,7 +51,7 @@ pub(super) fn lattice(strokes: &Strokes, boxes: Option<&[Bounds]>) -> Lattice {
 fn by_itself(pieces: Vec<Piece>) -> Lattice {
     if pieces.len() > MOST {
         let Some(bounds) = around(&pieces) else { return Lattice::none() };
-        let whole = [Atom { id: 0, bounds, cut: 0.0 }].into();
+        let whole = [Atom { id: 0, bounds, cut: 0.0, work: 0 }].into();
         let line = LineOfAtoms { atoms: whole, height: bounds.height().max(f32::MIN_POSITIVE) };
         let all: Vec<&Piece> = pieces.iter().collect();
         return Lattice::of(&[line], Grouping::Free, &|_| draw(&all));
@@ -60,7 +62,10 @@ fn by_itself(pieces: Vec<Piece>) -> Lattice {
         .iter()
         .filter_map(|stack| Bounds::around_all(stack.iter().map(|&i| &pieces[i].bounds)))
         .collect();
-    let atom = |id: usize| Atom { id, bounds: pieces[id].bounds, cut: 0.0 };
+    let atom = |id: usize| {
+        let Piece { bounds, ref points, .. } = pieces[id];
+        Atom { id, bounds, cut: 0.0, work: POINT_WORK * points.len() }
+    };
     let lines = lines(&bounds).into_iter().map(|line| {
         // In writing order, whatever the order of the stacks.
         let is_in = |id: &usize| line.pieces.iter().any(|&stack| stacks[stack].contains(id));
@@ -140,22 +145,21 @@ const INSIDE: f32 = 0.75;
 fn in_boxes(strokes: &[Piece], boxes: &[Bounds]) -> Lattice {
     let mut held: Vec<Vec<Piece>> = vec![Vec::new(); boxes.len()];
     for stroke in strokes {
-        let share = |bounds: &Bounds| {
-            let inside = stroke.points.iter().filter(|&&point| bounds.holds(point)).count();
-            inside as f32 / stroke.points.len() as f32
-        };
-        let shares: Vec<f32> = boxes.iter().map(share).collect();
-        let most = (0..boxes.len()).max_by(|&a, &b| shares[a].total_cmp(&shares[b]));
-        match most {
-            Some(i) if shares[i] >= INSIDE => held[i].push(stroke.clone()),
-            _ => {
-                for (held, bounds) in held.iter_mut().zip(boxes) {
-                    let parts = stroke.points.chunk_by(|&a, &b| bounds.holds(a) == bounds.holds(b));
-                    let inside = parts.filter(|part| bounds.holds(part[0]));
-                    held.extend(
-                        inside.filter_map(|part| Piece::new(part.to_vec(), stroke.stroke, false)),
-                    );
-                }
+        let home = (0..boxes.len()).find(|&i| {
+            let inside = stroke.points.iter().filter(|&&point| boxes[i].holds(point)).count();
+            inside as f32 >= INSIDE * stroke.points.len() as f32
+        });
+        if let Some(home) = home {
+            held[home].push(stroke.clone());
+            continue;
+        }
+        // Each point is in one box, so that no number of boxes makes more of them.
+        let box_of = |&point: &Point| boxes.iter().position(|bounds| bounds.holds(point));
+        for part in stroke.points.chunk_by(|a, b| box_of(a) == box_of(b)) {
+            let part_box = part.first().and_then(box_of);
+            let piece = Piece::new(part.to_vec(), stroke.stroke, false);
+            if let (Some(at), Some(piece)) = (part_box, piece) {
+                held[at].push(piece);
             }
         }
     }

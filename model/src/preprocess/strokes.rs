@@ -124,7 +124,13 @@ impl Raster {
         let [dx, dy] = [b[0] - a[0], b[1] - a[1]];
         let length_squared = dx * dx + dy * dy;
         for y in span(a[1], b[1]) {
-            for x in span(a[0], b[0]) {
+            // Of a long slanted segment a row meets but a part.
+            let share = |edge: f32| ((edge - a[1]) / dy).clamp(0.0, 1.0);
+            let (from, to) = match dy.abs() > 1.0 {
+                true => (share(y as f32 - reach), share(y as f32 + 1.0 + reach)),
+                false => (0.0, 1.0),
+            };
+            for x in span(a[0] + from * dx, a[0] + to * dx) {
                 let [px, py] = [x as f32 + 0.5 - a[0], y as f32 + 0.5 - a[1]];
                 let along = if length_squared > 0.0 {
                     ((px * dx + py * dy) / length_squared).clamp(0.0, 1.0)

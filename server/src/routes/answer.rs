@@ -51,7 +51,8 @@ pub struct Digit {
     pub best: Vec<Candidate>,
     /// The probability of each label.
     pub probabilities: Vec<f32>,
-    /// The strokes that it is made of, by index, if it is made of whole ones.
+    /// The strokes that it is made of, if it is made of whole ones: by index among those
+    /// that have points.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strokes: Option<Vec<usize>>,
     /// What the network saw, as a PNG data URL.

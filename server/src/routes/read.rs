@@ -44,15 +44,16 @@ impl Options {
             let form = "boxes must be [[x, y, width, height], …]";
             ApiError::Malformed(format!("{form}: {problem}"))
         };
-        let boxes: Vec<Bounds> =
+        let boxes: Vec<[f32; 4]> =
             serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
         if boxes.is_empty() || boxes.len() > MOST_BOXES {
             return Err(bad(format!("1 to {MOST_BOXES} of them, not {}", boxes.len())));
         }
-        match boxes.iter().position(|bounds| !bounds.is_valid()) {
-            Some(i) => Err(bad(format!("box {i} has a number that is none, or a side below 0"))),
-            None => Ok(Some(boxes)),
-        }
+        let checked = boxes.iter().map(|&numbers| Bounds::checked(numbers)).enumerate();
+        let checked = checked.map(|(i, bounds)| {
+            bounds.ok_or_else(|| bad(format!("box {i} has a side below 0 or a number beyond 1e6")))
+        });
+        checked.collect::<Result<_, _>>().map(Some)
     }
 }
 

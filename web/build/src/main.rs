@@ -64,8 +64,6 @@ fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let target_folder = root.join("target").join("web");
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let home = cargo_home()?;
-    let fetched = Command::new(&cargo).current_dir(root).args(["fetch", "--locked"]).status();
-    ensure!(fetched.context("cannot run cargo")?.success(), "the crates cannot be fetched");
     // Panic messages name source files: without the folders of this machine, and without
     // where its crates come from. Of several that fit the last one counts.
     let folders = [(home.clone(), "/cargo"), (root.to_owned(), "/glyphic")];

@@ -101,8 +101,8 @@ impl Reader {
 }
 
 fn given(boxes: Option<Vec<f32>>) -> Option<Vec<Bounds>> {
-    let each = |b: &[f32]| Bounds::from([b[0], b[1], b[2], b[3]]);
-    Some(boxes?.chunks_exact(4).map(each).collect())
+    let each = |b: &[f32]| Bounds::checked([b[0], b[1], b[2], b[3]]);
+    Some(boxes?.chunks_exact(4).filter_map(each).collect())
 }
 
 /// What the convolutions made of a glyph.

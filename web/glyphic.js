@@ -1,6 +1,3 @@
-/**
- * What the convolutions made of a glyph.
- */
 export class Layers {
     static __wrap(ptr) {
         const obj = Object.create(Layers.prototype);
@@ -18,20 +15,12 @@ export class Layers {
         const ptr = this.__destroy_into_raw();
         wasm.__wbg_layers_free(ptr, 0);
     }
-    /**
-     * All maps, 0–255 in each layer.
-     * @returns {Uint8Array}
-     */
     get maps() {
         const ret = wasm.layers_maps(this.__wbg_ptr);
         var v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
         wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
         return v1;
     }
-    /**
-     * The number of maps of each, and the side of a map.
-     * @returns {Uint32Array}
-     */
     get shapes() {
         const ret = wasm.layers_shapes(this.__wbg_ptr);
         var v1 = getArrayU32FromWasm0(ret[0], ret[1]).slice();
@@ -41,9 +30,6 @@ export class Layers {
 }
 if (Symbol.dispose) Layers.prototype[Symbol.dispose] = Layers.prototype.free;
 
-/**
- * A checkpoint that reads.
- */
 export class Reader {
     __destroy_into_raw() {
         const ptr = this.__wbg_ptr;
@@ -55,21 +41,12 @@ export class Reader {
         const ptr = this.__destroy_into_raw();
         wasm.__wbg_reader_free(ptr, 0);
     }
-    /**
-     * The labels, in the order of the probabilities.
-     * @returns {string[]}
-     */
     get labels() {
         const ret = wasm.reader_labels(this.__wbg_ptr);
         var v1 = getArrayJsValueFromWasm0(ret[0], ret[1]);
         wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
         return v1;
     }
-    /**
-     * What each convolution makes of a glyph (784 bytes).
-     * @param {Uint8Array | number[]} pixels
-     * @returns {Layers}
-     */
     layers(pixels) {
         const ptr0 = passArray8ToWasm0(pixels, wasm.__wbindgen_malloc);
         const len0 = WASM_VECTOR_LEN;
@@ -79,15 +56,6 @@ export class Reader {
         }
         return Layers.__wrap(ret[0]);
     }
-    /**
-     * Verifies the checkpoint `id` from its two files, as the server does.
-     *
-     * # Errors
-     * The manifest or the weights are damaged, or of another version.
-     * @param {string} id
-     * @param {Uint8Array | number[]} manifest
-     * @param {Uint8Array | number[]} weights
-     */
     constructor(id, manifest, weights) {
         let ptr0, len0, ptr1, len1, ptr2, len2;
         try {
@@ -111,12 +79,6 @@ export class Reader {
         ReaderFinalization.register(this, this.__wbg_ptr, this);
         return this;
     }
-    /**
-     * How much each of a glyph's 784 pixels spoke for a label.
-     * @param {Uint8Array | number[]} pixels
-     * @param {number} label
-     * @returns {Float32Array}
-     */
     occlusion(pixels, label) {
         const val2 = +label;
         const ptr0 = passArray8ToWasm0(pixels, wasm.__wbindgen_malloc);
@@ -129,15 +91,6 @@ export class Reader {
         wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
         return v3;
     }
-    /**
-     * Reads a picture from its RGBA bytes (straight alpha), row by row; `boxes` as for
-     * strokes, in its pixels.
-     * @param {number} width
-     * @param {number} height
-     * @param {Uint8Array | number[]} rgba
-     * @param {Float32Array | number[] | null} [boxes]
-     * @returns {Reading}
-     */
     readPicture(width, height, rgba, boxes) {
         const val3 = +width;
         const val4 = +height;
@@ -158,11 +111,6 @@ export class Reader {
         }
         return Reading.__wrap(ret[0]);
     }
-    /**
-     * Reads a glyph: 784 bytes, row by row, ink 255 on 0.
-     * @param {Uint8Array | number[]} pixels
-     * @returns {Reading}
-     */
     readPixels(pixels) {
         const ptr0 = passArray8ToWasm0(pixels, wasm.__wbindgen_malloc);
         const len0 = WASM_VECTOR_LEN;
@@ -172,15 +120,6 @@ export class Reader {
         }
         return Reading.__wrap(ret[0]);
     }
-    /**
-     * Reads pen strokes: the points of all, x and y in turns, and how many points each
-     * stroke has. `boxes` says where the symbols are, x, y, width and height of each;
-     * without it they are found.
-     * @param {Float32Array | number[]} points
-     * @param {Uint32Array | number[]} lengths
-     * @param {Float32Array | number[] | null} [boxes]
-     * @returns {Reading}
-     */
     readStrokes(points, lengths, boxes) {
         let ptr0, len0, ptr1, len1, ptr2, len2;
         try {
@@ -202,10 +141,6 @@ export class Reader {
         }
         return Reading.__wrap(ret[0]);
     }
-    /**
-     * The weights of the first convolution, one after the other; empty without one.
-     * @returns {Float32Array}
-     */
     stencils() {
         const ret = wasm.reader_stencils(this.__wbg_ptr);
         if (ret[3]) {
@@ -218,9 +153,6 @@ export class Reader {
 }
 if (Symbol.dispose) Reader.prototype[Symbol.dispose] = Reader.prototype.free;
 
-/**
- * What was read.
- */
 export class Reading {
     static __wrap(ptr) {
         const obj = Object.create(Reading.prototype);
@@ -238,53 +170,30 @@ export class Reading {
         const ptr = this.__destroy_into_raw();
         wasm.__wbg_reading_free(ptr, 0);
     }
-    /**
-     * The number of symbols on each line.
-     * @returns {Uint32Array}
-     */
     get lines() {
         const ret = wasm.reading_lines(this.__wbg_ptr);
         var v1 = getArrayU32FromWasm0(ret[0], ret[1]).slice();
         wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
         return v1;
     }
-    /**
-     * Of each symbol x, y, width and height of its box, how probably it is one of the
-     * labels (0–1), whether it is part of the text (0 or 1), and its verdict: 0 for
-     * `read`, 1 for `unsure`, 2 for `not_a_digit`.
-     * @returns {Float32Array}
-     */
     get places() {
         const ret = wasm.reading_places(this.__wbg_ptr);
         var v1 = getArrayF32FromWasm0(ret[0], ret[1]).slice();
         wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
         return v1;
     }
-    /**
-     * The probability of each label for each symbol.
-     * @returns {Float32Array}
-     */
     get probabilities() {
         const ret = wasm.reading_probabilities(this.__wbg_ptr);
         var v1 = getArrayF32FromWasm0(ret[0], ret[1]).slice();
         wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
         return v1;
     }
-    /**
-     * The 28 × 28 bytes that the network saw of each symbol, ink 255 on 0.
-     * @returns {Uint8Array}
-     */
     get seen() {
         const ret = wasm.reading_seen(this.__wbg_ptr);
         var v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
         wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
         return v1;
     }
-    /**
-     * The strokes that a symbol is made of, by index, if it is made of whole ones.
-     * @param {number} symbol
-     * @returns {Uint32Array | undefined}
-     */
     strokes(symbol) {
         const ret = wasm.reading_strokes(this.__wbg_ptr, symbol);
         let v1;
@@ -294,10 +203,6 @@ export class Reading {
         }
         return v1;
     }
-    /**
-     * `read`, `unsure`, `not_a_digit` or `blank`.
-     * @returns {string}
-     */
     get verdict() {
         let deferred1_0;
         let deferred1_1;

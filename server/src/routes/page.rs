@@ -30,6 +30,7 @@ macro_rules! assets {
 const ASSETS: &[(&str, &str, &[u8])] = assets! {
     "index.html": "text/html; charset=utf-8",
     "samples.html": "text/html; charset=utf-8",
+    "models.html": "text/html; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
     "main.js": "text/javascript; charset=utf-8",
     "drawing.js": "text/javascript; charset=utf-8",
@@ -44,6 +45,7 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
     "teach.js": "text/javascript; charset=utf-8",
     "job.js": "text/javascript; charset=utf-8",
     "chart.js": "text/javascript; charset=utf-8",
+    "models.js": "text/javascript; charset=utf-8",
     "samples.js": "text/javascript; charset=utf-8",
     "suggestions.js": "text/javascript; charset=utf-8",
     "engines.js": "text/javascript; charset=utf-8",
@@ -112,7 +114,8 @@ fn file(name: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
 }
 
 /// What of the page needs a server behind it.
-const NEEDS_SERVER: [&str; 3] = ["samples.html", "samples.js", "suggestions.js"];
+const NEEDS_SERVER: [&str; 5] =
+    ["samples.html", "samples.js", "suggestions.js", "models.html", "models.js"];
 /// How the page begins, and how it begins where there is no server.
 const BEGIN: &str = "<html lang=\"en\">";
 const BEGIN_ALONE: &str = "<html lang=\"en\" data-server=\"none\">";

@@ -95,7 +95,22 @@ fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
         .remove_producers_section(true)
         .out_name("glyphic")
         .generate(&output)?;
-    FILES.iter().map(|&name| Ok((name, fs::read(output.join(name))?))).collect()
+    let script = without_comments(&fs::read_to_string(output.join(FILES[0]))?);
+    Ok(vec![(FILES[0], script.into_bytes()), (FILES[1], fs::read(output.join(FILES[1]))?)])
+}
+
+/// The generated script without what it says of the Rust code, which nobody reads there.
+fn without_comments(script: &str) -> String {
+    let mut lines = Vec::new();
+    let mut in_comment = false;
+    for line in script.lines() {
+        in_comment |= line.trim_start().starts_with("/**");
+        if !in_comment {
+            lines.push(line);
+        }
+        in_comment &= !line.trim_end().ends_with("*/");
+    }
+    lines.join("\n") + "\n"
 }
 
 fn cargo_home() -> Result<PathBuf> {

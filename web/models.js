@@ -1,0 +1,108 @@
+// The page of checkpoints: what each can, where it comes from, which one serves; and
+// making another one serve.
+
+import { Away, models, promote, rollBack } from "./api.js";
+import { byId, element, plural } from "./dom.js";
+
+// Other pages and `train` change what serves, too. In ms.
+const LOOK_EVERY = 3000;
+
+const list = byId("checkpoints");
+const back = byId("back");
+const said = byId("said");
+const state = byId("state");
+
+let current = null;
+let shown = "";
+
+back.addEventListener("click", () => change(() => rollBack(current)));
+look();
+
+async function look() {
+  if (!document.hidden) await load();
+  setTimeout(look, LOOK_EVERY);
+}
+
+async function load() {
+  try {
+    const answer = await models();
+    show(answer);
+    showState("ready", answer.device);
+  } catch (error) {
+    showState("away", error instanceof Away ? "The server is away; trying again …" : error.message);
+  }
+}
+
+function show(answer) {
+  const text = JSON.stringify(answer);
+  // Rebuilt only if it is another list: somebody may be about to click.
+  if (text === shown) return;
+  shown = text;
+  current = answer.current;
+  back.disabled = answer.previous == null;
+  back.title = answer.previous ?? "";
+  list.replaceChildren(...answer.models.map((model) => card(model, answer.models)));
+}
+
+function card(model, all) {
+  const serves = model.id === current;
+  const title = element("h3", {}, element("a", { href: `models/${model.id}` }, model.id),
+    serves ? element("b", { class: "badge" }, "serving") : null);
+  if (model.error) return element("article", { class: "checkpoint" }, title, element("p", { class: "bad" }, model.error));
+  const { labels, metrics, parameters, macs, created, parent } = model;
+  const facts = [
+    ["Test set", score(metrics?.test)],
+    ["Held back", score(metrics?.validation)],
+    ["Labels", labels.length > 12 ? plural(labels.length, "label") : labels.join(" ")],
+    ["Size", `${thousands(parameters)} parameters, ${(macs / 1e6).toFixed(2)} M multiply-adds`],
+    ["Made", new Date(created).toLocaleString()],
+    ["From", parent ? lineage(model, all) : "scratch"],
+  ];
+  return element("article", { class: "checkpoint", "data-serving": String(serves) },
+    title,
+    element("dl", {}, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
+    serves ? null : element("button", {
+      type: "button", class: "small", "aria-label": `Let ${model.id} serve`,
+      onclick: () => change(() => promote(model.id, current)),
+    }, "Let it serve"));
+}
+
+// Its parent, that one's parent, and so on.
+function lineage({ parent }, all) {
+  const line = [];
+  while (parent && !line.includes(parent)) {
+    line.push(parent);
+    parent = all.find(({ id }) => id === parent)?.parent;
+  }
+  return line.join(" ← ");
+}
+
+function score(score) {
+  if (!score) return "not measured";
+  return `${(100 * score.accuracy).toFixed(2)} % of ${thousands(score.examples)}`;
+}
+
+const thousands = (count) => count.toLocaleString("en");
+
+async function change(run) {
+  const buttons = [back, ...list.querySelectorAll("button")];
+  buttons.forEach((button) => (button.disabled = true));
+  say("Verifying, warming …");
+  try {
+    const { current: now } = await run();
+    say(`${now} serves now.`);
+  } catch (error) {
+    say(error instanceof Away ? "The server is away: nothing was changed." : error.message);
+  }
+  shown = "";
+  await load();
+}
+
+function say(text) {
+  said.textContent = text;
+}
+
+function showState(name, text) {
+  state.dataset.state = name;
+  if (state.textContent !== text) state.textContent = text;
+}

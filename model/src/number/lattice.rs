@@ -162,7 +162,7 @@ impl Lattice {
             let groups = match most {
                 Some(most) => groups(&line.atoms, most),
                 // Too much to try: one symbol, which the network will not know.
-                None => vec![0..line.atoms.len()],
+                None => std::iter::once(0..line.atoms.len()).collect(),
             };
             let candidates = groups.into_iter().filter_map(candidate).collect();
             Line { atoms: line.atoms.len(), height: line.height, candidates }

@@ -81,11 +81,10 @@ impl Reading {
     pub fn verdict(&self, thresholds: Thresholds) -> Verdict {
         let symbols: Vec<&Symbol> = self.lines.iter().flat_map(|line| &line.symbols).collect();
         let verdict = |symbol: &Symbol| thresholds.verdict(&symbol.prediction);
-        if let [] = symbols[..] {
-            return Verdict::Blank;
-        }
-        if let [only] = symbols[..] {
-            return verdict(only);
+        match symbols[..] {
+            [] => return Verdict::Blank,
+            [only] => return verdict(only),
+            _ => {}
         }
         let counted: Vec<&Symbol> = symbols.into_iter().filter(|symbol| symbol.counts).collect();
         if counted.is_empty() {

@@ -354,7 +354,7 @@ fn is_quick(name: &str, lattice: impl FnOnce() -> Lattice) {
     let taken = begun.elapsed();
     println!("{name}: {count} candidates in {taken:?}");
     assert!(count <= 768, "{name}: {count}");
-    // Seen: below 0.5 s. The bound leaves room for a busy machine.
+    // Seen: at most 1.0 s. The bound leaves room for a busy machine.
     assert!(taken < Duration::from_secs(4), "{name}: {taken:?}");
 }
 

@@ -22,8 +22,8 @@ const MOST_WHOLE: usize = 4;
 const MOST_CANDIDATES: usize = 768;
 const MOST_WORK: usize = 12_000_000;
 
-// What follows are costs, as negative natural logarithms, and sizes in line heights. They
-// were chosen on numbers made of the repository's own synthetic digits (LOG.md, "Whole
+// What follows are costs, as negative natural logarithms, and sizes in line heights, set by
+// reason and tried on numbers made of the repository's own synthetic digits (LOG.md, "Whole
 // numbers").
 
 /// No symbol costs more than this for what the network says.

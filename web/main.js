@@ -120,11 +120,9 @@ function openPicture(blob) {
   look({ blob }, true);
 }
 
-// Has an input read. It can be taught when it is finished, unless it may be a number: then
-// when it is read.
+// Has an input read. It can be taught when it is read: it may be a number.
 function look(input, finished) {
-  const maybeNumber = input.boxes || (answered && digitsOf(answered).length > 1);
-  setInput(finished && !maybeNumber ? input : null, READING);
+  setInput(null, READING);
   read({ input, finished });
 }
 

@@ -1,11 +1,16 @@
 //! Glyphs to predictions, batch first, on any device.
 
+#[cfg(feature = "native")]
+use std::sync::Arc;
+
 use burn::{
     module::Module,
     tensor::{DataError, Device, Tensor, TensorData},
 };
 use thiserror::Error;
 
+#[cfg(feature = "native")]
+use crate::compiled::Compiled;
 use crate::{
     glyph::{Glyph, PIXELS, SIDE},
     network::{Network, normalise},
@@ -21,6 +26,9 @@ pub struct Classifier {
     thresholds: Thresholds,
     device: Device,
     padded: bool,
+    /// The same network for the CPU, if that computes.
+    #[cfg(feature = "native")]
+    compiled: Option<Arc<Compiled>>,
 }
 
 /// What the network says of one glyph.
@@ -41,6 +49,13 @@ pub struct Prediction {
 #[error("the compute device failed: {0}")]
 pub struct DeviceFailed(String);
 
+impl DeviceFailed {
+    #[cfg(feature = "native")]
+    pub(crate) fn new(problem: String) -> Self {
+        Self(problem)
+    }
+}
+
 impl From<DataError> for DeviceFailed {
     fn from(error: DataError) -> Self {
         Self(error.to_string())
@@ -55,6 +70,8 @@ impl Classifier {
         // to powers of two keeps the shapes few.
         let padded = *device != Device::flex();
         Self {
+            #[cfg(feature = "native")]
+            compiled: (!padded).then(|| Compiled::checked(&network)).flatten().map(Arc::new),
             network,
             labels,
             temperature: 1.0,
@@ -90,6 +107,18 @@ impl Classifier {
         &self.network
     }
 
+    /// Whether the CPU's own code computes ([`compiled`](crate::compiled)), not burn.
+    #[cfg(feature = "native")]
+    pub fn is_compiled(&self) -> bool {
+        self.compiled.is_some()
+    }
+
+    /// The same, computed by burn on the CPU too: to measure one beside the other.
+    #[cfg(feature = "native")]
+    pub fn through_burn(self) -> Self {
+        Self { compiled: None, ..self }
+    }
+
     /// The device that computes.
     pub fn device(&self) -> &Device {
         &self.device
@@ -107,6 +136,10 @@ impl Classifier {
     pub fn logits(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
         if glyphs.is_empty() {
             return Ok(Vec::new());
+        }
+        #[cfg(feature = "native")]
+        if let Some(compiled) = &self.compiled {
+            return Ok(compiled.logits(glyphs));
         }
         let batch = if self.padded { glyphs.len().next_power_of_two() } else { glyphs.len() };
         let mut pixels: Vec<f32> =

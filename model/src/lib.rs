@@ -14,6 +14,7 @@
 //! | [`mod@decode`] | image files to pictures, limits first |
 //! | [`network`] | the architecture and its config |
 //! | [`classifier`] | glyphs to predictions |
+//! | [`compiled`] | the network as straight loops for the CPU |
 //! | [`number`] | whole numbers: which ink is which digit, on which line |
 //! | [`explain`] | what the layers make of a glyph, and which ink mattered |
 //! | [`verdict`] | what a reading is worth |
@@ -23,6 +24,8 @@
 
 pub mod checkpoint;
 pub mod classifier;
+#[cfg(feature = "native")]
+pub mod compiled;
 #[cfg(feature = "native")]
 pub mod decode;
 #[cfg(feature = "native")]

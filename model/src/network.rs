@@ -197,9 +197,9 @@ impl ConvolutionConfig {
 /// Convolutions, then linear layers. Built by [`NetworkConfig::init`].
 #[derive(Module, Debug)]
 pub struct Network {
-    convolutions: Vec<Convolution>,
-    hidden: Vec<Linear>,
-    output: Linear,
+    pub(crate) convolutions: Vec<Convolution>,
+    pub(crate) hidden: Vec<Linear>,
+    pub(crate) output: Linear,
 }
 
 impl Network {
@@ -296,8 +296,8 @@ pub fn normalise<const D: usize>(pixels: Tensor<D>) -> Tensor<D> {
 
 /// Convolution, batch norm (until folded), ReLU.
 #[derive(Module, Debug)]
-struct Convolution {
-    conv: Conv2d,
+pub(crate) struct Convolution {
+    pub(crate) conv: Conv2d,
     norm: Option<BatchNorm>,
 }
 

@@ -1,5 +1,7 @@
 // The server, as the pages see it.
 
+import { askForToken, authorization } from "./token.js";
+
 // The server answered, and said no. `message` is for the user.
 export class Refused extends Error {
   constructor(status, code, message) {
@@ -76,13 +78,15 @@ const PATIENCE = 10_000;
 async function request(path, options) {
   let response;
   try {
-    response = await fetch(path, { signal: AbortSignal.timeout(PATIENCE), ...options });
+    const headers = { ...options?.headers, ...authorization() };
+    response = await fetch(path, { signal: AbortSignal.timeout(PATIENCE), ...options, headers });
   } catch (error) {
     throw new Away(error.message);
   }
   const body = await response.json().catch(() => null);
   if (response.ok && body) return body;
   const { code, message } = body?.error ?? {};
+  if (code === "token_needed" && (await askForToken())) return request(path, options);
   // A proxy, for a server that is away.
   if (response.status >= 500 && !code) throw new Away(`status ${response.status}`);
   throw new Refused(response.status, code, message ?? `The server answered ${response.status}.`);

@@ -13,7 +13,10 @@
 //! The weights are laid out once, as panels of as many output channels as fit into the
 //! CPU's registers. burn stays the judge: [`Compiled::checked`] compares both.
 
-use std::array::from_fn;
+use std::{
+    array::from_fn,
+    sync::{Mutex, PoisonError},
+};
 
 use burn::{
     nn::{Linear, PaddingConfig2d},
@@ -30,20 +33,30 @@ use crate::{
 
 /// Windows that are computed together: each weight that is loaded serves them all.
 const ROWS: usize = 4;
-/// Glyphs that one thread takes at a time.
-const CHUNK: usize = 8;
+/// From so many glyphs on several threads share them: waking them takes as long as some
+/// glyphs, and a busy server's cores are busy already.
+const SHARED: usize = 32;
+/// Most glyphs that one thread takes at a time.
+const CHUNK: usize = 32;
 /// How far logits may be from burn's, as a share of the largest one: sums in another
 /// order differ by about a hundredth of this.
 const TOLERANCE: f32 = 1e-3;
 
 /// A network for inference on the CPU.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Compiled {
     arch: Arch,
     /// The first layer's input: a square map of one channel.
     input: Map,
     layers: Vec<Layer>,
+    /// Maps that nobody writes on now. A lock, for whoever asks computes; it is held for a
+    /// push or a pop.
+    spare: Mutex<Vec<Maps>>,
 }
+
+/// Every layer's output, the glyph's pixels first. The padding is written once: layers
+/// leave it alone.
+type Maps = Vec<Vec<f32>>;
 
 /// A square map with zeros around it, channels last.
 #[derive(Clone, Copy, Debug)]
@@ -95,34 +108,38 @@ impl Compiled {
 
     /// The logits of each glyph.
     pub fn logits(&self, glyphs: &[Glyph]) -> Vec<Vec<f32>> {
-        if glyphs.len() <= CHUNK {
+        if glyphs.len() < SHARED {
             return self.in_turn(glyphs);
         }
         // Not larger than an equal share, so that no thread idles.
         let share = glyphs.len().div_ceil(rayon::current_num_threads());
-        let parts = glyphs.par_chunks(share.min(4 * CHUNK)).map(|part| self.in_turn(part));
+        let parts = glyphs.par_chunks(share.min(CHUNK)).map(|part| self.in_turn(part));
         parts.flatten_iter().collect()
     }
 
     fn in_turn(&self, glyphs: &[Glyph]) -> Vec<Vec<f32>> {
-        // The padding is written once: layers leave it alone.
-        let mut pixels = vec![0.0; self.input.size()];
-        let mut maps: Vec<Vec<f32>> = self.layers.iter().map(|l| vec![0.0; l.size]).collect();
-        let read = |glyph: &Glyph| {
-            for (y, row) in glyph.pixels().chunks_exact(SIDE).enumerate() {
-                let at = self.input.at(0, y);
-                for (pixel, &ink) in pixels[at..at + SIDE].iter_mut().zip(row) {
-                    *pixel = (f32::from(ink) / 255.0 - MEAN) / STD;
-                }
+        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = spare().pop();
+        let sizes = [self.input.size()].into_iter().chain(self.layers.iter().map(|l| l.size));
+        let mut maps = kept.unwrap_or_else(|| sizes.map(|size| vec![0.0; size]).collect());
+        let logits = glyphs.iter().map(|glyph| self.read(glyph, &mut maps)).collect();
+        spare().push(maps);
+        logits
+    }
+
+    fn read(&self, glyph: &Glyph, maps: &mut [Vec<f32>]) -> Vec<f32> {
+        let Some((mut input, outputs)) = maps.split_first_mut() else { return Vec::new() };
+        for (y, row) in glyph.pixels().chunks_exact(SIDE).enumerate() {
+            let at = self.input.at(0, y);
+            for (pixel, &ink) in input[at..at + SIDE].iter_mut().zip(row) {
+                *pixel = (f32::from(ink) / 255.0 - MEAN) / STD;
             }
-            let mut input = &pixels;
-            for (layer, output) in self.layers.iter().zip(&mut maps) {
-                self.arch.dispatch(Step { layer, input, output });
-                input = output;
-            }
-            input.clone()
-        };
-        glyphs.iter().map(read).collect()
+        }
+        for (layer, output) in self.layers.iter().zip(outputs) {
+            self.arch.dispatch(Step { layer, input, output });
+            input = output;
+        }
+        input.clone()
     }
 
     fn of(network: &Network) -> Result<Self, DeviceFailed> {
@@ -147,7 +164,7 @@ impl Compiled {
             layers.push(Layer::linear(linear, map, floor, registers)?);
             map = Map { side: 1, padding: 0, channels: linear.weight.val().dims()[1] };
         }
-        Ok(Self { arch, input, layers })
+        Ok(Self { arch, input, layers, spare: Mutex::default() })
     }
 
     /// Whether it says what the network says, of blank paper and of patterns that use the
@@ -440,7 +457,7 @@ mod tests {
     fn a_batch_is_its_glyphs_one_by_one_in_their_order() {
         let network = NetworkConfig::small(10).init(&Device::flex()).fold();
         let compiled = Compiled::checked(&network).unwrap();
-        let glyphs = glyphs(3 * CHUNK + 5);
+        let glyphs = glyphs(3 * SHARED + 5);
         let one_by_one: Vec<_> =
             glyphs.iter().flat_map(|glyph| compiled.logits(std::slice::from_ref(glyph))).collect();
         assert_eq!(compiled.logits(&glyphs), one_by_one);

@@ -28,6 +28,14 @@ pub struct Config {
     /// remote:ws://HOST:PORT for one that another machine lends.
     #[arg(long, env = "GLYPHIC_DEVICE", default_value = "auto")]
     pub device: DeviceChoice,
+    /// Share (0–1) of what is answered that the checkpoint labelled `candidate` reads too,
+    /// unseen [default: nothing].
+    #[arg(long, env = "GLYPHIC_SHADOW_SHARE", default_value_t = 0.0, hide_default_value = true, value_parser = probability)]
+    pub shadow_share: f32,
+    /// What changes need as `Authorization: Bearer TOKEN`: promote, roll back, load, train,
+    /// delete [default: nothing on loopback, else a token that is made and printed].
+    #[arg(long, env = "GLYPHIC_ADMIN_TOKEN", hide_env_values = true, value_parser = token)]
+    pub admin_token: Option<String>,
     /// What requests may take.
     #[command(flatten)]
     pub limits: Limits,
@@ -59,6 +67,14 @@ impl Doubt {
             known: self.reject_below.filter(|_| others.rejects()).unwrap_or(others.known),
             confidence: self.unsure_below.unwrap_or(others.confidence),
         }
+    }
+}
+
+/// A secret that a header can carry, and that is not guessed in a day.
+fn token(text: &str) -> Result<String, String> {
+    match text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => Ok(text.to_owned()),
+        false => Err("it must be 16 or more characters, without spaces".to_owned()),
     }
 }
 
@@ -155,11 +171,31 @@ pub struct Limits {
     /// Most pictures the network reads at once.
     #[arg(long, env = "GLYPHIC_MAX_BATCH", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_batch: u16,
+    /// Requests a second that one client may send to /api and /v2 [default: any number].
+    #[arg(long, env = "GLYPHIC_RATE", default_value_t = 0, hide_default_value = true)]
+    pub rate: u32,
+    /// Behind one proxy, whose X-Forwarded-For names the client.
+    #[arg(long, env = "GLYPHIC_BEHIND_PROXY")]
+    pub behind_proxy: bool,
+    /// Most open connections; more wait to be accepted.
+    #[arg(long, env = "GLYPHIC_CONNECTIONS", default_value_t = 1024, value_parser = clap::value_parser!(u16).range(1..))]
+    pub connections: u16,
+    /// Seconds that requests under way have when the server stops.
+    #[arg(long, env = "GLYPHIC_DRAIN_SECONDS", default_value_t = 10)]
+    pub drain_seconds: u16,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_body_mib: 16, queue: 256, max_batch: 64 }
+        Self {
+            max_body_mib: 16,
+            queue: 256,
+            max_batch: 64,
+            rate: 0,
+            behind_proxy: false,
+            connections: 1024,
+            drain_seconds: 10,
+        }
     }
 }
 

@@ -1,14 +1,18 @@
-//! The one thread that owns the network.
+//! Where the network computes.
 //!
-//! Requests reach it through a bounded queue. While it computes, requests pool
-//! in the queue; whatever has pooled is the next batch, so batches grow with
-//! load and nothing ever waits for a timer. A new checkpoint comes through the
-//! same queue and takes over between two batches.
+//! Requests reach the threads that compute through one bounded queue: one thread for a GPU,
+//! one a core where the network is compiled for the CPU. While they compute, requests pool
+//! in the queue; whatever has pooled is the next batch, so batches grow with load and
+//! nothing ever waits for a timer. A new checkpoint comes through the same queue: what came
+//! before it is read by the old one, what comes after by the new one.
+//!
+//! A glyph or two for a compiled network do not go that way: reading them takes less than
+//! handing them to another thread and back would add, so whoever asks computes.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -18,9 +22,15 @@ use std::{
 use glyphic_model::{
     Classifier, Glyph, Prediction, checkpoint::Manifest, classifier::DeviceFailed,
 };
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
-use crate::error::ApiError;
+use crate::{error::ApiError, meters::Meters};
+
+/// Most threads that compute on the CPU; beyond that the queue's lock would be in their way.
+const MOST_THREADS: usize = 16;
+/// So many glyphs are read by whoever asks, if the network is compiled: some 0.2 ms, which
+/// other requests of that thread can wait.
+const AT_ONCE: usize = 4;
 
 /// A checkpoint that is ready to answer: verified, built, warmed.
 pub struct Model {
@@ -43,11 +53,13 @@ pub struct Answer<P = Prediction> {
     pub compute: Duration,
 }
 
-/// A handle to the thread that owns the network; cheap to clone.
+/// A handle to the threads that compute; cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
     commands: SyncSender<Command>,
-    serving: watch::Receiver<Arc<Manifest>>,
+    shared: Arc<Shared>,
+    /// Held by each thread as long as it lives.
+    life: Weak<()>,
 }
 
 enum Command {
@@ -62,19 +74,41 @@ struct Job {
 }
 
 impl Engine {
-    /// Starts the thread with its first model. `queue` is how many requests
+    /// Starts the threads with their first model. `queue` is how many requests
     /// may wait, `max_batch` how many are read at once.
-    pub fn start(model: Model, queue: usize, max_batch: usize) -> std::io::Result<Self> {
+    pub fn start(
+        model: Model,
+        queue: usize,
+        max_batch: usize,
+        meters: Meters,
+    ) -> std::io::Result<Self> {
         let (commands, received) = sync_channel(queue);
-        let (announce, serving) = watch::channel(Arc::new(model.manifest.clone()));
-        let worker = Worker {
-            model: Arc::new(model.manifest),
-            classifier: model.classifier,
-            announce,
-            max_batch,
+        // A compiled network computes on the thread that asks; a GPU, or burn on the CPU,
+        // has threads of its own.
+        let threads = match model.classifier.is_compiled() {
+            true => thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS),
+            false => 1,
         };
-        thread::Builder::new().name("network".into()).spawn(move || worker.run(&received))?;
-        Ok(Self { commands, serving })
+        let shared = Arc::new(Shared {
+            commands: Mutex::new(received),
+            serving: Mutex::new(model.into()),
+            max_batch,
+            meters,
+        });
+        let life = Arc::new(());
+        let handle = Self { commands, shared, life: Arc::downgrade(&life) };
+        for _ in 0..threads {
+            let (shared, life) = (Arc::clone(&handle.shared), Arc::clone(&life));
+            thread::Builder::new().name("network".into()).spawn(move || {
+                // What panics outside the computation fails the requests of its batch, not
+                // those that come after.
+                while catch_unwind(AssertUnwindSafe(|| shared.run())).is_err() {
+                    tracing::error!("the network's thread panicked and begins again");
+                }
+                drop(life);
+            })?;
+        }
+        Ok(handle)
     }
 
     /// Reads a glyph. Fails with [`ApiError::Busy`] at once if the queue is full.
@@ -96,11 +130,23 @@ impl Engine {
             let (queue, compute) = (Duration::ZERO, Duration::ZERO);
             return Ok(Answer { prediction: Vec::new(), model: self.serving(), queue, compute });
         }
+        let serving = self.shared.serving();
+        if glyphs.len() <= AT_ONCE && serving.classifier.is_compiled() {
+            return self.shared.read(&serving, &glyphs, Instant::now());
+        }
         let (reply, answer) = oneshot::channel();
         let job = Job { glyphs, queued: Instant::now(), reply };
-        self.commands.try_send(Command::Predict(job)).map_err(|error| match error {
-            TrySendError::Full(_) => ApiError::Busy,
-            TrySendError::Disconnected(_) => stopped(),
+        // Before it is sent: the thread may have taken it when sending returns.
+        self.meters().queue.inc();
+        self.commands.try_send(Command::Predict(job)).map_err(|error| {
+            self.meters().queue.dec();
+            match error {
+                TrySendError::Full(_) => {
+                    self.meters().turned_away("queue");
+                    ApiError::Busy
+                }
+                TrySendError::Disconnected(_) => stopped(),
+            }
         })?;
         answer.await.map_err(|_| stopped())?
     }
@@ -119,12 +165,17 @@ impl Engine {
 
     /// The checkpoint that is answering now.
     pub fn serving(&self) -> Arc<Manifest> {
-        self.serving.borrow().clone()
+        Arc::clone(&self.shared.serving().manifest)
     }
 
-    /// Whether the thread is alive.
-    pub fn is_alive(&self) -> bool {
-        self.serving.has_changed().is_ok()
+    /// What is counted here and elsewhere in the server.
+    pub fn meters(&self) -> &Meters {
+        &self.shared.meters
+    }
+
+    /// Fails if the threads are gone.
+    pub fn check_alive(&self) -> Result<(), ApiError> {
+        if self.life.strong_count() > 0 { Ok(()) } else { Err(stopped()) }
     }
 }
 
@@ -132,44 +183,75 @@ fn stopped() -> ApiError {
     ApiError::Unavailable("the network's thread has stopped; restart the server".to_owned())
 }
 
-struct Worker {
-    model: Arc<Manifest>,
-    classifier: Classifier,
-    announce: watch::Sender<Arc<Manifest>>,
+/// What the threads share.
+struct Shared {
+    /// Whoever holds it collects the next batch; the others wait, or compute.
+    commands: Mutex<Receiver<Command>>,
+    /// Held to be looked at or replaced, never through a computation.
+    serving: Mutex<Arc<Serving>>,
     max_batch: usize,
+    meters: Meters,
 }
 
-impl Worker {
-    fn run(mut self, commands: &Receiver<Command>) {
-        while let Ok(first) = commands.recv() {
-            let mut next = Some(first);
-            let mut batch = Vec::new();
-            while let Some(command) = next.take() {
-                match command {
-                    Command::Predict(job) => batch.push(job),
-                    Command::Swap(model, done) => {
-                        self.answer(std::mem::take(&mut batch));
-                        self.take_over(*model);
-                        // Nobody may be waiting any more; the swap holds.
-                        let _ = done.send(());
-                    }
-                }
-                let pooled: usize = batch.iter().map(|job| job.glyphs.len()).sum();
-                if pooled < self.max_batch {
-                    next = commands.try_recv().ok();
-                }
-            }
-            self.answer(batch);
+/// A model as the threads use it.
+struct Serving {
+    manifest: Arc<Manifest>,
+    classifier: Classifier,
+}
+
+impl From<Model> for Arc<Serving> {
+    fn from(Model { manifest, classifier }: Model) -> Self {
+        Arc::new(Serving { manifest: Arc::new(manifest), classifier })
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        while let Some((serving, batch)) = self.next_batch() {
+            self.answer(&serving, batch);
         }
     }
 
-    fn take_over(&mut self, model: Model) {
-        self.model = Arc::new(model.manifest);
-        self.classifier = model.classifier;
-        self.announce.send_replace(self.model.clone());
+    /// What has pooled in the queue, and the model that is to read it. `None` when nobody
+    /// can ask any more.
+    fn next_batch(&self) -> Option<(Arc<Serving>, Vec<Job>)> {
+        let commands = locked(&self.commands);
+        let mut next = Some(commands.recv().ok()?);
+        let (mut batch, mut pooled) = (Vec::new(), 0);
+        while let Some(command) = next.take() {
+            match command {
+                Command::Predict(job) => {
+                    self.meters.queue.dec();
+                    pooled += job.glyphs.len();
+                    batch.push(job);
+                }
+                Command::Swap(model, done) => {
+                    // What came before it is read by the old one.
+                    self.answer(&self.serving(), std::mem::take(&mut batch));
+                    pooled = 0;
+                    self.take_over(*model);
+                    // Nobody may be waiting any more; the swap holds.
+                    let _ = done.send(());
+                }
+            }
+            if pooled < self.max_batch {
+                next = commands.try_recv().ok();
+            }
+        }
+        Some((self.serving(), batch))
     }
 
-    fn answer(&self, mut batch: Vec<Job>) {
+    fn serving(&self) -> Arc<Serving> {
+        Arc::clone(&locked(&self.serving))
+    }
+
+    fn take_over(&self, model: Model) {
+        let serving: Arc<Serving> = model.into();
+        self.meters.serves(&serving.manifest.id);
+        *locked(&self.serving) = serving;
+    }
+
+    fn answer(&self, serving: &Serving, mut batch: Vec<Job>) {
         // Requests whose client has gone are not computed.
         batch.retain(|job| !job.reply.is_closed());
         if batch.is_empty() {
@@ -178,11 +260,37 @@ impl Worker {
         let begun = Instant::now();
         let counts: Vec<usize> = batch.iter().map(|job| job.glyphs.len()).collect();
         let glyphs: Vec<Glyph> = batch.iter_mut().flat_map(|job| job.glyphs.drain(..)).collect();
+        match self.read(serving, &glyphs, begun) {
+            Ok(Answer { prediction, model, compute, .. }) => {
+                let mut predictions = prediction.into_iter();
+                for (job, count) in batch.into_iter().zip(counts) {
+                    let queue = begun - job.queued;
+                    self.meters.stage("queue", queue);
+                    let prediction = predictions.by_ref().take(count).collect();
+                    let model = Arc::clone(&model);
+                    let _ = job.reply.send(Ok(Answer { prediction, model, queue, compute }));
+                }
+            }
+            Err(error) => {
+                for job in batch {
+                    let _ = job.reply.send(Err(ApiError::Unavailable(error.to_string())));
+                }
+            }
+        }
+    }
+
+    /// Has the network read glyphs that did not wait.
+    fn read(
+        &self,
+        serving: &Serving,
+        glyphs: &[Glyph],
+        begun: Instant,
+    ) -> Result<Answer<Vec<Prediction>>, ApiError> {
         // A device that is lost may panic inside its driver's bindings; the thread
         // must outlive that, to say so.
         let compute = AssertUnwindSafe(|| -> Result<Vec<Prediction>, DeviceFailed> {
             let batches =
-                glyphs.chunks(self.max_batch).map(|batch| self.classifier.classify(batch));
+                glyphs.chunks(self.max_batch).map(|batch| serving.classifier.classify(batch));
             Ok(batches.collect::<Result<Vec<_>, _>>()?.concat())
         });
         let outcome = match catch_unwind(compute) {
@@ -190,26 +298,18 @@ impl Worker {
             Err(_) => Err("the network's computation panicked".to_owned()),
         };
         let compute = begun.elapsed();
-        match outcome {
-            Ok(predictions) => {
-                let mut predictions = predictions.into_iter();
-                for (job, count) in batch.into_iter().zip(counts) {
-                    let prediction = predictions.by_ref().take(count).collect();
-                    let answer = Answer {
-                        prediction,
-                        model: self.model.clone(),
-                        queue: begun - job.queued,
-                        compute,
-                    };
-                    let _ = job.reply.send(Ok(answer));
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "a batch failed");
-                for job in batch {
-                    let _ = job.reply.send(Err(ApiError::Unavailable(error.clone())));
-                }
-            }
-        }
+        self.meters.stage("compute", compute);
+        self.meters.batch(glyphs.len());
+        let prediction = outcome.map_err(|error| {
+            tracing::error!(%error, "a batch failed");
+            ApiError::Unavailable(error)
+        })?;
+        let model = Arc::clone(&serving.manifest);
+        Ok(Answer { prediction, model, queue: Duration::ZERO, compute })
     }
+}
+
+/// A lock that a panic elsewhere does not take away: what is behind it is whole.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,10 @@
 
 use axum::{
     Json,
-    http::{StatusCode, header::RETRY_AFTER},
+    http::{
+        HeaderValue, StatusCode,
+        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    },
     response::{IntoResponse, Response},
 };
 use glyphic_model::{
@@ -41,6 +44,12 @@ pub enum ApiError {
     /// Another site's page asks for a change.
     #[error("a page of another site may not change what is served")]
     OtherSite,
+    /// A change was asked for without the server's token.
+    #[error("this needs the server's token: send it as 'Authorization: Bearer …'")]
+    TokenNeeded,
+    /// One client asks too often.
+    #[error("over {0} requests a second from this address; try again in a moment")]
+    TooOften(u32),
     /// The request took too long.
     #[error("the request took over {0} seconds")]
     TooSlow(u64),
@@ -50,6 +59,30 @@ pub enum ApiError {
     /// The network cannot answer.
     #[error("the network cannot answer now: {0}")]
     Unavailable(String),
+    /// A model that does not answer here.
+    #[error(
+        "there is no model '{model}', or it is not loaded: POST /v2/repository/models/{model}/load"
+    )]
+    NotLoaded {
+        /// Its name.
+        model: String,
+    },
+    /// A version of a model that does not answer here.
+    #[error("'{model}' has the version '{version}', not '{asked}'")]
+    NoSuchVersion {
+        /// The model.
+        model: String,
+        /// The version that was asked for.
+        asked: String,
+        /// The one it has.
+        version: String,
+    },
+    /// The checkpoint that serves was to be unloaded.
+    #[error("this one serves and cannot be unloaded; promote another one first")]
+    AlwaysServes,
+    /// No more checkpoints can be loaded.
+    #[error("{0} checkpoints are loaded beside the one that serves; unload one first")]
+    TooManyLoaded(usize),
     /// A checkpoint cannot be served.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -95,9 +128,15 @@ impl ApiError {
             Self::Strokes(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_strokes"),
             Self::Pixels(_) => (StatusCode::UNPROCESSABLE_ENTITY, "wrong_pixel_count"),
             Self::OtherSite => (StatusCode::FORBIDDEN, "other_site"),
+            Self::TokenNeeded => (StatusCode::UNAUTHORIZED, "token_needed"),
+            Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "too_often"),
             Self::TooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::NotLoaded { .. } => (StatusCode::NOT_FOUND, "not_loaded"),
+            Self::NoSuchVersion { .. } => (StatusCode::NOT_FOUND, "no_such_version"),
+            Self::AlwaysServes => (StatusCode::CONFLICT, "always_serves"),
+            Self::TooManyLoaded(_) => (StatusCode::CONFLICT, "too_many_loaded"),
             Self::Checkpoint(error) => match error {
                 CheckpointError::BadId(_) => (StatusCode::BAD_REQUEST, "bad_id"),
                 CheckpointError::NotFound { .. } => (StatusCode::NOT_FOUND, "no_such_model"),
@@ -107,6 +146,9 @@ impl ApiError {
                 CheckpointError::PromotedMeanwhile { .. } => {
                     (StatusCode::CONFLICT, "promoted_meanwhile")
                 }
+                CheckpointError::Objected { .. } => (StatusCode::CONFLICT, "objected"),
+                CheckpointError::BadLabel(_) => (StatusCode::BAD_REQUEST, "bad_name"),
+                CheckpointError::BadMarks { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
                 CheckpointError::Io { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
                 _ => (StatusCode::UNPROCESSABLE_ENTITY, "bad_checkpoint"),
             },
@@ -135,6 +177,9 @@ impl ApiError {
             Self::Checkpoint(CheckpointError::Io { action, .. }) => {
                 format!("the server cannot {action} the checkpoint's files; its log says why")
             }
+            Self::Checkpoint(CheckpointError::BadMarks { .. }) => {
+                "the file of labels and pins cannot be read; the server's log says why".to_owned()
+            }
             Self::Checkpoint(CheckpointError::NotFound { id, .. }) => {
                 format!("there is no checkpoint '{id}'; GET /api/models lists them")
             }
@@ -148,19 +193,44 @@ impl ApiError {
     }
 }
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
+/// The two forms of an error's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorText {
+    /// `{"error": {"code": "…", "message": "…"}}`
+    WithCode,
+    /// `{"error": "…"}`, as the Open Inference Protocol has it.
+    Plain,
+}
+
+impl ApiError {
+    /// The response, in one of the two forms.
+    pub fn into_response_as(self, form: ErrorText) -> Response {
         let (status, code) = self.status_and_code();
         if status.is_server_error() {
             tracing::error!(%status, code, error = %self, "request failed");
         } else {
             tracing::debug!(%status, code, error = %self, "request refused");
         }
-        let body = json!({ "error": { "code": code, "message": self.public_message() } });
+        let message = self.public_message();
+        let body = match form {
+            ErrorText::WithCode => json!({ "error": { "code": code, "message": message } }),
+            ErrorText::Plain => json!({ "error": message }),
+        };
         let mut response = (status, Json(body)).into_response();
-        if status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
+        let header = match status {
+            StatusCode::TOO_MANY_REQUESTS => Some((RETRY_AFTER, "1")),
+            StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer")),
+            _ => None,
+        };
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.into_response_as(ErrorText::WithCode)
     }
 }

@@ -20,6 +20,7 @@ use glyphic_model::{
     preprocess::{Point, Strokes},
 };
 use serde::{Deserialize, de::IgnoredAny};
+use utoipa::ToSchema;
 
 use crate::{error::ApiError, store::samples::Form};
 
@@ -38,16 +39,31 @@ pub enum Input {
 
 /// The JSON forms; exactly one of the first three fields must be there. What
 /// `/api/samples` takes beside them is read there.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct JsonInput {
+pub struct JsonInput {
+    /// An image file as a data URL or bare base64.
     image: Option<String>,
+    /// Pen strokes: `[[[x, y], …], …]`, in any units; y points down.
+    #[schema(value_type = Option<Vec<Vec<Vec<f32>>>>)]
     strokes: Option<Vec<Vec<Point>>>,
+    /// 784 numbers from 0 to 255, ink 255 on 0.
     pixels: Option<Vec<f64>>,
     #[serde(rename = "label")]
+    #[schema(value_type = Option<String>)]
     _label: Option<IgnoredAny>,
     #[serde(rename = "source")]
+    #[schema(value_type = Option<String>)]
     _source: Option<IgnoredAny>,
+}
+
+/// A form with a file.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+pub struct FormInput {
+    /// An image file.
+    #[schema(value_type = String, format = Binary)]
+    image: Vec<u8>,
 }
 
 impl Input {

@@ -9,27 +9,37 @@
 //! samples ─► store ─► teach ──────┘ (trained in a child process, promoted if better)
 //! ```
 
+pub mod access;
 pub mod config;
 pub mod engine;
 pub mod error;
 pub mod exchange;
 pub mod input;
+pub mod meters;
 pub mod models;
+pub mod oip;
 pub mod routes;
+pub mod serve;
+pub mod shadow;
 pub mod store;
 pub mod teach;
 
-use std::{future::Future, sync::Arc, thread, time::Duration};
+use std::{future::Future, ops::Deref, sync::Arc, thread, time::Duration};
 
+use axum::extract::Request;
 use glyphic_model::{Thresholds, checkpoint::Manifest};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
 };
 
+use access::{Admin, Rate};
 use config::{Doubt, Limits};
 use error::ApiError;
+use meters::Meters;
 use models::Models;
+use serve::Connections;
+use shadow::Shadow;
 use teach::Teaching;
 
 /// Uploads that may wait for a decoder; beyond that requests get 429.
@@ -41,13 +51,22 @@ const BODIES_KIB: usize = 256 << 10;
 
 /// What every request handler shares; cheap to clone.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] is made of.
+#[derive(Clone)]
+pub struct Parts {
     /// The checkpoints and the engine.
     pub models: Models,
     /// What a request may take.
     pub limits: Limits,
     /// Where answers become doubtful.
     doubt: Doubt,
+    /// Who may change what is served.
+    pub admin: Admin,
+    rate: Rate,
+    /// The candidate that reads along.
+    pub shadow: Shadow,
     /// Samples and training; or why there is none.
     teaching: Result<Teaching, Arc<str>>,
     decoders: Arc<Semaphore>,
@@ -58,32 +77,63 @@ pub struct App {
     bodies: Arc<Semaphore>,
 }
 
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
 impl App {
     /// The state of a server that serves these models.
     pub fn new(models: Models, limits: Limits) -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self {
+        Self(Arc::new(Parts {
+            shadow: Shadow::new(0.0, models.clone(), None),
             models,
             doubt: Doubt::default(),
+            admin: Admin::default(),
+            rate: Rate::new(limits.rate),
             teaching: Err("it was started without a database".into()),
             decoders: Arc::new(Semaphore::new(cores)),
             exchanges: Arc::new(Semaphore::new(2)),
             waiting: Arc::new(Semaphore::new(WAITING_UPLOADS)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB.max(limits.max_body() / 1024 + 1))),
             limits,
-        }
+        }))
     }
 
     /// The same with a memory for samples, or with why it has none.
     pub fn with_teaching(self, teaching: Result<Teaching, String>) -> Self {
-        Self { teaching: teaching.map_err(Into::into), ..self }
+        self.with(|parts| parts.teaching = teaching.map_err(Into::into))
     }
 
     /// The same with thresholds of its own.
     pub fn with_doubt(self, doubt: Doubt) -> Self {
-        Self { doubt, ..self }
+        self.with(|parts| parts.doubt = doubt)
     }
 
+    /// The same with a candidate that reads this share (0–1) of what is answered. Comes
+    /// after [`with_teaching`](Self::with_teaching), where disagreements are kept.
+    pub fn with_shadow(self, share: f32) -> Self {
+        let teaching = self.teaching.clone().ok();
+        let shadow = Shadow::new(share, self.models.clone(), teaching);
+        self.with(|parts| parts.shadow = shadow)
+    }
+
+    /// The same where changes need a token.
+    pub fn with_admin(self, admin: Admin) -> Self {
+        self.with(|parts| parts.admin = admin)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+}
+
+impl Parts {
     /// Where a checkpoint's answers become doubtful.
     pub fn thresholds(&self, model: &Manifest) -> Thresholds {
         self.doubt.over(model.thresholds)
@@ -93,6 +143,25 @@ impl App {
     pub fn teaching(&self) -> Result<&Teaching, ApiError> {
         self.teaching.as_ref().map_err(|reason| ApiError::TeachingOff(reason.to_string()))
     }
+
+    /// The server's counters.
+    pub fn meters(&self) -> &Meters {
+        self.models.engine().meters()
+    }
+
+    /// Refuses a client that asks too often. Pages and probes are always answered.
+    pub fn admit(&self, request: &Request) -> Result<(), ApiError> {
+        let path = request.uri().path();
+        if !(path.starts_with("/api/") || path.starts_with("/v2")) {
+            return Ok(());
+        }
+        let client = routes::envelope::client(request, self.limits.behind_proxy);
+        if client.is_none_or(|client| self.rate.allows(client)) {
+            return Ok(());
+        }
+        self.meters().turned_away("rate");
+        Err(ApiError::TooOften(self.limits.rate))
+    }
 }
 
 /// Serves on `listener` until `shutdown` is done, then lets the requests that
@@ -101,13 +170,18 @@ pub async fn run(
     listener: TcpListener,
     app: App,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
+) {
     let following = tokio::spawn(app.models.clone().follow_current());
+    let shadowing = tokio::spawn(app.shadow.clone().follow());
     let (stop, stopped) = watch::channel(false);
     let teaching = app.teaching.clone().ok();
     let working = teaching.clone().map(|t| tokio::spawn(t.work(app.models.clone(), stopped)));
-    let served = axum::serve(listener, routes::router(app)).with_graceful_shutdown(shutdown).await;
+    let Limits { connections, drain_seconds, .. } = app.limits;
+    let connections =
+        Connections { most: connections.into(), drain: Duration::from_secs(drain_seconds.into()) };
+    serve::serve(listener, routes::router(app), connections, shutdown).await;
     following.abort();
+    shadowing.abort();
     stop.send_replace(true);
     if let Some(working) = working {
         // A job under way goes back to the queue; if the database does not answer,
@@ -117,5 +191,4 @@ pub async fn run(
     if let Some(teaching) = teaching {
         teaching.store.close().await;
     }
-    served
 }

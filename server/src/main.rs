@@ -14,7 +14,8 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use glyphic_model::checkpoint::Registry;
 use glyphic_server::{
-    App, config::Config, models::Models, routes::page, run, store::Store, teach::Teaching,
+    App, access::Admin, config::Config, models::Models, routes::page, run, store::Store,
+    teach::Teaching,
 };
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -89,10 +90,19 @@ async fn serve(config: Config) -> Result<()> {
         models.device(),
         model.id
     );
+    let (admin, made) = Admin::new(config.admin_token.clone(), config.addr);
+    if let Some(token) = made {
+        let _ = writeln!(
+            io::stdout(),
+            "  token       {token}   (changes need it; --admin-token sets it)"
+        );
+    }
     let app = App::new(models, config.limits.clone())
         .with_doubt(config.doubt)
-        .with_teaching(teaching(&config).await?);
-    run(listener, app, stop_signal()).await?;
+        .with_admin(admin)
+        .with_teaching(teaching(&config).await?)
+        .with_shadow(config.shadow_share);
+    run(listener, app, stop_signal()).await;
     Ok(())
 }
 

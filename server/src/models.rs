@@ -5,13 +5,14 @@
 //! the one that was serving goes on.
 
 use std::{
-    sync::Arc,
+    collections::BTreeMap,
+    sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use glyphic_model::{
     Glyph,
-    checkpoint::{CheckpointError, Manifest, Registry},
+    checkpoint::{CheckpointError, Manifest, PromotionGate, Registry},
     device::{ComputeDevice, Device},
     glyph::PIXELS,
 };
@@ -20,12 +21,16 @@ use tokio::sync::Mutex;
 use crate::{
     engine::{Engine, Model},
     error::ApiError,
+    meters::Meters,
 };
 
 /// Time between two looks at `CURRENT`.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Time between two tries of a checkpoint that was refused.
 const RETRY_EVERY: Duration = Duration::from_secs(5);
+/// Most checkpoints that are loaded beside the one that serves: each has a thread and its
+/// weights in memory.
+const MOST_LOADED: usize = 4;
 
 /// The registry, the device, and the engine that serves from them; cheap to
 /// clone.
@@ -34,9 +39,12 @@ pub struct Models {
     registry: Registry,
     device: ComputeDevice,
     engine: Engine,
+    /// Checkpoints that answer beside the one that serves, by id. Held for lookups alone.
+    others: Arc<StdMutex<BTreeMap<String, Engine>>>,
     /// Held through a change, so that changes follow one another. A tokio lock,
     /// because it is held while the new checkpoint is read.
     change: Arc<Mutex<()>>,
+    queue: usize,
     max_batch: usize,
 }
 
@@ -59,8 +67,11 @@ impl Models {
             tracing::error!(%error, "the promoted checkpoint is refused; trying '{earlier}'");
             model = prepare(&registry, earlier, &device.device, max_batch);
         }
-        let engine = Engine::start(model?, queue, max_batch)?;
-        Ok(Self { registry, device, engine, change: Arc::default(), max_batch })
+        let (model, meters) = (model?, Meters::new()?);
+        meters.serves(&model.manifest.id);
+        let engine = Engine::start(model, queue, max_batch, meters)?;
+        let (others, change) = Default::default();
+        Ok(Self { registry, device, engine, others, change, queue, max_batch })
     }
 
     /// The engine.
@@ -71,6 +82,53 @@ impl Models {
     /// The device that computes.
     pub fn device(&self) -> &ComputeDevice {
         &self.device
+    }
+
+    /// The engine that answers with this checkpoint, if one does.
+    pub fn loaded(&self, id: &str) -> Option<Engine> {
+        let serves = self.engine.serving().id == id;
+        if serves { Some(self.engine.clone()) } else { self.others().get(id).cloned() }
+    }
+
+    /// Loads a checkpoint beside the one that serves: verified, built and warmed as if it
+    /// were to take over.
+    pub async fn load(&self, id: String) -> Result<(), ApiError> {
+        self.change(|models| async move {
+            if models.loaded(&id).is_some() {
+                return Ok(());
+            }
+            if models.others().len() >= MOST_LOADED {
+                return Err(ApiError::TooManyLoaded(MOST_LOADED));
+            }
+            let engine = models.beside(id.clone()).await?;
+            models.others().insert(id, engine);
+            Ok(())
+        })
+        .await
+    }
+
+    /// A checkpoint with an engine of its own, which ends when its last handle is dropped.
+    pub async fn beside(&self, id: String) -> Result<Engine, ApiError> {
+        let model = self.prepared(id, |_, _| Ok(())).await?;
+        let meters = self.engine.meters().clone();
+        Engine::start(model, self.queue, self.max_batch, meters)
+            .map_err(|error| ApiError::Unavailable(error.to_string()))
+    }
+
+    /// Lets go of a checkpoint that was loaded beside the one that serves. Requests that
+    /// have reached it are still answered.
+    pub fn unload(&self, id: &str) -> Result<(), ApiError> {
+        if self.others().remove(id).is_some() {
+            return Ok(());
+        }
+        match self.engine.serving().id == id {
+            true => Err(ApiError::AlwaysServes),
+            false => Err(ApiError::NotLoaded { model: id.to_owned() }),
+        }
+    }
+
+    fn others(&self) -> MutexGuard<'_, BTreeMap<String, Engine>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All checkpoints, newest first; a damaged one with what is wrong with it.
@@ -92,13 +150,45 @@ impl Models {
         self.registry.previous().ok()
     }
 
-    /// Verifies, promotes and serves a checkpoint; if `from` is given, only in
-    /// the place of that one.
-    pub async fn promote(&self, id: String, from: Option<String>) -> Result<(), ApiError> {
-        self.change(|models| async move {
-            let record =
-                move |registry: &Registry, id: &str| registry.promote_from(id, from.as_deref());
+    /// Verifies, promotes and serves a checkpoint, named by its id or a label; if `from` is
+    /// given, only in the place of that one. Unless it is `forced`, it must pass the gate.
+    pub async fn promote(
+        &self,
+        name: String,
+        from: Option<String>,
+        forced: bool,
+    ) -> Result<(), ApiError> {
+        self.change(move |models| async move {
+            let id = models.registry.resolve(&name)?;
+            let present = models.engine.serving();
+            let record = move |registry: &Registry, id: &str| {
+                let objections = match forced {
+                    true => Vec::new(),
+                    false => PromotionGate::default().objections(&present, &registry.manifest(id)?),
+                };
+                if !objections.is_empty() {
+                    return Err(CheckpointError::Objected { id: id.to_owned(), objections });
+                }
+                registry.promote_from(id, from.as_deref())
+            };
             models.serve(id, record).await
+        })
+        .await
+    }
+
+    /// Removes all but the newest `keep` checkpoints and those that are needed: promoted,
+    /// before that, pinned, labelled, or loaded here. Returns what is gone.
+    pub async fn prune(&self, keep: usize) -> Result<Vec<String>, ApiError> {
+        self.change(move |models| async move {
+            let mut used: Vec<String> = models.others().keys().cloned().collect();
+            used.push(models.engine.serving().id.clone());
+            let registry = models.registry.clone();
+            let pruned = tokio::task::spawn_blocking(move || registry.prune(keep, &used));
+            let gone = pruned.await.map_err(|error| ApiError::Unavailable(error.to_string()))??;
+            if !gone.is_empty() {
+                tracing::info!("removed checkpoints: {}", gone.join(", "));
+            }
+            Ok(gone)
         })
         .await
     }
@@ -175,18 +265,28 @@ impl Models {
         id: String,
         record: impl FnOnce(&Registry, &str) -> Result<(), CheckpointError> + Send + 'static,
     ) -> Result<(), ApiError> {
+        let meters = self.engine.meters();
+        let model = self.prepared(id, record).await.inspect_err(|_| meters.swap("refused"))?;
+        let id = model.manifest.id.clone();
+        self.engine.swap(model).await?;
+        meters.swap("served");
+        tracing::info!("serving checkpoint '{id}'");
+        Ok(())
+    }
+
+    /// A checkpoint that is ready to answer, and the change recorded that makes it do so.
+    async fn prepared(
+        &self,
+        id: String,
+        record: impl FnOnce(&Registry, &str) -> Result<(), CheckpointError> + Send + 'static,
+    ) -> Result<Model, ApiError> {
         let Self { registry, device, max_batch, .. } = self.clone();
-        let model = tokio::task::spawn_blocking(move || {
+        let prepared = tokio::task::spawn_blocking(move || {
             let model = prepare(&registry, &id, &device.device, max_batch)?;
             record(&registry, &id)?;
             Ok::<_, ApiError>(model)
-        })
-        .await
-        .map_err(|error| ApiError::Unavailable(error.to_string()))??;
-        let id = model.manifest.id.clone();
-        self.engine.swap(model).await?;
-        tracing::info!("serving checkpoint '{id}'");
-        Ok(())
+        });
+        prepared.await.map_err(|error| ApiError::Unavailable(error.to_string()))?
     }
 }
 
@@ -200,6 +300,9 @@ fn prepare(
     let checkpoint = registry.load(id, device)?;
     let manifest = checkpoint.manifest.clone();
     let classifier = checkpoint.into_classifier(device);
+    if *device == Device::flex() && !classifier.is_compiled() {
+        tracing::warn!("'{id}' is computed by burn, slower: compiled it says something else");
+    }
     // The sizes that batches are padded to on a GPU: each compiles its kernels.
     let sizes =
         std::iter::successors(Some(1), |size| Some(size * 2)).take_while(|&s| s < 2 * max_batch);

@@ -35,6 +35,30 @@ pub enum CheckpointError {
         /// The one that is.
         found: String,
     },
+    /// It is worse than the promoted one, or reads something else.
+    #[cfg(feature = "native")]
+    #[error("'{id}' is not promoted: {}; to promote it all the same, force it", objections.join("; "))]
+    Objected {
+        /// The checkpoint.
+        id: String,
+        /// What speaks against it.
+        objections: Vec<String>,
+    },
+    /// A name that cannot be a label.
+    #[cfg(feature = "native")]
+    #[error(
+        "'{0}' cannot be a label: use 1 to 32 lower-case letters, digits and '-', not 'stable', which is whatever is promoted, and no checkpoint's id"
+    )]
+    BadLabel(String),
+    /// The file of labels and pins cannot be read.
+    #[cfg(feature = "native")]
+    #[error("{} cannot be read: {reason}; mend it, or remove it and with it all labels and pins", path.display())]
+    BadMarks {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A checkpoint of this name exists; checkpoints are never changed.
     #[error("a checkpoint '{0}' exists already, and checkpoints are never overwritten")]
     Exists(String),

@@ -4,6 +4,7 @@
 //! artifacts/
 //! ├── CURRENT                      the promoted checkpoint's id; below it, one a
 //! │                                line, those promoted before, newest first
+//! ├── MARKS                        labels and pins ([`Marks`])
 //! └── checkpoints/<id>/
 //!     ├── manifest.json            what it is ([`Manifest`])
 //!     ├── weights.bpk              the parameters (burnpack)
@@ -19,8 +20,14 @@
 //! are replaced, each by a rename.
 
 mod comparison;
+#[cfg(feature = "native")]
+mod curate;
 mod error;
+#[cfg(feature = "native")]
+mod gate;
 mod manifest;
+#[cfg(feature = "native")]
+mod marks;
 #[cfg(feature = "native")]
 mod registry;
 mod weights;
@@ -29,9 +36,13 @@ mod write;
 
 pub use comparison::{COMPARISON_FILE, Changed, Comparison, Gate, Objection, SampleReading, Tally};
 pub use error::CheckpointError;
+#[cfg(feature = "native")]
+pub use gate::PromotionGate;
 pub use manifest::{
     DatasetRecord, EpochMetrics, FileRecord, Manifest, Metrics, SCHEMA, Score, WeightsRecord,
 };
+#[cfg(feature = "native")]
+pub use marks::{CANDIDATE, Marks, STABLE, is_label};
 #[cfg(feature = "native")]
 pub use registry::{Draft, Registry};
 pub use weights::{network_from_bytes, network_to_bytes, sha256};

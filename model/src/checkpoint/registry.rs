@@ -273,14 +273,14 @@ impl Registry {
     }
 
     /// Keeps other processes from changing `CURRENT` until it is dropped.
-    fn lock(&self) -> Result<File, CheckpointError> {
+    pub(super) fn lock(&self) -> Result<File, CheckpointError> {
         let path = self.root.join(LOCK);
         let file = File::create(&path).map_err(at("write", &path))?;
         file.lock().map_err(at("lock", &path))?;
         Ok(file)
     }
 
-    fn write_history(&self, history: &[String]) -> Result<(), CheckpointError> {
+    pub(super) fn write_history(&self, history: &[String]) -> Result<(), CheckpointError> {
         let path = self.root.join(CURRENT);
         write_atomically(&path, format!("{}\n", history.join("\n")).as_bytes())
             .map_err(at("write", &path))
@@ -328,6 +328,9 @@ fn open_to_others(folder: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
-fn at<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> CheckpointError + 'a {
+pub(super) fn at<'a>(
+    action: &'static str,
+    path: &'a Path,
+) -> impl Fn(io::Error) -> CheckpointError + 'a {
     move |source| CheckpointError::Io { action, path: path.to_owned(), source }
 }

@@ -32,7 +32,7 @@ const MAX_UNPACKED: u64 = 256 << 20;
 const MAX_SAMPLES: usize = 20_000;
 
 /// A file format of samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// JSON lines.

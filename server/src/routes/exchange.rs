@@ -17,8 +17,11 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use utoipa::IntoParams;
+
 use super::{
     intake::{read_body, room_for_body},
+    openapi::ErrorBody,
     samples::{About, MAX_RAW, checked_label, filter, read},
 };
 use crate::{
@@ -37,12 +40,14 @@ const CHUNK: i64 = 500;
 const WHOLE: i64 = 16;
 
 /// The file's format.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub struct Options {
     format: Format,
 }
 
 /// The samples that match, as a file.
+#[utoipa::path(get, path = "/api/samples/export", tag = "samples", params(Options, Filter),
+    responses((status = 200, body = inline(Vec<u8>), content_type = "application/octet-stream"), (status = 400, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn export(
     State(app): State<App>,
     options: Result<Query<Options>, QueryRejection>,
@@ -68,6 +73,9 @@ pub async fn export(
 
 /// Keeps the samples of a file; `source` and `label` stand in where the file says
 /// nothing. All of them or none.
+#[utoipa::path(post, path = "/api/samples/import", tag = "samples", params(About), security((), ("token" = [])),
+    request_body(content = inline(Vec<u8>), content_type = "application/octet-stream", description = "JSON lines, CSV, or a zip of IDX files or PNG folders, as exported"),
+    responses((status = 201, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody), (status = 507, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn import(
     State(app): State<App>,
     about: Result<Query<About>, QueryRejection>,

@@ -27,7 +27,10 @@ pub fn room_for_body(app: &App, headers: &HeaderMap) -> Result<OwnedSemaphorePer
         return Err(ApiError::BodyTooLarge(app.limits.max_body_mib));
     }
     let kib = u32::try_from(length / 1024 + 1).unwrap_or(u32::MAX);
-    Arc::clone(&app.bodies).try_acquire_many_owned(kib).map_err(|_| ApiError::Busy)
+    Arc::clone(&app.bodies).try_acquire_many_owned(kib).map_err(|_| {
+        app.meters().turned_away("bodies");
+        ApiError::Busy
+    })
 }
 
 /// The whole body, if it is within the limit.
@@ -59,7 +62,10 @@ pub async fn decode<T: Send + 'static>(
     if let Input::Pixels(_) = input {
         return open(input);
     }
-    let _waiting = Arc::clone(&app.waiting).try_acquire_owned().map_err(|_| ApiError::Busy)?;
+    let _waiting = Arc::clone(&app.waiting).try_acquire_owned().map_err(|_| {
+        app.meters().turned_away("decoders");
+        ApiError::Busy
+    })?;
     let failed = |error: &dyn std::fmt::Display| ApiError::Unavailable(error.to_string());
     let permit = Arc::clone(&app.decoders).acquire_owned().await.map_err(|e| failed(&e))?;
     let task = tokio::task::spawn_blocking(move || {

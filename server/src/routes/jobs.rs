@@ -7,19 +7,21 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::samples::path;
+use super::{openapi::ErrorBody, samples::path};
 use crate::{App, error::ApiError, store::jobs::Job};
 
 /// How many jobs are listed.
 const LISTED: i64 = 50;
 
 /// The last jobs, newest first, and the one under way.
+#[utoipa::path(get, path = "/api/jobs", tag = "training", responses((status = 200, body = Object), (status = 503, body = ErrorBody)))]
 pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let jobs = app.teaching()?.store.jobs(LISTED).await?;
     Ok(Json(json!({ "jobs": jobs })))
 }
 
 /// Asks for training. One job at a time: 409 if there is one.
+#[utoipa::path(post, path = "/api/jobs", tag = "training", security((), ("token" = [])), responses((status = 202, body = Object), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn ask(State(app): State<App>) -> Result<(StatusCode, Json<Job>), ApiError> {
     let teaching = app.teaching()?;
     let job = teaching.ask("asked").await?;
@@ -27,6 +29,7 @@ pub async fn ask(State(app): State<App>) -> Result<(StatusCode, Json<Job>), ApiE
 }
 
 /// One job.
+#[utoipa::path(get, path = "/api/jobs/{id}", tag = "training", params(("id" = String, Path)), responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn one(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
@@ -35,6 +38,7 @@ pub async fn one(
 }
 
 /// Asks a job to stop.
+#[utoipa::path(post, path = "/api/jobs/{id}/cancel", tag = "training", params(("id" = String, Path)), security((), ("token" = [])), responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn cancel(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,

@@ -2,90 +2,115 @@
 
 mod answer;
 pub mod checkpoint;
+pub mod envelope;
 mod exchange;
 mod health;
-mod intake;
+pub mod intake;
 mod jobs;
 mod models;
+mod openapi;
 pub mod page;
-mod predict;
+pub mod predict;
 mod read;
+mod registry;
 pub mod samples;
 mod suggestions;
 
-use std::time::Duration;
-
 use axum::{
     Router,
-    extract::Request,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    extract::{Request, State},
+    http::{HeaderName, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, patch, post},
+    routing::get,
 };
-use tower_http::{
-    catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer,
-};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{App, error::ApiError};
-
-/// Longest time that a request may take, body included.
-const TIME_LIMIT: Duration = Duration::from_secs(30);
-/// Scripts, styles and connections from this server alone; pictures also from
-/// the page itself. WebAssembly is a script of this server.
-const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; \
-     frame-ancestors 'none'";
+use crate::{App, error::ApiError, oip};
 
 /// All routes, without a socket.
 pub fn router(app: App) -> Router {
-    let header = |name: HeaderName, value| {
-        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-    };
-    // What changes something on the server.
-    let changes = Router::new()
-        .route("/api/models/{id}/promote", post(models::promote))
-        .route("/api/models/rollback", post(models::roll_back))
-        .route("/api/samples", post(samples::add))
-        .route("/api/samples/delete", post(samples::delete))
-        .route("/api/samples/undo", post(samples::undo))
-        .route("/api/samples/{id}", patch(samples::relabel).delete(samples::delete_one))
-        .route("/api/samples/import", post(exchange::import))
-        .route("/api/audits", post(suggestions::audit))
-        .route("/api/jobs", post(jobs::ask))
-        .route("/api/jobs/{id}/cancel", post(jobs::cancel))
-        .layer(middleware::from_fn(refuse_other_sites));
-    Router::new()
-        .route("/", get(page::index))
+    let (api, description) = api(&app).split_for_parts();
+    api.route("/", get(page::index))
         .route("/{asset}", get(page::asset))
         .route("/checkpoint.json", get(checkpoint::manifest))
         .route("/weights/{name}", get(checkpoint::weights))
-        .route("/api/predict", post(predict::predict))
-        .route("/api/read", post(read::read))
-        .route("/api/models", get(models::list))
-        .route("/api/models/{id}/comparison", get(models::comparison))
-        .route("/api/models/{id}/report", get(models::card))
         .route("/models/{id}", get(models::page))
-        .route("/api/samples", get(samples::list))
-        .route("/api/samples/summary", get(samples::summary))
-        .route("/api/samples/export", get(exchange::export))
-        .route("/api/samples/{id}", get(samples::one))
-        .route("/api/suggestions", get(suggestions::list))
-        .route("/api/jobs", get(jobs::list))
-        .route("/api/jobs/{id}", get(jobs::one))
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
+        .merge(openapi::route(&description))
+        .fallback(async |request: Request| {
+            ApiError::NoSuchPath.into_response_as(oip::error_text(request.uri().path()))
+        })
+        .method_not_allowed_fallback(async |request: Request| {
+            ApiError::NoSuchMethod.into_response_as(oip::error_text(request.uri().path()))
+        })
+        .with_state(app.clone())
+        .layer(
+            ServiceBuilder::new()
+                .layer(middleware::from_fn_with_state(app, envelope::envelope))
+                .layer(CatchPanicLayer::custom(on_panic)),
+        )
+}
+
+/// What is described in `/api/openapi.json`: each route by its handler's own words.
+fn api(app: &App) -> OpenApiRouter<App> {
+    // What changes something on the server.
+    let changes = OpenApiRouter::new()
+        .routes(routes!(models::promote))
+        .routes(routes!(models::roll_back))
+        .routes(routes!(registry::label, registry::unlabel))
+        .routes(routes!(registry::pin, registry::unpin))
+        .routes(routes!(registry::prune))
+        .routes(routes!(samples::delete))
+        .routes(routes!(samples::undo))
+        .routes(routes!(samples::relabel, samples::delete_one))
+        .routes(routes!(exchange::import))
+        .routes(routes!(suggestions::audit))
+        .routes(routes!(jobs::ask))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(oip::load))
+        .routes(routes!(oip::unload))
+        .layer(middleware::from_fn_with_state(app.clone(), refuse_strangers))
+        // Whoever may draw may teach; what is made of it is decided above.
+        .routes(routes!(samples::add))
+        .layer(middleware::from_fn(refuse_other_sites));
+    openapi::described()
+        .routes(routes!(predict::predict))
+        .routes(routes!(read::read))
+        .routes(routes!(models::list))
+        .routes(routes!(models::comparison))
+        .routes(routes!(models::card))
+        .routes(routes!(registry::shadow))
+        .routes(routes!(samples::list))
+        .routes(routes!(samples::summary))
+        .routes(routes!(samples::one))
+        .routes(routes!(exchange::export))
+        .routes(routes!(suggestions::list))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::one))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .routes(routes!(oip::server))
+        .routes(routes!(oip::live))
+        .routes(routes!(oip::ready))
+        .routes(routes!(oip::model))
+        .routes(routes!(oip::model_version))
+        .routes(routes!(oip::model_ready))
+        .routes(routes!(oip::model_version_ready))
+        .routes(routes!(oip::infer))
+        .routes(routes!(oip::infer_version))
+        .routes(routes!(oip::index))
         .merge(changes)
-        .fallback(|| async { ApiError::NoSuchPath })
-        .method_not_allowed_fallback(|| async { ApiError::NoSuchMethod })
-        .with_state(app)
-        .layer(header(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY))
-        .layer(header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(header(header::REFERRER_POLICY, "no-referrer"))
-        .layer(middleware::from_fn(time_limit))
-        .layer(CatchPanicLayer::custom(on_panic))
-        .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
-            tracing::debug_span!("request", method = %request.method(), path = request.uri().path())
-        }))
+}
+
+/// A change needs the token, if there is one.
+async fn refuse_strangers(State(app): State<App>, request: Request, next: Next) -> Response {
+    match app.admin.check(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response_as(oip::error_text(request.uri().path())),
+    }
 }
 
 /// A browser sends such a request for any page that its user visits, also to
@@ -100,13 +125,8 @@ async fn refuse_other_sites(request: Request, next: Next) -> Response {
     if same_site && same_origin {
         next.run(request).await
     } else {
-        ApiError::OtherSite.into_response()
+        ApiError::OtherSite.into_response_as(oip::error_text(request.uri().path()))
     }
-}
-
-async fn time_limit(request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
-    answer.unwrap_or_else(|_| ApiError::TooSlow(TIME_LIMIT.as_secs()).into_response())
 }
 
 fn on_panic(_: Box<dyn std::any::Any + Send>) -> Response {

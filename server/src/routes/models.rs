@@ -11,9 +11,11 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::IntoParams;
 
 use glyphic_model::checkpoint::{CARD_FILE, Comparison, REPORT_FILE};
 
+use super::openapi::ErrorBody;
 use crate::{App, error::ApiError};
 
 /// A report brings its style and its pictures with it, and needs nothing else.
@@ -21,10 +23,14 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-sr
      base-uri 'none'; frame-ancestors 'none'";
 
 /// All checkpoints, newest first, and which one is serving on what.
+#[utoipa::path(get, path = "/api/models", tag = "checkpoints", responses((status = 200, body = Object)))]
 pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
+    let marks = app.models.registry().marks()?;
     let models = app.models.list()?.into_iter().map(|(id, manifest)| match manifest {
         Ok(manifest) => json!({
             "id": id,
+            "names": marks.labels_of(&id).collect::<Vec<_>>(),
+            "pinned": marks.pins.contains(&id),
             "created": manifest.created,
             "labels": manifest.labels,
             "parameters": manifest.parameters,
@@ -39,24 +45,39 @@ pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
 }
 
 /// `?from=ID` changes only if that one still is the promoted one.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub struct ChangeOptions {
+    /// Only if this one still serves.
     from: Option<String>,
 }
 
+/// How a checkpoint is promoted.
+#[derive(Deserialize, IntoParams)]
+pub struct PromoteOptions {
+    /// Only if this one still serves.
+    from: Option<String>,
+    /// 1: even if it is less accurate or has other labels.
+    #[serde(default)]
+    #[param(required = false)]
+    force: u8,
+}
+
 /// Makes a checkpoint the one that serves.
+#[utoipa::path(post, path = "/api/models/{id}/promote", tag = "checkpoints", params(("id" = String, Path, description = "an id or a label"), PromoteOptions), security((), ("token" = [])),
+    responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub async fn promote(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
-    options: Result<Query<ChangeOptions>, QueryRejection>,
+    options: Result<Query<PromoteOptions>, QueryRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Path(id) = id.map_err(|error| ApiError::Malformed(error.body_text()))?;
     let Query(options) = options.map_err(|error| ApiError::Malformed(error.body_text()))?;
-    app.models.promote(id, options.from).await?;
+    app.models.promote(id, options.from, options.force != 0).await?;
     Ok(Json(status(&app, json!({}))))
 }
 
 /// A taught checkpoint beside the one it came from.
+#[utoipa::path(get, path = "/api/models/{id}/comparison", tag = "checkpoints", params(("id" = String, Path)), responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub async fn comparison(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
@@ -80,6 +101,7 @@ pub async fn page(
 }
 
 /// A checkpoint's card.
+#[utoipa::path(get, path = "/api/models/{id}/report", tag = "checkpoints", params(("id" = String, Path)), responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub async fn card(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
@@ -101,6 +123,8 @@ async fn file(
 }
 
 /// Goes back to the checkpoint that served before.
+#[utoipa::path(post, path = "/api/models/rollback", tag = "checkpoints", params(ChangeOptions), security((), ("token" = [])),
+    responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub async fn roll_back(
     State(app): State<App>,
     options: Result<Query<ChangeOptions>, QueryRejection>,

@@ -46,6 +46,9 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
     "job.js": "text/javascript; charset=utf-8",
     "chart.js": "text/javascript; charset=utf-8",
     "models.js": "text/javascript; charset=utf-8",
+    "reference.html": "text/html; charset=utf-8",
+    "reference.js": "text/javascript; charset=utf-8",
+    "token.js": "text/javascript; charset=utf-8",
     "samples.js": "text/javascript; charset=utf-8",
     "suggestions.js": "text/javascript; charset=utf-8",
     "engines.js": "text/javascript; charset=utf-8",
@@ -114,8 +117,15 @@ fn file(name: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
 }
 
 /// What of the page needs a server behind it.
-const NEEDS_SERVER: [&str; 5] =
-    ["samples.html", "samples.js", "suggestions.js", "models.html", "models.js"];
+const NEEDS_SERVER: [&str; 7] = [
+    "samples.html",
+    "samples.js",
+    "suggestions.js",
+    "models.html",
+    "models.js",
+    "reference.html",
+    "reference.js",
+];
 /// How the page begins, and how it begins where there is no server.
 const BEGIN: &str = "<html lang=\"en\">";
 const BEGIN_ALONE: &str = "<html lang=\"en\" data-server=\"none\">";

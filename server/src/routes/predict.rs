@@ -1,6 +1,6 @@
 //! `POST /api/predict`: a picture in any form to a label.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json,
@@ -9,25 +9,34 @@ use axum::{
     http::HeaderMap,
 };
 use glyphic_model::{Thresholds, Verdict, checkpoint::Manifest};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
+
+use utoipa::IntoParams;
 
 use super::answer::Candidate;
 use super::intake::{data_url, decode, read_body, room_for_body};
+use super::openapi::ErrorBody;
 use crate::{
     App,
     config::Doubt,
     engine::Answer,
     error::ApiError,
-    input::{Input, Raw},
+    input::{FormInput, Input, JsonInput, Raw},
 };
 
 /// `?explain=1` adds what the network saw; `reject_below` and `unsure_below` (0–1) take
 /// the place of the thresholds for `not_a_digit` and `unsure`.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub struct Options {
+    /// 1 adds what the network saw.
     #[serde(default)]
+    #[param(required = false)]
     explain: u8,
+    /// 0 to 1
+    #[param(minimum = 0, maximum = 1)]
     reject_below: Option<f32>,
+    /// 0 to 1
+    #[param(minimum = 0, maximum = 1)]
     unsure_below: Option<f32>,
 }
 
@@ -66,13 +75,25 @@ pub struct Response {
     /// The probability of each label, in the order of `labels`: what it is if it is one
     /// of them.
     probabilities: Option<Vec<f32>>,
-    labels: Vec<String>,
-    /// The checkpoint that answered.
-    model: String,
+    /// The checkpoint that answered: its labels and its id.
+    #[serde(flatten)]
+    model: Source,
     timing_us: Timing,
     /// The 28 × 28 picture that the network saw, as a PNG data URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     seen: Option<String>,
+}
+
+/// A checkpoint as the answer's `labels` and `model`, without a copy of either.
+struct Source(Arc<Manifest>);
+
+impl Serialize for Source {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Source", 2)?;
+        fields.serialize_field("labels", &self.0.labels)?;
+        fields.serialize_field("model", &self.0.id)?;
+        fields.end()
+    }
 }
 
 /// Where the time went, in microseconds.
@@ -87,6 +108,12 @@ pub struct Timing {
 }
 
 /// Reads the request, has the network read the glyph, and answers.
+#[utoipa::path(post, path = "/api/predict", tag = "reading", params(Options), request_body(content(
+        (inline(Vec<u8>) = "image/png"), (inline(Vec<u8>) = "image/jpeg"), (inline(Vec<u8>) = "application/octet-stream"),
+        (JsonInput = "application/json", example = json!({"strokes": [[[10, 12], [40, 10], [72, 11], [60, 45], [48, 80], [40, 110]]]})),
+        (FormInput = "multipart/form-data"), (String = "text/plain")),
+        description = "An image file; JSON with `image`, `strokes` or `pixels`; a form with a field `image`; 784 bytes of pixels, ink 255 on 0"),
+    responses((status = 200, body = Object, description = "The label, how sure, and why it may be doubtful"), (status = 400, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn predict(
     State(app): State<App>,
     options: Result<Query<Options>, QueryRejection>,
@@ -100,6 +127,7 @@ pub async fn predict(
     let begun = Instant::now();
     let input = Input::read(&headers, bytes).await?;
     let (_, glyph) = decode(&app, input, Raw::glyph).await?;
+    app.meters().stage("decode", begun.elapsed());
     let decode = micros(begun.elapsed());
     let Some(glyph) = glyph else {
         let model = app.models.engine().serving();
@@ -107,12 +135,13 @@ pub async fn predict(
         return Ok(Json(blank(&model, thresholds, decode)));
     };
     let seen = (options.explain != 0).then(|| data_url(&glyph));
-    let answer = app.models.engine().predict(glyph).await?;
+    let answer = app.models.engine().predict(glyph.clone()).await?;
+    app.shadow.look(&answer.model, [(&glyph, &answer.prediction)]);
     let thresholds = options.thresholds(&app, &answer.model)?;
     Ok(Json(read(answer, thresholds, decode, seen)))
 }
 
-fn blank(model: &Manifest, thresholds: Thresholds, decode: u64) -> Response {
+fn blank(model: &Arc<Manifest>, thresholds: Thresholds, decode: u64) -> Response {
     Response {
         label: None,
         confidence: None,
@@ -121,8 +150,7 @@ fn blank(model: &Manifest, thresholds: Thresholds, decode: u64) -> Response {
         known: None,
         thresholds,
         probabilities: None,
-        labels: model.labels.clone(),
-        model: model.id.clone(),
+        model: Source(Arc::clone(model)),
         timing_us: Timing { decode, queue: 0, compute: 0 },
         seen: None,
     }
@@ -139,8 +167,7 @@ fn read(answer: Answer, thresholds: Thresholds, decode: u64, seen: Option<String
         known: Some(prediction.known),
         thresholds,
         probabilities: Some(prediction.probabilities),
-        labels: model.labels.clone(),
-        model: model.id.clone(),
+        model: Source(model),
         timing_us: Timing { decode, queue: micros(queue), compute: micros(compute) },
         seen,
     }

@@ -1,6 +1,6 @@
 //! `POST /api/read`: a drawing or a picture to the numbers in it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::{
     Json,
@@ -11,12 +11,20 @@ use axum::{
 use glyphic_model::{Thresholds, number::Bounds};
 use serde::{Deserialize, Serialize};
 
+use utoipa::IntoParams;
+
 use super::{
     answer::Answer,
     intake::{decode, read_body, room_for_body},
+    openapi::ErrorBody,
     predict::{Timing, micros, thresholds},
 };
-use crate::{App, config::Doubt, error::ApiError, input::Input};
+use crate::{
+    App,
+    config::Doubt,
+    error::ApiError,
+    input::{FormInput, Input, JsonInput},
+};
 
 /// Most boxes in a request.
 const MOST_BOXES: usize = 256;
@@ -24,12 +32,19 @@ const MOST_BOXES: usize = 256;
 /// `?explain=1` adds what the network saw; `reject_below` and `unsure_below` (0–1) take the
 /// place of the thresholds; `boxes` says where the symbols are:
 /// `[[x, y, width, height], …]`, as in an answer.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub struct Options {
+    /// 1 adds what the network saw.
     #[serde(default)]
+    #[param(required = false)]
     explain: u8,
+    /// 0 to 1
+    #[param(minimum = 0, maximum = 1)]
     reject_below: Option<f32>,
+    /// 0 to 1
+    #[param(minimum = 0, maximum = 1)]
     unsure_below: Option<f32>,
+    /// Where the symbols are: `[[x, y, width, height], …]`
     boxes: Option<String>,
 }
 
@@ -70,6 +85,12 @@ pub struct Response {
 }
 
 /// Finds what may be symbols, has the network read them all, and takes the best.
+#[utoipa::path(post, path = "/api/read", tag = "reading", params(Options), request_body(content(
+        (inline(Vec<u8>) = "image/png"), (inline(Vec<u8>) = "image/jpeg"), (inline(Vec<u8>) = "application/octet-stream"),
+        (JsonInput = "application/json", example = json!({"strokes": [[[10, 12], [40, 10], [72, 11], [60, 45], [48, 80], [40, 110]]]})),
+        (FormInput = "multipart/form-data"), (String = "text/plain")),
+        description = "An image file; JSON with `image`, `strokes` or `pixels`; a form with a field `image`; 784 bytes of pixels, ink 255 on 0"),
+    responses((status = 200, body = Object, description = "What stands on each line, and where"), (status = 400, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn read(
     State(app): State<App>,
     options: Result<Query<Options>, QueryRejection>,
@@ -94,6 +115,9 @@ pub async fn read(
     let thresholds = thresholds(options.doubt(), &app, &said.model)?;
     let labels = said.model.labels.clone();
     let reading = lattice.best(said.prediction, thresholds);
+    let symbols = reading.lines.iter().flat_map(|line| &line.symbols);
+    app.shadow.look(&said.model, symbols.map(|symbol| (&symbol.glyph, &symbol.prediction)));
+    app.meters().stage("decode", Duration::from_micros(decode));
     Ok(Json(Response {
         answer: Answer::of(reading, &labels, thresholds, options.explain != 0),
         labels,

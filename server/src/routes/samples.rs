@@ -14,11 +14,14 @@ use glyphic_model::{Glyph, glyph::PREPROCESSING_VERSION};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use utoipa::{IntoParams, ToSchema};
+
 use super::intake::{data_url, decode, read_body, room_for_body};
+use super::openapi::ErrorBody;
 use crate::{
     App,
     error::ApiError,
-    input::{Input, Raw, form_fields},
+    input::{FormInput, Input, JsonInput, Raw, form_fields},
     store::samples::{Added, Filter, Form, NewSample, Sample},
 };
 
@@ -31,7 +34,7 @@ const MAX_LISTED: i64 = 500;
 
 /// What a sample shows and who says so: from the query, or from the body's own
 /// fields of these names.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 pub struct About {
     /// What it shows; none: to be labelled later.
     pub label: Option<String>,
@@ -40,13 +43,21 @@ pub struct About {
 }
 
 /// A page of the samples that match.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub struct Page {
+    /// The last id of the page before: `next` of its answer.
     before: Option<String>,
+    /// At most so many [default: 100].
     limit: Option<i64>,
 }
 
 /// Keeps a sample; answers when it is on disk.
+#[utoipa::path(post, path = "/api/samples", tag = "samples", params(About), request_body(content(
+        (inline(Vec<u8>) = "image/png"), (inline(Vec<u8>) = "image/jpeg"), (inline(Vec<u8>) = "application/octet-stream"),
+        (JsonInput = "application/json", example = json!({"strokes": [[[10, 12], [40, 10], [72, 11], [60, 45], [48, 80], [40, 110]]]})),
+        (FormInput = "multipart/form-data"), (String = "text/plain")),
+        description = "An image file; JSON with `image`, `strokes` or `pixels`; a form with a field `image`; 784 bytes of pixels, ink 255 on 0"),
+    responses((status = 201, body = Object), (status = 200, body = Object, description = "It was there already"), (status = 403, body = ErrorBody), (status = 507, body = ErrorBody), (status = 400, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn add(
     State(app): State<App>,
     about: Result<Query<About>, QueryRejection>,
@@ -75,6 +86,7 @@ pub async fn add(
 }
 
 /// The samples that match, newest first.
+#[utoipa::path(get, path = "/api/samples", tag = "samples", params(Filter, Page), responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn list(
     State(app): State<App>,
     query: Result<Query<Filter>, QueryRejection>,
@@ -95,6 +107,7 @@ pub async fn list(
 }
 
 /// One sample, with its raw input.
+#[utoipa::path(get, path = "/api/samples/{id}", tag = "samples", params(("id" = String, Path)), responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn one(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
@@ -106,12 +119,14 @@ pub async fn one(
 }
 
 /// The new label.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct Relabel {
     label: String,
 }
 
 /// Gives a sample another label, or confirms the one it has.
+#[utoipa::path(patch, path = "/api/samples/{id}", tag = "samples", params(("id" = String, Path)), request_body = Relabel, security((), ("token" = [])),
+    responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn relabel(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
@@ -126,6 +141,8 @@ pub async fn relabel(
 }
 
 /// Deletes a sample; `undo` brings it back.
+#[utoipa::path(delete, path = "/api/samples/{id}", tag = "samples", params(("id" = String, Path)), security((), ("token" = [])),
+    responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn delete_one(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
@@ -135,6 +152,8 @@ pub async fn delete_one(
 }
 
 /// Deletes all samples that match, a whole source for example.
+#[utoipa::path(post, path = "/api/samples/delete", tag = "samples", params(Filter), security((), ("token" = [])),
+    responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn delete(
     State(app): State<App>,
     query: Result<Query<Filter>, QueryRejection>,
@@ -152,12 +171,15 @@ pub async fn delete(
 }
 
 /// Takes the last deletion or relabelling back.
+#[utoipa::path(post, path = "/api/samples/undo", tag = "samples", security((), ("token" = [])),
+    responses((status = 200, body = Object), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn undo(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let (what, samples) = app.teaching()?.store.undo().await?;
     Ok(Json(json!({ "undone": what, "samples": samples })))
 }
 
 /// How many there are, by label and by source.
+#[utoipa::path(get, path = "/api/samples/summary", tag = "samples", responses((status = 200, body = Object), (status = 503, body = ErrorBody)))]
 pub async fn summary(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let store = &app.teaching()?.store;
     let since = store.last_learned().await?;

@@ -13,7 +13,9 @@ use glyphic_model::{Glyph, label_errors::label_errors};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{intake::data_url, samples::sample_json};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{intake::data_url, openapi::ErrorBody, samples::sample_json};
 use crate::{
     App,
     error::ApiError,
@@ -26,7 +28,7 @@ const SHOWN: usize = 60;
 const LOOKED_THROUGH: i64 = 2000;
 
 /// Why something should be looked at.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Not labelled yet, or the network was not sure.
@@ -40,12 +42,13 @@ pub enum Kind {
 }
 
 /// What to suggest.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 pub struct Options {
     kind: Kind,
 }
 
 /// What to look at, the most urgent first.
+#[utoipa::path(get, path = "/api/suggestions", tag = "samples", params(Options), responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn list(
     State(app): State<App>,
     options: Result<Query<Options>, QueryRejection>,
@@ -63,6 +66,7 @@ pub async fn list(
 
 /// Has a child process look through the training data; its findings are under
 /// `?kind=training` when it is done.
+#[utoipa::path(post, path = "/api/audits", tag = "training", security((), ("token" = [])), responses((status = 202, body = Object), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn audit(State(app): State<App>) -> Result<(StatusCode, Json<Value>), ApiError> {
     let teaching = app.teaching()?;
     let id = app.models.engine().serving().id.clone();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
 
 use glyphic_model::{Glyph, checkpoint::sha256};
+use utoipa::IntoParams;
 
 use super::{Store, StoreError, new_id, now};
 
@@ -80,7 +81,7 @@ pub struct Added {
 }
 
 /// Which samples are meant. Every field that is given must match.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 pub struct Filter {
     /// Labelled so.
     pub label: Option<String>,
@@ -104,6 +105,7 @@ pub struct Filter {
     pub held_back: Option<i64>,
     /// 1: deleted ones; otherwise those that are not.
     #[serde(default)]
+    #[param(required = false)]
     pub deleted: i64,
 }
 

@@ -25,7 +25,7 @@ use crate::{
         samples::{Filter, Form},
     },
 };
-use glyphic_model::checkpoint::CheckpointError;
+use glyphic_model::checkpoint::{CANDIDATE, CheckpointError};
 
 /// Time between two looks for a job.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -284,9 +284,14 @@ impl Teaching {
         if !objections.is_empty() {
             let reasons: Vec<String> = objections.iter().map(ToString::to_string).collect();
             let message = format!("it does not take over: {}", reasons.join("; "));
+            if let Err(error) = models.registry().label(CANDIDATE, id) {
+                tracing::warn!("'{id}' is not labelled as the candidate: {error}");
+            }
             return Some(ended(State::Candidate, candidate(), message));
         }
-        let promoted = models.promote(id.to_owned(), Some(comparison.parent.clone())).await;
+        // Forced: what it was compared by is more than the gate of a promotion asks, and
+        // new labels are what it was taught.
+        let promoted = models.promote(id.to_owned(), Some(comparison.parent.clone()), true).await;
         let [before, after] = comparison.held_back;
         Some(match promoted {
             Ok(()) => {

@@ -138,7 +138,7 @@ impl Server {
                     let store = Store::open(&url).await.unwrap();
                     app = app.with_teaching(Ok(Teaching::new(store, quota, settings)));
                 }
-                run(listener, app, shutdown).await.unwrap();
+                run(listener, app, shutdown).await;
             });
         });
         let address = started.recv().unwrap();

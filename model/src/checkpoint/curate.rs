@@ -1,0 +1,97 @@
+//! Labels, pins and retention: what is said of checkpoints, and which may go.
+
+use std::{fs, io};
+
+use super::{CheckpointError, Marks, Registry, STABLE, is_label, registry::at, write_atomically};
+
+/// The file with labels and pins.
+const MARKS: &str = "MARKS";
+/// Prefix of a checkpoint's folder while it is being removed.
+const REMOVED: &str = ".removed-";
+
+impl Registry {
+    /// Labels and pins. A label may name a checkpoint that is gone.
+    pub fn marks(&self) -> Result<Marks, CheckpointError> {
+        let path = self.root().join(MARKS);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Marks::default()),
+            bytes => bytes.map_err(at("read", &path))?,
+        };
+        serde_json::from_slice(&bytes)
+            .map_err(|error| CheckpointError::BadMarks { path, reason: error.to_string() })
+    }
+
+    /// Gives a label to a checkpoint, whoever had it before.
+    pub fn label(&self, label: &str, id: &str) -> Result<(), CheckpointError> {
+        if !is_label(label) || label == STABLE {
+            return Err(CheckpointError::BadLabel(label.chars().take(40).collect()));
+        }
+        // An id is never mistaken for a label.
+        match self.manifest(label) {
+            Ok(_) => return Err(CheckpointError::BadLabel(label.to_owned())),
+            Err(_) => self.manifest(id)?,
+        };
+        self.change_marks(|marks| drop(marks.labels.insert(label.to_owned(), id.to_owned())))
+    }
+
+    /// Takes a label away; whether it was there.
+    pub fn unlabel(&self, label: &str) -> Result<bool, CheckpointError> {
+        let mut was_there = false;
+        self.change_marks(|marks| was_there = marks.labels.remove(label).is_some())?;
+        Ok(was_there)
+    }
+
+    /// Keeps a checkpoint from being removed, or lets it go again.
+    pub fn pin(&self, id: &str, pinned: bool) -> Result<(), CheckpointError> {
+        self.manifest(id)?;
+        self.change_marks(|marks| {
+            match pinned {
+                true => marks.pins.insert(id.to_owned()),
+                false => marks.pins.remove(id),
+            };
+        })
+    }
+
+    /// The checkpoint that a label names, or `name` itself if it is an id.
+    pub fn resolve(&self, name: &str) -> Result<String, CheckpointError> {
+        if name == STABLE {
+            return self.current();
+        }
+        Ok(self.marks()?.labels.get(name).cloned().unwrap_or_else(|| name.to_owned()))
+    }
+
+    /// Removes what [`Marks::removable`] allows, of all but the newest `keep` checkpoints;
+    /// none of `used`. Returns what is gone. A checkpoint that cannot be read stays: what is
+    /// wrong with it may be worth a look.
+    pub fn prune(&self, keep: usize, used: &[String]) -> Result<Vec<String>, CheckpointError> {
+        // Whoever promotes or labels waits, so that nothing is removed that just was.
+        let _alone = self.lock()?;
+        let readable = |id: String| self.manifest(&id).ok().map(|manifest| (manifest.created, id));
+        let mut newest: Vec<_> = self.ids()?.into_iter().filter_map(readable).collect();
+        newest.sort_by(|a, b| b.cmp(a));
+        let ids: Vec<String> = newest.into_iter().map(|(_, id)| id).collect();
+        let history = self.history()?;
+        let gone = self.marks()?.removable(&ids, keep, &history, used);
+        // First the history: a roll-back must not find what is being removed.
+        let left: Vec<String> = history.into_iter().filter(|id| !gone.contains(id)).collect();
+        if !gone.is_empty() && !left.is_empty() {
+            self.write_history(&left)?;
+        }
+        for id in &gone {
+            let folder = self.folder(id);
+            let doomed = folder.with_file_name(format!("{REMOVED}{id}"));
+            fs::rename(&folder, &doomed).map_err(at("remove", &folder))?;
+            fs::remove_dir_all(&doomed).map_err(at("remove", &doomed))?;
+        }
+        Ok(gone)
+    }
+
+    fn change_marks(&self, change: impl FnOnce(&mut Marks)) -> Result<(), CheckpointError> {
+        let _alone = self.lock()?;
+        let mut marks = self.marks()?;
+        change(&mut marks);
+        let path = self.root().join(MARKS);
+        let bytes = serde_json::to_vec_pretty(&marks).unwrap_or_default();
+        write_atomically(&path, &bytes).map_err(at("write", &path))
+    }
+}

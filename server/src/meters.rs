@@ -1,0 +1,151 @@
+//! What the server counts of itself, in Prometheus' words: `GET /metrics`.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, Result, TextEncoder, core::Collector,
+};
+
+/// Seconds, from what an idle server takes for a glyph to what a client gives up on.
+const SECONDS: &[f64] = &[
+    0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+    2.5, 10.0, 30.0,
+];
+const BATCHES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
+
+/// The counters of one server; cheap to clone.
+#[derive(Clone)]
+pub struct Meters {
+    registry: Registry,
+    /// Requests, by route, method and status; their count is among the histogram's own.
+    requests: HistogramVec,
+    stages: HistogramVec,
+    batches: Histogram,
+    /// Requests that wait for the network.
+    pub queue: IntGauge,
+    swaps: IntCounterVec,
+    turned_away: IntCounterVec,
+    shadow: IntCounterVec,
+    model: IntGaugeVec,
+}
+
+impl Meters {
+    /// All at 0.
+    pub fn new() -> Result<Self> {
+        let registry = Registry::new();
+        let seconds = |name, help| HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+        let requests =
+            seconds("glyphic_request_seconds", "Time from a request's head to its answer");
+        let stages = seconds("glyphic_stage_seconds", "Time of a stage of a prediction");
+        let batches =
+            HistogramOpts::new("glyphic_batch_size", "Glyphs that the network read at once");
+        let queue = IntGauge::new("glyphic_queue_depth", "Requests that wait for the network");
+        Ok(Self {
+            requests: kept(
+                &registry,
+                HistogramVec::new(requests, &["route", "method", "status"])?,
+            )?,
+            stages: kept(&registry, HistogramVec::new(stages, &["stage"])?)?,
+            batches: kept(&registry, Histogram::with_opts(batches.buckets(BATCHES.to_vec()))?)?,
+            queue: kept(&registry, queue?)?,
+            swaps: counter(
+                &registry,
+                "glyphic_swaps_total",
+                "Checkpoints that took over, or were refused",
+                "outcome",
+            )?,
+            turned_away: counter(
+                &registry,
+                "glyphic_turned_away_total",
+                "Requests answered 429, by what was full",
+                "reason",
+            )?,
+            shadow: counter(
+                &registry,
+                "glyphic_shadow_total",
+                "Glyphs that the candidate read beside the serving checkpoint",
+                "outcome",
+            )?,
+            model: {
+                let opts = Opts::new("glyphic_model_info", "1 for the checkpoint that serves");
+                kept(&registry, IntGaugeVec::new(opts, &["model"])?)?
+            },
+            registry,
+        })
+        .inspect(Self::begin)
+    }
+
+    /// What has not happened yet is 0, not absent: a rate sees the first one.
+    fn begin(&self) {
+        for (counter, values) in [
+            (&self.swaps, ["served", "refused"].as_slice()),
+            (&self.turned_away, &["queue", "decoders", "bodies", "rate"]),
+            (&self.shadow, &["agreed", "disagreed"]),
+        ] {
+            values.iter().for_each(|value| drop(counter.with_label_values(&[*value])));
+        }
+    }
+
+    /// A request was answered.
+    pub fn request(&self, route: &str, method: &str, status: u16, took: Duration) {
+        let mut digits = [0; 3];
+        let status = status_text(status, &mut digits);
+        self.requests.with_label_values(&[route, method, status]).observe(took.as_secs_f64());
+    }
+
+    /// A prediction's stage took so long: `decode`, `queue` or `compute`.
+    pub fn stage(&self, stage: &str, took: Duration) {
+        self.stages.with_label_values(&[stage]).observe(took.as_secs_f64());
+    }
+
+    /// The network read so many glyphs at once.
+    pub fn batch(&self, glyphs: usize) {
+        self.batches.observe(glyphs as f64);
+    }
+
+    /// A checkpoint serves from now on.
+    pub fn serves(&self, id: &str) {
+        self.model.reset();
+        self.model.with_label_values(&[id]).set(1);
+    }
+
+    /// A checkpoint took over (`served`), or could not (`refused`).
+    pub fn swap(&self, outcome: &str) {
+        self.swaps.with_label_values(&[outcome]).inc();
+    }
+
+    /// A request was answered 429, because of this.
+    pub fn turned_away(&self, reason: &str) {
+        self.turned_away.with_label_values(&[reason]).inc();
+    }
+
+    /// The candidate read a glyph, and said the same (`agreed`) or not (`disagreed`).
+    pub fn shadow(&self, outcome: &str) {
+        self.shadow.with_label_values(&[outcome]).inc();
+    }
+
+    /// All of it, as Prometheus reads it.
+    pub fn text(&self) -> Result<String> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+fn kept<C: Collector + Clone + 'static>(registry: &Registry, meter: C) -> Result<C> {
+    registry.register(Box::new(meter.clone()))?;
+    Ok(meter)
+}
+
+fn counter(registry: &Registry, name: &str, help: &str, label: &str) -> Result<IntCounterVec> {
+    kept(registry, IntCounterVec::new(Opts::new(name, help), &[label])?)
+}
+
+/// A status as text, without asking for memory on every request.
+fn status_text(status: u16, digits: &mut [u8; 3]) -> &str {
+    for (digit, place) in digits.iter_mut().zip([100, 10, 1]) {
+        *digit = b'0' + (status / place % 10) as u8;
+    }
+    std::str::from_utf8(digits).unwrap_or("000")
+}

@@ -1,0 +1,291 @@
+//! What a client of the protocol asks, to glyphs.
+
+use std::fmt;
+
+use axum::http::HeaderMap;
+use glyphic_model::{
+    Glyph,
+    glyph::{PIXELS, SIDE},
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::MAX_PICTURES;
+use super::response::{OUTPUTS, Output};
+use crate::{config::Doubt, error::ApiError};
+
+/// The name of the only input.
+pub const INPUT: &str = "pixels";
+/// How long the JSON before the binary tensors is, in bytes.
+pub const HEADER_LENGTH: &str = "inference-header-content-length";
+/// Deepest that data is nested: pictures, channels, rows, columns.
+const DEPTH: usize = 4;
+
+/// A request that was understood.
+pub struct Request {
+    /// The client's own name for it, returned with the answer.
+    pub id: Option<String>,
+    pub glyphs: Vec<Glyph>,
+    /// What to answer, and whether as bytes.
+    pub outputs: Vec<(&'static Output, bool)>,
+    /// Thresholds of this request alone.
+    pub doubt: Doubt,
+}
+
+/// An inference request in the protocol's words.
+#[derive(Deserialize, ToSchema)]
+pub struct InferenceRequest {
+    /// Returned with the answer.
+    id: Option<String>,
+    /// `binary_data_output`; `reject_below` and `unsure_below` (0 to 1).
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    parameters: Map<String, Value>,
+    /// One tensor, `pixels`.
+    inputs: Vec<InputTensor>,
+    /// What to answer; left out: all.
+    outputs: Option<Vec<RequestedOutput>>,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct InputTensor {
+    /// `pixels`
+    name: String,
+    /// [n,1,28,28], [n,28,28] or [n,784], n at most 256.
+    shape: Vec<u64>,
+    /// `FP32` or `UINT8`
+    datatype: String,
+    /// `binary_data_size`, if the data lies behind the JSON.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    parameters: Map<String, Value>,
+    /// Numbers from 0 to 255, flat or nested.
+    #[schema(value_type = Option<Vec<f32>>)]
+    data: Option<Flat>,
+}
+
+#[derive(Deserialize, ToSchema)]
+struct RequestedOutput {
+    /// `label`, `confidence`, `known`, `verdict` or `probabilities`
+    name: String,
+    /// `binary_data`
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    parameters: Map<String, Value>,
+}
+
+impl Request {
+    /// Understands a body: JSON, or JSON and bytes behind it.
+    pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
+        let (json, binary) = divided(headers, body)?;
+        let asked: InferenceRequest = serde_json::from_slice(json)
+            .map_err(|error| malformed(format!("the request cannot be read: {error}")))?;
+        let [input] = asked.inputs.as_slice() else {
+            let count = asked.inputs.len();
+            return Err(malformed(format!("there must be one input, '{INPUT}', not {count}")));
+        };
+        Ok(Self {
+            glyphs: input.glyphs(binary)?,
+            outputs: outputs(asked.outputs.as_deref(), &asked.parameters)?,
+            doubt: Doubt {
+                reject_below: number(&asked.parameters, "reject_below")?,
+                unsure_below: number(&asked.parameters, "unsure_below")?,
+            },
+            id: asked.id,
+        })
+    }
+}
+
+impl InputTensor {
+    fn glyphs(&self, binary: &[u8]) -> Result<Vec<Glyph>, ApiError> {
+        let Self { name, shape, datatype, parameters, data } = self;
+        if name != INPUT {
+            return Err(malformed(format!("there is no input '{name}': it is '{INPUT}'")));
+        }
+        let count = pictures(shape)?;
+        let size = match datatype.as_str() {
+            "FP32" => 4,
+            "UINT8" => 1,
+            _ => return Err(malformed(format!("'{INPUT}' is FP32 or UINT8, not '{datatype}'"))),
+        };
+        let given = parameters.get("binary_data_size").map(|size| {
+            size.as_u64().ok_or_else(|| malformed("binary_data_size is a whole number".to_owned()))
+        });
+        let values: Vec<f32> = match (data, given.transpose()?) {
+            (Some(Flat(values)), None) => values.clone(),
+            (None, Some(length)) => {
+                if length != binary.len() as u64 {
+                    let found = binary.len();
+                    return Err(malformed(format!(
+                        "binary_data_size is {length}, and {found} bytes follow the JSON"
+                    )));
+                }
+                from_bytes(binary, size)?
+            }
+            _ => {
+                let problem = "the input needs 'data' or, with the binary extension, \
+                               'binary_data_size', and not both";
+                return Err(malformed(problem.to_owned()));
+            }
+        };
+        if values.len() != count * PIXELS {
+            let (found, shape) = (values.len(), format!("{shape:?}"));
+            return Err(malformed(format!(
+                "a tensor of shape {shape} does not hold {found} values"
+            )));
+        }
+        let whole = |v: &f32| size == 4 || v.fract() == 0.0;
+        if let Some(bad) = values.iter().find(|v| !(0.0..=255.0).contains(*v) || !whole(v)) {
+            return Err(malformed(format!("{datatype} pixels are 0 to 255, one is {bad}")));
+        }
+        let pixels: Vec<u8> = values.iter().map(|value| value.round() as u8).collect();
+        let glyphs = pixels.chunks_exact(PIXELS).map(|pixels| Ok(Glyph::try_from(pixels)?));
+        glyphs.collect()
+    }
+}
+
+/// How many pictures a shape is of.
+fn pictures(shape: &[u64]) -> Result<usize, ApiError> {
+    let (side, pixels) = (SIDE as u64, PIXELS as u64);
+    let count = match *shape {
+        [n, 1, h, w] | [n, h, w] if h == side && w == side => n,
+        [n, all] if all == pixels => n,
+        _ => {
+            return Err(malformed(format!(
+                "'{INPUT}' is of shape [n,1,28,28], [n,28,28] or [n,784], not {shape:?}"
+            )));
+        }
+    };
+    match usize::try_from(count) {
+        Ok(count @ 1..=MAX_PICTURES) => Ok(count),
+        _ => Err(malformed(format!("a request has 1 to {MAX_PICTURES} pictures, not {count}"))),
+    }
+}
+
+/// The JSON and the bytes behind it.
+fn divided<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), ApiError> {
+    let Some(length) = headers.get(HEADER_LENGTH) else { return Ok((body, &[])) };
+    let length = length.to_str().ok().and_then(|length| length.parse().ok());
+    length.and_then(|length| body.split_at_checked(length)).ok_or_else(|| {
+        malformed(format!("{HEADER_LENGTH} must be the length of the JSON that begins the body"))
+    })
+}
+
+/// Little-endian values of `size` bytes.
+fn from_bytes(bytes: &[u8], size: usize) -> Result<Vec<f32>, ApiError> {
+    if size == 1 {
+        return Ok(bytes.iter().copied().map(f32::from).collect());
+    }
+    let (values, rest) = bytes.as_chunks::<4>();
+    match rest.is_empty() {
+        true => Ok(values.iter().map(|&value| f32::from_le_bytes(value)).collect()),
+        false => Err(malformed("FP32 data is 4 bytes a value".to_owned())),
+    }
+}
+
+/// What to answer: what was asked for, else everything.
+fn outputs(
+    asked: Option<&[RequestedOutput]>,
+    parameters: &Map<String, Value>,
+) -> Result<Vec<(&'static Output, bool)>, ApiError> {
+    let binary = flag(parameters, "binary_data_output")?.unwrap_or(false);
+    let Some(asked) = asked.filter(|asked| !asked.is_empty()) else {
+        return Ok(OUTPUTS.iter().map(|output| (output, binary)).collect());
+    };
+    let named = |asked: &RequestedOutput| {
+        let output = OUTPUTS.iter().find(|output| output.name == asked.name);
+        let output = output.ok_or_else(|| {
+            let names: Vec<&str> = OUTPUTS.iter().map(|output| output.name).collect();
+            malformed(format!("there is no output '{}': {}", asked.name, names.join(", ")))
+        })?;
+        Ok((output, flag(&asked.parameters, "binary_data")?.unwrap_or(binary)))
+    };
+    asked.iter().map(named).collect()
+}
+
+fn flag(parameters: &Map<String, Value>, name: &str) -> Result<Option<bool>, ApiError> {
+    let value = parameters.get(name);
+    let wrong = || malformed(format!("the parameter {name} is true or false"));
+    value.map(|value| value.as_bool().ok_or_else(wrong)).transpose()
+}
+
+fn number(parameters: &Map<String, Value>, name: &str) -> Result<Option<f32>, ApiError> {
+    let value = parameters.get(name);
+    let wrong = || malformed(format!("the parameter {name} is a number from 0 to 1"));
+    value.map(|value| value.as_f64().map(|value| value as f32).ok_or_else(wrong)).transpose()
+}
+
+fn malformed(problem: String) -> ApiError {
+    ApiError::Malformed(problem)
+}
+
+/// Numbers, however deep they are nested, as one list: never more than a request may
+/// have, and none as a value of its own.
+struct Flat(Vec<f32>);
+
+impl<'de> Deserialize<'de> for Flat {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut values = Vec::new();
+        let depth = DEPTH;
+        deserializer.deserialize_seq(Level { values: &mut values, depth })?;
+        Ok(Self(values))
+    }
+}
+
+/// One level of nesting, its numbers to be added to `values`.
+struct Level<'a> {
+    values: &'a mut Vec<f32>,
+    /// Levels that may still follow.
+    depth: usize,
+}
+
+impl Level<'_> {
+    fn keep<E: Error>(self, value: f64) -> Result<(), E> {
+        if self.values.len() == MAX_PICTURES * PIXELS {
+            return Err(E::custom(format_args!("a request has at most {MAX_PICTURES} pictures")));
+        }
+        self.values.push(value as f32);
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Level<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Level<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("numbers, flat or nested")
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.keep(value as f64)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.keep(value as f64)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.keep(value)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut level: A) -> Result<(), A::Error> {
+        let Some(depth) = self.depth.checked_sub(1) else {
+            return Err(A::Error::custom("data is nested deeper than a picture is"));
+        };
+        let values = self.values;
+        while level.next_element_seed(Level { values: &mut *values, depth })?.is_some() {}
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! What surrounds every request: its number, its limits, its place in the log and in the
+//! metrics, and the headers of its answer.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    middleware::Next,
+    response::Response,
+};
+use tracing::Instrument;
+
+use crate::{App, error::ApiError, oip};
+
+/// Longest time that a request may take, body included.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// Scripts, styles and connections from this server alone; pictures also from
+/// the page itself. WebAssembly is a script of this server.
+const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data: blob:; \
+     object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+);
+/// A request's number: the client's, or one of ours.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Wraps a request.
+pub async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = request_id(request.headers());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(),
+        %method, path = request.uri().path());
+    // Handlers that name it in what they keep find it here.
+    request.headers_mut().insert(REQUEST_ID, id.clone());
+    let form = oip::error_text(request.uri().path());
+    let answer = async {
+        if let Err(error) = app.admit(&request) {
+            return error.into_response_as(form);
+        }
+        let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
+        let slow = || ApiError::TooSlow(TIME_LIMIT.as_secs());
+        answer.unwrap_or_else(|_| slow().into_response_as(form))
+    };
+    let mut response = answer.instrument(span.clone()).await;
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(CONTENT_POLICY);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let (status, took) = (response.status().as_u16(), begun.elapsed());
+    // Not the path: whoever asks for a million paths must not make a million counters.
+    let route = route.as_ref().map_or("other", MatchedPath::as_str);
+    app.meters().request(route, method.as_str(), status, took);
+    span.in_scope(|| tracing::debug!(status, took_us = took.as_micros() as u64, "answered"));
+    response
+}
+
+/// The client's own number, if it is one that a log can bear.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
+    let given = headers
+        .get(REQUEST_ID)
+        .filter(|id| (1..=64).contains(&id.len()) && id.as_bytes().iter().all(allowed));
+    given.cloned().unwrap_or_else(|| {
+        let own = format!("{:016x}", fastrand::u64(..));
+        HeaderValue::from_str(&own).unwrap_or(HeaderValue::from_static("-"))
+    })
+}
+
+/// Who asks: the peer of the connection or, behind a proxy, whom that names last. Of IPv6
+/// the network, because a client has as many addresses as it likes.
+pub fn client(request: &Request, behind_proxy: bool) -> Option<IpAddr> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let forwarded = || {
+        let list = request.headers().get_all("x-forwarded-for").iter().next_back()?;
+        list.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+    };
+    let address: Option<IpAddr> = match behind_proxy {
+        true => forwarded().or(peer),
+        false => peer,
+    };
+    address.map(|address| match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
+        v4 => v4,
+    })
+}

@@ -1,0 +1,117 @@
+//! Connections: accepted, limited in number and in patience, and drained at the end.
+//!
+//! `axum::serve` waits for ever for a client that sends its headers byte by byte, or that
+//! does not take its answer; hyper itself can be told not to.
+
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request},
+};
+use hyper::{body::Incoming, server::conn::http1};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
+use tokio_io_timeout::TimeoutStream;
+use tower::ServiceExt;
+
+/// Longest time for a request's head, from the first byte that could be one; so also how
+/// long an idle connection stays open.
+const HEAD_TIME: Duration = Duration::from_secs(15);
+/// Longest time in which a client takes nothing of its answer.
+const TAKE_TIME: Duration = Duration::from_secs(15);
+/// Most headers of a request.
+const MAX_HEADERS: usize = 64;
+/// Most bytes of a request's head.
+const MAX_HEAD: usize = 32 << 10;
+/// Pause after an error of `accept`, such as too many open files.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How many connections there may be, and how long the last ones have at the end.
+#[derive(Clone, Copy, Debug)]
+pub struct Connections {
+    /// Most of them at once; more wait to be accepted.
+    pub most: usize,
+    /// Time that requests under way have when the server stops.
+    pub drain: Duration,
+}
+
+/// Serves until `shutdown` is done, then lets the requests that are under way finish.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections: Connections,
+    shutdown: impl Future<Output = ()>,
+) {
+    let graceful = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(connections.most));
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &room) => accepted,
+            () = &mut shutdown => break,
+        };
+        let (stream, peer, place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!("cannot accept a connection: {error}");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let connection = graceful.watch(connection(stream, peer, &router));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%peer, "a connection ended: {error}");
+            }
+            drop(place);
+        });
+    }
+    // From here on nobody can connect.
+    drop(listener);
+    let open = graceful.count();
+    if tokio::time::timeout(connections.drain, graceful.shutdown()).await.is_err() {
+        let drain = connections.drain.as_secs();
+        tracing::warn!("of {open} connections some were not done within {drain} s");
+    }
+}
+
+type Place = tokio::sync::OwnedSemaphorePermit;
+
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, Place)> {
+    let place = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    // Answers are small and complete: nothing is gained by waiting for more.
+    stream.set_nodelay(true)?;
+    Ok((stream, peer, place))
+}
+
+/// One connection, with the router that answers on it.
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: &Router,
+) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> + use<> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(TAKE_TIME));
+    let service = router.clone().map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        request
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(service))
+}

@@ -1,0 +1,62 @@
+// The server's token: changes need it where one is set. This browser keeps it.
+
+import { element } from "./dom.js";
+
+const NAME = "glyphic-token";
+
+export function authorization() {
+  const token = stored();
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
+let asking = null;
+
+// Asks for the token; true if one was given. Two changes at once ask once.
+export function askForToken() {
+  asking ??= ask().finally(() => { asking = null; });
+  return asking;
+}
+
+function ask() {
+  const field = element("input", { type: "password", name: "token", autocomplete: "current-password", required: true });
+  const dialog = element("dialog", { class: "token", "aria-labelledby": "token-title" },
+    element("form", { method: "dialog" },
+      element("h2", { id: "token-title" }, "The server's token"),
+      element("p", { class: "hint" }, stored()
+        ? "The one that this browser has is not right."
+        : "Changes need it. Whoever started the server has it: it was printed, or set with --admin-token."),
+      element("label", {}, "Token ", field),
+      element("div", { class: "row" },
+        element("button", { type: "submit", class: "primary", value: "given" }, "Go on"),
+        element("button", { type: "submit", value: "", formnovalidate: true }, "Cancel"))));
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      const given = dialog.returnValue === "given" && field.value.trim();
+      if (given) keep(given);
+      dialog.remove();
+      resolve(Boolean(given));
+    });
+  });
+}
+
+// Where a browser keeps nothing, until the page is left.
+let own = null;
+
+function stored() {
+  try {
+    return localStorage.getItem(NAME);
+  } catch {
+    return own;
+  }
+}
+
+function keep(token) {
+  own = token;
+  try {
+    localStorage.setItem(NAME, token);
+  } catch {
+    // Kept above.
+  }
+}

@@ -28,8 +28,9 @@ export function teach(input, label) {
 }
 
 export const models = () => request("api/models");
-export const promote = (id, from) =>
-  request(`api/models/${id}/promote?${new URLSearchParams({ from })}`, post());
+export const promote = (id, from, force) =>
+  request(`api/models/${id}/promote?${query({ from, force: force ? 1 : null })}`, post());
+export const pin = (id, pinned) => request(`api/pins/${id}`, { method: pinned ? "PUT" : "DELETE" });
 export const rollBack = (from) =>
   request(`api/models/rollback?${new URLSearchParams({ from })}`, post());
 export const comparison = (id) => request(`api/models/${id}/comparison`);

@@ -103,7 +103,7 @@ async function showEnding(job) {
     setActions([["Roll back", () => act(back, "The network before serves again.")]]);
   }
   if (job.state === "candidate" && job.candidate) {
-    const serve = () => promote(job.candidate, job.parent);
+    const serve = () => promote(job.candidate, job.parent, true);
     setActions([["Use it anyway", () => act(serve, "It is in use now.")]]);
   }
   if (job.candidate) await showChanged(job);

@@ -1,7 +1,7 @@
 // The page of checkpoints: what each can, where it comes from, which one serves; and
 // making another one serve.
 
-import { Away, models, promote, rollBack } from "./api.js";
+import { Away, models, pin, promote, rollBack } from "./api.js";
 import { byId, element, plural } from "./dom.js";
 
 // Other pages and `train` change what serves, too. In ms.
@@ -47,7 +47,9 @@ function show(answer) {
 function card(model, all) {
   const serves = model.id === current;
   const title = element("h3", {}, element("a", { href: `models/${model.id}` }, model.id),
-    serves ? element("b", { class: "badge" }, "serving") : null);
+    serves ? element("b", { class: "badge" }, "serving") : null,
+    ...(model.names ?? []).map((name) => element("b", { class: "badge" }, name)),
+    model.pinned ? element("b", { class: "badge" }, "pinned") : null);
   if (model.error) return element("article", { class: "checkpoint" }, title, element("p", { class: "bad" }, model.error));
   const { labels, metrics, parameters, macs, created, parent } = model;
   const facts = [
@@ -61,10 +63,22 @@ function card(model, all) {
   return element("article", { class: "checkpoint", "data-serving": String(serves) },
     title,
     element("dl", {}, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
-    serves ? null : element("button", {
-      type: "button", class: "small", "aria-label": `Let ${model.id} serve`,
-      onclick: () => change(() => promote(model.id, current)),
-    }, "Let it serve"));
+    element("div", { class: "row" },
+      serves ? null : button("Let it serve", `Let ${model.id} serve`, () => serve(model.id)),
+      button(model.pinned ? "Unpin" : "Pin", `${model.pinned ? "Let go of" : "Keep"} ${model.id} when old ones are removed`,
+        () => change(() => pin(model.id, !model.pinned), () => (model.pinned ? "It may be removed." : "It stays.")))));
+}
+
+function button(text, label, onclick) {
+  return element("button", { type: "button", class: "small", "aria-label": label, onclick }, text);
+}
+
+// What is worse, or reads something else, serves only if it is asked for twice.
+async function serve(id) {
+  const error = await change(() => promote(id, current));
+  if (error?.code === "objected") {
+    said.append(" ", button("Serve it all the same", `Let ${id} serve all the same`, () => change(() => promote(id, current, true))));
+  }
 }
 
 // Its parent, that one's parent, and so on.
@@ -84,18 +98,21 @@ function score(score) {
 
 const thousands = (count) => count.toLocaleString("en");
 
-async function change(run) {
+// Says what came of it; the error, if it failed.
+async function change(run, done = ({ current: now }) => `${now} serves now.`) {
   const buttons = [back, ...list.querySelectorAll("button")];
   buttons.forEach((button) => (button.disabled = true));
   say("Verifying, warming …");
+  let failed = null;
   try {
-    const { current: now } = await run();
-    say(`${now} serves now.`);
+    say(done(await run()));
   } catch (error) {
+    failed = error;
     say(error instanceof Away ? "The server is away: nothing was changed." : error.message);
   }
   shown = "";
   await load();
+  return failed;
 }
 
 function say(text) {

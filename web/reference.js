@@ -3,7 +3,7 @@
 import { byId, element } from "./dom.js";
 import { authorization } from "./token.js";
 
-const METHODS = ["get", "post", "patch", "delete"];
+const METHODS = ["get", "post", "put", "patch", "delete"];
 // Longest answer that is shown, in characters.
 const SHOWN = 4000;
 

@@ -4,6 +4,7 @@
 //!
 //! `load ADDRESS PATH FILE TYPE CONNECTIONS RATE SECONDS` posts the file again and again. A
 //! rate of 0 sends the next request when the last is answered, and counts from its sending.
+//! Answers of status 429 are `busy`, all others but 200 `failed`.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -55,11 +56,11 @@ fn main() -> Result<()> {
 
     let next = AtomicU64::new(0);
     let begun = Instant::now();
-    let work = || -> Result<(Vec<f64>, usize)> {
+    let work = || -> Result<(Vec<f64>, [usize; 2])> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         let mut connection = BufReader::new(stream);
-        let (mut latencies, mut failed, mut line) = (Vec::new(), 0, String::new());
+        let (mut latencies, mut not_read, mut line) = (Vec::new(), [0, 0], String::new());
         loop {
             let due = if rate > 0.0 {
                 let at = next.fetch_add(1, Ordering::Relaxed) as f64 / rate;
@@ -68,19 +69,24 @@ fn main() -> Result<()> {
                 Instant::now()
             };
             if due - begun >= whole {
-                return Ok((latencies, failed));
+                return Ok((latencies, not_read));
             }
             thread::sleep(due.saturating_duration_since(Instant::now()));
-            failed += usize::from(ask(&mut connection, &request, &mut line)? != 200);
+            match ask(&mut connection, &request, &mut line)? {
+                200 => {}
+                429 => not_read[0] += 1,
+                _ => not_read[1] += 1,
+            }
             latencies.push(due.elapsed().as_secs_f64() * 1000.0);
         }
     };
-    let (mut latencies, mut failed) = (Vec::new(), 0);
+    let (mut latencies, mut busy, mut failed) = (Vec::new(), 0, 0);
     thread::scope(|scope| -> Result<()> {
         let threads: Vec<_> = (0..connections).map(|_| scope.spawn(work)).collect();
         for thread in threads {
-            let (some, wrong) = thread.join().map_err(|_| "a connection's thread ended")??;
+            let (some, [turned_away, wrong]) = thread.join().map_err(|_| "a connection's thread ended")??;
             latencies.extend(some);
+            busy += turned_away;
             failed += wrong;
         }
         Ok(())
@@ -90,7 +96,7 @@ fn main() -> Result<()> {
     let at =
         |part: f64| latencies.get((latencies.len() as f64 * part) as usize).unwrap_or(&f64::NAN);
     println!(
-        "{{\"per_second\": {per_second:.1}, \"p50_ms\": {:.4}, \"p99_ms\": {:.4}, \"failed\": {failed}}}",
+        "{{\"per_second\": {per_second:.1}, \"p50_ms\": {:.4}, \"p99_ms\": {:.4}, \"busy\": {busy}, \"failed\": {failed}}}",
         at(0.5),
         at(0.99)
     );

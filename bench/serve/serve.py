@@ -43,6 +43,8 @@ SHARE_OF_EMPTY, STRETCH_OF_EMPTY = 0.15, 0.3
 LOAD, P99_MS = 0.7, 5
 ADDED_MS = 1
 TIMES_BEST_PEER = 10
+# Overload: how many times what it can do, for how long, and how much memory may grow.
+OVERLOAD, OVERLOAD_SECONDS, OVERLOAD_CONNECTIONS, GROWTH = 2, 60, 256, 1.1
 
 
 def digit():
@@ -231,7 +233,7 @@ def over_http(folder, rounds, seconds, only_peers):
                          HERE / "post.lua", f"http://127.0.0.1:{ports[server]}{path}", "--", file, kind)[0]
 
     def timed(server, path, file, kind, seconds, connections, rate):
-        return output_of(folder / "load", f"127.0.0.1:{ports[server]}", path, file, kind, connections, rate, seconds)[0]
+        return output_of(BUILT / "load", f"127.0.0.1:{ports[server]}", path, file, kind, connections, rate, seconds)[0]
 
     with contextlib.ExitStack() as stack:
         processes = {name: stack.enter_context(running(command, HERE / "peers", env)) for name, _, command in chosen}
@@ -250,8 +252,26 @@ def over_http(folder, rounds, seconds, only_peers):
             idle = [(timed(*glyphic, seconds / 2, 1, 0), timed(*empty, seconds / 2, 1, 0)) for _ in range(rounds)]
             loads["at_load"] = {"asked_per_second": rate, **medians(at_load)}
             loads["idle"] = {"glyphic": medians([one for one, _ in idle]), "empty": medians([one for _, one in idle])}
-            failed += sum(one["failed"] for one in at_load + [one for pair in idle for one in pair])
+            failed += sum(one["failed"] + one["busy"] for one in at_load + [one for pair in idle for one in pair])
+            loads["overload"] = overload(processes["glyphic"], lambda seconds: timed(
+                *glyphic, seconds, OVERLOAD_CONNECTIONS, OVERLOAD * loads["rows"][1]["per_second"]), seconds)
     return loads | {"failed": failed}
+
+
+def memory(process):
+    """What a process holds now, in MiB."""
+    for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("the server is gone")
+
+
+def overload(process, load, seconds):
+    """More than it can do, for a minute: memory once the connections are there, and at the end."""
+    load(seconds)
+    before = memory(process)
+    answers = load(OVERLOAD_SECONDS)
+    return answers | {"before_mib": before, "after_mib": memory(process)}
 
 
 def cpu():
@@ -286,6 +306,10 @@ def bars(speeds, http):
                       f"{load['p99_ms']:.2f} ms at {load['per_second']:,.0f} of {load['asked_per_second']:,.0f} a second"))
         added = http["idle"]["glyphic"]["p50_ms"] - http["idle"]["empty"]["p50_ms"]
         found.append((added <= ADDED_MS, f"at most {ADDED_MS} ms added when idle", f"{added:.3f} ms"))
+        over = http["overload"]
+        flat = over["after_mib"] <= GROWTH * over["before_mib"]
+        found.append((over["failed"] == 0 and flat, f"{OVERLOAD_SECONDS} s at {OVERLOAD} x its load: no error but 429, flat memory",
+                      f"{over['failed']} errors, {over['busy']} times 429, {over['before_mib']:.0f} then {over['after_mib']:.0f} MiB"))
         # The bar is against FastAPI with one worker; what more workers leave of it is said beside.
         peers = {one["server"]: one for one in rows if one["server"] not in ("empty", "glyphic")}
         many = peers.pop("fastapi-workers")["per_second"]
@@ -297,7 +321,7 @@ def bars(speeds, http):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=pathlib.Path, help="with network.onnx, network.json and the program load")
+    parser.add_argument("folder", type=pathlib.Path, help="with network.onnx and network.json")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--json", type=pathlib.Path, help="write the figures to this file")
     parser.add_argument("--only", choices=["inference", "http", "peers"], help="a part of it")

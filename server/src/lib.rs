@@ -18,6 +18,7 @@ pub mod input;
 pub mod meters;
 pub mod models;
 pub mod oip;
+pub mod probe;
 pub mod routes;
 pub mod serve;
 pub mod shadow;

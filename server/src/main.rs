@@ -1,6 +1,7 @@
 //! `server`: parses the command line, wires the parts, and serves. As
 //! `server train …` it is the program `train`, so that one file is all a server
-//! needs to learn; `server page FOLDER` writes the page for a host of files.
+//! needs to learn; `server page FOLDER` writes the page for a host of files; `server probe`
+//! asks a running one whether it is ready.
 
 use std::{
     env,
@@ -14,7 +15,14 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use glyphic_model::checkpoint::Registry;
 use glyphic_server::{
-    App, access::Admin, config::Config, models::Models, routes::page, run, store::Store,
+    App,
+    access::Admin,
+    config::Config,
+    models::Models,
+    probe::{ProbeArgs, probe},
+    routes::page,
+    run,
+    store::Store,
     teach::Teaching,
 };
 use tokio::net::TcpListener;
@@ -24,6 +32,8 @@ use tracing_subscriber::EnvFilter;
 const TRAIN: &str = "train";
 /// The first argument that writes the page into a folder.
 const PAGE: &str = "page";
+/// The first argument that asks a running server whether it is ready.
+const PROBE: &str = "probe";
 
 /// Writes the page and the promoted checkpoint into a folder that any host of files can
 /// serve.
@@ -44,6 +54,9 @@ fn main() -> ExitCode {
     }
     if arguments.get(1).is_some_and(|first| first == PAGE) {
         return ended(write_page(PageArgs::parse_from(arguments.into_iter().skip(1))));
+    }
+    if arguments.get(1).is_some_and(|first| first == PROBE) {
+        return ended(probe(ProbeArgs::parse_from(arguments.into_iter().skip(1))));
     }
     serve_until_stopped()
 }

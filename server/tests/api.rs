@@ -362,23 +362,26 @@ fn is_healthy_and_ready() {
 fn a_full_queue_is_429_and_says_when_to_retry() {
     use glyphic_server::config::Limits;
     use ureq::http::header::RETRY_AFTER;
-    // One place in the queue, one picture a batch, and forty clients at once.
+    // One place in the queue, one picture a batch, and forty clients at once that want
+    // eight pictures read: more than whoever asks reads by itself.
     let limits = Limits { queue: 1, max_batch: 1, ..Limits::default() };
     let artifacts = Artifacts::released();
     let server = Server::start_with(&artifacts, limits);
-    let pixels = five_pixels();
+    let eight = five_pixels().repeat(8);
+    let tensor = json!({ "name": "pixels", "shape": [8, 784], "datatype": "UINT8", "data": eight });
+    let body = json!({ "inputs": [tensor] }).to_string();
     let statuses: Vec<(u16, bool)> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..40)
             .map(|_| {
                 scope.spawn(|| {
                     (0..20)
                         .map(|_| {
-                            let response = ureq::post(server.url("/api/predict"))
+                            let response = ureq::post(server.url("/v2/models/glyphic/infer"))
                                 .config()
                                 .http_status_as_error(false)
                                 .build()
-                                .content_type("application/octet-stream")
-                                .send(&pixels[..])
+                                .content_type("application/json")
+                                .send(&body[..])
                                 .unwrap();
                             let retry = response.headers().contains_key(RETRY_AFTER);
                             (response.status().as_u16(), retry)

@@ -16,7 +16,9 @@ use common::{Artifacts, Server};
 use glyphic_model::{Classifier, Glyph, checkpoint::WEIGHTS_FILE};
 use serde_json::{Value, json};
 
-const SWAPS: usize = 20;
+const SWAPS: usize = 1000;
+/// After so many swaps a damaged checkpoint is tried, too.
+const DAMAGED_EVERY: usize = 20;
 
 fn pixels() -> Vec<u8> {
     (0..784).map(|i| (i * 37 % 256) as u8).collect()
@@ -49,7 +51,7 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 #[test]
-fn nothing_fails_over_twenty_swaps() {
+fn nothing_fails_over_a_thousand_swaps() {
     let artifacts = Artifacts::empty();
     let expected: BTreeMap<&str, Vec<f32>> =
         [("a", publish(&artifacts, "a")), ("b", publish(&artifacts, "b"))].into();
@@ -82,8 +84,11 @@ fn nothing_fails_over_twenty_swaps() {
             let id = ["b", "a"][swap % 2];
             let (status, body) = server.post(&format!("/api/models/{id}/promote"), "", b"");
             assert_eq!((status, &body["current"]), (200, &json!(id)), "{body}");
-            let (status, body) = server.post("/api/models/corrupt/promote", "", b"");
-            assert_eq!((status, &body["error"]["code"]), (422, &json!("bad_checkpoint")), "{body}");
+            if swap % DAMAGED_EVERY == 0 {
+                let (status, body) = server.post("/api/models/corrupt/promote", "", b"");
+                let code = &body["error"]["code"];
+                assert_eq!((status, code), (422, &json!("bad_checkpoint")), "{body}");
+            }
             assert_eq!(artifacts.registry.current().unwrap(), id);
         }
         done.store(true, Ordering::Relaxed);

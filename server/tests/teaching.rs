@@ -360,7 +360,7 @@ fn of_two_who_promote_at_once_one_is_told() {
     artifacts.publish("b");
     let server = Server::start(&artifacts);
     let promote = |id: &str| {
-        server.post_json(&format!("/api/models/{id}/promote?from={serving}"), &json!({}))
+        server.post_json(&format!("/api/models/{id}/promote?from={serving}&force=1"), &json!({}))
     };
     let (first, second) = std::thread::scope(|scope| {
         let a = scope.spawn(|| promote("a"));

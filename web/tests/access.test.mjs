@@ -60,6 +60,10 @@ for (const colorScheme of ["light", "dark"]) {
         await page.goto(`${server.url}models.html`);
         await page.locator(".checkpoint").first().waitFor();
         assert.deepEqual(await broken(page), [], "checkpoints");
+        await page.goto(`${server.url}reference.html`);
+        await page.locator(".operation").first().waitFor();
+        for (const summary of await page.locator(".operation summary").all()) await summary.click();
+        assert.deepEqual(await broken(page), [], "the API");
       } finally {
         await context.close();
       }

@@ -21,8 +21,10 @@ export const program = join(target, "release", "server");
 // The server binary, with artifacts of its own and on a port that stays the same
 // over restarts.
 export class Server {
-  static async start() {
+  // `options` are further ones of the program.
+  static async start(options = []) {
     const server = new Server();
+    server.options = options;
     server.port = await freePort();
     server.artifacts = await ownArtifacts();
     await server.resume();
@@ -37,6 +39,7 @@ export class Server {
     if (!existsSync(program)) throw new Error(`${program} is missing: run cargo build --release`);
     const options = [
       "--device", "cpu", "--addr", `127.0.0.1:${this.port}`, "--artifacts", this.artifacts,
+      ...this.options,
     ];
     this.process = spawn(program, options, { cwd: repository, stdio: ["ignore", "pipe", "inherit"] });
     const ended = once(this.process, "exit").then(() => Promise.reject(new Error("the server ended")));

@@ -1,7 +1,7 @@
 // The page of checkpoints, with two of them.
 
 import assert from "node:assert/strict";
-import { cp, readFile, readdir } from "node:fs/promises";
+import { cp, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
@@ -50,4 +50,87 @@ test("another checkpoint is made to serve, and the one before again", async () =
   // A report of its own.
   await serving.click();
   await page.waitForURL(`**/models/${first}`);
+});
+
+test("a checkpoint that is less accurate serves only if it is asked for twice; a pin stays", async () => {
+  const [serves] = (await readFile(join(repository, "artifacts", "CURRENT"), "utf8")).split("\n");
+  const page = await browser.newPage({ viewport: { width: 1100, height: 800 } });
+  const worse = "worse";
+  const folder = join(server.artifacts, "checkpoints", worse);
+  await cp(join(server.artifacts, "checkpoints", serves), folder, { recursive: true });
+  const path = join(folder, "manifest.json");
+  const manifest = JSON.parse(await readFile(path, "utf8"));
+  manifest.id = worse;
+  manifest.metrics.test.accuracy = 0.95;
+  await writeFile(path, JSON.stringify(manifest));
+  await page.goto(`${server.url}models.html`);
+  const card = page.locator(".checkpoint", { has: page.locator("h3 a", { hasText: /^worse$/ }) });
+  await card.getByRole("button", { name: "Let worse serve" }).click();
+  await page.locator("#said", { hasText: "its accuracy on the test set is 95.00 %" }).waitFor();
+  assert.equal(await page.locator('.checkpoint[data-serving="true"] h3 a').textContent(), serves);
+  await page.getByRole("button", { name: "Let worse serve all the same" }).click();
+  await page.locator("#said", { hasText: "worse serves now." }).waitFor();
+  await page.locator("#back").click();
+  await page.locator("#said", { hasText: `${serves} serves now.` }).waitFor();
+
+  await card.getByRole("button", { name: "Keep worse when" }).click();
+  await card.locator(".badge", { hasText: "pinned" }).waitFor();
+  const { removed } = await (await fetch(`${server.url}api/models/prune?keep=0`, { method: "POST" })).json();
+  assert.ok(!removed.includes(worse), `${removed}`);
+  await card.getByRole("button", { name: "Let go of worse" }).click();
+  await card.locator(".badge", { hasText: "pinned" }).waitFor({ state: "detached" });
+  await page.close();
+});
+
+test("a change asks for the server's token once", async () => {
+  const token = "a-token-of-some-length";
+  const guarded = await Server.start(["--admin-token", token]);
+  const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
+  try {
+    await page.goto(`${guarded.url}models.html`);
+    const pin = page.getByRole("button", { name: /^Keep / }).first();
+    await pin.click();
+    const dialog = page.getByRole("dialog", { name: "The server's token" });
+    await dialog.waitFor();
+    await screenshot(page, "token");
+    // Nothing is done without it …
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await page.locator("#said", { hasText: "this needs the server's token" }).waitFor();
+    // … or with a wrong one, which is asked for again.
+    await pin.click();
+    await dialog.getByLabel("Token").fill("wrong");
+    await dialog.getByRole("button", { name: "Go on" }).click();
+    await dialog.getByText("is not right").waitFor();
+    await dialog.getByLabel("Token").fill(token);
+    await page.keyboard.press("Enter");
+    await page.locator(".badge", { hasText: "pinned" }).waitFor();
+    // From here on it is known, also after the page was left.
+    await page.reload();
+    await page.getByRole("button", { name: /^Let go of / }).first().click();
+    await page.locator(".badge", { hasText: "pinned" }).waitFor({ state: "detached" });
+    assert.equal(await dialog.count(), 0);
+  } finally {
+    await page.close();
+    await guarded.remove();
+  }
+});
+
+test("the API's page shows every path and asks what it can", async () => {
+  const page = await browser.newPage({ viewport: { width: 1100, height: 800 } });
+  await page.goto(server.url);
+  await page.getByRole("link", { name: "API" }).click();
+  const paths = Object.values((await (await fetch(`${server.url}api/openapi.json`)).json()).paths);
+  const operations = paths.flatMap((item) => ["get", "post", "put", "patch", "delete"].filter((method) => item[method]));
+  await page.locator(".operation").first().waitFor();
+  assert.equal(await page.locator(".operation").count(), operations.length);
+  const one = page.locator(".operation", { has: page.locator("code", { hasText: /^\/v2\/models\/\{model\}$/ }) }).first();
+  await one.locator("summary").click();
+  await one.getByLabel("model").fill("glyphic");
+  await one.getByRole("button", { name: "Try it" }).click();
+  await one.getByRole("status").filter({ hasText: '"platform":"glyphic_burn"' }).waitFor();
+  const predict = page.locator(".operation", { has: page.locator("code", { hasText: /^\/api\/predict$/ }) });
+  await predict.locator("summary").click();
+  assert.match(await predict.textContent(), /strokes.*Pen strokes/);
+  await screenshot(page, "reference");
+  await page.close();
 });

@@ -1,13 +1,20 @@
 //! Labels, pins and retention: what is said of checkpoints, and which may go.
 
-use std::{fs, io};
+use std::{fs, io, time::Duration};
 
-use super::{CheckpointError, Marks, Registry, STABLE, is_label, registry::at, write_atomically};
+use super::{
+    CheckpointError, Marks, Registry, STABLE, is_label,
+    registry::{UNPUBLISHED, at},
+    write_atomically,
+};
 
 /// The file with labels and pins.
 const MARKS: &str = "MARKS";
 /// Prefix of a checkpoint's folder while it is being removed.
 const REMOVED: &str = ".removed-";
+/// A checkpoint that was not published within this time never will be: whoever wrote it
+/// has been killed.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 impl Registry {
     /// Labels and pins. A label may name a checkpoint that is gone.
@@ -81,9 +88,30 @@ impl Registry {
             let folder = self.folder(id);
             let doomed = folder.with_file_name(format!("{REMOVED}{id}"));
             fs::rename(&folder, &doomed).map_err(at("remove", &folder))?;
-            fs::remove_dir_all(&doomed).map_err(at("remove", &doomed))?;
         }
+        self.sweep()?;
         Ok(gone)
+    }
+
+    /// Removes what was renamed to be removed, now or by one that was killed meanwhile, and
+    /// what was never published.
+    fn sweep(&self) -> Result<(), CheckpointError> {
+        let checkpoints = self.folder("");
+        let entries = match fs::read_dir(&checkpoints) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(at("list", &checkpoints))?,
+        };
+        for entry in entries.filter_map(Result::ok) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+            let abandoned =
+                name.starts_with(UNPUBLISHED) && age().is_some_and(|age| age > ABANDONED);
+            if name.starts_with(REMOVED) || abandoned {
+                let path = entry.path();
+                fs::remove_dir_all(&path).map_err(at("remove", &path))?;
+            }
+        }
+        Ok(())
     }
 
     fn change_marks(&self, change: impl FnOnce(&mut Marks)) -> Result<(), CheckpointError> {

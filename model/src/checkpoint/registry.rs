@@ -24,7 +24,7 @@ const CURRENT: &str = "CURRENT";
 /// Held while `CURRENT` is changed.
 const LOCK: &str = ".CURRENT.lock";
 /// Prefix of a checkpoint's folder while it is being written.
-const UNPUBLISHED: &str = ".publish-";
+pub(super) const UNPUBLISHED: &str = ".publish-";
 /// How many promoted checkpoints `CURRENT` remembers.
 const HISTORY: usize = 50;
 

@@ -72,29 +72,34 @@ impl Artifacts {
 
     /// Publishes a small untrained network; each call gives another one.
     pub fn publish(&self, id: &str) -> Network {
-        let conv = ConvolutionConfig { channels: 8, kernel: 5, stride: 2, padding: 2 };
-        let config = NetworkConfig { convolutions: vec![conv, conv], hidden: vec![], classes: 10 };
-        let network = config.init(&Device::flex());
-        let score = Score { accuracy: 0.1, loss: 2.3, examples: 10 };
-        let draft = Draft {
-            id: id.to_owned(),
-            created: "2026-01-01T00:00:00Z".to_owned(),
-            network_config: config,
-            network: &network,
-            labels: (0..10).map(|digit| digit.to_string()).collect(),
-            temperature: 1.0,
-            thresholds: Thresholds::default(),
-            training: json!({}),
-            datasets: vec![],
-            metrics: Metrics { epochs: 1, seconds: 1.0, validation: score, test: None },
-            epochs: &[],
-            parent: None,
-            git_revision: None,
-            files: vec![],
-        };
-        self.registry.publish(draft).unwrap();
-        network
+        publish(&self.registry, id)
     }
+}
+
+/// The same in any registry.
+pub fn publish(registry: &Registry, id: &str) -> Network {
+    let conv = ConvolutionConfig { channels: 8, kernel: 5, stride: 2, padding: 2 };
+    let config = NetworkConfig { convolutions: vec![conv, conv], hidden: vec![], classes: 10 };
+    let network = config.init(&Device::flex());
+    let score = Score { accuracy: 0.1, loss: 2.3, examples: 10 };
+    let draft = Draft {
+        id: id.to_owned(),
+        created: "2026-01-01T00:00:00Z".to_owned(),
+        network_config: config,
+        network: &network,
+        labels: (0..10).map(|digit| digit.to_string()).collect(),
+        temperature: 1.0,
+        thresholds: Thresholds::default(),
+        training: json!({}),
+        datasets: vec![],
+        metrics: Metrics { epochs: 1, seconds: 1.0, validation: score, test: None },
+        epochs: &[],
+        parent: None,
+        git_revision: None,
+        files: vec![],
+    };
+    registry.publish(draft).unwrap();
+    network
 }
 
 /// A server that runs until it is dropped.
@@ -120,6 +125,16 @@ impl Server {
     }
 
     fn start_app(artifacts: &Artifacts, limits: Limits, teaching: Option<TeachingSetup>) -> Self {
+        Self::start_changed(artifacts, limits, teaching, |app| app)
+    }
+
+    /// One whose state is changed before it serves.
+    pub fn start_changed(
+        artifacts: &Artifacts,
+        limits: Limits,
+        teaching: Option<TeachingSetup>,
+        change: impl FnOnce(App) -> App + Send + 'static,
+    ) -> Self {
         let root = artifacts.registry.root().to_owned();
         let registry = artifacts.registry.clone();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -138,7 +153,7 @@ impl Server {
                     let store = Store::open(&url).await.unwrap();
                     app = app.with_teaching(Ok(Teaching::new(store, quota, settings)));
                 }
-                run(listener, app, shutdown).await;
+                run(listener, change(app), shutdown).await;
             });
         });
         let address = started.recv().unwrap();

@@ -1,0 +1,42 @@
+//! `server probe`: whether a server is ready, for health checks where nothing else is
+//! installed that could ask.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+
+/// Longest time for the whole of it.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Asks a server whether it is ready; ends with 0 if it is.
+#[derive(Parser)]
+#[command(name = "probe")]
+pub struct ProbeArgs {
+    /// Where it listens; 0.0.0.0 is asked at 127.0.0.1.
+    #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080")]
+    addr: SocketAddr,
+}
+
+/// Fails with what is wrong, or says nothing.
+pub fn probe(ProbeArgs { mut addr }: ProbeArgs) -> Result<()> {
+    if addr.ip().is_unspecified() {
+        addr.set_ip(if addr.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            [0, 0, 0, 0, 0, 0, 0, 1].into()
+        });
+    }
+    let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)
+        .with_context(|| format!("nobody listens on {addr}"))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).with_context(|| format!("{addr} does not answer"))?;
+    ensure!(answer.starts_with("HTTP/1.1 200"), "{addr} is not ready: {answer}");
+    Ok(())
+}

@@ -64,20 +64,21 @@ function card(model, all) {
     title,
     element("dl", {}, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
     element("div", { class: "row" },
-      serves ? null : button("Let it serve", `Let ${model.id} serve`, () => serve(model.id)),
-      button(model.pinned ? "Unpin" : "Pin", `${model.pinned ? "Let go of" : "Keep"} ${model.id} when old ones are removed`,
+      serves ? null : button("Let it serve", model.id, () => serve(model.id)),
+      button(model.pinned ? "Unpin" : "Pin", model.id,
         () => change(() => pin(model.id, !model.pinned), () => (model.pinned ? "It may be removed." : "It stays.")))));
 }
 
-function button(text, label, onclick) {
-  return element("button", { type: "button", class: "small", "aria-label": label, onclick }, text);
+// One of several with the same text: its name says for which checkpoint.
+function button(text, id, onclick) {
+  return element("button", { type: "button", class: "small", "aria-label": `${text}: ${id}`, onclick }, text);
 }
 
 // What is worse, or reads something else, serves only if it is asked for twice.
 async function serve(id) {
   const error = await change(() => promote(id, current));
   if (error?.code === "objected") {
-    said.append(" ", button("Serve it all the same", `Let ${id} serve all the same`, () => change(() => promote(id, current, true))));
+    said.append(" ", button("Serve it all the same", id, () => change(() => promote(id, current, true))));
   }
 }
 

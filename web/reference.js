@@ -49,7 +49,7 @@ function parameter({ name, in: place, required, description, schema }) {
 function body(api, { description, content }) {
   const rows = Object.entries(content).map(([kind, { schema, example }]) =>
     element("tr", {}, element("th", { scope: "row" }, element("code", {}, kind)),
-      element("td", {}, ...fields(api, schema), example ? element("pre", {}, shortened(JSON.stringify(example))) : null)));
+      element("td", {}, ...fields(api, schema), example ? element("pre", { tabindex: "0" }, shortened(JSON.stringify(example))) : null)));
   return element("div", {}, description ? element("p", {}, description) : null, table("Body", rows));
 }
 

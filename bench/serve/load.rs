@@ -84,7 +84,8 @@ fn main() -> Result<()> {
     thread::scope(|scope| -> Result<()> {
         let threads: Vec<_> = (0..connections).map(|_| scope.spawn(work)).collect();
         for thread in threads {
-            let (some, [turned_away, wrong]) = thread.join().map_err(|_| "a connection's thread ended")??;
+            let (some, [turned_away, wrong]) =
+                thread.join().map_err(|_| "a connection's thread ended")??;
             latencies.extend(some);
             busy += turned_away;
             failed += wrong;

@@ -6,51 +6,10 @@ mod common;
 
 use std::{
     fs,
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use common::{picture, repository};
-
-/// The server as a process of its own, so that its memory can be measured.
-struct Process {
-    child: Child,
-    url: String,
-}
-
-impl Process {
-    fn start() -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new(env!("CARGO_BIN_EXE_server"))
-            .args(["--device", "cpu", "--addr", &format!("127.0.0.1:{port}"), "--artifacts"])
-            .arg(repository().join("artifacts"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let url = format!("http://127.0.0.1:{port}");
-        let begun = Instant::now();
-        while ureq::get(format!("{url}/readyz")).call().is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "the server does not start");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Self { child, url }
-    }
-
-    /// The most memory it ever held, in MiB.
-    fn peak_memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use common::{Process, picture, repository};
 
 #[test]
 fn every_file_ends_well() {

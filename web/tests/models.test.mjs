@@ -38,7 +38,7 @@ test("another checkpoint is made to serve, and the one before again", async () =
 
   const other = page.locator('.checkpoint[data-serving="false"]').first();
   const id = await other.locator("h3 a").textContent();
-  await other.locator("button").click();
+  await other.getByRole("button", { name: "serve" }).click();
   await page.locator("#said", { hasText: `${id} serves now.` }).waitFor();
   assert.equal(await serving.textContent(), id);
   const answer = await (await fetch(`${server.url}api/models`)).json();
@@ -65,19 +65,19 @@ test("a checkpoint that is less accurate serves only if it is asked for twice; a
   await writeFile(path, JSON.stringify(manifest));
   await page.goto(`${server.url}models.html`);
   const card = page.locator(".checkpoint", { has: page.locator("h3 a", { hasText: /^worse$/ }) });
-  await card.getByRole("button", { name: "Let worse serve" }).click();
+  await card.getByRole("button", { name: "Let it serve: worse" }).click();
   await page.locator("#said", { hasText: "its accuracy on the test set is 95.00 %" }).waitFor();
   assert.equal(await page.locator('.checkpoint[data-serving="true"] h3 a').textContent(), serves);
-  await page.getByRole("button", { name: "Let worse serve all the same" }).click();
+  await page.getByRole("button", { name: "Serve it all the same: worse" }).click();
   await page.locator("#said", { hasText: "worse serves now." }).waitFor();
   await page.locator("#back").click();
   await page.locator("#said", { hasText: `${serves} serves now.` }).waitFor();
 
-  await card.getByRole("button", { name: "Keep worse when" }).click();
+  await card.getByRole("button", { name: "Pin: worse", exact: true }).click();
   await card.locator(".badge", { hasText: "pinned" }).waitFor();
   const { removed } = await (await fetch(`${server.url}api/models/prune?keep=0`, { method: "POST" })).json();
   assert.ok(!removed.includes(worse), `${removed}`);
-  await card.getByRole("button", { name: "Let go of worse" }).click();
+  await card.getByRole("button", { name: "Unpin: worse" }).click();
   await card.locator(".badge", { hasText: "pinned" }).waitFor({ state: "detached" });
   await page.close();
 });
@@ -88,7 +88,7 @@ test("a change asks for the server's token once", async () => {
   const page = await browser.newPage({ viewport: { width: 390, height: 844 } });
   try {
     await page.goto(`${guarded.url}models.html`);
-    const pin = page.getByRole("button", { name: /^Keep / }).first();
+    const pin = page.getByRole("button", { name: /^Pin: / }).first();
     await pin.click();
     const dialog = page.getByRole("dialog", { name: "The server's token" });
     await dialog.waitFor();
@@ -106,7 +106,7 @@ test("a change asks for the server's token once", async () => {
     await page.locator(".badge", { hasText: "pinned" }).waitFor();
     // From here on it is known, also after the page was left.
     await page.reload();
-    await page.getByRole("button", { name: /^Let go of / }).first().click();
+    await page.getByRole("button", { name: /^Unpin: / }).first().click();
     await page.locator(".badge", { hasText: "pinned" }).waitFor({ state: "detached" });
     assert.equal(await dialog.count(), 0);
   } finally {

@@ -7,7 +7,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -218,6 +218,46 @@ impl Drop for Server {
         if !std::thread::panicking() {
             result.expect("the server panicked");
         }
+    }
+}
+
+/// The server as a process of its own, so that its memory can be measured.
+pub struct Process {
+    child: Child,
+    pub url: String,
+}
+
+impl Process {
+    pub fn start() -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--device", "cpu", "--addr", &format!("127.0.0.1:{port}"), "--artifacts"])
+            .arg(repository().join("artifacts"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let url = format!("http://127.0.0.1:{port}");
+        let begun = Instant::now();
+        while ureq::get(format!("{url}/readyz")).call().is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the server does not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self { child, url }
+    }
+
+    /// The most memory it ever held, in MiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

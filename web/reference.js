@@ -31,8 +31,8 @@ function operation(api, path, method, about) {
     element("tr", {}, element("th", { scope: "row" }, status), element("td", {}, answer.description || meaning(status))));
   return element("details", { class: "operation" },
     element("summary", {}, element("b", { class: "method" }, method.toUpperCase()), " ",
-      element("code", {}, path), " ", element("span", {}, about.summary ?? "")),
-    about.description && element("p", {}, about.description),
+      element("code", {}, path), " ", element("span", {}, ...prose(about.summary ?? ""))),
+    about.description && element("p", {}, ...prose(about.description)),
     about.security?.some((one) => one.token) ? element("p", { class: "hint" }, "Needs the server's token where one is set.") : null,
     parameters.length ? table("Parameters", parameters.map(parameter)) : null,
     about.requestBody ? body(api, about.requestBody) : null,
@@ -43,14 +43,14 @@ function operation(api, path, method, about) {
 function parameter({ name, in: place, required, description, schema }) {
   const kind = [place, type(schema), required ? "required" : null].filter(Boolean).join(", ");
   return element("tr", {}, element("th", { scope: "row" }, element("code", {}, name)),
-    element("td", {}, `${kind}. ${description ?? ""}`));
+    element("td", {}, ...prose(`${kind}. ${description ?? ""}`)));
 }
 
 function body(api, { description, content }) {
   const rows = Object.entries(content).map(([kind, { schema, example }]) =>
     element("tr", {}, element("th", { scope: "row" }, element("code", {}, kind)),
       element("td", {}, ...fields(api, schema), example ? element("pre", { tabindex: "0" }, shortened(JSON.stringify(example))) : null)));
-  return element("div", {}, description ? element("p", {}, description) : null, table("Body", rows));
+  return element("div", {}, description ? element("p", {}, ...prose(description)) : null, table("Body", rows));
 }
 
 // What an object has in it.
@@ -59,7 +59,7 @@ function fields(api, schema) {
   const properties = Object.entries(found?.properties ?? {});
   return properties.map(([name, of]) => {
     const about = resolved(api, of);
-    return element("p", {}, element("code", {}, name), ` ${type(about)}${about?.description ? `: ${about.description}` : ""}`);
+    return element("p", {}, element("code", {}, name), ...prose(` ${type(about)}${about?.description ? `: ${about.description}` : ""}`));
   });
 }
 
@@ -75,6 +75,11 @@ function type(schema) {
 
 function table(title, rows) {
   return element("table", { class: "facts" }, element("caption", {}, title), element("tbody", {}, ...rows));
+}
+
+// A text whose names stand in backticks.
+function prose(text) {
+  return text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
 }
 
 // Asks, and shows the answer.

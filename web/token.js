@@ -18,7 +18,10 @@ export function askForToken() {
 }
 
 function ask() {
-  const field = element("input", { type: "password", name: "token", autocomplete: "current-password", required: true });
+  // What a header can carry.
+  const field = element("input", {
+    type: "password", name: "token", autocomplete: "current-password", required: true, pattern: "\\s*[!-~]+\\s*",
+  });
   const dialog = element("dialog", { class: "token", "aria-labelledby": "token-title" },
     element("form", { method: "dialog" },
       element("h2", { id: "token-title" }, "The server's token"),
@@ -46,7 +49,7 @@ let own = null;
 
 function stored() {
   try {
-    return localStorage.getItem(NAME);
+    return localStorage.getItem(NAME) ?? own;
   } catch {
     return own;
   }

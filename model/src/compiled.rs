@@ -18,17 +18,15 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use burn::{
-    nn::{Linear, PaddingConfig2d},
-    tensor::{Device, Tensor, TensorData},
-};
+use burn::tensor::{Device, Tensor, TensorData};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::{iter::ParallelIterator, slice::ParallelSlice};
 
 use crate::{
     classifier::DeviceFailed,
     glyph::{Glyph, MEAN, SIDE, STD},
-    network::{Convolution, Network, normalise},
+    network::{Network, normalise},
+    plain::PlainLayer,
 };
 
 /// Windows that are computed together: each weight that is loaded serves them all.
@@ -102,7 +100,7 @@ impl Compiled {
     /// Compiles a network whose norms are folded, on the CPU. `None` if it does not say
     /// what burn says of a few pictures: then burn has to answer.
     pub fn checked(network: &Network) -> Option<Self> {
-        let compiled = Self::of(network).ok()?;
+        let compiled = Self::of(&network.plain().ok()?);
         compiled.agrees(network).ok()?.then_some(compiled)
     }
 
@@ -142,29 +140,37 @@ impl Compiled {
         input.clone()
     }
 
-    fn of(network: &Network) -> Result<Self, DeviceFailed> {
+    fn of(plain: &[PlainLayer]) -> Self {
         let arch = Arch::new();
         let registers = arch.dispatch(Registers);
-        let convolutions = &network.convolutions;
-        let padding = |i: usize| convolutions.get(i).map_or(Ok(0), Convolution::padding);
-        let input = Map { side: SIDE, padding: padding(0)?, channels: 1 };
+        let padding = |i: usize| match plain.get(i) {
+            Some(&PlainLayer::Convolution { padding, .. }) => padding,
+            _ => 0,
+        };
+        let input = Map { side: SIDE, padding: padding(0), channels: 1 };
         let mut map = input;
         let mut layers = Vec::new();
-        for (i, convolution) in convolutions.iter().enumerate() {
-            let [channels, _, kernel, _] = convolution.conv.weight.val().dims();
-            let [stride, _] = convolution.conv.stride;
-            let side = (map.side + 2 * map.padding - kernel) / stride + 1;
-            let next = Map { side, padding: padding(i + 1)?, channels };
-            layers.push(Layer::convolution(convolution, map, next, registers)?);
+        for (i, layer) in plain.iter().enumerate() {
+            let (layer, next) = match layer {
+                PlainLayer::Convolution { shape, weights, bias, stride, .. } => {
+                    let [channels, _, kernel, _] = *shape;
+                    let side = (map.side + 2 * map.padding - kernel) / stride + 1;
+                    let next = Map { side, padding: padding(i + 1), channels };
+                    let panels = panels(&by_window(*shape, weights), bias, channels, registers);
+                    (Layer::convolution(kernel, *stride, map, next, panels), next)
+                }
+                PlainLayer::Linear { shape: [_, outputs], weights, bias } => {
+                    let next = Map { side: 1, padding: 0, channels: *outputs };
+                    let panels = panels(&by_place(map, next, weights), bias, *outputs, registers);
+                    (Layer::linear(map, next, panels), next)
+                }
+            };
+            // Every layer but the last is followed by ReLU.
+            let floor = if i + 1 < plain.len() { 0.0 } else { f32::NEG_INFINITY };
+            layers.push(Layer { floor, ..layer });
             map = next;
         }
-        let linears: Vec<&Linear> = network.hidden.iter().chain([&network.output]).collect();
-        for (i, linear) in linears.iter().enumerate() {
-            let floor = if i + 1 < linears.len() { 0.0 } else { f32::NEG_INFINITY };
-            layers.push(Layer::linear(linear, map, floor, registers)?);
-            map = Map { side: 1, padding: 0, channels: linear.weight.val().dims()[1] };
-        }
-        Ok(Self { arch, input, layers, spare: Mutex::default() })
+        Self { arch, input, layers, spare: Mutex::default() }
     }
 
     /// Whether it says what the network says, of blank paper and of patterns that use the
@@ -204,65 +210,57 @@ impl Map {
 }
 
 impl Layer {
-    fn convolution(
-        convolution: &Convolution,
-        from: Map,
-        to: Map,
-        registers: Registered,
-    ) -> Result<Self, DeviceFailed> {
-        let conv = &convolution.conv;
-        let [kernel, _] = conv.kernel_size;
-        let [stride, _] = conv.stride;
-        // [out, in, y, x] → [y, x, in, out], as windows are read.
-        let weights = values(conv.weight.val().permute([2, 3, 1, 0]))?;
-        let bias = conv.bias.as_ref().map(|bias| values(bias.val())).transpose()?;
+    fn convolution(kernel: usize, stride: usize, from: Map, to: Map, panels: Vec<Panel>) -> Self {
         let corner = |(x, y)| (y * stride * from.width() + x * stride) * from.channels;
-        Ok(Self {
+        Self {
             inputs: to.places().map(corner).collect(),
             outputs: to.places().map(|(x, y)| to.at(x, y)).collect(),
             row: kernel * from.channels,
             stride: from.width() * from.channels,
             channels: to.channels,
-            panels: panels(&weights, &bias.unwrap_or_default(), to.channels, registers),
+            panels,
             floor: 0.0,
             size: to.size(),
-        })
+        }
     }
 
     /// A linear layer is one window over all there is.
-    fn linear(
-        linear: &Linear,
-        from: Map,
-        floor: f32,
-        registers: Registered,
-    ) -> Result<Self, DeviceFailed> {
-        let Map { side, channels, .. } = from;
-        let [inputs, outputs] = linear.weight.val().dims();
-        // [channel, y, x] → [y, x, channel], as maps are kept here.
-        let weights = linear.weight.val().reshape([channels, side, side, outputs]);
-        let weights = values(weights.permute([1, 2, 0, 3]))?;
-        let bias = linear.bias.as_ref().map(|bias| values(bias.val())).transpose()?;
-        Ok(Self {
+    fn linear(from: Map, to: Map, panels: Vec<Panel>) -> Self {
+        Self {
             inputs: vec![0],
             outputs: vec![0],
-            row: inputs,
+            row: from.size(),
             stride: 0,
-            channels: outputs,
-            panels: panels(&weights, &bias.unwrap_or_default(), outputs, registers),
-            floor,
-            size: outputs,
-        })
+            channels: to.channels,
+            panels,
+            floor: 0.0,
+            size: to.size(),
+        }
     }
 }
 
-impl Convolution {
-    /// The zeros around its input: the same on all sides.
-    fn padding(&self) -> Result<usize, DeviceFailed> {
-        match self.conv.padding {
-            PaddingConfig2d::Explicit(all, ..) => Ok(all),
-            ref other => Err(DeviceFailed::new(format!("cannot compile a padding of {other:?}"))),
-        }
-    }
+/// A convolution's weights, [out, in, y, x], as windows are read: [y, x, in, out].
+fn by_window([outputs, inputs, kernel, _]: [usize; 4], weights: &[f32]) -> Vec<f32> {
+    permuted([kernel, kernel, inputs, outputs], |y, x, i, o| {
+        weights[((o * inputs + i) * kernel + y) * kernel + x]
+    })
+}
+
+/// A linear layer's weights, [channel, y, x, out], as maps are kept here:
+/// [y, x, channel, out].
+fn by_place(Map { side, channels, .. }: Map, to: Map, weights: &[f32]) -> Vec<f32> {
+    permuted([side, side, channels, to.channels], |y, x, channel, o| {
+        weights[((channel * side + y) * side + x) * to.channels + o]
+    })
+}
+
+/// The values at all places of a shape, the last axis fastest.
+fn permuted(
+    [a, b, c, d]: [usize; 4],
+    value: impl Fn(usize, usize, usize, usize) -> f32,
+) -> Vec<f32> {
+    let places = (0..a * b * c * d).map(|i| (i / (b * c * d), i / (c * d) % b, i / d % c, i % d));
+    places.map(|(a, b, c, d)| value(a, b, c, d)).collect()
 }
 
 /// Weights `[values of a window, channels]` and biases as panels, filled up with zeros.

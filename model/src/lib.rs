@@ -15,6 +15,7 @@
 //! | [`network`] | the architecture and its config |
 //! | [`classifier`] | glyphs to predictions |
 //! | [`compiled`] | the network as straight loops for the CPU |
+//! | [`plain`] | the network's numbers, for other programs |
 //! | [`number`] | whole numbers: which ink is which digit, on which line |
 //! | [`explain`] | what the layers make of a glyph, and which ink mattered |
 //! | [`verdict`] | what a reading is worth |
@@ -35,6 +36,8 @@ pub mod glyph;
 pub mod label_errors;
 pub mod network;
 pub mod number;
+#[cfg(feature = "native")]
+pub mod plain;
 pub mod preprocess;
 pub mod verdict;
 

@@ -298,7 +298,7 @@ pub fn normalise<const D: usize>(pixels: Tensor<D>) -> Tensor<D> {
 #[derive(Module, Debug)]
 pub(crate) struct Convolution {
     pub(crate) conv: Conv2d,
-    norm: Option<BatchNorm>,
+    pub(crate) norm: Option<BatchNorm>,
 }
 
 impl Convolution {

@@ -4,17 +4,23 @@ use std::{
     fmt::Write,
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use axum::http::{HeaderMap, header::AUTHORIZATION};
+use axum::http::{
+    HeaderMap,
+    header::{AUTHORIZATION, HOST},
+};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use subtle::ConstantTimeEq;
 
 use crate::error::ApiError;
 
-/// Clients that are remembered at most before idle ones are forgotten.
-const REMEMBERED: usize = 10_000;
+/// Requests after which idle clients are forgotten.
+const FORGET_EVERY: usize = 10_000;
 
 /// The secret that changes need; or none, where only this machine can ask.
 #[derive(Clone, Default)]
@@ -23,10 +29,16 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// The token that was given; on an address that others reach, else one that is made.
-    /// The second value is one that was made: whoever started the server must be told.
-    pub fn new(given: Option<String>, address: SocketAddr) -> (Self, Option<String>) {
-        let made = (given.is_none() && !address.ip().is_loopback()).then(new_token);
+    /// The token that was given; where others can ask, directly or through a proxy, else one
+    /// that is made. The second value is one that was made: whoever started the server must
+    /// be told.
+    pub fn new(
+        given: Option<String>,
+        address: SocketAddr,
+        behind_proxy: bool,
+    ) -> (Self, Option<String>) {
+        let open = behind_proxy || !address.ip().is_loopback();
+        let made = (given.is_none() && open).then(new_token);
         let token = given.or_else(|| made.clone()).map(Arc::from);
         (Self { token }, made)
     }
@@ -34,7 +46,7 @@ impl Admin {
     /// Refuses a request for a change without the token, in a time that does not say how
     /// much of it was right.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        let Some(token) = &self.token else { return Ok(()) };
+        let Some(token) = &self.token else { return of_this_machine(headers) };
         let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| value.split_once(' ')).unwrap_or_default();
         let right = bool::from(given.1.trim().as_bytes().ct_eq(token.as_bytes()));
@@ -43,6 +55,21 @@ impl Admin {
         } else {
             Err(ApiError::TokenNeeded)
         }
+    }
+}
+
+/// Without a token only this machine may change things, by one of its own names: another
+/// site's name that leads here is how its pages would get past a browser's guard.
+fn of_this_machine(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(host) = headers.get(HOST) else { return Ok(()) };
+    let host = host.to_str().unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    match ["localhost", "127.0.0.1", "[::1]"].contains(&name.to_ascii_lowercase().as_str()) {
+        true => Ok(()),
+        false => Err(ApiError::OtherName),
     }
 }
 
@@ -60,19 +87,22 @@ fn new_token() -> String {
 #[derive(Clone)]
 pub struct Rate {
     limiter: Option<Arc<DefaultKeyedRateLimiter<IpAddr>>>,
+    asked: Arc<AtomicUsize>,
 }
 
 impl Rate {
     /// So many a second, and as many at once; 0: as many as come.
     pub fn new(per_second: u32) -> Self {
         let quota = NonZeroU32::new(per_second).map(Quota::per_second);
-        Self { limiter: quota.map(|quota| Arc::new(RateLimiter::keyed(quota))) }
+        let limiter = quota.map(|quota| Arc::new(RateLimiter::keyed(quota)));
+        Self { limiter, asked: Arc::default() }
     }
 
     /// Whether this client may ask now.
     pub fn allows(&self, client: IpAddr) -> bool {
         let Some(limiter) = &self.limiter else { return true };
-        if limiter.len() > REMEMBERED {
+        // So many requests may have come from as many clients.
+        if self.asked.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
             limiter.retain_recent();
         }
         limiter.check_key(&client).is_ok()

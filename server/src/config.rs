@@ -178,7 +178,7 @@ pub struct Limits {
     #[arg(long, env = "GLYPHIC_BEHIND_PROXY")]
     pub behind_proxy: bool,
     /// Most open connections; more wait to be accepted.
-    #[arg(long, env = "GLYPHIC_CONNECTIONS", default_value_t = 1024, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "GLYPHIC_CONNECTIONS", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
     pub connections: u16,
     /// Seconds that requests under way have when the server stops.
     #[arg(long, env = "GLYPHIC_DRAIN_SECONDS", default_value_t = 10)]
@@ -193,7 +193,7 @@ impl Default for Limits {
             max_batch: 64,
             rate: 0,
             behind_proxy: false,
-            connections: 1024,
+            connections: 512,
             drain_seconds: 10,
         }
     }

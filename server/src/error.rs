@@ -50,6 +50,12 @@ pub enum ApiError {
     /// One client asks too often.
     #[error("over {0} requests a second from this address; try again in a moment")]
     TooOften(u32),
+    /// A change was asked for under a name that is not this machine's.
+    #[error(
+        "changes are taken at localhost and 127.0.0.1 alone; to allow them under another name, \
+         start the server with --admin-token"
+    )]
+    OtherName,
     /// The request took too long.
     #[error("the request took over {0} seconds")]
     TooSlow(u64),
@@ -128,6 +134,7 @@ impl ApiError {
             Self::Strokes(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_strokes"),
             Self::Pixels(_) => (StatusCode::UNPROCESSABLE_ENTITY, "wrong_pixel_count"),
             Self::OtherSite => (StatusCode::FORBIDDEN, "other_site"),
+            Self::OtherName => (StatusCode::FORBIDDEN, "other_name"),
             Self::TokenNeeded => (StatusCode::UNAUTHORIZED, "token_needed"),
             Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "too_often"),
             Self::TooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
@@ -172,7 +179,7 @@ impl ApiError {
     }
 
     /// What the client is told; paths of the server stay in its log.
-    fn public_message(&self) -> String {
+    pub(crate) fn public_message(&self) -> String {
         match self {
             Self::Checkpoint(CheckpointError::Io { action, .. }) => {
                 format!("the server cannot {action} the checkpoint's files; its log says why")

@@ -2,9 +2,9 @@
 //! without dropping a request.
 //!
 //! ```text
-//! request ─► routes ─► input ─► glyph ─► engine (one thread, one network) ─► answer
-//!                                          ▲ swap, between two batches
-//! CURRENT, promote, roll back ─► models ───┘ (read, verified, built, warmed elsewhere)
+//! connection ─► serve ─► routes ─► input ─► glyph ─► engine (the network) ─► answer
+//!                                                  ▲ swap, between two batches
+//! CURRENT, promote, roll back ─► models ───────────┘ (read, verified, built, warmed elsewhere)
 //!                                 ▲
 //! samples ─► store ─► teach ──────┘ (trained in a child process, promoted if better)
 //! ```
@@ -27,7 +27,7 @@ pub mod teach;
 
 use std::{future::Future, ops::Deref, sync::Arc, thread, time::Duration};
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use glyphic_model::{Thresholds, checkpoint::Manifest};
 use tokio::{
     net::TcpListener,
@@ -47,6 +47,8 @@ use teach::Teaching;
 const WAITING_UPLOADS: usize = 64;
 /// Time that a training job has to stop when the server stops.
 const GRACE: Duration = Duration::from_secs(15);
+/// Routes that a client may ask for as often as it likes.
+const FREE: [&str; 5] = ["/", "/{asset}", "/healthz", "/readyz", "/metrics"];
 /// KiB of request bodies held in memory at once; beyond that requests get 429.
 const BODIES_KIB: usize = 256 << 10;
 
@@ -150,10 +152,11 @@ impl Parts {
         self.models.engine().meters()
     }
 
-    /// Refuses a client that asks too often. Pages and probes are always answered.
+    /// Refuses a client that asks too often. Probes and the files of the pages, which are
+    /// in memory, are always answered.
     pub fn admit(&self, request: &Request) -> Result<(), ApiError> {
-        let path = request.uri().path();
-        if !(path.starts_with("/api/") || path.starts_with("/v2")) {
+        let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        if route.is_some_and(|route| FREE.contains(&route)) {
             return Ok(());
         }
         let client = routes::envelope::client(request, self.limits.behind_proxy);

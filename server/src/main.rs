@@ -103,7 +103,8 @@ async fn serve(config: Config) -> Result<()> {
         models.device(),
         model.id
     );
-    let (admin, made) = Admin::new(config.admin_token.clone(), config.addr);
+    let (admin, made) =
+        Admin::new(config.admin_token.clone(), config.addr, config.limits.behind_proxy);
     if let Some(token) = made {
         let _ = writeln!(
             io::stdout(),

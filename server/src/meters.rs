@@ -104,10 +104,13 @@ impl Meters {
         self.batches.observe(glyphs as f64);
     }
 
-    /// A checkpoint serves from now on.
-    pub fn serves(&self, id: &str) {
-        self.model.reset();
+    /// A checkpoint serves from now on, in the place of another one.
+    pub fn serves(&self, id: &str, before: Option<&str>) {
         self.model.with_label_values(&[id]).set(1);
+        if let Some(before) = before.filter(|before| *before != id) {
+            // It may be that it never was there.
+            let _ = self.model.remove_label_values(&[before]);
+        }
     }
 
     /// A checkpoint took over (`served`), or could not (`refused`).

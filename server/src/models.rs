@@ -68,7 +68,7 @@ impl Models {
             model = prepare(&registry, earlier, &device.device, max_batch);
         }
         let (model, meters) = (model?, Meters::new()?);
-        meters.serves(&model.manifest.id);
+        meters.serves(&model.manifest.id, None);
         let engine = Engine::start(model, queue, max_batch, meters)?;
         let (others, change) = Default::default();
         Ok(Self { registry, device, engine, others, change, queue, max_batch })
@@ -86,15 +86,16 @@ impl Models {
 
     /// The engine that answers with this checkpoint, if one does.
     pub fn loaded(&self, id: &str) -> Option<Engine> {
-        let serves = self.engine.serving().id == id;
-        if serves { Some(self.engine.clone()) } else { self.others().get(id).cloned() }
+        let other = self.others().get(id).cloned();
+        other.or_else(|| (self.engine.serving().id == id).then(|| self.engine.clone()))
     }
 
     /// Loads a checkpoint beside the one that serves: verified, built and warmed as if it
     /// were to take over.
     pub async fn load(&self, id: String) -> Result<(), ApiError> {
         self.change(|models| async move {
-            if models.loaded(&id).is_some() {
+            // One that serves is loaded too: it may not serve for long.
+            if models.others().contains_key(&id) {
                 return Ok(());
             }
             if models.others().len() >= MOST_LOADED {
@@ -110,9 +111,10 @@ impl Models {
     /// A checkpoint with an engine of its own, which ends when its last handle is dropped.
     pub async fn beside(&self, id: String) -> Result<Engine, ApiError> {
         let model = self.prepared(id, |_, _| Ok(())).await?;
-        let meters = self.engine.meters().clone();
-        Engine::start(model, self.queue, self.max_batch, meters)
-            .map_err(|error| ApiError::Unavailable(error.to_string()))
+        let failed = |error: &dyn std::fmt::Display| ApiError::Unavailable(error.to_string());
+        // Of its own: what the server counts is what its clients were answered.
+        let meters = Meters::new().map_err(|error| failed(&error))?;
+        Engine::start(model, self.queue, self.max_batch, meters).map_err(|error| failed(&error))
     }
 
     /// Lets go of a checkpoint that was loaded beside the one that serves. Requests that
@@ -132,17 +134,17 @@ impl Models {
     }
 
     /// All checkpoints, newest first; a damaged one with what is wrong with it.
-    pub fn list(&self) -> Result<Vec<Listed>, CheckpointError> {
-        let mut models: Vec<_> = self
-            .registry
-            .ids()?
-            .into_iter()
-            .map(|id| (id.clone(), self.registry.manifest(&id)))
-            .collect();
-        let created =
-            |m: &Result<Manifest, CheckpointError>| m.as_ref().ok().map(|m| m.created.clone());
-        models.sort_by_key(|(id, manifest)| std::cmp::Reverse((created(manifest), id.clone())));
-        Ok(models)
+    pub async fn list(&self) -> Result<Vec<Listed>, ApiError> {
+        let registry = self.registry.clone();
+        let listed = tokio::task::spawn_blocking(move || {
+            let read = |id: String| (id.clone(), registry.manifest(&id));
+            let mut models: Vec<_> = registry.ids()?.into_iter().map(read).collect();
+            let created =
+                |m: &Result<Manifest, CheckpointError>| m.as_ref().ok().map(|m| m.created.clone());
+            models.sort_by_key(|(id, manifest)| std::cmp::Reverse((created(manifest), id.clone())));
+            Ok::<_, CheckpointError>(models)
+        });
+        Ok(listed.await.map_err(|error| ApiError::Unavailable(error.to_string()))??)
     }
 
     /// The checkpoint that a roll-back would go to.

@@ -10,8 +10,10 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
-/// Longest time for the whole of it.
+/// Longest time to connect, and between two parts of the answer.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Longest answer that is read, in bytes.
+const LONGEST: u64 = 64 << 10;
 
 /// Asks a server whether it is ready; ends with 0 if it is.
 #[derive(Parser)]
@@ -36,7 +38,10 @@ pub fn probe(ProbeArgs { mut addr }: ProbeArgs) -> Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "GET /readyz HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).with_context(|| format!("{addr} does not answer"))?;
+    stream
+        .take(LONGEST)
+        .read_to_string(&mut answer)
+        .with_context(|| format!("{addr} does not answer"))?;
     ensure!(answer.starts_with("HTTP/1.1 200"), "{addr} is not ready: {answer}");
     Ok(())
 }

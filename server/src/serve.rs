@@ -22,8 +22,8 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
-/// Longest time for a request's head, from the first byte that could be one; so also how
-/// long an idle connection stays open.
+/// Longest time for a request's head, from when one could begin; so also how long an idle
+/// connection stays open.
 const HEAD_TIME: Duration = Duration::from_secs(15);
 /// Longest time in which a client takes nothing of its answer.
 const TAKE_TIME: Duration = Duration::from_secs(15);
@@ -60,6 +60,8 @@ pub async fn serve(
         };
         let (stream, peer, place) = match accepted {
             Ok(accepted) => accepted,
+            // The client's own doing.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(error) => {
                 tracing::warn!("cannot accept a connection: {error}");
                 tokio::time::sleep(PAUSE).await;
@@ -92,7 +94,7 @@ async fn accept(
     let place = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     // Answers are small and complete: nothing is gained by waiting for more.
-    stream.set_nodelay(true)?;
+    let _ = stream.set_nodelay(true);
     Ok((stream, peer, place))
 }
 

@@ -4,7 +4,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use glyphic_model::{
@@ -13,6 +13,7 @@ use glyphic_model::{
     glyph::PREPROCESSING_VERSION,
 };
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
 use crate::{
@@ -24,6 +25,10 @@ use crate::{
 
 /// Time between two looks at which checkpoint is the candidate.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Time between two tries of a candidate that could not be loaded.
+const RETRY_EVERY: Duration = Duration::from_secs(60);
+/// Most requests whose glyphs wait for the candidate; those beyond are not read by it.
+const WAITING: usize = 64;
 /// Most disagreements that are remembered; with a database all of them are kept.
 const REMEMBERED: usize = 100;
 /// The source of the samples that disagreements are kept as.
@@ -37,6 +42,7 @@ pub struct Shadow {
     models: Models,
     teaching: Option<Teaching>,
     state: Arc<Mutex<State>>,
+    waiting: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -78,7 +84,8 @@ pub struct Disagreement {
 impl Shadow {
     /// Nobody reads along until a checkpoint is labelled `candidate`.
     pub fn new(share: f32, models: Models, teaching: Option<Teaching>) -> Self {
-        Self { share, models, teaching, state: Arc::default() }
+        let waiting = Arc::new(Semaphore::new(WAITING));
+        Self { share, models, teaching, state: Arc::default(), waiting }
     }
 
     /// Follows the label `candidate`; never returns.
@@ -86,7 +93,7 @@ impl Shadow {
         if self.share <= 0.0 {
             return;
         }
-        let mut refused = String::new();
+        let mut refused: Option<(String, Instant)> = None;
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let registry = self.models.registry().clone();
@@ -97,19 +104,24 @@ impl Shadow {
             if wanted == self.candidate() {
                 continue;
             }
-            let engine = match &wanted {
-                Some(id) if *id == refused => continue,
-                Some(id) => match self.models.beside(id.clone()).await {
-                    Ok(engine) => Some(engine),
-                    Err(error) => {
-                        tracing::error!("the candidate '{id}' cannot read along: {error}");
-                        refused = id.clone();
-                        None
-                    }
-                },
-                None => None,
-            };
-            self.with(|state| *state = State { candidate: engine, ..State::default() });
+            // Whoever has lost the label reads no more, whatever becomes of the next one.
+            self.with(|state| *state = State::default());
+            let Some(id) = wanted else { continue };
+            let tried = refused.as_ref().filter(|(known, _)| *known == id);
+            if tried.is_some_and(|(_, tried)| tried.elapsed() < RETRY_EVERY) {
+                continue;
+            }
+            match self.models.beside(id.clone()).await {
+                Ok(engine) => {
+                    // Not on the threads of those who wait for an answer.
+                    let candidate = Some(engine.queued());
+                    self.with(|state| *state = State { candidate, ..State::default() });
+                }
+                Err(error) => {
+                    tracing::error!("the candidate '{id}' cannot read along: {error}");
+                    refused = Some((id, Instant::now()));
+                }
+            }
         }
     }
 
@@ -140,45 +152,54 @@ impl Shadow {
             return;
         }
         let Some(candidate) = self.with(|state| state.candidate.clone()) else { return };
-        for (glyph, prediction) in answered {
-            if fastrand::f32() >= self.share {
-                continue;
-            }
-            let (glyph, prediction) = (glyph.clone(), prediction.clone());
-            let (shadow, serving) = (self.clone(), Arc::clone(serving));
-            let candidate = candidate.clone();
-            tokio::spawn(async move {
-                // A candidate that is too slow or fails misses a glyph, and nobody waits.
-                let Ok(said) = candidate.predict(glyph.clone()).await else { return };
-                let label = |manifest: &Manifest, prediction: &Prediction| {
-                    manifest.labels.get(prediction.index).cloned().unwrap_or_default()
-                };
-                let before = label(&serving, &prediction);
-                let after = label(&said.model, &said.prediction);
-                shadow.note(&serving, glyph, &prediction, before, after).await;
-            });
+        let chosen = answered.into_iter().filter(|_| fastrand::f32() < self.share);
+        let chosen: Vec<(Glyph, Prediction)> =
+            chosen.map(|(glyph, prediction)| (glyph.clone(), prediction.clone())).collect();
+        if chosen.is_empty() {
+            return;
         }
+        // A candidate that is too slow or fails misses them, and nobody waits.
+        let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else { return };
+        let (shadow, serving) = (self.clone(), Arc::clone(serving));
+        tokio::spawn(async move {
+            let glyphs = chosen.iter().map(|(glyph, _)| glyph.clone()).collect();
+            let Ok(said) = candidate.predict_all(glyphs).await else { return };
+            drop(place);
+            let label = |manifest: &Manifest, prediction: &Prediction| {
+                manifest.labels.get(prediction.index).cloned().unwrap_or_default()
+            };
+            for ((glyph, prediction), after) in chosen.into_iter().zip(&said.prediction) {
+                let pair = [label(&serving, &prediction), label(&said.model, after)];
+                shadow.note(&serving, &said.model.id, glyph, &prediction, pair).await;
+            }
+        });
     }
 
     async fn note(
         &self,
         serving: &Manifest,
+        candidate: &str,
         glyph: Glyph,
         prediction: &Prediction,
-        before: String,
-        after: String,
+        [before, after]: [String; 2],
     ) {
+        // Another one may read along since.
+        let still = |state: &State| {
+            state.candidate.as_ref().is_some_and(|engine| engine.serving().id == candidate)
+        };
         let meters = self.models.engine().meters();
         if before == after {
             meters.shadow("agreed");
-            return self.with(|state| state.agreed += 1);
+            return self.with(|state| state.agreed += u64::from(still(state)));
         }
         meters.shadow("disagreed");
         let sample = self.keep(serving, glyph, prediction, before.clone()).await;
         self.with(|state| {
-            state.disagreed += 1;
-            state.last.push_front(Disagreement { serving: before, candidate: after, sample });
-            state.last.truncate(REMEMBERED);
+            if still(state) {
+                state.disagreed += 1;
+                state.last.push_front(Disagreement { serving: before, candidate: after, sample });
+                state.last.truncate(REMEMBERED);
+            }
         });
     }
 
@@ -207,7 +228,7 @@ impl Shadow {
         match teaching.store.add(vec![sample], teaching.quota).await {
             Ok(added) => added.into_iter().next().map(|added| added.id),
             Err(error) => {
-                tracing::warn!("a disagreement is not kept: {error}");
+                tracing::debug!("a disagreement is not kept: {error}");
                 None
             }
         }

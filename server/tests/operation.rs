@@ -19,10 +19,11 @@ const TOKEN: &str = "a-token-of-some-length";
 /// Sends a head and a body as they are; returns the whole answer.
 fn raw(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    let _ = stream.write_all(request.as_bytes());
+    let mut answer = Vec::new();
+    // Whoever is refused before all was sent may find the connection reset.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).unwrap()
 }
 
 /// A request without a body, and these lines in its head.
@@ -49,7 +50,7 @@ fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
 #[test]
 fn changes_need_the_token_and_reading_does_not() {
     let artifacts = Artifacts::released();
-    let admin = Admin::new(Some(TOKEN.to_owned()), "127.0.0.1:1".parse().unwrap()).0;
+    let admin = Admin::new(Some(TOKEN.to_owned()), "127.0.0.1:1".parse().unwrap(), false).0;
     let setup = TeachingSetup::default();
     let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), move |app| {
         app.with_admin(admin)
@@ -114,12 +115,40 @@ fn changes_need_the_token_and_reading_does_not() {
 #[test]
 fn a_token_is_made_where_others_can_reach_the_server() {
     let address = |text: &str| text.parse::<SocketAddr>().unwrap();
-    assert!(Admin::new(None, address("127.0.0.1:80")).1.is_none());
-    assert!(Admin::new(None, address("[::1]:80")).1.is_none());
-    assert!(Admin::new(Some(TOKEN.to_owned()), address("0.0.0.0:80")).1.is_none());
-    let made = Admin::new(None, address("0.0.0.0:80")).1.unwrap();
-    assert_eq!(made.len(), 64);
-    assert_ne!(made, Admin::new(None, address("192.168.1.2:80")).1.unwrap());
+    let made = |given: Option<&str>, at: &str, behind_proxy: bool| {
+        Admin::new(given.map(str::to_owned), address(at), behind_proxy).1
+    };
+    assert!(made(None, "127.0.0.1:80", false).is_none());
+    assert!(made(None, "[::1]:80", false).is_none());
+    assert!(made(Some(TOKEN), "0.0.0.0:80", true).is_none());
+    let one = made(None, "0.0.0.0:80", false).unwrap();
+    assert_eq!(one.len(), 64);
+    assert_ne!(one, made(None, "192.168.1.2:80", false).unwrap());
+    // A proxy on this machine lets others in.
+    assert!(made(None, "127.0.0.1:80", true).is_some());
+}
+
+#[test]
+fn without_a_token_changes_are_taken_under_this_machines_names_alone() {
+    let artifacts = Artifacts::released();
+    let server = Server::start(&artifacts);
+    let promote = |host: &str| {
+        let id = artifacts.registry.current().unwrap();
+        let request = format!(
+            "POST /api/models/{id}/promote HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\n\
+             sec-fetch-site: same-origin\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+        raw(server.address, &request)
+    };
+    for host in ["localhost", "127.0.0.1:8080", "[::1]:80", "LOCALHOST:1"] {
+        assert_eq!(status(&promote(host)), 200, "{host}");
+    }
+    // A name of somebody else's that leads to this machine.
+    for host in ["evil.example:8080", "evil.example", "127.0.0.1.evil.example", "localhost.evil"] {
+        let answer = promote(host);
+        assert_eq!(status(&answer), 403, "{host}");
+        assert!(answer.contains("--admin-token"), "{answer}");
+    }
 }
 
 #[test]
@@ -185,8 +214,9 @@ fn metrics_count_what_happens() {
         assert_eq!(server.post_json("/api/predict", &json!({ "strokes": seven() })).0, 200);
     }
     server.post("/api/predict", "application/json", b"{");
-    // A path that is nobody's must not become a counter of its own.
+    // A path or a method that is nobody's must not become a counter of its own.
     server.get("/a/b/c");
+    asked(&server, "STRANGE", "/", "");
     server.post(&format!("/api/models/{id}/promote"), "", b"");
     server.post("/api/models/none/promote", "", b"");
     let metrics = server.get("/metrics").1;
@@ -206,11 +236,12 @@ fn metrics_count_what_happens() {
         assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
     }
     assert!(metrics.contains(&format!("glyphic_model_info{{model=\"{id}\"}} 1")), "{metrics}");
-    assert!(!metrics.contains("/a/b/c"));
+    assert!(!metrics.contains("/a/b/c") && !metrics.contains("STRANGE"));
+    assert!(metrics.contains("method=\"other\",route=\"/\",status=\"405\"} 1"), "{metrics}");
 }
 
 #[test]
-fn whoever_sends_or_takes_nothing_is_cut_off_and_others_are_served() {
+fn whoever_sends_nothing_is_cut_off_and_others_are_served() {
     let artifacts = Artifacts::released();
     let limits = Limits { connections: 40, ..Limits::default() };
     let server = Server::start_with(&artifacts, limits);

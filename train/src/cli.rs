@@ -40,6 +40,10 @@ pub enum Command {
     Lend(LendArgs),
     /// List the checkpoints and the unfinished runs.
     List(ListArgs),
+    /// Write a checkpoint into one file: a zip to hand to someone, or ONNX.
+    Export(ExportArgs),
+    /// Publish a checkpoint from such a file.
+    Import(ImportArgs),
     /// Draw contact sheets of synthetic handwriting.
     Draw(DrawArgs),
     /// List the graphics adapters and test the chosen device against the CPU.
@@ -357,4 +361,29 @@ impl Settings {
             },
         }
     }
+}
+
+/// Arguments of `train export`.
+#[derive(Args)]
+pub struct ExportArgs {
+    /// Folder of checkpoints, runs and datasets.
+    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
+    pub artifacts: PathBuf,
+    /// The checkpoint, by its id or a label; `stable` is the promoted one.
+    pub id: String,
+    /// The file: *.zip with all of it, or *.onnx with the network and the manifest.
+    pub file: PathBuf,
+}
+
+/// Arguments of `train import`.
+#[derive(Args)]
+pub struct ImportArgs {
+    /// Folder of checkpoints, runs and datasets.
+    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
+    pub artifacts: PathBuf,
+    /// The file that `train export` wrote.
+    pub file: PathBuf,
+    /// What a network from ONNX is called here.
+    #[arg(long)]
+    pub id: Option<String>,
 }

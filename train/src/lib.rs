@@ -20,6 +20,7 @@ pub mod data;
 pub mod drawn;
 mod environment;
 pub mod evaluate;
+pub mod exchange;
 pub mod lesson;
 pub mod program;
 mod progress;

@@ -12,7 +12,7 @@ use clap::Parser;
 
 use crate::{
     cli::{Cli, Command},
-    commands::{audit, devices, draw, eval, finetune, lend, list, resume, start, sweep},
+    commands::{audit, devices, draw, eval, export, finetune, lend, list, resume, start, sweep},
     run::STOP,
 };
 
@@ -49,6 +49,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
             return audit::run(arguments).map(|()| ExitCode::SUCCESS);
         }
         Some(Command::Draw(arguments)) => return draw::run(arguments).map(|()| ExitCode::SUCCESS),
+        Some(Command::Export(arguments)) => {
+            return export::export(arguments).map(|()| ExitCode::SUCCESS);
+        }
+        Some(Command::Import(arguments)) => {
+            return export::import(arguments).map(|()| ExitCode::SUCCESS);
+        }
         Some(Command::List(arguments)) => return list::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Command::Devices(arguments)) => {
             return devices::run(arguments).map(|()| ExitCode::SUCCESS);

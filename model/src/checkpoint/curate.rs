@@ -33,36 +33,46 @@ impl Registry {
         if !is_label(label) || label == STABLE {
             return Err(CheckpointError::BadLabel(label.chars().take(40).collect()));
         }
-        // An id is never mistaken for a label.
-        match self.manifest(label) {
-            Ok(_) => return Err(CheckpointError::BadLabel(label.to_owned())),
-            Err(_) => self.manifest(id)?,
-        };
-        self.change_marks(|marks| drop(marks.labels.insert(label.to_owned(), id.to_owned())))
+        self.change_marks(|marks| {
+            // A label that is an id would never be looked up.
+            match self.manifest(label) {
+                Err(CheckpointError::NotFound { .. }) => self.manifest(id)?,
+                _ => return Err(CheckpointError::BadLabel(label.to_owned())),
+            };
+            marks.labels.insert(label.to_owned(), id.to_owned());
+            Ok(())
+        })
     }
 
     /// Takes a label away; whether it was there.
     pub fn unlabel(&self, label: &str) -> Result<bool, CheckpointError> {
         let mut was_there = false;
-        self.change_marks(|marks| was_there = marks.labels.remove(label).is_some())?;
+        self.change_marks(|marks| {
+            was_there = marks.labels.remove(label).is_some();
+            Ok(())
+        })?;
         Ok(was_there)
     }
 
     /// Keeps a checkpoint from being removed, or lets it go again.
     pub fn pin(&self, id: &str, pinned: bool) -> Result<(), CheckpointError> {
-        self.manifest(id)?;
         self.change_marks(|marks| {
+            self.manifest(id)?;
             match pinned {
                 true => marks.pins.insert(id.to_owned()),
                 false => marks.pins.remove(id),
             };
+            Ok(())
         })
     }
 
-    /// The checkpoint that a label names, or `name` itself if it is an id.
+    /// The checkpoint of this id or, if there is none, the one that has this label.
     pub fn resolve(&self, name: &str) -> Result<String, CheckpointError> {
         if name == STABLE {
             return self.current();
+        }
+        if self.ids()?.iter().any(|id| id == name) {
+            return Ok(name.to_owned());
         }
         Ok(self.marks()?.labels.get(name).cloned().unwrap_or_else(|| name.to_owned()))
     }
@@ -77,6 +87,8 @@ impl Registry {
         let mut newest: Vec<_> = self.ids()?.into_iter().filter_map(readable).collect();
         newest.sort_by(|a, b| b.cmp(a));
         let ids: Vec<String> = newest.into_iter().map(|(_, id)| id).collect();
+        // What one that was killed left would be in the way of the same name.
+        self.sweep()?;
         let history = self.history()?;
         let gone = self.marks()?.removable(&ids, keep, &history, used);
         // First the history: a roll-back must not find what is being removed.
@@ -107,17 +119,21 @@ impl Registry {
             let abandoned =
                 name.starts_with(UNPUBLISHED) && age().is_some_and(|age| age > ABANDONED);
             if name.starts_with(REMOVED) || abandoned {
-                let path = entry.path();
-                fs::remove_dir_all(&path).map_err(at("remove", &path))?;
+                // What cannot be removed now is tried again by the next one.
+                let _ = fs::remove_dir_all(entry.path());
             }
         }
         Ok(())
     }
 
-    fn change_marks(&self, change: impl FnOnce(&mut Marks)) -> Result<(), CheckpointError> {
+    /// Changes labels and pins while nobody promotes or removes.
+    fn change_marks(
+        &self,
+        change: impl FnOnce(&mut Marks) -> Result<(), CheckpointError>,
+    ) -> Result<(), CheckpointError> {
         let _alone = self.lock()?;
         let mut marks = self.marks()?;
-        change(&mut marks);
+        change(&mut marks)?;
         let path = self.root().join(MARKS);
         let bytes = serde_json::to_vec_pretty(&marks).unwrap_or_default();
         write_atomically(&path, &bytes).map_err(at("write", &path))

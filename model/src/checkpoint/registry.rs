@@ -157,13 +157,6 @@ impl Registry {
 
     /// Publishes a checkpoint: all of it or nothing. Returns its manifest.
     pub fn publish(&self, draft: Draft<'_>) -> Result<Manifest, CheckpointError> {
-        check_id(&draft.id)?;
-        let checkpoints = self.root.join(CHECKPOINTS);
-        fs::create_dir_all(&checkpoints).map_err(at("make the folder", &checkpoints))?;
-        let final_folder = self.folder(&draft.id);
-        if final_folder.exists() {
-            return Err(CheckpointError::Exists(draft.id));
-        }
         let weights = weights_to_bytes(draft.network)
             .map_err(|reason| CheckpointError::WrongWeights { id: draft.id.clone(), reason })?;
         let manifest = Manifest {
@@ -184,15 +177,47 @@ impl Registry {
             git_revision: draft.git_revision,
             weights: WeightsRecord { sha256: sha256(&weights), bytes: weights.len() as u64 },
         };
+        let mut files = draft.files;
+        files.push((WEIGHTS_FILE.to_owned(), weights));
+        files.push((METRICS_FILE.to_owned(), to_json_lines(draft.epochs)));
+        self.write_folder(&manifest, files)?;
+        Ok(manifest)
+    }
+
+    /// Publishes a checkpoint that was made elsewhere, under the id of its manifest: all of
+    /// it or nothing, and only if it is whole. `files` are all but the manifest.
+    pub fn adopt(
+        &self,
+        manifest: &Manifest,
+        files: Vec<(String, Vec<u8>)>,
+    ) -> Result<(), CheckpointError> {
+        // As it will be read.
+        let manifest = Manifest::parse(&manifest.id, &to_json(manifest))?;
+        let weights = files.iter().find(|(name, _)| name == WEIGHTS_FILE);
+        let weights = weights.map(|(_, bytes)| bytes.clone()).unwrap_or_default();
+        Checkpoint::verify(manifest.clone(), weights, &Device::flex())?;
+        self.write_folder(&manifest, files)
+    }
+
+    /// Writes a checkpoint's folder under a name that nobody reads, and gives it its own.
+    fn write_folder(
+        &self,
+        manifest: &Manifest,
+        mut files: Vec<(String, Vec<u8>)>,
+    ) -> Result<(), CheckpointError> {
+        check_id(&manifest.id)?;
+        let checkpoints = self.root.join(CHECKPOINTS);
+        fs::create_dir_all(&checkpoints).map_err(at("make the folder", &checkpoints))?;
+        let final_folder = self.folder(&manifest.id);
+        if final_folder.exists() {
+            return Err(CheckpointError::Exists(manifest.id.clone()));
+        }
+        files.push((MANIFEST_FILE.to_owned(), to_json(manifest)));
         // The folder removes itself if anything below fails.
         let folder = tempfile::Builder::new()
             .prefix(UNPUBLISHED)
             .tempdir_in(&checkpoints)
             .map_err(at("make a folder in", &checkpoints))?;
-        let mut files = draft.files;
-        files.push((WEIGHTS_FILE.to_owned(), weights));
-        files.push((MANIFEST_FILE.to_owned(), to_json(&manifest)));
-        files.push((METRICS_FILE.to_owned(), to_json_lines(draft.epochs)));
         for (name, bytes) in &files {
             let path = folder.path().join(name);
             write_atomically(&path, bytes).map_err(at("write", &path))?;
@@ -203,13 +228,12 @@ impl Registry {
             let _ = fs::remove_dir_all(&folder);
             return Err(match error.kind() {
                 io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty => {
-                    CheckpointError::Exists(manifest.id)
+                    CheckpointError::Exists(manifest.id.clone())
                 }
                 _ => at("rename", &folder)(error),
             });
         }
-        sync_folder(&checkpoints).map_err(at("sync", &checkpoints))?;
-        Ok(manifest)
+        sync_folder(&checkpoints).map_err(at("sync", &checkpoints))
     }
 
     /// The promoted checkpoint's id.
@@ -241,8 +265,9 @@ impl Registry {
     /// The same, if `from` is still the promoted one (where it is given):
     /// whoever decided with another in mind should decide anew.
     pub fn promote_from(&self, id: &str, from: Option<&str>) -> Result<(), CheckpointError> {
-        self.manifest(id)?;
         let _alone = self.lock()?;
+        // Under the lock: it may just have been removed.
+        self.manifest(id)?;
         let mut history = self.history()?;
         expect_promoted(&history, from)?;
         if history.first().is_some_and(|current| current == id) {

@@ -19,7 +19,10 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::Bytes,
-    extract::{Path, State, rejection::PathRejection},
+    extract::{
+        Path, State,
+        rejection::{BytesRejection, PathRejection},
+    },
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
@@ -32,7 +35,10 @@ use crate::{
     App,
     engine::Engine,
     error::{ApiError, ErrorText},
-    routes::intake::{read_body, room_for_body},
+    routes::{
+        intake::{read_body, room_for_body},
+        predict::thresholds,
+    },
 };
 use request::Request;
 
@@ -63,6 +69,8 @@ impl IntoResponse for Refused {
 type Answer<T> = Result<T, Refused>;
 type Names = Result<Path<(String, String)>, PathRejection>;
 type Name = Result<Path<String>, PathRejection>;
+/// A small body.
+type Sent = Result<Bytes, BytesRejection>;
 
 /// The protocol's error.
 #[derive(Serialize, ToSchema)]
@@ -130,8 +138,8 @@ pub async fn model_version_ready(State(app): State<App>, names: Names) -> Answer
 #[utoipa::path(post, path = "/v2/models/{model}/infer", tag = "inference protocol",
     params(("model" = String, Path)),
     request_body(content = request::InferenceRequest, example = json!({"id": "1", "inputs": [{"name": "pixels", "shape": [1, 784], "datatype": "UINT8", "data": vec![0; 784]}]})),
-    responses((status = 200, body = Object), (status = 400, body = ProtocolError), (status = 404, body = ProtocolError),
-        (status = 413, body = ProtocolError), (status = 429, body = ProtocolError), (status = 503, body = ProtocolError)))]
+    responses((status = 200, content((Object = "application/json"), (inline(Vec<u8>) = "application/octet-stream"))),
+        (status = 400, body = ProtocolError), (status = 404, body = ProtocolError), (status = 413, body = ProtocolError), (status = 429, body = ProtocolError), (status = 503, body = ProtocolError)))]
 pub async fn infer(
     State(app): State<App>,
     name: Name,
@@ -145,8 +153,8 @@ pub async fn infer(
 #[utoipa::path(post, path = "/v2/models/{model}/versions/{version}/infer", tag = "inference protocol",
     params(("model" = String, Path), ("version" = String, Path)),
     request_body(content = request::InferenceRequest),
-    responses((status = 200, body = Object), (status = 400, body = ProtocolError), (status = 404, body = ProtocolError),
-        (status = 413, body = ProtocolError), (status = 429, body = ProtocolError), (status = 503, body = ProtocolError)))]
+    responses((status = 200, content((Object = "application/json"), (inline(Vec<u8>) = "application/octet-stream"))),
+        (status = 400, body = ProtocolError), (status = 404, body = ProtocolError), (status = 413, body = ProtocolError), (status = 429, body = ProtocolError), (status = 503, body = ProtocolError)))]
 pub async fn infer_version(
     State(app): State<App>,
     names: Names,
@@ -179,8 +187,8 @@ pub struct Indexed {
 #[utoipa::path(post, path = "/v2/repository/index", tag = "inference protocol",
     request_body(content = Option<Index>),
     responses((status = 200, body = [Indexed]), (status = 400, body = ProtocolError)))]
-pub async fn index(State(app): State<App>, body: Bytes) -> Answer<Json<Vec<Indexed>>> {
-    let asked: Index = optional(&body)?;
+pub async fn index(State(app): State<App>, body: Sent) -> Answer<Json<Vec<Indexed>>> {
+    let asked: Index = optional(body)?;
     let serving = app.models.engine().serving();
     let mut models = vec![Indexed {
         name: SERVING.to_owned(),
@@ -188,9 +196,10 @@ pub async fn index(State(app): State<App>, body: Bytes) -> Answer<Json<Vec<Index
         state: "READY",
         reason: String::new(),
     }];
-    for (id, manifest) in app.models.list()? {
+    for (id, manifest) in app.models.list().await? {
         let state = if app.models.loaded(&id).is_some() { "READY" } else { "UNAVAILABLE" };
-        let reason = manifest.err().map(|error| error.to_string()).unwrap_or_default();
+        let reason = manifest.err().map(|error| ApiError::from(error).public_message());
+        let reason = reason.unwrap_or_default();
         models.push(Indexed { name: id, version: ONLY_VERSION.to_owned(), state, reason });
     }
     models.retain(|model| !asked.ready || model.state == "READY");
@@ -213,8 +222,8 @@ pub struct Parameters {
     security((), ("token" = [])),
     responses((status = 200, body = Object), (status = 400, body = ProtocolError), (status = 401, body = ProtocolError),
         (status = 404, body = ProtocolError), (status = 409, body = ProtocolError), (status = 422, body = ProtocolError)))]
-pub async fn load(State(app): State<App>, name: Name, body: Bytes) -> Answer<Json<Value>> {
-    let Parameters { .. } = optional(&body)?;
+pub async fn load(State(app): State<App>, name: Name, body: Sent) -> Answer<Json<Value>> {
+    let Parameters { .. } = optional(body)?;
     let Asked { model, .. } = Asked::of(name)?;
     // It is always loaded.
     if model != SERVING {
@@ -230,8 +239,8 @@ pub async fn load(State(app): State<App>, name: Name, body: Bytes) -> Answer<Jso
     security((), ("token" = [])),
     responses((status = 200, body = Object), (status = 400, body = ProtocolError), (status = 401, body = ProtocolError),
         (status = 404, body = ProtocolError), (status = 409, body = ProtocolError)))]
-pub async fn unload(State(app): State<App>, name: Name, body: Bytes) -> Answer<Json<Value>> {
-    let Parameters { .. } = optional(&body)?;
+pub async fn unload(State(app): State<App>, name: Name, body: Sent) -> Answer<Json<Value>> {
+    let Parameters { .. } = optional(body)?;
     let Asked { model, .. } = Asked::of(name)?;
     if model == SERVING {
         return Err(ApiError::AlwaysServes.into());
@@ -268,13 +277,19 @@ impl Asked {
             let engine = app.models.loaded(&self.model).ok_or_else(missing)?;
             (engine, ONLY_VERSION.to_owned())
         };
+        self.check_version(&version)?;
+        Ok(engine)
+    }
+
+    /// Fails if another version than this was asked for.
+    fn check_version(&self, version: &str) -> Result<(), ApiError> {
         match &self.version {
             Some(asked) if *asked != version => Err(ApiError::NoSuchVersion {
                 model: self.model.clone(),
                 asked: asked.clone(),
-                version,
+                version: version.to_owned(),
             }),
-            _ => Ok(engine),
+            _ => Ok(()),
         }
     }
 
@@ -321,19 +336,24 @@ async fn read(
     let engine = asked.engine(app)?;
     let _room = room_for_body(app, headers)?;
     let bytes = read_body(app, body).await?;
-    let Request { id, glyphs, outputs, doubt } = Request::parse(headers, &bytes)?;
+    let headers = headers.clone();
+    // Megabytes of numbers take a while.
+    let parsed = tokio::task::spawn_blocking(move || Request::parse(&headers, &bytes));
+    let parsed = parsed.await.map_err(|error| ApiError::Unavailable(error.to_string()))?;
+    let Request { id, glyphs, outputs, doubt } = parsed?;
     let blank: Vec<bool> = glyphs.iter().map(glyphic_model::Glyph::is_blank).collect();
     let said = engine.predict_all(glyphs.clone()).await?;
-    if asked.model == SERVING {
-        app.shadow.look(&said.model, glyphs.iter().zip(&said.prediction));
-    }
     // Another checkpoint may have taken over since.
-    let version = asked.version_name(&said.model);
-    let another = asked.model != SERVING && asked.model != said.model.id;
-    if another || asked.version.as_ref().is_some_and(|asked| *asked != version) {
+    if asked.model != SERVING && asked.model != said.model.id {
         return Err(ApiError::NotLoaded { model: asked.model.clone() }.into());
     }
-    let thresholds = crate::routes::predict::thresholds(doubt, app, &said.model)?;
+    let version = asked.version_name(&said.model);
+    asked.check_version(&version)?;
+    if asked.model == SERVING {
+        let read = glyphs.iter().zip(&said.prediction).zip(&blank);
+        app.shadow.look(&said.model, read.filter(|(_, blank)| !**blank).map(|(read, _)| read));
+    }
+    let thresholds = thresholds(doubt, app, &said.model)?;
     let answered = response::Answered {
         model: &asked.model,
         version,
@@ -347,17 +367,13 @@ async fn read(
 }
 
 /// A body of JSON that may be left out.
-fn optional<T: Default + serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+fn optional<T: Default + serde::de::DeserializeOwned>(body: Sent) -> Result<T, ApiError> {
+    let body = body.map_err(|error| ApiError::Malformed(error.body_text()))?;
     match body.trim_ascii().is_empty() {
         true => Ok(T::default()),
-        false => serde_json::from_slice(body)
+        false => serde_json::from_slice(&body)
             .map_err(|error| ApiError::Malformed(format!("the JSON cannot be read: {error}"))),
     }
-}
-
-/// No such path under `/v2`.
-pub async fn no_such_path() -> Refused {
-    Refused(ApiError::NoSuchPath)
 }
 
 /// The form of an error for this path.

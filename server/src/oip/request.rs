@@ -11,7 +11,6 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, SeqAccess, Visitor},
 };
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::MAX_PICTURES;
@@ -24,6 +23,8 @@ pub const INPUT: &str = "pixels";
 pub const HEADER_LENGTH: &str = "inference-header-content-length";
 /// Deepest that data is nested: pictures, channels, rows, columns.
 const DEPTH: usize = 4;
+/// Longest JSON: twice what the most pictures need with eight digits a number.
+const MAX_JSON: usize = 8 << 20;
 
 /// A request that was understood.
 pub struct Request {
@@ -41,14 +42,25 @@ pub struct Request {
 pub struct InferenceRequest {
     /// Returned with the answer.
     id: Option<String>,
-    /// `binary_data_output`; `reject_below` and `unsure_below` (0 to 1).
+    /// What of the request as a whole is asked for.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
-    parameters: Map<String, Value>,
+    parameters: RequestParameters,
     /// One tensor, `pixels`.
     inputs: Vec<InputTensor>,
     /// What to answer; left out: all.
     outputs: Option<Vec<RequestedOutput>>,
+}
+
+// Others than these are skipped: clients send some of their own.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default)]
+struct RequestParameters {
+    /// All outputs as bytes, if they do not say otherwise.
+    binary_data_output: Option<bool>,
+    /// 0 to 1: the threshold for `not_a_digit`.
+    reject_below: Option<f32>,
+    /// 0 to 1: the threshold for `unsure`.
+    unsure_below: Option<f32>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -59,29 +71,42 @@ struct InputTensor {
     shape: Vec<u64>,
     /// `FP32` or `UINT8`
     datatype: String,
-    /// `binary_data_size`, if the data lies behind the JSON.
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
-    parameters: Map<String, Value>,
+    parameters: InputParameters,
     /// Numbers from 0 to 255, flat or nested.
     #[schema(value_type = Option<Vec<f32>>)]
     data: Option<Flat>,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default)]
+struct InputParameters {
+    /// How many bytes behind the JSON are its data.
+    binary_data_size: Option<u64>,
 }
 
 #[derive(Deserialize, ToSchema)]
 struct RequestedOutput {
     /// `label`, `confidence`, `known`, `verdict` or `probabilities`
     name: String,
-    /// `binary_data`
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
-    parameters: Map<String, Value>,
+    parameters: OutputParameters,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(default)]
+struct OutputParameters {
+    /// As bytes behind the JSON.
+    binary_data: Option<bool>,
 }
 
 impl Request {
     /// Understands a body: JSON, or JSON and bytes behind it.
     pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         let (json, binary) = divided(headers, body)?;
+        if json.len() > MAX_JSON {
+            return Err(malformed(format!("the JSON is over {} MiB", MAX_JSON >> 20)));
+        }
         let asked: InferenceRequest = serde_json::from_slice(json)
             .map_err(|error| malformed(format!("the request cannot be read: {error}")))?;
         let [input] = asked.inputs.as_slice() else {
@@ -90,10 +115,10 @@ impl Request {
         };
         Ok(Self {
             glyphs: input.glyphs(binary)?,
-            outputs: outputs(asked.outputs.as_deref(), &asked.parameters)?,
+            outputs: outputs(asked.outputs.as_deref(), asked.parameters.binary_data_output)?,
             doubt: Doubt {
-                reject_below: number(&asked.parameters, "reject_below")?,
-                unsure_below: number(&asked.parameters, "unsure_below")?,
+                reject_below: asked.parameters.reject_below,
+                unsure_below: asked.parameters.unsure_below,
             },
             id: asked.id,
         })
@@ -104,19 +129,20 @@ impl InputTensor {
     fn glyphs(&self, binary: &[u8]) -> Result<Vec<Glyph>, ApiError> {
         let Self { name, shape, datatype, parameters, data } = self;
         if name != INPUT {
+            let name = short(name);
             return Err(malformed(format!("there is no input '{name}': it is '{INPUT}'")));
         }
         let count = pictures(shape)?;
         let size = match datatype.as_str() {
             "FP32" => 4,
             "UINT8" => 1,
-            _ => return Err(malformed(format!("'{INPUT}' is FP32 or UINT8, not '{datatype}'"))),
+            other => {
+                let other = short(other);
+                return Err(malformed(format!("'{INPUT}' is FP32 or UINT8, not '{other}'")));
+            }
         };
-        let given = parameters.get("binary_data_size").map(|size| {
-            size.as_u64().ok_or_else(|| malformed("binary_data_size is a whole number".to_owned()))
-        });
-        let values: Vec<f32> = match (data, given.transpose()?) {
-            (Some(Flat(values)), None) => values.clone(),
+        let values: Vec<f32> = match (data, parameters.binary_data_size) {
+            (Some(Flat(values)), None) if binary.is_empty() => values.clone(),
             (None, Some(length)) => {
                 if length != binary.len() as u64 {
                     let found = binary.len();
@@ -127,8 +153,8 @@ impl InputTensor {
                 from_bytes(binary, size)?
             }
             _ => {
-                let problem = "the input needs 'data' or, with the binary extension, \
-                               'binary_data_size', and not both";
+                let problem = "the input needs 'data' or, for bytes behind the JSON, the \
+                               parameter 'binary_data_size', and not both";
                 return Err(malformed(problem.to_owned()));
             }
         };
@@ -155,8 +181,9 @@ fn pictures(shape: &[u64]) -> Result<usize, ApiError> {
         [n, 1, h, w] | [n, h, w] if h == side && w == side => n,
         [n, all] if all == pixels => n,
         _ => {
+            let shape = short(&format!("{:?}", &shape[..shape.len().min(20)])).to_owned();
             return Err(malformed(format!(
-                "'{INPUT}' is of shape [n,1,28,28], [n,28,28] or [n,784], not {shape:?}"
+                "'{INPUT}' is of shape [n,1,28,28], [n,28,28] or [n,784], not {shape}"
             )));
         }
     };
@@ -187,12 +214,12 @@ fn from_bytes(bytes: &[u8], size: usize) -> Result<Vec<f32>, ApiError> {
     }
 }
 
-/// What to answer: what was asked for, else everything.
+/// What to answer: what was asked for, each once, else everything.
 fn outputs(
     asked: Option<&[RequestedOutput]>,
-    parameters: &Map<String, Value>,
+    binary: Option<bool>,
 ) -> Result<Vec<(&'static Output, bool)>, ApiError> {
-    let binary = flag(parameters, "binary_data_output")?.unwrap_or(false);
+    let binary = binary.unwrap_or(false);
     let Some(asked) = asked.filter(|asked| !asked.is_empty()) else {
         return Ok(OUTPUTS.iter().map(|output| (output, binary)).collect());
     };
@@ -200,23 +227,24 @@ fn outputs(
         let output = OUTPUTS.iter().find(|output| output.name == asked.name);
         let output = output.ok_or_else(|| {
             let names: Vec<&str> = OUTPUTS.iter().map(|output| output.name).collect();
-            malformed(format!("there is no output '{}': {}", asked.name, names.join(", ")))
+            let name = short(&asked.name);
+            malformed(format!("there is no output '{name}': {}", names.join(", ")))
         })?;
-        Ok((output, flag(&asked.parameters, "binary_data")?.unwrap_or(binary)))
+        Ok((output, asked.parameters.binary_data.unwrap_or(binary)))
     };
+    // A request that names one a million times must not have a million answered.
+    if let Some(again) = (1..asked.len()).find(|&i| {
+        i >= OUTPUTS.len() || asked[..i].iter().any(|before| before.name == asked[i].name)
+    }) {
+        let name = short(&asked[again].name);
+        return Err(malformed(format!("the output '{name}' is asked for twice")));
+    }
     asked.iter().map(named).collect()
 }
 
-fn flag(parameters: &Map<String, Value>, name: &str) -> Result<Option<bool>, ApiError> {
-    let value = parameters.get(name);
-    let wrong = || malformed(format!("the parameter {name} is true or false"));
-    value.map(|value| value.as_bool().ok_or_else(wrong)).transpose()
-}
-
-fn number(parameters: &Map<String, Value>, name: &str) -> Result<Option<f32>, ApiError> {
-    let value = parameters.get(name);
-    let wrong = || malformed(format!("the parameter {name} is a number from 0 to 1"));
-    value.map(|value| value.as_f64().map(|value| value as f32).ok_or_else(wrong)).transpose()
+/// A client's own words, as far as they are worth repeating.
+fn short(text: &str) -> &str {
+    text.char_indices().nth(80).map_or(text, |(end, _)| &text[..end])
 }
 
 fn malformed(problem: String) -> ApiError {

@@ -8,7 +8,7 @@ use std::{
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
     middleware::Next,
     response::Response,
 };
@@ -28,15 +28,13 @@ const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps a request.
-pub async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub async fn envelope(State(app): State<App>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(),
         %method, path = request.uri().path());
-    // Handlers that name it in what they keep find it here.
-    request.headers_mut().insert(REQUEST_ID, id.clone());
     let form = oip::error_text(request.uri().path());
     let answer = async {
         if let Err(error) = app.admit(&request) {
@@ -53,9 +51,12 @@ pub async fn envelope(State(app): State<App>, mut request: Request, next: Next) 
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     let (status, took) = (response.status().as_u16(), begun.elapsed());
-    // Not the path: whoever asks for a million paths must not make a million counters.
+    // Whoever asks for a million paths by a million methods must not make as many counters.
     let route = route.as_ref().map_or("other", MatchedPath::as_str);
-    app.meters().request(route, method.as_str(), status, took);
+    let known =
+        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let method = if known.contains(&method) { method.as_str() } else { "other" };
+    app.meters().request(route, method, status, took);
     span.in_scope(|| tracing::debug!(status, took_us = took.as_micros() as u64, "answered"));
     response
 }
@@ -78,7 +79,10 @@ pub fn client(request: &Request, behind_proxy: bool) -> Option<IpAddr> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let forwarded = || {
         let list = request.headers().get_all("x-forwarded-for").iter().next_back()?;
-        list.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+        let last = list.to_str().ok()?.rsplit(',').next()?.trim();
+        // Some proxies add the port, and brackets with it.
+        let with_port = || last.parse().ok().map(|address: SocketAddr| address.ip());
+        last.trim_matches(['[', ']']).parse().ok().or_else(with_port)
     };
     let address: Option<IpAddr> = match behind_proxy {
         true => forwarded().or(peer),

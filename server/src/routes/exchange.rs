@@ -14,7 +14,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 
 use utoipa::IntoParams;
@@ -41,13 +41,14 @@ const WHOLE: i64 = 16;
 
 /// The file's format.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Options {
     format: Format,
 }
 
 /// The samples that match, as a file.
 #[utoipa::path(get, path = "/api/samples/export", tag = "samples", params(Options, Filter),
-    responses((status = 200, body = inline(Vec<u8>), content_type = "application/octet-stream"), (status = 400, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, content((String = "application/x-ndjson"), (String = "text/csv; charset=utf-8"), (inline(Vec<u8>) = "application/zip"))), (status = 400, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn export(
     State(app): State<App>,
     options: Result<Query<Options>, QueryRejection>,
@@ -56,10 +57,10 @@ pub async fn export(
     let store = app.teaching()?.store.clone();
     let Query(Options { format }) = options.map_err(|e| ApiError::Malformed(e.body_text()))?;
     let filter = filter(query)?;
-    let _place = Arc::clone(&app.exchanges).try_acquire_owned().map_err(|_| ApiError::Busy)?;
+    let place = Arc::clone(&app.exchanges).try_acquire_owned().map_err(|_| ApiError::Busy)?;
     let (content_type, name) = format.file();
     let body = match format {
-        Format::Jsonl => stream(store, filter),
+        Format::Jsonl => stream(store, filter, place),
         _ => {
             let samples = all(&store, &filter).await?;
             let written = tokio::task::spawn_blocking(move || format.write(&samples));
@@ -125,9 +126,11 @@ pub async fn import(
 }
 
 /// JSON lines as they come from the database: raw inputs may be large.
-fn stream(store: Store, filter: Filter) -> Body {
+fn stream(store: Store, filter: Filter, place: OwnedSemaphorePermit) -> Body {
     let (send, receive) = mpsc::channel::<Result<Bytes, std::io::Error>>(2);
     tokio::spawn(async move {
+        // Held until the last of it is sent.
+        let _place = place;
         let mut before: Option<String> = None;
         loop {
             let chunk = match store.find_whole(&filter, before.as_deref(), WHOLE).await {

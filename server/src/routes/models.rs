@@ -26,7 +26,7 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-sr
 #[utoipa::path(get, path = "/api/models", tag = "checkpoints", responses((status = 200, body = Object)))]
 pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let marks = app.models.registry().marks()?;
-    let models = app.models.list()?.into_iter().map(|(id, manifest)| match manifest {
+    let models = app.models.list().await?.into_iter().map(|(id, manifest)| match manifest {
         Ok(manifest) => json!({
             "id": id,
             "names": marks.labels_of(&id).collect::<Vec<_>>(),
@@ -38,7 +38,7 @@ pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
             "metrics": manifest.metrics,
             "parent": manifest.parent,
         }),
-        Err(error) => json!({ "id": id, "error": error.to_string() }),
+        Err(error) => json!({ "id": id, "error": ApiError::from(error).public_message() }),
     });
     let models: Vec<Value> = models.collect();
     Ok(Json(status(&app, json!({ "models": models }))))
@@ -46,6 +46,7 @@ pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
 
 /// `?from=ID` changes only if that one still is the promoted one.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct ChangeOptions {
     /// Only if this one still serves.
     from: Option<String>,
@@ -53,6 +54,7 @@ pub struct ChangeOptions {
 
 /// How a checkpoint is promoted.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct PromoteOptions {
     /// Only if this one still serves.
     from: Option<String>,

@@ -1,7 +1,7 @@
 //! What the API is, as OpenAPI: `/api/openapi.json`. Each handler says what it takes and
-//! answers; the page `api.html` shows it.
+//! answers; the page `reference.html` shows it.
 
-use axum::{Router, http::header::CONTENT_TYPE, routing::get};
+use axum::{Router, body::Bytes, http::header::CONTENT_TYPE, routing::get};
 use serde::Serialize;
 use utoipa::{
     Modify, OpenApi, ToSchema,
@@ -66,6 +66,7 @@ pub fn described() -> OpenApiRouter<App> {
 /// The description, at its place.
 pub fn route(description: &utoipa::openapi::OpenApi) -> Router<App> {
     let json = description.to_pretty_json().unwrap_or_default();
+    let json = Bytes::from(json);
     let answer = get(async move || ([(CONTENT_TYPE, "application/json")], json.clone()));
     Router::new().route("/api/openapi.json", answer)
 }

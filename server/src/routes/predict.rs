@@ -27,6 +27,7 @@ use crate::{
 /// `?explain=1` adds what the network saw; `reject_below` and `unsure_below` (0–1) take
 /// the place of the thresholds for `not_a_digit` and `unsure`.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Options {
     /// 1 adds what the network saw.
     #[serde(default)]

@@ -33,6 +33,7 @@ const MOST_BOXES: usize = 256;
 /// place of the thresholds; `boxes` says where the symbols are:
 /// `[[x, y, width, height], …]`, as in an answer.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Options {
     /// 1 adds what the network saw.
     #[serde(default)]

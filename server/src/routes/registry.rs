@@ -79,6 +79,7 @@ pub async fn unpin(
 
 /// How many checkpoints stay.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Keep {
     /// The newest ones; of the others those that are promoted, before that, pinned,
     /// labelled or loaded.

@@ -35,6 +35,7 @@ const MAX_LISTED: i64 = 500;
 /// What a sample shows and who says so: from the query, or from the body's own
 /// fields of these names.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct About {
     /// What it shows; none: to be labelled later.
     pub label: Option<String>,
@@ -44,6 +45,7 @@ pub struct About {
 
 /// A page of the samples that match.
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Page {
     /// The last id of the page before: `next` of its answer.
     before: Option<String>,

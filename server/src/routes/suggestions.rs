@@ -43,6 +43,7 @@ pub enum Kind {
 
 /// What to suggest.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Options {
     kind: Kind,
 }

@@ -82,6 +82,7 @@ pub struct Added {
 
 /// Which samples are meant. Every field that is given must match.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Filter {
     /// Labelled so.
     pub label: Option<String>,

@@ -91,6 +91,9 @@ refused("0 to 255", ask, np.full((1, 784), 256.0), "FP32")
 refused("0 to 255", ask, np.full((1, 784), np.nan), "FP32")
 refused("there is no output 'logits'", ask, PICTURES[:1], outputs=[triton.InferRequestedOutput("logits")])
 refused("/load", ask, PICTURES[:1], model="nothing")
+twice = [triton.InferRequestedOutput("label")] * 2
+refused("twice", ask, PICTURES[:1], outputs=twice)
+refused("'glyphic' has the version", ask, PICTURES[:1], version="nothing")
 
 # The repository: another checkpoint beside the one that serves.
 index = {model["name"]: model for model in client.get_model_repository_index()}

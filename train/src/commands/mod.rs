@@ -4,6 +4,7 @@ pub mod audit;
 pub mod devices;
 pub mod draw;
 pub mod eval;
+pub mod export;
 pub mod finetune;
 pub mod lend;
 pub mod list;

@@ -1,0 +1,56 @@
+//! A checkpoint as one file: a zip of all its files, to be handed to someone.
+
+use std::io::{Cursor, Read, Write};
+
+use anyhow::{Context, Result, ensure};
+use glyphic_model::checkpoint::{MANIFEST_FILE, Manifest, Registry};
+use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
+
+/// Most files of an archive, and most bytes of all of them: many times what a checkpoint
+/// has.
+const MAX_FILES: usize = 64;
+const MAX_BYTES: u64 = 1 << 30;
+
+/// All files of a checkpoint.
+pub fn pack(registry: &Registry, id: &str) -> Result<Vec<u8>> {
+    registry.manifest(id)?;
+    let folder = registry.folder(id);
+    let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    let mut entries: Vec<_> = std::fs::read_dir(&folder)?.collect::<Result<_, _>>()?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries.iter().filter(|entry| entry.path().is_file()) {
+        archive.start_file(entry.file_name().to_string_lossy(), options)?;
+        archive.write_all(&std::fs::read(entry.path())?)?;
+    }
+    Ok(archive.finish()?.into_inner())
+}
+
+/// Publishes what was packed, under its own id. Everything is verified.
+pub fn unpack(registry: &Registry, bytes: &[u8]) -> Result<Manifest> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).context("it is no zip file")?;
+    ensure!(archive.len() <= MAX_FILES, "it has {} files, a checkpoint has a few", archive.len());
+    let (mut files, mut left) = (Vec::new(), MAX_BYTES);
+    for i in 0..archive.len() {
+        let entry = archive.by_index(i)?;
+        let name = entry.name()?.into_owned();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        ensure!(
+            !name.starts_with('.') && name.chars().all(plain),
+            "a checkpoint has no file '{}'",
+            name.chars().take(80).collect::<String>()
+        );
+        let mut content = Vec::new();
+        // The header may say less than there is.
+        entry.take(left + 1).read_to_end(&mut content)?;
+        left = left.checked_sub(content.len() as u64).context("it holds more than a GiB")?;
+        files.push((name, content));
+    }
+    let at = files.iter().position(|(name, _)| name == MANIFEST_FILE);
+    let (_, manifest) =
+        files.swap_remove(at.context("it has no manifest.json: is it a checkpoint?")?);
+    let manifest: Manifest =
+        serde_json::from_slice(&manifest).context("its manifest.json cannot be read")?;
+    registry.adopt(&manifest, files)?;
+    Ok(manifest)
+}

@@ -1,0 +1,330 @@
+//! The network as ONNX, for any program that runs it.
+//!
+//! ```text
+//! pixels [n, 1, 28, 28], ink 255 on 0 ─Sub, Mul─► Conv, Relu … Flatten ─► Gemm, Relu … Gemm ─► logits [n, labels]
+//! ```
+//!
+//! The manifest travels in the file's metadata: labels, temperature and thresholds are not
+//! ONNX's, and with it the file can be read back. Field numbers are those of `onnx.proto`
+//! (github.com/onnx/onnx); only what is used here is declared.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use glyphic_model::{
+    checkpoint::{Checkpoint, Draft, Manifest, Registry},
+    glyph::{MEAN, SIDE, STD},
+    network::Network,
+    plain::PlainLayer,
+};
+use prost::Message;
+
+/// The metadata that holds the manifest.
+const MANIFEST: &str = "glyphic.manifest";
+/// Version of the operators; all of those used here are older.
+const OPSET: i64 = 13;
+/// Version of the file format that goes with them.
+const IR_VERSION: i64 = 7;
+const FLOAT: i32 = 1;
+const INT: i32 = 2;
+const INTS: i32 = 7;
+const INPUT: &str = "pixels";
+const OUTPUT: &str = "logits";
+
+/// A checkpoint's network as an ONNX file.
+pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
+    let manifest = &checkpoint.manifest;
+    let layers = checkpoint.network.plain()?;
+    let mut graph = Graph { name: manifest.id.clone(), ..Graph::default() };
+    graph.apply("Sub", vec![(vec![], vec![255.0 * MEAN])], vec![]);
+    graph.apply("Mul", vec![(vec![], vec![1.0 / (255.0 * STD)])], vec![]);
+    let mut flat = false;
+    for (i, layer) in layers.iter().enumerate() {
+        match layer {
+            PlainLayer::Convolution { shape, weights, bias, stride, padding } => {
+                let constants =
+                    vec![(shape.to_vec(), weights.clone()), (vec![shape[0]], bias.clone())];
+                let attributes = vec![
+                    Attribute::ints("strides", vec![*stride as i64; 2]),
+                    Attribute::ints("pads", vec![*padding as i64; 4]),
+                ];
+                graph.apply("Conv", constants, attributes);
+            }
+            PlainLayer::Linear { shape, weights, bias } => {
+                if !std::mem::replace(&mut flat, true) {
+                    graph.apply("Flatten", vec![], vec![Attribute::int("axis", 1)]);
+                }
+                let constants =
+                    vec![(shape.to_vec(), weights.clone()), (vec![shape[1]], bias.clone())];
+                graph.apply("Gemm", constants, vec![]);
+            }
+        }
+        if i + 1 < layers.len() {
+            graph.apply("Relu", vec![], vec![]);
+        }
+    }
+    if let Some(last) = graph.nodes.last_mut() {
+        last.outputs = vec![OUTPUT.to_owned()];
+    }
+    graph.inputs = vec![ValueInfo::of(INPUT, &[1, SIDE, SIDE])];
+    graph.outputs = vec![ValueInfo::of(OUTPUT, &[manifest.labels.len()])];
+    let model = Model {
+        ir_version: IR_VERSION,
+        producer: "glyphic".to_owned(),
+        graph: Some(graph),
+        operators: vec![OperatorSet { domain: String::new(), version: OPSET }],
+        metadata: vec![Property {
+            key: MANIFEST.to_owned(),
+            value: serde_json::to_string(manifest)?,
+        }],
+    };
+    Ok(model.encode_to_vec())
+}
+
+/// Publishes a network that [`export`] wrote as a checkpoint of its own, whose parent is the
+/// one that was written. Its norms are folded into its weights.
+pub fn import(registry: &Registry, bytes: &[u8], id: String) -> Result<Manifest> {
+    let model = Model::decode(bytes).context("it is no ONNX file")?;
+    let manifest = model.metadata.iter().find(|property| property.key == MANIFEST);
+    let manifest = manifest.context(
+        "it does not say what its outputs are: only what `train export` wrote can be imported",
+    )?;
+    let manifest: Manifest =
+        serde_json::from_str(&manifest.value).context("the manifest in it cannot be read")?;
+    manifest.network.check()?;
+    let layers = model.graph.context("it has no graph")?.layers()?;
+    let network = Network::of_plain(&manifest.network, &layers)
+        .ok_or_else(|| anyhow!("its layers are not those that its manifest names"))?;
+    let draft = Draft {
+        id,
+        created: manifest.created,
+        network_config: manifest.network,
+        network: &network,
+        labels: manifest.labels,
+        temperature: manifest.temperature,
+        thresholds: manifest.thresholds,
+        training: manifest.training,
+        datasets: manifest.datasets,
+        metrics: manifest.metrics,
+        epochs: &[],
+        parent: Some(manifest.id),
+        git_revision: manifest.git_revision,
+        files: vec![],
+    };
+    Ok(registry.publish(draft)?)
+}
+
+impl Graph {
+    /// Adds a node that works on what the last one made, with further constants.
+    fn apply(
+        &mut self,
+        operator: &str,
+        constants: Vec<(Vec<usize>, Vec<f32>)>,
+        attributes: Vec<Attribute>,
+    ) {
+        let last = self.nodes.last().and_then(|node| node.outputs.first());
+        let mut inputs = vec![last.map_or(INPUT, String::as_str).to_owned()];
+        for (shape, values) in constants {
+            let name = format!("c{}", self.constants.len());
+            inputs.push(name.clone());
+            self.constants.push(Tensor {
+                shape: shape.into_iter().map(|side| side as i64).collect(),
+                kind: FLOAT,
+                name,
+                bytes: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            });
+        }
+        let outputs = vec![format!("x{}", self.nodes.len())];
+        self.nodes.push(Node { inputs, outputs, operator: operator.to_owned(), attributes });
+    }
+
+    /// The layers of a graph that [`export`] made.
+    fn layers(&self) -> Result<Vec<PlainLayer>> {
+        let constants: HashMap<&str, &Tensor> =
+            self.constants.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
+        let mut layers = Vec::new();
+        for node in &self.nodes {
+            let constant = |i: usize| -> Result<(Vec<usize>, Vec<f32>)> {
+                let name = node.inputs.get(i).context("a node lacks its weights")?;
+                constants.get(name.as_str()).context("a weight is missing")?.values()
+            };
+            match node.operator.as_str() {
+                "Conv" => {
+                    let ((shape, weights), (_, bias)) = (constant(1)?, constant(2)?);
+                    let shape = shape.try_into().map_err(|_| anyhow!("a kernel is not square"))?;
+                    let stride = node.attribute("strides")?;
+                    let padding = node.attribute("pads")?;
+                    layers.push(PlainLayer::Convolution { shape, weights, bias, stride, padding });
+                }
+                "Gemm" => {
+                    let ((shape, weights), (_, bias)) = (constant(1)?, constant(2)?);
+                    let shape = shape.try_into().map_err(|_| anyhow!("a matrix has two sides"))?;
+                    layers.push(PlainLayer::Linear { shape, weights, bias });
+                }
+                "Sub" | "Mul" | "Relu" | "Flatten" => {}
+                other => bail!("an operator '{other}' that Glyphic's networks do not have"),
+            }
+        }
+        Ok(layers)
+    }
+}
+
+impl Node {
+    /// A whole number that is the same on all sides.
+    fn attribute(&self, name: &str) -> Result<usize> {
+        let attribute = self.attributes.iter().find(|attribute| attribute.name == name);
+        let values = &attribute.with_context(|| format!("a convolution lacks its {name}"))?.ints;
+        let first = *values.first().with_context(|| format!("{name} are empty"))?;
+        ensure!(values.iter().all(|value| *value == first), "{name} differ from side to side");
+        Ok(usize::try_from(first)?)
+    }
+}
+
+impl Tensor {
+    fn values(&self) -> Result<(Vec<usize>, Vec<f32>)> {
+        let shape: Vec<usize> =
+            self.shape.iter().map(|&side| usize::try_from(side)).collect::<Result<_, _>>()?;
+        let (values, rest) = self.bytes.as_chunks::<4>();
+        let count = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
+        let whole = self.kind == FLOAT && rest.is_empty() && count == Some(values.len());
+        ensure!(whole, "the weights '{}' are not as many floats as their shape has", self.name);
+        Ok((shape, values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()))
+    }
+}
+
+impl Attribute {
+    fn ints(name: &str, ints: Vec<i64>) -> Self {
+        Self { name: name.to_owned(), int: 0, ints, kind: INTS }
+    }
+
+    fn int(name: &str, int: i64) -> Self {
+        Self { name: name.to_owned(), int, ints: vec![], kind: INT }
+    }
+}
+
+impl ValueInfo {
+    /// A float tensor of any number of rows of this shape.
+    fn of(name: &str, row: &[usize]) -> Self {
+        let any = Dimension { value: None, name: Some("n".to_owned()) };
+        let sides = row.iter().map(|&side| Dimension { value: Some(side as i64), name: None });
+        let shape = Shape { dimensions: [any].into_iter().chain(sides).collect() };
+        let tensor = TensorType { kind: FLOAT, shape: Some(shape) };
+        Self { name: name.to_owned(), kind: Some(Type { tensor: Some(tensor) }) }
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Model {
+    #[prost(int64, tag = "1")]
+    ir_version: i64,
+    #[prost(string, tag = "2")]
+    producer: String,
+    #[prost(message, optional, tag = "7")]
+    graph: Option<Graph>,
+    #[prost(message, repeated, tag = "8")]
+    operators: Vec<OperatorSet>,
+    #[prost(message, repeated, tag = "14")]
+    metadata: Vec<Property>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct OperatorSet {
+    #[prost(string, tag = "1")]
+    domain: String,
+    #[prost(int64, tag = "2")]
+    version: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Property {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(string, tag = "2")]
+    value: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Graph {
+    #[prost(message, repeated, tag = "1")]
+    nodes: Vec<Node>,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(message, repeated, tag = "5")]
+    constants: Vec<Tensor>,
+    #[prost(message, repeated, tag = "11")]
+    inputs: Vec<ValueInfo>,
+    #[prost(message, repeated, tag = "12")]
+    outputs: Vec<ValueInfo>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Node {
+    #[prost(string, repeated, tag = "1")]
+    inputs: Vec<String>,
+    #[prost(string, repeated, tag = "2")]
+    outputs: Vec<String>,
+    #[prost(string, tag = "4")]
+    operator: String,
+    #[prost(message, repeated, tag = "5")]
+    attributes: Vec<Attribute>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Attribute {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(int64, tag = "3")]
+    int: i64,
+    #[prost(int64, repeated, packed = "false", tag = "8")]
+    ints: Vec<i64>,
+    #[prost(int32, tag = "20")]
+    kind: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Tensor {
+    #[prost(int64, repeated, packed = "false", tag = "1")]
+    shape: Vec<i64>,
+    #[prost(int32, tag = "2")]
+    kind: i32,
+    #[prost(string, tag = "8")]
+    name: String,
+    #[prost(bytes = "vec", tag = "9")]
+    bytes: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ValueInfo {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(message, optional, tag = "2")]
+    kind: Option<Type>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Type {
+    #[prost(message, optional, tag = "1")]
+    tensor: Option<TensorType>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TensorType {
+    #[prost(int32, tag = "1")]
+    kind: i32,
+    #[prost(message, optional, tag = "2")]
+    shape: Option<Shape>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Shape {
+    #[prost(message, repeated, tag = "1")]
+    dimensions: Vec<Dimension>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Dimension {
+    #[prost(int64, optional, tag = "1")]
+    value: Option<i64>,
+    #[prost(string, optional, tag = "2")]
+    name: Option<String>,
+}

@@ -1,0 +1,128 @@
+//! Checkpoints as files for others: what was written is read back, and what is damaged is
+//! refused.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    fs,
+    io::{Cursor, Write},
+    path::Path,
+};
+
+use burn::tensor::Device;
+use glyphic_model::{Glyph, checkpoint::Registry, glyph::PIXELS};
+use glyphic_train::exchange::{archive, onnx};
+use zip::{ZipWriter, write::SimpleFileOptions};
+
+/// The repository's registry, and the checkpoint that it promotes.
+fn released() -> (Registry, String) {
+    let registry = Registry::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts"));
+    let id = registry.current().unwrap();
+    (registry, id)
+}
+
+fn glyphs() -> Vec<Glyph> {
+    let glyph =
+        |k: usize| Glyph::new(std::array::from_fn::<u8, PIXELS, _>(|i| (i * k % 256) as u8));
+    (1..20).map(glyph).collect()
+}
+
+#[test]
+fn a_packed_checkpoint_is_the_same_elsewhere() {
+    let (registry, id) = released();
+    let bytes = archive::pack(&registry, &id).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = Registry::new(folder.path());
+    let manifest = archive::unpack(&elsewhere, &bytes).unwrap();
+    assert_eq!(manifest, registry.manifest(&id).unwrap());
+    for entry in fs::read_dir(registry.folder(&id)).unwrap() {
+        let entry = entry.unwrap();
+        let there = elsewhere.folder(&id).join(entry.file_name());
+        if entry.file_name() == "manifest.json" {
+            assert_eq!(elsewhere.manifest(&id).unwrap(), manifest);
+        } else {
+            assert_eq!(fs::read(entry.path()).unwrap(), fs::read(there).unwrap(), "{entry:?}");
+        }
+    }
+    elsewhere.load(&id, &Device::flex()).unwrap();
+    // Nothing is overwritten.
+    let error = archive::unpack(&elsewhere, &bytes).unwrap_err().to_string();
+    assert!(error.contains("exists already"), "{error}");
+}
+
+#[test]
+fn rejects_archives_that_are_no_whole_checkpoint() {
+    let (registry, id) = released();
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = Registry::new(folder.path());
+    let file = |name: &str| fs::read(registry.folder(&id).join(name)).unwrap();
+    let zipped = |files: &[(&str, &[u8])]| {
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in files {
+            archive.start_file(*name, SimpleFileOptions::default()).unwrap();
+            archive.write_all(bytes).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    };
+    let (manifest, weights) = (file("manifest.json"), file("weights.bpk"));
+    let mut damaged = weights.clone();
+    damaged[5000] ^= 1;
+    let other_id = String::from_utf8(manifest.clone()).unwrap().replace(&id, "../../evil");
+    let many: Vec<String> = (0..70).map(|i| format!("f{i}")).collect();
+    let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), &b""[..])).collect();
+    for (bytes, part) in [
+        (b"no zip".to_vec(), "no zip"),
+        (zipped(&[]), "no manifest.json"),
+        (zipped(&[("manifest.json", b"{")]), "cannot be read"),
+        (zipped(&[("manifest.json", &manifest)]), "is damaged"),
+        (zipped(&[("manifest.json", &manifest), ("weights.bpk", &damaged)]), "is damaged"),
+        (
+            zipped(&[("manifest.json", other_id.as_bytes()), ("weights.bpk", &weights)]),
+            "no checkpoint id",
+        ),
+        (
+            zipped(&[("manifest.json", &manifest), ("../weights.bpk", &weights)]),
+            "no file '../weights.bpk'",
+        ),
+        (zipped(&[("manifest.json", &manifest), (".hidden", &weights)]), "no file '.hidden'"),
+        (zipped(&many), "70 files"),
+    ] {
+        let error = format!("{:#}", archive::unpack(&elsewhere, &bytes).unwrap_err());
+        assert!(error.contains(part), "'{error}' does not say '{part}'");
+        assert_eq!(elsewhere.ids().unwrap(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_network_from_onnx_says_what_it_said() {
+    let (registry, id) = released();
+    let device = Device::flex();
+    let checkpoint = registry.load(&id, &device).unwrap();
+    let bytes = onnx::export(&checkpoint).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = Registry::new(folder.path());
+    let manifest = onnx::import(&elsewhere, &bytes, "again".to_owned()).unwrap();
+    assert_eq!(manifest.parent, Some(id));
+    assert_eq!(manifest.labels, checkpoint.manifest.labels);
+    assert_eq!(manifest.thresholds, checkpoint.manifest.thresholds);
+    let again = elsewhere.load("again", &device).unwrap().into_classifier(&device);
+    let first = checkpoint.into_classifier(&device);
+    let (a, b) = (first.logits(&glyphs()).unwrap(), again.logits(&glyphs()).unwrap());
+    for (a, b) in a.concat().iter().zip(b.concat()) {
+        assert!((a - b).abs() < 1e-3, "{a} {b}");
+    }
+
+    let rejected = |bytes: &[u8], part: &str| {
+        let error = format!("{:#}", onnx::import(&elsewhere, bytes, "x".to_owned()).unwrap_err());
+        assert!(error.contains(part), "'{error}' does not say '{part}'");
+        assert_eq!(elsewhere.ids().unwrap(), ["again"]);
+    };
+    rejected(b"no onnx", "no ONNX file");
+    rejected(b"", "does not say what its outputs are");
+    rejected(&bytes[..bytes.len() / 2], "no ONNX file");
+    // Another network's manifest.
+    let text = "\"channels\":24";
+    let at = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
+    let mut other = bytes.clone();
+    other[at..at + text.len()].copy_from_slice(b"\"channels\":25");
+    rejected(&other, "not those that its manifest names");
+}

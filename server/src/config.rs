@@ -36,6 +36,9 @@ pub struct Config {
     /// delete [default: nothing on loopback, else a token that is made and printed].
     #[arg(long, env = "GLYPHIC_ADMIN_TOKEN", hide_env_values = true, value_parser = token)]
     pub admin_token: Option<String>,
+    /// The log as JSON, a line an event.
+    #[arg(long, env = "GLYPHIC_LOG_JSON")]
+    pub log_json: bool,
     /// What requests may take.
     #[command(flatten)]
     pub limits: Limits,

@@ -79,10 +79,15 @@ fn write_page(PageArgs { folder, artifacts }: PageArgs) -> Result<()> {
 
 #[tokio::main]
 async fn serve_until_stopped() -> ExitCode {
-    let log =
+    let config = Config::parse();
+    let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,glyphic_server=info".into());
-    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
-    ended(serve(Config::parse()).await)
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_json {
+        true => log.json().init(),
+        false => log.init(),
+    }
+    ended(serve(config).await)
 }
 
 async fn serve(config: Config) -> Result<()> {

@@ -105,7 +105,9 @@ fn ten_thousand_damaged_uploads_end_well() {
         request.content_type(content_type).send(body).unwrap().status().as_u16()
     };
     for (content_type, body, paths) in &originals {
-        paths.iter().for_each(|path| drop(send(path, content_type, body)));
+        for path in *paths {
+            send(path, content_type, body);
+        }
     }
     let before = server.peak_memory();
     let next = std::sync::atomic::AtomicUsize::new(0);

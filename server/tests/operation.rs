@@ -6,7 +6,8 @@ mod common;
 
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -301,4 +302,43 @@ fn a_server_that_stops_answers_what_it_has_begun() {
     assert_eq!(status(&answer), 200, "{answer}");
     assert_eq!(header(&answer, "connection"), Some("close"));
     stopping.join().unwrap();
+}
+
+#[test]
+fn the_log_names_the_request_and_the_probe_asks_the_server() {
+    let artifacts = Artifacts::released();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let program = || Command::new(env!("CARGO_BIN_EXE_server"));
+    let probe = || program().args(["probe", "--addr", &address]).output().unwrap();
+    let nobody = probe();
+    assert!(!nobody.status.success());
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("nobody listens"), "{nobody:?}");
+
+    let mut server = program()
+        .args(["--addr", &address, "--device", "cpu", "--log-json", "--artifacts"])
+        .arg(artifacts.folder.path())
+        .env("RUST_LOG", "glyphic_server=debug")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while !probe().status.success() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the server does not start");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let head = format!(
+        "POST /api/predict HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         x-request-id: number-7\r\ncontent-length: 1\r\nconnection: close\r\n\r\n{{"
+    );
+    assert_eq!(status(&raw(address.parse().unwrap(), &head)), 400);
+    server.kill().unwrap();
+    let mut log = String::new();
+    server.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    server.wait().unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let of_request: Vec<_> = lines.filter(|line| line["span"]["id"] == "number-7").collect();
+    let said = |part: &str| of_request.iter().any(|line| line.to_string().contains(part));
+    assert!(said("malformed") && said("\"status\":400") && said("/api/predict"), "{log}");
 }

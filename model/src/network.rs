@@ -49,6 +49,9 @@ pub struct ImpossibleNetwork(String);
 /// Parameters beyond this are refused, so that a damaged manifest cannot make
 /// the loader allocate without bound.
 const MAX_PARAMETERS: usize = 100_000_000;
+/// The same for what a layer makes of a glyph, and for the number of layers.
+const MAX_MAPS: usize = 1 << 24;
+const MAX_LAYERS: usize = 64;
 
 impl NetworkConfig {
     /// The default network: 2.88 million multiply-adds, 105 thousand parameters
@@ -122,6 +125,13 @@ impl NetworkConfig {
                 )));
             }
             side = conv.output_side(side);
+            if channels * side * side > MAX_MAPS {
+                return Err(ImpossibleNetwork(format!("convolution {} is {conv:?}", i + 1)));
+            }
+        }
+        let layers = self.convolutions.len() + self.hidden.len();
+        if layers > MAX_LAYERS {
+            return Err(ImpossibleNetwork(format!("{layers} layers")));
         }
         let wide = |&width: &usize| width == 0 || width > 65_536;
         if self.classes < 2 || self.hidden.iter().chain([&self.classes]).any(wide) {

@@ -43,10 +43,15 @@ impl Admin {
         (Self { token }, made)
     }
 
+    /// Where no token is set: refuses what another machine, or another site, has sent.
+    pub fn check_sender(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if self.token.is_some() { Ok(()) } else { of_this_machine(headers) }
+    }
+
     /// Refuses a request for a change without the token, in a time that does not say how
     /// much of it was right.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        let Some(token) = &self.token else { return of_this_machine(headers) };
+        let Some(token) = &self.token else { return Ok(()) };
         let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| value.split_once(' ')).unwrap_or_default();
         let right = bool::from(given.1.trim().as_bytes().ct_eq(token.as_bytes()));
@@ -58,19 +63,31 @@ impl Admin {
     }
 }
 
+/// What a proxy says of whom it asks for.
+const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
+
 /// Without a token only this machine may change things, by one of its own names: another
 /// site's name that leads here is how its pages would get past a browser's guard.
 fn of_this_machine(headers: &HeaderMap) -> Result<(), ApiError> {
-    let Some(host) = headers.get(HOST) else { return Ok(()) };
-    let host = host.to_str().unwrap_or_default();
+    let forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
+    let host = headers.get(HOST).map_or(Ok("localhost"), |host| host.to_str());
+    match !forwarded && host.is_ok_and(is_own_name) {
+        true => Ok(()),
+        false => Err(ApiError::OtherName),
+    }
+}
+
+/// Whether a host, with or without a port, is a name or an address of this machine alone.
+fn is_own_name(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    match ["localhost", "127.0.0.1", "[::1]"].contains(&name.to_ascii_lowercase().as_str()) {
-        true => Ok(()),
-        false => Err(ApiError::OtherName),
-    }
+    let name = name.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+    let address: Option<IpAddr> = name.parse().ok();
+    address.is_some_and(|address| address.is_loopback())
+        || name == "localhost"
+        || name.ends_with(".localhost")
 }
 
 /// 256 bits, in hex.

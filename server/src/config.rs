@@ -174,7 +174,8 @@ pub struct Limits {
     /// Most pictures the network reads at once.
     #[arg(long, env = "GLYPHIC_MAX_BATCH", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_batch: u16,
-    /// Requests a second that one client may send to /api and /v2 [default: any number].
+    /// Requests a second that one client may send, probes and the pages' files not counted
+    /// [default: any number].
     #[arg(long, env = "GLYPHIC_RATE", default_value_t = 0, hide_default_value = true)]
     pub rate: u32,
     /// Behind one proxy, whose X-Forwarded-For names the client.

@@ -138,7 +138,7 @@ impl Engine {
             return Ok(Answer { prediction: Vec::new(), model: self.serving(), queue, compute });
         }
         let serving = self.shared.serving();
-        let work = glyphs.len() * serving.manifest.macs;
+        let work = glyphs.len().saturating_mul(serving.manifest.macs);
         if self.at_once && work <= AT_ONCE && serving.classifier.is_compiled() {
             // Whoever reads a thousand of them in a row lets others have their turn.
             tokio::task::coop::consume_budget().await;

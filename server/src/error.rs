@@ -52,8 +52,8 @@ pub enum ApiError {
     TooOften(u32),
     /// A change was asked for under a name that is not this machine's.
     #[error(
-        "changes are taken at localhost and 127.0.0.1 alone; to allow them under another name, \
-         start the server with --admin-token"
+        "without a token, changes are taken from this machine alone, as localhost, and not \
+         through a proxy; to allow others, start the server with --admin-token"
     )]
     OtherName,
     /// The request took too long.

@@ -48,7 +48,8 @@ const WAITING_UPLOADS: usize = 64;
 /// Time that a training job has to stop when the server stops.
 const GRACE: Duration = Duration::from_secs(15);
 /// Routes that a client may ask for as often as it likes.
-const FREE: [&str; 5] = ["/", "/{asset}", "/healthz", "/readyz", "/metrics"];
+const FREE: [&str; 7] =
+    ["/", "/{asset}", "/healthz", "/readyz", "/metrics", "/v2/health/live", "/v2/health/ready"];
 /// KiB of request bodies held in memory at once; beyond that requests get 429.
 const BODIES_KIB: usize = 256 << 10;
 

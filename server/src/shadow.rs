@@ -152,19 +152,20 @@ impl Shadow {
             return;
         }
         let Some(candidate) = self.with(|state| state.candidate.clone()) else { return };
+        // A candidate that is too slow or fails misses them, and nobody waits.
+        let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else { return };
         let chosen = answered.into_iter().filter(|_| fastrand::f32() < self.share);
         let chosen: Vec<(Glyph, Prediction)> =
             chosen.map(|(glyph, prediction)| (glyph.clone(), prediction.clone())).collect();
         if chosen.is_empty() {
             return;
         }
-        // A candidate that is too slow or fails misses them, and nobody waits.
-        let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else { return };
         let (shadow, serving) = (self.clone(), Arc::clone(serving));
         tokio::spawn(async move {
+            // Held until what they disagree on is kept.
+            let _place = place;
             let glyphs = chosen.iter().map(|(glyph, _)| glyph.clone()).collect();
             let Ok(said) = candidate.predict_all(glyphs).await else { return };
-            drop(place);
             let label = |manifest: &Manifest, prediction: &Prediction| {
                 manifest.labels.get(prediction.index).cloned().unwrap_or_default()
             };

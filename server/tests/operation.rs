@@ -7,7 +7,7 @@ mod common;
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -141,7 +141,9 @@ fn without_a_token_changes_are_taken_under_this_machines_names_alone() {
         );
         raw(server.address, &request)
     };
-    for host in ["localhost", "127.0.0.1:8080", "[::1]:80", "LOCALHOST:1"] {
+    for host in
+        ["localhost", "127.0.0.1:8080", "127.0.0.2:1", "[::1]:80", "LOCALHOST:1", "a.localhost"]
+    {
         assert_eq!(status(&promote(host)), 200, "{host}");
     }
     // A name of somebody else's that leads to this machine.
@@ -149,6 +151,11 @@ fn without_a_token_changes_are_taken_under_this_machines_names_alone() {
         let answer = promote(host);
         assert_eq!(status(&answer), 403, "{host}");
         assert!(answer.contains("--admin-token"), "{answer}");
+    }
+    // A proxy that was not announced, whatever it calls this machine; also for teaching.
+    for path in ["/api/models/rollback", "/api/samples"] {
+        let answer = asked(&server, "POST", path, "x-forwarded-for: 203.0.113.9\r\n");
+        assert_eq!(status(&answer), 403, "{answer}");
     }
 }
 
@@ -304,6 +311,15 @@ fn a_server_that_stops_answers_what_it_has_begun() {
     stopping.join().unwrap();
 }
 
+struct KilledAtTheEnd(Child);
+
+impl Drop for KilledAtTheEnd {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn the_log_names_the_request_and_the_probe_asks_the_server() {
     let artifacts = Artifacts::released();
@@ -315,14 +331,16 @@ fn the_log_names_the_request_and_the_probe_asks_the_server() {
     assert!(!nobody.status.success());
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("nobody listens"), "{nobody:?}");
 
-    let mut server = program()
-        .args(["--addr", &address, "--device", "cpu", "--log-json", "--artifacts"])
-        .arg(artifacts.folder.path())
-        .env("RUST_LOG", "glyphic_server=debug")
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut server = KilledAtTheEnd(
+        program()
+            .args(["--addr", &address, "--device", "cpu", "--log-json", "--artifacts"])
+            .arg(artifacts.folder.path())
+            .env("RUST_LOG", "glyphic_server=debug")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
     let begun = Instant::now();
     while !probe().status.success() {
         assert!(begun.elapsed() < Duration::from_secs(20), "the server does not start");
@@ -333,10 +351,9 @@ fn the_log_names_the_request_and_the_probe_asks_the_server() {
          x-request-id: number-7\r\ncontent-length: 1\r\nconnection: close\r\n\r\n{{"
     );
     assert_eq!(status(&raw(address.parse().unwrap(), &head)), 400);
-    server.kill().unwrap();
+    server.0.kill().unwrap();
     let mut log = String::new();
-    server.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-    server.wait().unwrap();
+    server.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
     let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let of_request: Vec<_> = lines.filter(|line| line["span"]["id"] == "number-7").collect();
     let said = |part: &str| of_request.iter().any(|line| line.to_string().contains(part));

@@ -124,5 +124,44 @@ fn a_network_from_onnx_says_what_it_said() {
     let at = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
     let mut other = bytes.clone();
     other[at..at + text.len()].copy_from_slice(b"\"channels\":25");
-    rejected(&other, "not those that its manifest names");
+    rejected(&other, "parameters and multiply-adds");
+    // The graph no longer is what was written, or not all of it a number. 33.3285 is the
+    // first constant: 255 times MNIST's mean.
+    let mean = (255.0 * glyphic_model::glyph::MEAN).to_le_bytes();
+    let at = bytes.windows(4).position(|window| window == mean).unwrap();
+    let with = |value: f32| {
+        let mut changed = bytes.clone();
+        changed[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        changed
+    };
+    rejected(&with(1.0), "changed since");
+    // A weight: the first layer's lie behind the text "c2", its name.
+    let at = bytes.windows(4).position(|window| window == b"\x02c2J").unwrap();
+    let mut broken = bytes.clone();
+    broken[at + 8..at + 12].copy_from_slice(&f32::NAN.to_le_bytes());
+    rejected(&broken, "finite");
+}
+
+#[test]
+fn exports_into_the_folder_where_one_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let artifacts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts");
+    let train = |arguments: &[&str]| {
+        let program = std::process::Command::new(env!("CARGO_BIN_EXE_train"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("GLYPHIC_ARTIFACTS", &artifacts)
+            .output()
+            .unwrap();
+        (program.status.success(), String::from_utf8_lossy(&program.stderr).into_owned())
+    };
+    for file in ["glyphic.onnx", "glyphic.zip"] {
+        let (done, error) = train(&["export", "stable", file]);
+        assert!(done, "{error}");
+        assert!(fs::metadata(folder.path().join(file)).unwrap().len() > 100_000, "{file}");
+    }
+    let (done, error) = train(&["export", "stable", "glyphic.txt"]);
+    assert!(!done && error.contains("*.onnx"), "{error}");
+    let (done, error) = train(&["import", "glyphic.zip"]);
+    assert!(!done && error.contains("exists already"), "{error}");
 }

@@ -213,6 +213,7 @@ impl Registry {
             return Err(CheckpointError::Exists(manifest.id.clone()));
         }
         files.push((MANIFEST_FILE.to_owned(), to_json(manifest)));
+        check_names(&files, &manifest.id)?;
         // The folder removes itself if anything below fails.
         let folder = tempfile::Builder::new()
             .prefix(UNPUBLISHED)
@@ -330,6 +331,20 @@ fn check_id(id: &str) -> Result<(), CheckpointError> {
     } else {
         Err(CheckpointError::BadId(id.chars().take(80).collect()))
     }
+}
+
+/// No name leads out of the folder, and no file takes the place of another one, also where
+/// a disk does not tell A from a.
+fn check_names(files: &[(String, Vec<u8>)], id: &str) -> Result<(), CheckpointError> {
+    let mut names: Vec<String> = files.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    names.sort();
+    let twice = names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| &pair[0]);
+    let bad = files.iter().map(|(name, _)| name).find(|name| check_id(name).is_err()).or(twice);
+    bad.map_or(Ok(()), |name| {
+        let reason =
+            format!("a checkpoint has no file '{}'", name.chars().take(80).collect::<String>());
+        Err(CheckpointError::BadManifest { id: id.to_owned(), reason })
+    })
 }
 
 fn to_json<T: serde::Serialize>(value: &T) -> Vec<u8> {

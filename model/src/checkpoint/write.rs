@@ -9,7 +9,9 @@ use std::{
 /// Replaces `path` by `bytes` in one step: whoever reads it, whenever the
 /// process or the machine stops, finds the old content or the new.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    // Of a bare name it is the empty path, which cannot be opened.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".write-").tempfile_in(folder)?;
     file.write_all(bytes)?;
     allow_reading(file.as_file())?;

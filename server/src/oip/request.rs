@@ -23,8 +23,8 @@ pub const INPUT: &str = "pixels";
 pub const HEADER_LENGTH: &str = "inference-header-content-length";
 /// Deepest that data is nested: pictures, channels, rows, columns.
 const DEPTH: usize = 4;
-/// Longest JSON: twice what the most pictures need with eight digits a number.
-const MAX_JSON: usize = 8 << 20;
+/// Longest JSON: room for twenty characters a number.
+const MAX_JSON: usize = 4 << 20;
 
 /// A request that was understood.
 pub struct Request {
@@ -105,7 +105,7 @@ impl Request {
     pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         let (json, binary) = divided(headers, body)?;
         if json.len() > MAX_JSON {
-            return Err(malformed(format!("the JSON is over {} MiB", MAX_JSON >> 20)));
+            return Err(ApiError::BodyTooLarge((MAX_JSON >> 20) as u16));
         }
         let asked: InferenceRequest = serde_json::from_slice(json)
             .map_err(|error| malformed(format!("the request cannot be read: {error}")))?;
@@ -230,16 +230,18 @@ fn outputs(
             let name = short(&asked.name);
             malformed(format!("there is no output '{name}': {}", names.join(", ")))
         })?;
-        Ok((output, asked.parameters.binary_data.unwrap_or(binary)))
+        Ok::<_, ApiError>((output, asked.parameters.binary_data.unwrap_or(binary)))
     };
     // A request that names one a million times must not have a million answered.
-    if let Some(again) = (1..asked.len()).find(|&i| {
-        i >= OUTPUTS.len() || asked[..i].iter().any(|before| before.name == asked[i].name)
-    }) {
-        let name = short(&asked[again].name);
-        return Err(malformed(format!("the output '{name}' is asked for twice")));
+    let mut outputs: Vec<(&Output, bool)> = Vec::new();
+    for asked in asked {
+        let (output, binary) = named(asked)?;
+        if outputs.iter().any(|(before, _)| before.name == output.name) {
+            return Err(malformed(format!("the output '{}' is asked for twice", output.name)));
+        }
+        outputs.push((output, binary));
     }
-    asked.iter().map(named).collect()
+    Ok(outputs)
 }
 
 /// A client's own words, as far as they are worth repeating.

@@ -74,7 +74,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .layer(middleware::from_fn_with_state(app.clone(), refuse_strangers))
         // Whoever may draw may teach; what is made of it is decided above.
         .routes(routes!(samples::add))
-        .layer(middleware::from_fn(refuse_other_sites));
+        .layer(middleware::from_fn_with_state(app.clone(), refuse_other_sites));
     openapi::described()
         .routes(routes!(predict::predict))
         .routes(routes!(read::read))
@@ -115,17 +115,25 @@ async fn refuse_strangers(State(app): State<App>, request: Request, next: Next) 
 
 /// A browser sends such a request for any page that its user visits, also to
 /// this machine; it says for which. Other clients do not send these headers.
-async fn refuse_other_sites(request: Request, next: Next) -> Response {
+async fn refuse_other_sites(State(app): State<App>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let site = text(HeaderName::from_static("sec-fetch-site"));
-    let origin = text(header::ORIGIN).map(|o| o.split_once("://").map_or(o, |(_, host)| host));
-    let same_site = matches!(site, None | Some("same-origin" | "none"));
-    let same_origin = origin.is_none() || origin == text(header::HOST);
-    if same_site && same_origin {
-        next.run(request).await
-    } else {
-        ApiError::OtherSite.into_response_as(oip::error_text(request.uri().path()))
+    let own = match text(HeaderName::from_static("sec-fetch-site")) {
+        Some(site) => matches!(site, "same-origin" | "none"),
+        // Older browsers say where the page is from.
+        None => {
+            let origin = text(header::ORIGIN);
+            let host = origin.map(|o| o.split_once("://").map_or(o, |(_, host)| host));
+            host.is_none() || host == text(header::HOST)
+        }
+    };
+    let allowed = match own {
+        true => app.admin.check_sender(headers),
+        false => Err(ApiError::OtherSite),
+    };
+    match allowed {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response_as(oip::error_text(request.uri().path())),
     }
 }
 

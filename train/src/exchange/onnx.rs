@@ -34,44 +34,10 @@ const OUTPUT: &str = "logits";
 /// A checkpoint's network as an ONNX file.
 pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
     let manifest = &checkpoint.manifest;
-    let layers = checkpoint.network.plain()?;
-    let mut graph = Graph { name: manifest.id.clone(), ..Graph::default() };
-    graph.apply("Sub", vec![(vec![], vec![255.0 * MEAN])], vec![]);
-    graph.apply("Mul", vec![(vec![], vec![1.0 / (255.0 * STD)])], vec![]);
-    let mut flat = false;
-    for (i, layer) in layers.iter().enumerate() {
-        match layer {
-            PlainLayer::Convolution { shape, weights, bias, stride, padding } => {
-                let constants =
-                    vec![(shape.to_vec(), weights.clone()), (vec![shape[0]], bias.clone())];
-                let attributes = vec![
-                    Attribute::ints("strides", vec![*stride as i64; 2]),
-                    Attribute::ints("pads", vec![*padding as i64; 4]),
-                ];
-                graph.apply("Conv", constants, attributes);
-            }
-            PlainLayer::Linear { shape, weights, bias } => {
-                if !std::mem::replace(&mut flat, true) {
-                    graph.apply("Flatten", vec![], vec![Attribute::int("axis", 1)]);
-                }
-                let constants =
-                    vec![(shape.to_vec(), weights.clone()), (vec![shape[1]], bias.clone())];
-                graph.apply("Gemm", constants, vec![]);
-            }
-        }
-        if i + 1 < layers.len() {
-            graph.apply("Relu", vec![], vec![]);
-        }
-    }
-    if let Some(last) = graph.nodes.last_mut() {
-        last.outputs = vec![OUTPUT.to_owned()];
-    }
-    graph.inputs = vec![ValueInfo::of(INPUT, &[1, SIDE, SIDE])];
-    graph.outputs = vec![ValueInfo::of(OUTPUT, &[manifest.labels.len()])];
     let model = Model {
         ir_version: IR_VERSION,
         producer: "glyphic".to_owned(),
-        graph: Some(graph),
+        graph: Some(Graph::of(&manifest.id, &checkpoint.network.plain()?, manifest.labels.len())),
         operators: vec![OperatorSet { domain: String::new(), version: OPSET }],
         metadata: vec![Property {
             key: MANIFEST.to_owned(),
@@ -89,10 +55,14 @@ pub fn import(registry: &Registry, bytes: &[u8], id: String) -> Result<Manifest>
     let manifest = manifest.context(
         "it does not say what its outputs are: only what `train export` wrote can be imported",
     )?;
-    let manifest: Manifest =
+    let stated: Manifest =
         serde_json::from_str(&manifest.value).context("the manifest in it cannot be read")?;
-    manifest.network.check()?;
-    let layers = model.graph.context("it has no graph")?.layers()?;
+    let manifest = Manifest::parse(&stated.id, manifest.value.as_bytes())?;
+    let graph = model.graph.context("it has no graph")?;
+    let layers = graph.layers()?;
+    // Other programs may have rewritten it, and still have kept the manifest.
+    let as_written = graph == Graph::of(&manifest.id, &layers, manifest.labels.len());
+    ensure!(as_written, "it was changed since `train export` wrote it");
     let network = Network::of_plain(&manifest.network, &layers)
         .ok_or_else(|| anyhow!("its layers are not those that its manifest names"))?;
     let draft = Draft {
@@ -115,6 +85,44 @@ pub fn import(registry: &Registry, bytes: &[u8], id: String) -> Result<Manifest>
 }
 
 impl Graph {
+    /// The graph of these layers.
+    fn of(name: &str, layers: &[PlainLayer], labels: usize) -> Self {
+        let mut graph = Self { name: name.to_owned(), ..Self::default() };
+        graph.apply("Sub", vec![(vec![], vec![255.0 * MEAN])], vec![]);
+        graph.apply("Mul", vec![(vec![], vec![1.0 / (255.0 * STD)])], vec![]);
+        let mut flat = false;
+        for (i, layer) in layers.iter().enumerate() {
+            match layer {
+                PlainLayer::Convolution { shape, weights, bias, stride, padding } => {
+                    let constants =
+                        vec![(shape.to_vec(), weights.clone()), (vec![shape[0]], bias.clone())];
+                    let attributes = vec![
+                        Attribute::ints("strides", vec![*stride as i64; 2]),
+                        Attribute::ints("pads", vec![*padding as i64; 4]),
+                    ];
+                    graph.apply("Conv", constants, attributes);
+                }
+                PlainLayer::Linear { shape, weights, bias } => {
+                    if !std::mem::replace(&mut flat, true) {
+                        graph.apply("Flatten", vec![], vec![Attribute::int("axis", 1)]);
+                    }
+                    let constants =
+                        vec![(shape.to_vec(), weights.clone()), (vec![shape[1]], bias.clone())];
+                    graph.apply("Gemm", constants, vec![]);
+                }
+            }
+            if i + 1 < layers.len() {
+                graph.apply("Relu", vec![], vec![]);
+            }
+        }
+        if let Some(last) = graph.nodes.last_mut() {
+            last.outputs = vec![OUTPUT.to_owned()];
+        }
+        graph.inputs = vec![ValueInfo::of(INPUT, &[1, SIDE, SIDE])];
+        graph.outputs = vec![ValueInfo::of(OUTPUT, &[labels])];
+        graph
+    }
+
     /// Adds a node that works on what the last one made, with further constants.
     fn apply(
         &mut self,
@@ -188,7 +196,10 @@ impl Tensor {
         let count = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
         let whole = self.kind == FLOAT && rest.is_empty() && count == Some(values.len());
         ensure!(whole, "the weights '{}' are not as many floats as their shape has", self.name);
-        Ok((shape, values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()))
+        let values: Vec<f32> = values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        let finite = values.iter().all(|value| value.is_finite());
+        ensure!(finite, "the weights '{}' are not all finite numbers", self.name);
+        Ok((shape, values))
     }
 }
 

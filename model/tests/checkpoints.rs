@@ -159,15 +159,33 @@ fn rejects_weights_that_are_no_weights() {
 #[test]
 fn rejects_weights_of_another_shape() {
     let (_folder, registry, _) = published();
-    edit(&registry, |manifest| manifest["network"]["hidden"] = json!([9]));
+    edit(&registry, |manifest| reshape(manifest, &[9]));
     assert!(matches!(load(&registry), CheckpointError::WrongWeights { .. }));
 }
 
 #[test]
 fn rejects_weights_of_another_depth() {
     let (_folder, registry, _) = published();
-    edit(&registry, |manifest| manifest["network"]["hidden"] = json!([]));
+    edit(&registry, |manifest| reshape(manifest, &[]));
     assert!(matches!(load(&registry), CheckpointError::WrongWeights { .. }));
+}
+
+/// Gives the network other hidden layers, and says of it what is true of that.
+fn reshape(manifest: &mut serde_json::Value, hidden: &[usize]) {
+    manifest["network"]["hidden"] = json!(hidden);
+    let network: NetworkConfig = serde_json::from_value(manifest["network"].clone()).unwrap();
+    manifest["parameters"] = json!(network.parameters());
+    manifest["macs"] = json!(network.macs());
+}
+
+#[test]
+fn rejects_a_network_that_is_not_as_large_as_it_says() {
+    for field in ["macs", "parameters"] {
+        let (_folder, registry, _) = published();
+        edit(&registry, |manifest| manifest[field] = json!(0));
+        let error = load(&registry).to_string();
+        assert!(error.contains("parameters and multiply-adds"), "{error}");
+    }
 }
 
 #[test]

@@ -168,7 +168,8 @@ pub struct Limits {
     /// Largest request body in MiB.
     #[arg(long, env = "GLYPHIC_MAX_BODY_MIB", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub max_body_mib: u16,
-    /// Pictures that may wait for the network; beyond that requests get 429.
+    /// Requests that may wait for the network; beyond that they get 429. On the CPU a few
+    /// glyphs are read at once and do not wait.
     #[arg(long, env = "GLYPHIC_QUEUE", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     pub queue: u16,
     /// Most pictures the network reads at once.

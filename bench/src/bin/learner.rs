@@ -2,7 +2,7 @@
 //! batch size and optimiser, in one process, in turns.
 //!
 //! ```sh
-//! cargo run --release --workspace --bin learner -- [cpu|gpu|gpu:N] | tail -4
+//! cargo run --release -p glyphic-bench --features learner --bin learner -- [cpu|gpu|gpu:N] | tail -4
 //! ```
 
 use std::{path::Path, sync::Arc, time::Instant};

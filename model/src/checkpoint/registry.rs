@@ -191,6 +191,7 @@ impl Registry {
         manifest: &Manifest,
         files: Vec<(String, Vec<u8>)>,
     ) -> Result<(), CheckpointError> {
+        check_names(&files, &manifest.id)?;
         // As it will be read.
         let manifest = Manifest::parse(&manifest.id, &to_json(manifest))?;
         let weights = files.iter().find(|(name, _)| name == WEIGHTS_FILE);

@@ -134,7 +134,7 @@ pub async fn model_version_ready(State(app): State<App>, names: Names) -> Answer
 }
 
 /// Reads pictures. The input `pixels` is FP32 or UINT8, ink 255 on 0, of shape
-/// [n,1,28,28], [n,28,28] or [n,784], n at most 256; flat, nested, or binary.
+/// `[n,1,28,28]`, `[n,28,28]` or `[n,784]`, n at most 256; flat, nested, or binary.
 #[utoipa::path(post, path = "/v2/models/{model}/infer", tag = "inference protocol",
     params(("model" = String, Path)),
     request_body(content = request::InferenceRequest, example = json!({"id": "1", "inputs": [{"name": "pixels", "shape": [1, 784], "datatype": "UINT8", "data": vec![0; 784]}]})),

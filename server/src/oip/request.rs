@@ -67,7 +67,7 @@ struct RequestParameters {
 struct InputTensor {
     /// `pixels`
     name: String,
-    /// [n,1,28,28], [n,28,28] or [n,784], n at most 256.
+    /// `[n,1,28,28]`, `[n,28,28]` or `[n,784]`, n at most 256.
     shape: Vec<u64>,
     /// `FP32` or `UINT8`
     datatype: String,

@@ -195,7 +195,8 @@ fn one_client_may_ask_so_often_and_another_one_is_not_its_victim() {
 
 #[test]
 fn every_answer_bears_its_requests_number_and_the_usual_headers() {
-    let server = Server::start(&Artifacts::released());
+    let artifacts = Artifacts::released();
+    let server = Server::start(&artifacts);
     for path in ["/", "/api/models", "/nothing", "/v2/nothing", "/metrics"] {
         let answer = asked(&server, "GET", path, "x-request-id: mine-1.2:3\r\n");
         assert_eq!(header(&answer, "x-request-id"), Some("mine-1.2:3"), "{path}");

@@ -143,7 +143,6 @@ impl Server {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-                ready.send(listener.local_addr().unwrap()).unwrap();
                 let (queue, batch) = (limits.queue.into(), limits.max_batch.into());
                 let models = Models::start(registry, ComputeDevice::cpu(), queue, batch).unwrap();
                 let shutdown = async { drop(stopped.await) };
@@ -153,6 +152,8 @@ impl Server {
                     let store = Store::open(&url).await.unwrap();
                     app = app.with_teaching(Ok(Teaching::new(store, quota, settings)));
                 }
+                // Not before: a test that waits must find files in place, not half read.
+                ready.send(listener.local_addr().unwrap()).unwrap();
                 run(listener, change(app), shutdown).await;
             });
         });

@@ -125,3 +125,12 @@ impl Rate {
         limiter.check_key(&client).is_ok()
     }
 }
+
+/// What tells one client from another: its address; of IPv6 the network, because a client
+/// has as many addresses there as it likes.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
+        v4 => v4,
+    }
+}

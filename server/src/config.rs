@@ -1,8 +1,10 @@
 //! The server's flags and environment variables, checked once.
 
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr,
     time::Duration,
 };
 
@@ -21,9 +23,13 @@ pub struct Config {
     /// Address and port to listen on.
     #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080")]
     pub addr: SocketAddr,
-    /// Folder with the checkpoints and CURRENT.
+    /// Folder with the checkpoints and CURRENT, or where servers share them: s3://BUCKET/PATH,
+    /// gs://… or az://…, with credentials in the environment.
     #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
-    pub artifacts: PathBuf,
+    pub artifacts: Artifacts,
+    /// Folder for this server's copy of what is shared.
+    #[arg(long, env = "GLYPHIC_ARTIFACTS_COPY", default_value = "artifacts-copy")]
+    pub artifacts_copy: PathBuf,
     /// auto (a real GPU, else the CPU), gpu, gpu:N (see `train devices`), cpu, or
     /// remote:ws://HOST:PORT for one that another machine lends.
     #[arg(long, env = "GLYPHIC_DEVICE", default_value = "auto")]
@@ -48,6 +54,36 @@ pub struct Config {
     /// What is learned, and when.
     #[command(flatten)]
     pub teaching: TeachingOptions,
+}
+
+impl Config {
+    /// The folder that checkpoints are read from.
+    pub fn folder(&self) -> &Path {
+        match &self.artifacts {
+            Artifacts::Folder(folder) => folder,
+            Artifacts::Shared(_) => &self.artifacts_copy,
+        }
+    }
+}
+
+/// Where the checkpoints are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Artifacts {
+    /// In a folder.
+    Folder(PathBuf),
+    /// In an object store, at a URL.
+    Shared(String),
+}
+
+impl FromStr for Artifacts {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text.contains("://") {
+            true => Self::Shared(text.to_owned()),
+            false => Self::Folder(text.into()),
+        })
+    }
 }
 
 /// Where answers become doubtful, if not where the checkpoint says.
@@ -185,6 +221,10 @@ pub struct Limits {
     /// Most open connections; more wait to be accepted.
     #[arg(long, env = "GLYPHIC_CONNECTIONS", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
     pub connections: u16,
+    /// Most open connections of one client; further ones get 429. Behind a proxy all are its
+    /// own, and this counts nothing.
+    #[arg(long, env = "GLYPHIC_CONNECTIONS_PER_CLIENT", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+    pub connections_per_client: u16,
     /// Seconds that requests under way have when the server stops.
     #[arg(long, env = "GLYPHIC_DRAIN_SECONDS", default_value_t = 10)]
     pub drain_seconds: u16,
@@ -199,6 +239,7 @@ impl Default for Limits {
             rate: 0,
             behind_proxy: false,
             connections: 512,
+            connections_per_client: 256,
             drain_seconds: 10,
         }
     }

@@ -129,6 +129,7 @@ impl Engine {
 
     /// Reads glyphs that belong together, all with the same checkpoint; else as
     /// [`predict`](Self::predict).
+    #[tracing::instrument(level = "debug", name = "network", skip_all)]
     pub async fn predict_all(
         &self,
         glyphs: Vec<Glyph>,

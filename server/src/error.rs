@@ -15,7 +15,7 @@ use glyphic_model::{
 use serde_json::json;
 use thiserror::Error;
 
-use crate::store::StoreError;
+use crate::{bucket::BucketError, store::StoreError};
 
 /// Why a request was not answered.
 #[derive(Debug, Error)]
@@ -92,6 +92,9 @@ pub enum ApiError {
     /// A checkpoint cannot be served.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The registry that servers share cannot be changed.
+    #[error(transparent)]
+    Bucket(BucketError),
     /// Something about samples or jobs.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -159,6 +162,7 @@ impl ApiError {
                 CheckpointError::Io { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
                 _ => (StatusCode::UNPROCESSABLE_ENTITY, "bad_checkpoint"),
             },
+            Self::Bucket(_) => (StatusCode::SERVICE_UNAVAILABLE, "shared_registry"),
             Self::Store(error) => match error {
                 StoreError::NoSuchSample(_) => (StatusCode::NOT_FOUND, "no_such_sample"),
                 StoreError::NoSuchJob(_) => (StatusCode::NOT_FOUND, "no_such_job"),
@@ -190,12 +194,26 @@ impl ApiError {
             Self::Checkpoint(CheckpointError::NotFound { id, .. }) => {
                 format!("there is no checkpoint '{id}'; GET /api/models lists them")
             }
+            Self::Bucket(BucketError::Failed { .. }) => {
+                "the shared registry does not answer; nothing was changed. Try again in a \
+                 moment; the server's log says why"
+                    .to_owned()
+            }
             Self::Store(StoreError::Failed(_)) => {
                 "the database does not answer; nothing was kept. Try again in a moment; the \
                  server's log says why"
                     .to_owned()
             }
             other => other.to_string(),
+        }
+    }
+}
+
+impl From<BucketError> for ApiError {
+    fn from(error: BucketError) -> Self {
+        match error {
+            BucketError::Checkpoint(error) => Self::Checkpoint(error),
+            error => Self::Bucket(error),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! ```
 
 pub mod access;
+pub mod bucket;
 pub mod config;
 pub mod engine;
 pub mod error;
@@ -24,6 +25,7 @@ pub mod serve;
 pub mod shadow;
 pub mod store;
 pub mod teach;
+pub mod traces;
 
 use std::{future::Future, ops::Deref, sync::Arc, thread, time::Duration};
 
@@ -177,15 +179,22 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let following = tokio::spawn(app.models.clone().follow_current());
+    let sharing = tokio::spawn(app.models.clone().follow_bucket());
     let shadowing = tokio::spawn(app.shadow.clone().follow());
     let (stop, stopped) = watch::channel(false);
     let teaching = app.teaching.clone().ok();
     let working = teaching.clone().map(|t| tokio::spawn(t.work(app.models.clone(), stopped)));
-    let Limits { connections, drain_seconds, .. } = app.limits;
-    let connections =
-        Connections { most: connections.into(), drain: Duration::from_secs(drain_seconds.into()) };
-    serve::serve(listener, routes::router(app), connections, shutdown).await;
+    let Limits { connections, connections_per_client, behind_proxy, drain_seconds, .. } =
+        app.limits;
+    let connections = Connections {
+        most: connections.into(),
+        of_one: (!behind_proxy).then_some(connections_per_client.into()),
+        drain: Duration::from_secs(drain_seconds.into()),
+    };
+    let meters = app.meters().clone();
+    serve::serve(listener, routes::router(app), connections, &meters, shutdown).await;
     following.abort();
+    sharing.abort();
     shadowing.abort();
     stop.send_replace(true);
     if let Some(working) = working {

@@ -19,6 +19,7 @@ use glyphic_model::{
 use tokio::sync::Mutex;
 
 use crate::{
+    bucket::Bucket,
     engine::{Engine, Model},
     error::ApiError,
     meters::Meters,
@@ -44,6 +45,8 @@ pub struct Models {
     /// Held through a change, so that changes follow one another. A tokio lock,
     /// because it is held while the new checkpoint is read.
     change: Arc<Mutex<()>>,
+    /// Where the registry is shared with other servers, if it is.
+    bucket: Option<Bucket>,
     queue: usize,
     max_batch: usize,
 }
@@ -71,7 +74,12 @@ impl Models {
         meters.serves(&model.manifest.id, None);
         let engine = Engine::start(model, queue, max_batch, meters)?;
         let (others, change) = Default::default();
-        Ok(Self { registry, device, engine, others, change, queue, max_batch })
+        Ok(Self { registry, device, engine, others, change, bucket: None, queue, max_batch })
+    }
+
+    /// The same with a registry that is the copy of a shared one.
+    pub fn shared_in(self, bucket: Option<Bucket>) -> Self {
+        Self { bucket, ..self }
     }
 
     /// The engine.
@@ -110,7 +118,7 @@ impl Models {
 
     /// A checkpoint with an engine of its own, which ends when its last handle is dropped.
     pub async fn beside(&self, id: String) -> Result<Engine, ApiError> {
-        let model = self.prepared(id, |_, _| Ok(())).await?;
+        let model = self.prepared(id).await?;
         let failed = |error: &dyn std::fmt::Display| ApiError::Unavailable(error.to_string());
         // Of its own: what the server counts is what its clients were answered.
         let meters = Meters::new().map_err(|error| failed(&error))?;
@@ -162,8 +170,9 @@ impl Models {
     ) -> Result<(), ApiError> {
         self.change(move |models| async move {
             let id = models.registry.resolve(&name)?;
-            let present = models.engine.serving();
-            let record = move |registry: &Registry, id: &str| {
+            let (present, promoted) = (models.engine.serving(), id.clone());
+            let record = move |registry: &Registry| {
+                let id = &promoted;
                 let objections = match forced {
                     true => Vec::new(),
                     false => PromotionGate::default().objections(&present, &registry.manifest(id)?),
@@ -173,7 +182,7 @@ impl Models {
                 }
                 registry.promote_from(id, from.as_deref())
             };
-            models.serve(id, record).await
+            models.serve(id, models.record(record)).await
         })
         .await
     }
@@ -182,17 +191,45 @@ impl Models {
     /// before that, pinned, labelled, or loaded here. Returns what is gone.
     pub async fn prune(&self, keep: usize) -> Result<Vec<String>, ApiError> {
         self.change(move |models| async move {
-            let mut used: Vec<String> = models.others().keys().cloned().collect();
-            used.push(models.engine.serving().id.clone());
-            let registry = models.registry.clone();
-            let pruned = tokio::task::spawn_blocking(move || registry.prune(keep, &used));
-            let gone = pruned.await.map_err(|error| ApiError::Unavailable(error.to_string()))??;
+            let used = models.used();
+            let gone = models.record(move |registry| registry.prune(keep, &used)).await?;
+            if let Some(bucket) = &models.bucket {
+                bucket.remove(&gone).await?;
+            }
             if !gone.is_empty() {
                 tracing::info!("removed checkpoints: {}", gone.join(", "));
             }
             Ok(gone)
         })
         .await
+    }
+
+    /// The checkpoints that answer here.
+    fn used(&self) -> Vec<String> {
+        let mut used: Vec<String> = self.others().keys().cloned().collect();
+        used.push(self.engine.serving().id.clone());
+        used
+    }
+
+    /// Changes what is said of checkpoints, here and where the registry is shared.
+    pub async fn mark<T: Send + 'static>(
+        &self,
+        change: impl Fn(&Registry) -> Result<T, CheckpointError> + Send + Sync + 'static,
+    ) -> Result<T, ApiError> {
+        self.change(move |models| async move { models.record(change).await }).await
+    }
+
+    /// The same for whoever is changing something already.
+    async fn record<T: Send + 'static>(
+        &self,
+        change: impl Fn(&Registry) -> Result<T, CheckpointError> + Send + Sync + 'static,
+    ) -> Result<T, ApiError> {
+        if let Some(bucket) = &self.bucket {
+            return Ok(bucket.record(change).await?);
+        }
+        let registry = self.registry.clone();
+        let done = tokio::task::spawn_blocking(move || change(&registry));
+        Ok(done.await.map_err(|error| ApiError::Unavailable(error.to_string()))??)
     }
 
     /// The registry.
@@ -205,9 +242,10 @@ impl Models {
     pub async fn roll_back(&self, from: Option<String>) -> Result<String, ApiError> {
         self.change(|models| async move {
             let previous = models.registry.previous()?;
-            let record =
-                move |registry: &Registry, _: &str| registry.roll_back(from.as_deref()).map(drop);
-            models.serve(previous.clone(), record).await?;
+            // Back from here, not from what others promote meanwhile.
+            let from = from.or(models.registry.current().ok());
+            let record = move |registry: &Registry| registry.roll_back(from.as_deref()).map(drop);
+            models.serve(previous.clone(), models.record(record)).await?;
             Ok(previous)
         })
         .await
@@ -230,6 +268,13 @@ impl Models {
         task.await.map_err(|error| ApiError::Unavailable(error.to_string()))?
     }
 
+    /// Keeps the registry like the one that is shared, if one is; never returns.
+    pub async fn follow_bucket(self) {
+        if let Some(bucket) = self.bucket.clone() {
+            bucket.follow(move || self.used()).await;
+        }
+    }
+
     /// Serves what `CURRENT` names, whenever it changes; never returns. A
     /// checkpoint that is refused is reported once and tried again from time to
     /// time: its files may still be on their way.
@@ -247,7 +292,7 @@ impl Models {
             if known.is_some_and(|(.., tried)| tried.elapsed() < RETRY_EVERY) {
                 continue;
             }
-            if let Err(error) = self.serve(current.clone(), |_, _| Ok(())).await {
+            if let Err(error) = self.serve(current.clone(), async { Ok(()) }).await {
                 let message = error.to_string();
                 if known.is_none_or(|(_, reported, _)| *reported != message) {
                     let serving = &self.engine.serving().id;
@@ -265,10 +310,14 @@ impl Models {
     async fn serve(
         &self,
         id: String,
-        record: impl FnOnce(&Registry, &str) -> Result<(), CheckpointError> + Send + 'static,
+        record: impl Future<Output = Result<(), ApiError>>,
     ) -> Result<(), ApiError> {
         let meters = self.engine.meters();
-        let model = self.prepared(id, record).await.inspect_err(|_| meters.swap("refused"))?;
+        let ready = async {
+            let model = self.prepared(id).await?;
+            record.await.map(|()| model)
+        };
+        let model = ready.await.inspect_err(|_| meters.swap("refused"))?;
         let id = model.manifest.id.clone();
         self.engine.swap(model).await?;
         meters.swap("served");
@@ -276,18 +325,11 @@ impl Models {
         Ok(())
     }
 
-    /// A checkpoint that is ready to answer, and the change recorded that makes it do so.
-    async fn prepared(
-        &self,
-        id: String,
-        record: impl FnOnce(&Registry, &str) -> Result<(), CheckpointError> + Send + 'static,
-    ) -> Result<Model, ApiError> {
+    /// A checkpoint that is ready to answer.
+    async fn prepared(&self, id: String) -> Result<Model, ApiError> {
         let Self { registry, device, max_batch, .. } = self.clone();
-        let prepared = tokio::task::spawn_blocking(move || {
-            let model = prepare(&registry, &id, &device.device, max_batch)?;
-            record(&registry, &id)?;
-            Ok::<_, ApiError>(model)
-        });
+        let prepared =
+            tokio::task::spawn_blocking(move || prepare(&registry, &id, &device.device, max_batch));
         prepared.await.map_err(|error| ApiError::Unavailable(error.to_string()))?
     }
 }

@@ -3,7 +3,15 @@
 //! `axum::serve` waits for ever for a client that sends its headers byte by byte, or that
 //! does not take its answer; hyper itself can be told not to.
 
-use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -22,6 +30,8 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
+use crate::{access, meters::Meters};
+
 /// Longest time for a request's head, from when one could begin; so also how long an idle
 /// connection stays open.
 const HEAD_TIME: Duration = Duration::from_secs(15);
@@ -31,6 +41,10 @@ const TAKE_TIME: Duration = Duration::from_secs(15);
 const MAX_HEADERS: usize = 64;
 /// Most bytes of a request's head.
 const MAX_HEAD: usize = 32 << 10;
+/// What a client is told that has too many connections.
+const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n\
+    connection: close\r\ncontent-type: text/plain\r\ncontent-length: 39\r\n\r\n\
+    too many connections from this address\n";
 /// Pause after an error of `accept`, such as too many open files.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -39,6 +53,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Connections {
     /// Most of them at once; more wait to be accepted.
     pub most: usize,
+    /// Most of them of one client; further ones are answered 429.
+    pub of_one: Option<usize>,
     /// Time that requests under way have when the server stops.
     pub drain: Duration,
 }
@@ -48,10 +64,12 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     connections: Connections,
+    meters: &Meters,
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(connections.most));
+    let clients = Clients::default();
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -68,12 +86,18 @@ pub async fn serve(
                 continue;
             }
         };
+        let Some(one) = clients.admit(peer.ip(), connections.of_one) else {
+            meters.turned_away("connections");
+            // As much as fits; whoever does not read it finds the connection closed.
+            let _ = stream.try_write(TOO_MANY);
+            continue;
+        };
         let connection = graceful.watch(connection(stream, peer, &router));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%peer, "a connection ended: {error}");
             }
-            drop(place);
+            drop((place, one));
         });
     }
     // From here on nobody can connect.
@@ -82,6 +106,43 @@ pub async fn serve(
     if tokio::time::timeout(connections.drain, graceful.shutdown()).await.is_err() {
         let drain = connections.drain.as_secs();
         tracing::warn!("of {open} connections some were not done within {drain} s");
+    }
+}
+
+/// How many connections each client has.
+#[derive(Clone, Default)]
+struct Clients(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+/// One connection of a client, until it is dropped.
+struct One(Clients, IpAddr);
+
+impl Clients {
+    /// Counts a connection, if its client has fewer than `most`.
+    fn admit(&self, address: IpAddr, most: Option<usize>) -> Option<One> {
+        let client = access::network(address);
+        let mut counts = self.counts();
+        let count = counts.entry(client).or_default();
+        if most.is_some_and(|most| *count >= most) {
+            return None;
+        }
+        *count += 1;
+        Some(One(self.clone(), client))
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for One {
+    fn drop(&mut self) {
+        let Self(clients, client) = self;
+        let mut counts = clients.counts();
+        let left = counts.get(client).map_or(0, |count| count - 1);
+        match left {
+            0 => drop(counts.remove(client)),
+            _ => drop(counts.insert(*client, left)),
+        }
     }
 }
 

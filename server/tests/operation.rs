@@ -285,6 +285,57 @@ fn whoever_sends_nothing_is_cut_off_and_others_are_served() {
 }
 
 #[test]
+fn whoever_takes_nothing_of_its_answers_is_cut_off() {
+    let artifacts = Artifacts::released();
+    // One place: whoever comes second is served when the first one has gone.
+    let limits = Limits { connections: 1, ..Limits::default() };
+    let server = Server::start_with(&artifacts, limits);
+    let mut slow = TcpStream::connect(server.address).unwrap();
+    // More answers than the system's buffers between the two hold.
+    let request = b"GET /api/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1_000);
+    slow.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let _ = slow.write_all(&request);
+    let begun = Instant::now();
+    assert_eq!(server.get("/readyz").0, 200);
+    let waited = begun.elapsed();
+    assert!(waited > Duration::from_secs(5), "the answers were taken, or it was cut at once");
+    assert!(waited < Duration::from_secs(25), "cut off after {waited:?}");
+    drop(slow);
+}
+
+#[test]
+fn one_client_cannot_hold_every_connection() {
+    let artifacts = Artifacts::released();
+    let limits = Limits { connections: 12, connections_per_client: 8, ..Limits::default() };
+    let server = Server::start_with(&artifacts, limits);
+    let held: Vec<TcpStream> =
+        (0..8).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    let refused = asked(&server, "GET", "/readyz", "");
+    assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("retry-after"), "{refused}");
+    // Another address is another client.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let answer = runtime.block_on(async {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut stream = socket.connect(server.address).await.unwrap();
+        let request = "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    });
+    assert!(answer.contains("glyphic_turned_away_total{reason=\"connections\"} 1"), "{answer}");
+    // Places that are given up are free again.
+    drop(held);
+    let begun = Instant::now();
+    while asked(&server, "GET", "/readyz", "").starts_with("HTTP/1.1 429") {
+        assert!(begun.elapsed() < Duration::from_secs(5), "the places stay taken");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn a_server_that_stops_answers_what_it_has_begun() {
     let artifacts = Artifacts::released();
     let server = Server::start(&artifacts);

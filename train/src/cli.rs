@@ -54,7 +54,7 @@ pub enum Command {
 #[derive(Args)]
 pub struct Common {
     /// Folder of checkpoints, runs and datasets.
-    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
+    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts", value_parser = folder)]
     pub artifacts: PathBuf,
     /// auto (a real GPU, else the CPU), gpu, gpu:N (see `train devices`), cpu, or
     /// remote:ws://HOST:PORT for one that another machine lends.
@@ -66,7 +66,7 @@ pub struct Common {
 #[derive(Args)]
 pub struct Training {
     /// Folder of checkpoints, runs and datasets.
-    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
+    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts", value_parser = folder)]
     pub artifacts: PathBuf,
     /// What computes.
     #[command(flatten)]
@@ -326,7 +326,7 @@ pub struct DrawArgs {
 #[derive(Args)]
 pub struct ListArgs {
     /// Folder of checkpoints, runs and datasets.
-    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
+    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts", value_parser = folder)]
     pub artifacts: PathBuf,
 }
 
@@ -363,15 +363,24 @@ impl Settings {
     }
 }
 
+/// A folder; a URL would be taken for one with a strange name.
+pub fn folder(text: &str) -> Result<PathBuf, String> {
+    match text.contains("://") {
+        true => Err("it must be a folder; `server push` sends checkpoints to a URL".to_owned()),
+        false => Ok(text.into()),
+    }
+}
+
 /// Arguments of `train export`.
 #[derive(Args)]
 pub struct ExportArgs {
     /// Folder of checkpoints, runs and datasets.
-    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
+    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts", value_parser = folder)]
     pub artifacts: PathBuf,
     /// The checkpoint, by its id or a label; `stable` is the promoted one.
     pub id: String,
-    /// The file: *.zip with all of it, or *.onnx with the network and the manifest.
+    /// The file: *.zip with all of it; *.onnx or *.safetensors with the network and the
+    /// manifest.
     pub file: PathBuf,
 }
 
@@ -379,11 +388,11 @@ pub struct ExportArgs {
 #[derive(Args)]
 pub struct ImportArgs {
     /// Folder of checkpoints, runs and datasets.
-    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
+    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts", value_parser = folder)]
     pub artifacts: PathBuf,
     /// The file that `train export` wrote.
     pub file: PathBuf,
-    /// What a network from ONNX is called here.
+    /// What a network from ONNX or safetensors is called here.
     #[arg(long)]
     pub id: Option<String>,
 }

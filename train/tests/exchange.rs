@@ -9,8 +9,12 @@ use std::{
 };
 
 use burn::tensor::Device;
-use glyphic_model::{Glyph, checkpoint::Registry, glyph::PIXELS};
-use glyphic_train::exchange::{archive, onnx};
+use glyphic_model::{
+    Glyph,
+    checkpoint::{PromotionGate, Registry},
+    glyph::PIXELS,
+};
+use glyphic_train::exchange::{archive, onnx, safetensors, stated};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 /// The repository's registry, and the checkpoint that it promotes.
@@ -143,6 +147,56 @@ fn a_network_from_onnx_says_what_it_said() {
 }
 
 #[test]
+fn a_network_from_safetensors_says_what_it_said() {
+    let (registry, id) = released();
+    let device = Device::flex();
+    let checkpoint = registry.load(&id, &device).unwrap();
+    let bytes = safetensors::export(&checkpoint).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = Registry::new(folder.path());
+    let manifest = safetensors::import(&elsewhere, &bytes, "again".to_owned()).unwrap();
+    assert_eq!(manifest.parent, Some(id));
+    assert_eq!(manifest.metrics, checkpoint.manifest.metrics);
+    let again = elsewhere.load("again", &device).unwrap().into_classifier(&device);
+    let first = checkpoint.clone().into_classifier(&device);
+    let (a, b) = (first.logits(&glyphs()).unwrap(), again.logits(&glyphs()).unwrap());
+    for (a, b) in a.concat().iter().zip(b.concat()) {
+        assert!((a - b).abs() < 1e-3, "{a} {b}");
+    }
+
+    // Whoever trains on has another network, of which nothing was measured.
+    let mut changed = bytes.clone();
+    let last = changed.len() - 4;
+    changed[last..].copy_from_slice(&0.5f32.to_le_bytes());
+    let manifest = safetensors::import(&elsewhere, &changed, "changed".to_owned()).unwrap();
+    assert!(!stated::is_measured(&manifest));
+    let gate = PromotionGate::default();
+    assert!(!gate.objections(&checkpoint.manifest, &manifest).is_empty());
+
+    let rejected = |bytes: &[u8], part: &str| {
+        let error =
+            format!("{:#}", safetensors::import(&elsewhere, bytes, "x".to_owned()).unwrap_err());
+        assert!(error.contains(part), "'{error}' does not say '{part}'");
+        assert_eq!(elsewhere.ids().unwrap(), ["again", "changed"]);
+    };
+    rejected(b"no tensors", "no safetensors file");
+    rejected(&bytes[..bytes.len() / 2], "no safetensors file");
+    let with = |from: &str, to: &str| {
+        assert_eq!(from.len(), to.len());
+        let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+        let mut changed = bytes.clone();
+        changed[at..at + from.len()].copy_from_slice(to.as_bytes());
+        changed
+    };
+    rejected(&with("glyphic.manifest", "another.manifest"), "does not say what its outputs are");
+    rejected(&with("linears.0.bias", "linears.1.bias"), "no tensor 'linears.0.bias'");
+    rejected(&with("\\\"channels\\\":24", "\\\"channels\\\":25"), "multiply-adds");
+    let mut broken = bytes.clone();
+    broken[last..].copy_from_slice(&f32::NAN.to_le_bytes());
+    rejected(&broken, "finite");
+}
+
+#[test]
 fn exports_into_the_folder_where_one_stands() {
     let folder = tempfile::tempdir().unwrap();
     let artifacts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts");
@@ -155,7 +209,7 @@ fn exports_into_the_folder_where_one_stands() {
             .unwrap();
         (program.status.success(), String::from_utf8_lossy(&program.stderr).into_owned())
     };
-    for file in ["glyphic.onnx", "glyphic.zip"] {
+    for file in ["glyphic.onnx", "glyphic.safetensors", "glyphic.zip"] {
         let (done, error) = train(&["export", "stable", file]);
         assert!(done, "{error}");
         assert!(fs::metadata(folder.path().join(file)).unwrap().len() > 100_000, "{file}");
@@ -164,4 +218,35 @@ fn exports_into_the_folder_where_one_stands() {
     assert!(!done && error.contains("*.onnx"), "{error}");
     let (done, error) = train(&["import", "glyphic.zip"]);
     assert!(!done && error.contains("exists already"), "{error}");
+}
+
+#[test]
+fn a_full_disk_publishes_nothing() {
+    let (registry, id) = released();
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("glyphic.zip");
+    fs::write(&archive, archive::pack(&registry, &id).unwrap()).unwrap();
+    let elsewhere = Registry::new(folder.path().join("artifacts"));
+    let import = |limit: &str| {
+        std::process::Command::new("sh")
+            .args([
+                "-c",
+                &format!("{limit} exec \"$0\" import \"$1\""),
+                env!("CARGO_BIN_EXE_train"),
+            ])
+            .arg(&archive)
+            .env("GLYPHIC_ARTIFACTS", elsewhere.root())
+            .output()
+            .unwrap()
+    };
+    // No file may grow beyond 100 KiB: for the weights the disk is full.
+    let full = import("trap '' XFSZ; ulimit -f 200;");
+    let error = String::from_utf8_lossy(&full.stderr).into_owned();
+    assert!(!full.status.success() && error.contains("cannot write"), "{error}");
+    assert_eq!(elsewhere.ids().unwrap(), Vec::<String>::new());
+    let left = fs::read_dir(elsewhere.folder("")).unwrap().count();
+    assert_eq!(left, 0, "half a checkpoint is left");
+    // With room again it is published.
+    assert!(import("").status.success());
+    elsewhere.load(&id, &Device::flex()).unwrap();
 }

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// The file with labels and pins.
-const MARKS: &str = "MARKS";
+pub(super) const MARKS: &str = "MARKS";
 /// Prefix of a checkpoint's folder while it is being removed.
 const REMOVED: &str = ".removed-";
 /// A checkpoint that was not published within this time never will be: whoever wrote it
@@ -97,12 +97,25 @@ impl Registry {
             self.write_history(&left)?;
         }
         for id in &gone {
-            let folder = self.folder(id);
-            let doomed = folder.with_file_name(format!("{REMOVED}{id}"));
-            fs::rename(&folder, &doomed).map_err(at("remove", &folder))?;
+            self.doom(id)?;
         }
         self.sweep()?;
         Ok(gone)
+    }
+
+    /// Removes a checkpoint, whatever is said of it.
+    pub fn remove(&self, id: &str) -> Result<(), CheckpointError> {
+        let _alone = self.lock()?;
+        self.manifest(id)?;
+        self.doom(id)?;
+        self.sweep()
+    }
+
+    /// Takes a checkpoint's name from it; [`sweep`](Self::sweep) removes what is left.
+    fn doom(&self, id: &str) -> Result<(), CheckpointError> {
+        let folder = self.folder(id);
+        let doomed = folder.with_file_name(format!("{REMOVED}{id}"));
+        fs::rename(&folder, &doomed).map_err(at("remove", &folder))
     }
 
     /// Removes what was renamed to be removed, now or by one that was killed meanwhile, and

@@ -21,6 +21,8 @@
 
 mod comparison;
 #[cfg(feature = "native")]
+mod copy;
+#[cfg(feature = "native")]
 mod curate;
 mod error;
 #[cfg(feature = "native")]
@@ -35,6 +37,8 @@ mod weights;
 mod write;
 
 pub use comparison::{COMPARISON_FILE, Changed, Comparison, Gate, Objection, SampleReading, Tally};
+#[cfg(feature = "native")]
+pub use copy::Names;
 pub use error::CheckpointError;
 #[cfg(feature = "native")]
 pub use gate::PromotionGate;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 const CHECKPOINTS: &str = "checkpoints";
-const CURRENT: &str = "CURRENT";
+pub(super) const CURRENT: &str = "CURRENT";
 /// Held while `CURRENT` is changed.
 const LOCK: &str = ".CURRENT.lock";
 /// Prefix of a checkpoint's folder while it is being written.

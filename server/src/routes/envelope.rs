@@ -14,7 +14,7 @@ use axum::{
 };
 use tracing::Instrument;
 
-use crate::{App, error::ApiError, oip};
+use crate::{App, access, error::ApiError, oip, traces};
 
 /// Longest time that a request may take, body included.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -34,7 +34,8 @@ pub async fn envelope(State(app): State<App>, request: Request, next: Next) -> R
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(),
-        %method, path = request.uri().path());
+        %method, path = request.uri().path(), otel.kind = "server");
+    traces::continue_trace(&span, request.headers());
     let form = oip::error_text(request.uri().path());
     let answer = async {
         if let Err(error) = app.admit(&request) {
@@ -51,6 +52,7 @@ pub async fn envelope(State(app): State<App>, request: Request, next: Next) -> R
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     let (status, took) = (response.status().as_u16(), begun.elapsed());
+    traces::describe(&span, &method, route.as_ref().map(MatchedPath::as_str), response.status());
     // Whoever asks for a million paths by a million methods must not make as many counters.
     let route = route.as_ref().map_or("other", MatchedPath::as_str);
     let known =
@@ -73,8 +75,7 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
     })
 }
 
-/// Who asks: the peer of the connection or, behind a proxy, whom that names last. Of IPv6
-/// the network, because a client has as many addresses as it likes.
+/// Who asks: the peer of the connection or, behind a proxy, whom that names last.
 pub fn client(request: &Request, behind_proxy: bool) -> Option<IpAddr> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let forwarded = || {
@@ -88,8 +89,5 @@ pub fn client(request: &Request, behind_proxy: bool) -> Option<IpAddr> {
         true => forwarded().or(peer),
         false => peer,
     };
-    address.map(|address| match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-        v4 => v4,
-    })
+    address.map(access::network)
 }

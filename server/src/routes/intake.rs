@@ -49,6 +49,7 @@ pub async fn read_body(app: &App, body: Body) -> Result<Bytes, ApiError> {
 /// Opens an input and makes of it what the network is to read, on a thread of its own; as
 /// many at once as there are cores, so that memory stays bounded, and only so many may
 /// wait.
+#[tracing::instrument(level = "debug", skip_all)]
 pub async fn decode<T: Send + 'static>(
     app: &App,
     input: Input,

@@ -7,7 +7,6 @@ use axum::{
         rejection::{JsonRejection, PathRejection, QueryRejection},
     },
 };
-use glyphic_model::checkpoint::{CheckpointError, Registry};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
@@ -35,7 +34,7 @@ pub async fn label(
     let Path(label) = label.map_err(|error| ApiError::Malformed(error.body_text()))?;
     let Json(Labelled { id }) = body.map_err(|error| ApiError::Malformed(error.body_text()))?;
     let answer = json!({ "label": label, "id": id });
-    on_disk(&app, move |registry| registry.label(&label, &id)).await?;
+    app.models.mark(move |registry| registry.label(&label, &id)).await?;
     Ok(Json(answer))
 }
 
@@ -49,7 +48,7 @@ pub async fn unlabel(
     label: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Path(label) = label.map_err(|error| ApiError::Malformed(error.body_text()))?;
-    let removed = on_disk(&app, move |registry| registry.unlabel(&label)).await?;
+    let removed = app.models.mark(move |registry| registry.unlabel(&label)).await?;
     Ok(Json(json!({ "removed": removed })))
 }
 
@@ -112,15 +111,6 @@ async fn set_pin(
 ) -> Result<Json<Value>, ApiError> {
     let Path(id) = id.map_err(|error| ApiError::Malformed(error.body_text()))?;
     let answer = json!({ "id": id, "pinned": pinned });
-    on_disk(app, move |registry| registry.pin(&id, pinned)).await?;
+    app.models.mark(move |registry| registry.pin(&id, pinned)).await?;
     Ok(Json(answer))
-}
-
-async fn on_disk<T: Send + 'static>(
-    app: &App,
-    work: impl FnOnce(&Registry) -> Result<T, CheckpointError> + Send + 'static,
-) -> Result<T, ApiError> {
-    let registry = app.models.registry().clone();
-    let done = tokio::task::spawn_blocking(move || work(&registry));
-    Ok(done.await.map_err(|error| ApiError::Unavailable(error.to_string()))??)
 }

@@ -25,7 +25,7 @@ use crate::{
         samples::{Filter, Form},
     },
 };
-use glyphic_model::checkpoint::{CANDIDATE, CheckpointError};
+use glyphic_model::checkpoint::{CANDIDATE, CheckpointError, Registry};
 
 /// Time between two looks for a job.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -284,7 +284,9 @@ impl Teaching {
         if !objections.is_empty() {
             let reasons: Vec<String> = objections.iter().map(ToString::to_string).collect();
             let message = format!("it does not take over: {}", reasons.join("; "));
-            if let Err(error) = models.registry().label(CANDIDATE, id) {
+            let labelled = id.to_owned();
+            let label = move |registry: &Registry| registry.label(CANDIDATE, &labelled);
+            if let Err(error) = models.mark(label).await {
                 tracing::warn!("'{id}' is not labelled as the candidate: {error}");
             }
             return Some(ended(State::Candidate, candidate(), message));

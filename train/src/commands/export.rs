@@ -10,7 +10,7 @@ use glyphic_model::{
 
 use crate::{
     cli::{ExportArgs, ImportArgs},
-    exchange::{archive, onnx},
+    exchange::{archive, onnx, safetensors, stated},
 };
 
 /// Writes a checkpoint into a file of the kind that its name says.
@@ -20,7 +20,11 @@ pub fn export(ExportArgs { artifacts, id, file }: ExportArgs) -> Result<()> {
     let bytes = match extension(&file) {
         "zip" => archive::pack(&registry, &id)?,
         "onnx" => onnx::export(&registry.load(&id, &Device::flex())?)?,
-        _ => bail!("cannot write {}: name it *.zip (all of it) or *.onnx", file.display()),
+        "safetensors" => safetensors::export(&registry.load(&id, &Device::flex())?)?,
+        _ => bail!(
+            "cannot write {}: name it *.zip (all of it), *.onnx or *.safetensors",
+            file.display()
+        ),
     };
     write_atomically(&file, &bytes).with_context(|| format!("cannot write {}", file.display()))?;
     writeln!(std::io::stdout(), "{id} is in {}: {} KB", file.display(), bytes.len() / 1000)?;
@@ -35,13 +39,22 @@ pub fn import(ImportArgs { artifacts, file, id }: ImportArgs) -> Result<()> {
         ("zip", None) => archive::unpack(&registry, &bytes),
         ("zip", Some(_)) => bail!("a checkpoint keeps its id: leave --id out"),
         ("onnx", Some(id)) => onnx::import(&registry, &bytes, id),
-        ("onnx", None) => {
+        ("safetensors", Some(id)) => safetensors::import(&registry, &bytes, id),
+        ("onnx" | "safetensors", None) => {
             bail!("its weights are folded, so it is a checkpoint of its own: give it an --id")
         }
-        _ => bail!("cannot read {}: it should be *.zip or *.onnx", file.display()),
+        _ => bail!("cannot read {}: it should be *.zip, *.onnx or *.safetensors", file.display()),
     };
     let manifest = imported.with_context(|| format!("{} is not imported", file.display()))?;
-    writeln!(std::io::stdout(), "{} is published; promote it to serve it", manifest.id)?;
+    let id = &manifest.id;
+    let advice = match stated::is_measured(&manifest) {
+        true => "promote it to serve it".to_owned(),
+        false => format!(
+            "its numbers were changed since they were written, so what was measured of them is \
+             not said of it: see `train eval {id}`; its promotion must be forced"
+        ),
+    };
+    writeln!(std::io::stdout(), "{id} is published; {advice}")?;
     Ok(())
 }
 

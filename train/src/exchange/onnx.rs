@@ -12,15 +12,14 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use glyphic_model::{
-    checkpoint::{Checkpoint, Draft, Manifest, Registry},
+    checkpoint::{Checkpoint, Manifest, Registry},
     glyph::{MEAN, SIDE, STD},
-    network::Network,
     plain::PlainLayer,
 };
 use prost::Message;
 
-/// The metadata that holds the manifest.
-const MANIFEST: &str = "glyphic.manifest";
+use super::stated;
+
 /// Version of the operators; all of those used here are older.
 const OPSET: i64 = 13;
 /// Version of the file format that goes with them.
@@ -34,15 +33,14 @@ const OUTPUT: &str = "logits";
 /// A checkpoint's network as an ONNX file.
 pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
     let manifest = &checkpoint.manifest;
+    let layers = checkpoint.network.plain()?;
+    let stated = stated::of(manifest, &layers)?.into_iter();
     let model = Model {
         ir_version: IR_VERSION,
         producer: "glyphic".to_owned(),
-        graph: Some(Graph::of(&manifest.id, &checkpoint.network.plain()?, manifest.labels.len())),
+        graph: Some(Graph::of(&manifest.id, &layers, manifest.labels.len())),
         operators: vec![OperatorSet { domain: String::new(), version: OPSET }],
-        metadata: vec![Property {
-            key: MANIFEST.to_owned(),
-            value: serde_json::to_string(manifest)?,
-        }],
+        metadata: stated.map(|(key, value)| Property { key, value }).collect(),
     };
     Ok(model.encode_to_vec())
 }
@@ -51,37 +49,15 @@ pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
 /// one that was written. Its norms are folded into its weights.
 pub fn import(registry: &Registry, bytes: &[u8], id: String) -> Result<Manifest> {
     let model = Model::decode(bytes).context("it is no ONNX file")?;
-    let manifest = model.metadata.iter().find(|property| property.key == MANIFEST);
-    let manifest = manifest.context(
-        "it does not say what its outputs are: only what `train export` wrote can be imported",
-    )?;
-    let stated: Manifest =
-        serde_json::from_str(&manifest.value).context("the manifest in it cannot be read")?;
-    let manifest = Manifest::parse(&stated.id, manifest.value.as_bytes())?;
+    let stated =
+        model.metadata.into_iter().map(|property| (property.key, property.value)).collect();
+    let manifest = stated::manifest(&stated)?;
     let graph = model.graph.context("it has no graph")?;
     let layers = graph.layers()?;
     // Other programs may have rewritten it, and still have kept the manifest.
     let as_written = graph == Graph::of(&manifest.id, &layers, manifest.labels.len());
     ensure!(as_written, "it was changed since `train export` wrote it");
-    let network = Network::of_plain(&manifest.network, &layers)
-        .ok_or_else(|| anyhow!("its layers are not those that its manifest names"))?;
-    let draft = Draft {
-        id,
-        created: manifest.created,
-        network_config: manifest.network,
-        network: &network,
-        labels: manifest.labels,
-        temperature: manifest.temperature,
-        thresholds: manifest.thresholds,
-        training: manifest.training,
-        datasets: manifest.datasets,
-        metrics: manifest.metrics,
-        epochs: &[],
-        parent: Some(manifest.id),
-        git_revision: manifest.git_revision,
-        files: vec![],
-    };
-    Ok(registry.publish(draft)?)
+    stated::publish(registry, id, &stated, &layers)
 }
 
 impl Graph {

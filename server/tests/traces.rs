@@ -78,7 +78,7 @@ fn a_request_is_a_span_of_its_clients_trace_with_its_stages_inside() {
         request.send(body.as_bytes()).unwrap().status().as_u16()
     };
     assert_eq!(send("/api/predict", &json!({ "strokes": seven() }).to_string()), 200);
-    assert_eq!(send("/nothing", "{}"), 404);
+    assert_eq!(send("/api/nothing", "{}"), 404);
 
     // Those that are sent, until the last of these has come.
     let begun = Instant::now();

@@ -34,7 +34,7 @@ use tokio::sync::Mutex;
 /// Time between two looks at what is promoted.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Time between two lists of all checkpoints, where nothing was promoted or labelled.
-const LIST_EVERY: Duration = Duration::from_secs(15);
+const LIST_EVERY: Duration = Duration::from_secs(5);
 /// How often a change is made anew because others were faster.
 const TRIES: usize = 8;
 /// Written to see what the store refuses.
@@ -289,6 +289,11 @@ impl Bucket {
     /// Promotes a checkpoint that is in the store, if none is promoted there; whether it was.
     pub async fn promote_first(&self, id: &str) -> Result<bool, BucketError> {
         let [current, _] = names();
+        // Not every store refuses to write what is there.
+        match self.0.store.head(&self.path(current)).await {
+            Err(StoreError::NotFound { .. }) => {}
+            found => return found.map(|_| false).map_err(self.failed("read", current)),
+        }
         let text = PutPayload::from(format!("{id}\n").into_bytes());
         match self.0.store.put_opts(&self.path(current), text, PutMode::Create.into()).await {
             Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(false),

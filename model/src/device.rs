@@ -46,7 +46,7 @@ pub struct ComputeDevice {
     pub adapter: Option<Adapter>,
     /// Where it is, if another machine lends it.
     pub remote: Option<RemoteAddress>,
-    /// Why `auto` took the CPU although there is a GPU.
+    /// Why `auto` took this one, where there was a choice.
     pub note: Option<String>,
 }
 
@@ -340,8 +340,9 @@ impl fmt::Display for DeviceChoice {
 impl fmt::Display for ComputeDevice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self { adapter: Some(Adapter { name, kind, api, .. }), .. } => {
-                write!(f, "{name} ({kind}, {api})")
+            Self { adapter: Some(Adapter { name, kind, api, .. }), note, .. } => {
+                write!(f, "{name} ({kind}, {api})")?;
+                note.iter().try_for_each(|note| write!(f, ", because {note}"))
             }
             Self { remote: Some(address), .. } => write!(f, "the device lent at {address}"),
             Self { note: Some(note), .. } => write!(f, "CPU (burn-flex), because {note}"),

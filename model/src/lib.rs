@@ -27,7 +27,7 @@ pub mod checkpoint;
 pub mod classifier;
 #[cfg(feature = "native")]
 pub mod compiled;
-#[cfg(feature = "native")]
+#[cfg(feature = "decode")]
 pub mod decode;
 #[cfg(feature = "native")]
 pub mod device;

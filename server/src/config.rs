@@ -30,7 +30,7 @@ pub struct Config {
     /// Folder for this server's copy of what is shared.
     #[arg(long, env = "GLYPHIC_ARTIFACTS_COPY", default_value = "artifacts-copy")]
     pub artifacts_copy: PathBuf,
-    /// auto (a real GPU, else the CPU), gpu, gpu:N (see `train devices`), cpu, or
+    /// auto (a real GPU if it is faster, else the CPU), gpu, gpu:N (see `train devices`), cpu, or
     /// remote:ws://HOST:PORT for one that another machine lends.
     #[arg(long, env = "GLYPHIC_DEVICE", default_value = "auto")]
     pub device: DeviceChoice,

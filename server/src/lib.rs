@@ -10,7 +10,9 @@
 //! ```
 
 pub mod access;
+pub mod auto;
 pub mod bucket;
+pub mod commands;
 pub mod config;
 pub mod engine;
 pub mod error;

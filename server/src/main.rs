@@ -1,13 +1,12 @@
 //! `server`: parses the command line, wires the parts, and serves. As
 //! `server train …` it is the program `train`, so that one file is all a server
-//! needs to learn; `server page FOLDER` writes the page for a host of files; `server probe`
-//! asks a running one whether it is ready.
+//! needs to learn; its other commands are in [`commands`](glyphic_server::commands) and
+//! [`probe`](glyphic_server::probe).
 
 use std::{
     env,
     ffi::OsString,
     io::{self, Write},
-    path::PathBuf,
     process::ExitCode,
 };
 
@@ -17,74 +16,35 @@ use glyphic_model::checkpoint::Registry;
 use glyphic_server::{
     App,
     access::Admin,
+    auto,
     bucket::{Bucket, BucketError},
+    commands::{PageArgs, PushArgs, push, write_page},
     config::{Artifacts, Config},
     models::Models,
     probe::{ProbeArgs, probe},
-    routes::page,
     run,
     store::Store,
     teach::Teaching,
     traces,
 };
-use glyphic_train::cli::folder;
-use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::net::TcpListener;
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// The first argument that makes this the training program.
 const TRAIN: &str = "train";
-/// The first argument that writes the page into a folder.
-const PAGE: &str = "page";
-/// The first argument that sends checkpoints to where servers share them.
-const PUSH: &str = "push";
-/// The first argument that asks a running server whether it is ready.
-const PROBE: &str = "probe";
-
-/// Writes the page and the promoted checkpoint into a folder that any host of files can
-/// serve.
-#[derive(Parser)]
-#[command(name = "page")]
-struct PageArgs {
-    /// The folder.
-    folder: PathBuf,
-    /// Folder with the checkpoints and CURRENT.
-    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts", value_parser = folder)]
-    artifacts: PathBuf,
-}
-
-/// Sends checkpoints to where servers share them. The first one that arrives is promoted.
-#[derive(Parser)]
-#[command(name = "push")]
-struct PushArgs {
-    /// The checkpoints [default: the promoted one].
-    ids: Vec<String>,
-    /// Where to: s3://BUCKET/PATH, gs://… or az://…
-    #[arg(long)]
-    to: String,
-    /// Folder with the checkpoints and CURRENT.
-    #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts", value_parser = folder)]
-    artifacts: PathBuf,
-}
 
 fn main() -> ExitCode {
     // TLS, for an object store or a collector of traces: the provider is ours to choose. It
     // fails if one is chosen already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments: Vec<OsString> = env::args_os().collect();
-    if arguments.get(1).is_some_and(|first| first == TRAIN) {
-        return glyphic_train::program::main(arguments.into_iter().skip(1));
+    let rest = arguments.iter().skip(1);
+    match arguments.get(1).and_then(|first| first.to_str()) {
+        Some(TRAIN) => glyphic_train::program::main(rest.cloned()),
+        Some("page") => ended(write_page(PageArgs::parse_from(rest))),
+        Some("probe") => ended(probe(ProbeArgs::parse_from(rest))),
+        Some("push") => ended(push(PushArgs::parse_from(rest))),
+        _ => serve_until_stopped(),
     }
-    if arguments.get(1).is_some_and(|first| first == PAGE) {
-        return ended(write_page(PageArgs::parse_from(arguments.into_iter().skip(1))));
-    }
-    if arguments.get(1).is_some_and(|first| first == PROBE) {
-        return ended(probe(ProbeArgs::parse_from(arguments.into_iter().skip(1))));
-    }
-    if arguments.get(1).is_some_and(|first| first == PUSH) {
-        return ended(push(PushArgs::parse_from(arguments.into_iter().skip(1))));
-    }
-    serve_until_stopped()
 }
 
 fn ended(result: Result<()>) -> ExitCode {
@@ -97,29 +57,6 @@ fn ended(result: Result<()>) -> ExitCode {
     }
 }
 
-fn write_page(PageArgs { folder, artifacts }: PageArgs) -> Result<()> {
-    page::write(&folder, &Registry::new(artifacts))?;
-    println!("The page is in {}: any host of files can serve it.", folder.display());
-    Ok(())
-}
-
-#[tokio::main]
-async fn push(PushArgs { mut ids, to, artifacts }: PushArgs) -> Result<()> {
-    let registry = Registry::new(artifacts);
-    if ids.is_empty() {
-        ids.push(registry.current()?);
-    }
-    let bucket = Bucket::open_without_copy(&to, registry)?;
-    for id in &ids {
-        bucket.send(bucket.registry(), id).await?;
-        println!("{id} is in {to}");
-    }
-    if bucket.promote_first(&ids[0]).await? {
-        println!("{} is promoted there, as the first", ids[0]);
-    }
-    Ok(())
-}
-
 #[tokio::main]
 async fn serve_until_stopped() -> ExitCode {
     let config = Config::parse();
@@ -127,26 +64,13 @@ async fn serve_until_stopped() -> ExitCode {
         Ok(traces) => traces,
         Err(error) => return ended(Err(error.context("traces cannot be sent"))),
     };
-    start_log(config.log_json, traces.as_ref());
+    traces::start_log(config.log_json, traces.as_ref());
     let served = serve(config).await;
     if let Some(traces) = traces {
         // The last ones; if nobody takes them, they are lost.
         let _ = tokio::task::spawn_blocking(move || traces.shutdown()).await;
     }
     ended(served)
-}
-
-/// The log, to the standard error; and traces.
-fn start_log(json: bool, traces: Option<&SdkTracerProvider>) {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,glyphic_server=info".into());
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-    let lines = match json {
-        true => lines.json().boxed(),
-        false => lines.boxed(),
-    };
-    let spans = traces.map(|traces| traces::layer(traces));
-    tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).init();
 }
 
 async fn serve(config: Config) -> Result<()> {
@@ -159,8 +83,8 @@ async fn serve(config: Config) -> Result<()> {
         Artifacts::Folder(_) => None,
         Artifacts::Shared(url) => Some(shared(url, registry.clone()).await?),
     };
-    let device = config.device.open()?;
     let (queue, max_batch) = (config.limits.queue.into(), config.limits.max_batch.into());
+    let device = auto::open(&config.device, &registry, max_batch)?;
     let models = Models::start(registry, device, queue, max_batch)?.shared_in(bucket);
     let model = models.engine().serving();
     // Whoever started it may not read this to its end.

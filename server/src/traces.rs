@@ -1,4 +1,4 @@
-//! Traces for OpenTelemetry, where the environment names a place to send them
+//! The log; and traces for OpenTelemetry, where the environment names a place to send them
 //! (`OTEL_EXPORTER_OTLP_ENDPOINT`, over HTTP as protobuf): a span for each request, with
 //! spans for its stages inside, as part of the trace that the client says it belongs to.
 
@@ -19,7 +19,10 @@ use opentelemetry_sdk::{
 };
 use tracing::{Level, Span, Subscriber};
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt};
-use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::Targets, layer::SubscriberExt, registry::LookupSpan,
+    util::SubscriberInitExt,
+};
 
 /// Where to send traces; the second for traces alone. As OpenTelemetry names them.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
@@ -82,4 +85,17 @@ pub fn describe(span: &Span, method: &Method, route: Option<&str>, status: Statu
     if status.is_server_error() {
         sent.set_status(Status::error(""));
     }
+}
+
+/// The log, to the standard error; and traces.
+pub fn start_log(json: bool, sender: Option<&SdkTracerProvider>) {
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,glyphic_server=info".into());
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match json {
+        true => lines.json().boxed(),
+        false => lines.boxed(),
+    };
+    let spans = sender.map(|sender| layer(sender));
+    tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).init();
 }

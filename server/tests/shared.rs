@@ -357,6 +357,8 @@ fn servers_that_change_at_once_lose_nothing() {
             (0..EACH).all(|i| (0..2).all(|s| models.contains(&format!("\"s{s}-{i}\""))))
         });
     }
+    let nothing = s3.push(&["--if-empty", "no-such-id"], registry.root());
+    assert!(nothing.status.success() && nothing.stdout.is_empty(), "{nothing:?}");
     // The same checkpoint is sent twice, and is there once; another one of its name is not
     // taken.
     let again = s3.push(&[&first], registry.root());

@@ -286,14 +286,22 @@ impl Bucket {
         Ok(())
     }
 
+    /// Whether nothing was ever promoted there.
+    pub async fn is_empty(&self) -> Result<bool, BucketError> {
+        let [current, _] = names();
+        match self.0.store.head(&self.path(current)).await {
+            Err(StoreError::NotFound { .. }) => Ok(true),
+            found => found.map(|_| false).map_err(self.failed("read", current)),
+        }
+    }
+
     /// Promotes a checkpoint that is in the store, if none is promoted there; whether it was.
     pub async fn promote_first(&self, id: &str) -> Result<bool, BucketError> {
-        let [current, _] = names();
         // Not every store refuses to write what is there.
-        match self.0.store.head(&self.path(current)).await {
-            Err(StoreError::NotFound { .. }) => {}
-            found => return found.map(|_| false).map_err(self.failed("read", current)),
+        if !self.is_empty().await? {
+            return Ok(false);
         }
+        let [current, _] = names();
         let text = PutPayload::from(format!("{id}\n").into_bytes());
         match self.0.store.put_opts(&self.path(current), text, PutMode::Create.into()).await {
             Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(false),

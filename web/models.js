@@ -93,7 +93,7 @@ function lineage({ parent }, all) {
 }
 
 function score(score) {
-  if (!score) return "not measured";
+  if (!score?.examples) return "not measured";
   return `${(100 * score.accuracy).toFixed(2)} % of ${thousands(score.examples)}`;
 }
 

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 
 use burn::tensor::Device;
 use glyphic_model::{
+    Classifier, Glyph,
     checkpoint::{network_from_bytes, network_to_bytes},
+    glyph::PIXELS,
     network::{ConvolutionConfig, NetworkConfig},
 };
 use libfuzzer_sys::fuzz_target;
@@ -19,7 +21,12 @@ static TRUE: LazyLock<(NetworkConfig, Vec<u8>)> = LazyLock::new(|| {
     (config, bytes)
 });
 
-fuzz_target!(|bytes: &[u8]| {
+fuzz_target!(init: {
+    // `run` asks for a seed this way.
+    if let Some(path) = std::env::var_os("SEED") {
+        std::fs::write(path, &TRUE.1).expect("the seed can be written");
+    }
+}, |bytes: &[u8]| {
     let (config, weights) = &*TRUE;
     let bytes = match bytes.split_first() {
         // Three bytes a change: where, and what is there then.
@@ -33,5 +40,9 @@ fuzz_target!(|bytes: &[u8]| {
         }
         _ => bytes.to_vec(),
     };
-    let _ = network_from_bytes(config, bytes, &Device::flex());
+    if let Ok(network) = network_from_bytes(config, bytes, &Device::flex()) {
+        let labels = vec![String::new(); config.classes];
+        let classifier = Classifier::new(network, labels, &Device::flex());
+        let _ = classifier.classify(&[Glyph::new([128; PIXELS])]);
+    }
 });

@@ -3,9 +3,12 @@
 //! A small network may be read faster where the request is than on a GPU, which each batch
 //! has to reach first. Under load requests pool into full batches, so those are compared.
 
-use std::time::{Duration, Instant};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use glyphic_model::{
     Classifier, Glyph,
     checkpoint::Registry,
@@ -39,22 +42,25 @@ pub fn open(choice: &DeviceChoice, registry: &Registry, max_batch: usize) -> Res
     }
 }
 
-/// This device, or the CPU if that reads full batches faster. A device that cannot be measured
-/// is not used.
+/// This device, or the CPU if that reads full batches faster with the promoted checkpoint.
+/// A device that fails at it is not used.
 pub fn faster(gpu: ComputeDevice, registry: &Registry, max_batch: usize) -> ComputeDevice {
-    let measured = |device: &ComputeDevice| {
-        let classifier =
-            registry.load(&registry.current()?, &device.device)?.into_classifier(&device.device);
-        Pace::of(&classifier, max_batch)
-    };
     let cpu = ComputeDevice::cpu();
-    let (there, here) = match (measured(&gpu), measured(&cpu)) {
-        (Ok(there), Ok(here)) => (there, here),
-        (Err(error), _) => {
+    let measured = |device: &ComputeDevice| {
+        // A driver that is lost may panic inside its bindings.
+        let measured = catch_unwind(AssertUnwindSafe(|| {
+            let checkpoint = registry.load(&registry.current()?, &device.device)?;
+            Pace::of(&checkpoint.into_classifier(&device.device), max_batch)
+        }));
+        measured.unwrap_or_else(|_| Err(anyhow!("it panicked")))
+    };
+    // What cannot be read here cannot be read there: whoever serves will say what is wrong.
+    let Ok(here) = measured(&cpu) else { return gpu };
+    let there = match measured(&gpu) {
+        Ok(there) => there,
+        Err(error) => {
             return ComputeDevice { note: Some(format!("{gpu} failed: {error}")), ..cpu };
         }
-        // Whoever serves the checkpoint will say what is wrong with it.
-        (_, Err(_)) => return gpu,
     };
     let note = |own: Pace, name: &str, other: Pace| {
         Some(format!(

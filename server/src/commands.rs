@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Parser;
 use glyphic_model::checkpoint::Registry;
-use glyphic_train::cli::folder;
 
-use crate::{bucket::Bucket, routes::page};
+use crate::{bucket::Bucket, config::folder, routes::page};
 
 /// Writes the page and the promoted checkpoint into a folder that any host of files can
 /// serve.

@@ -86,6 +86,14 @@ impl FromStr for Artifacts {
     }
 }
 
+/// A folder; a URL would be taken for one with a strange name.
+pub fn folder(text: &str) -> Result<PathBuf, String> {
+    match text.parse() {
+        Ok(Artifacts::Folder(folder)) => Ok(folder),
+        _ => Err("it must be a folder".to_owned()),
+    }
+}
+
 /// Where answers become doubtful, if not where the checkpoint says.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct Doubt {
@@ -222,9 +230,9 @@ pub struct Limits {
     #[arg(long, env = "GLYPHIC_CONNECTIONS", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
     pub connections: u16,
     /// Most open connections of one client; further ones get 429. Behind a proxy all are its
-    /// own, and this counts nothing.
-    #[arg(long, env = "GLYPHIC_CONNECTIONS_PER_CLIENT", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
-    pub connections_per_client: u16,
+    /// own, and this counts nothing [default: half of --connections].
+    #[arg(long, env = "GLYPHIC_CONNECTIONS_PER_CLIENT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub connections_per_client: Option<u16>,
     /// Seconds that requests under way have when the server stops.
     #[arg(long, env = "GLYPHIC_DRAIN_SECONDS", default_value_t = 10)]
     pub drain_seconds: u16,
@@ -239,13 +247,20 @@ impl Default for Limits {
             rate: 0,
             behind_proxy: false,
             connections: 512,
-            connections_per_client: 256,
+            connections_per_client: None,
             drain_seconds: 10,
         }
     }
 }
 
 impl Limits {
+    /// Most open connections of one client; behind a proxy, which is everybody's client, any
+    /// number.
+    pub fn connections_of_one(&self) -> Option<usize> {
+        let half = self.connections.div_ceil(2);
+        (!self.behind_proxy).then_some(self.connections_per_client.unwrap_or(half).into())
+    }
+
     /// Largest request body in bytes.
     pub fn max_body(&self) -> usize {
         usize::from(self.max_body_mib) << 20

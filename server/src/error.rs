@@ -156,6 +156,7 @@ impl ApiError {
                 CheckpointError::PromotedMeanwhile { .. } => {
                     (StatusCode::CONFLICT, "promoted_meanwhile")
                 }
+                CheckpointError::Exists(_) => (StatusCode::CONFLICT, "exists"),
                 CheckpointError::Objected { .. } => (StatusCode::CONFLICT, "objected"),
                 CheckpointError::BadLabel(_) => (StatusCode::BAD_REQUEST, "bad_name"),
                 CheckpointError::BadMarks { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
@@ -194,11 +195,16 @@ impl ApiError {
             Self::Checkpoint(CheckpointError::NotFound { id, .. }) => {
                 format!("there is no checkpoint '{id}'; GET /api/models lists them")
             }
-            Self::Bucket(BucketError::Failed { .. }) => {
-                "the shared registry does not answer; nothing was changed. Try again in a \
-                 moment; the server's log says why"
+            Self::Bucket(BucketError::Unknown(_)) => {
+                "the shared registry fell silent: it is not known whether the change was made. \
+                 Look what serves, then decide"
                     .to_owned()
             }
+            Self::Bucket(
+                BucketError::Failed { .. } | BucketError::Silent(..) | BucketError::BadNames { .. },
+            ) => "the shared registry does not do it; nothing was changed. Try again in a \
+                 moment; the server's log says why"
+                .to_owned(),
             Self::Store(StoreError::Failed(_)) => {
                 "the database does not answer; nothing was kept. Try again in a moment; the \
                  server's log says why"

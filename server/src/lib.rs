@@ -186,12 +186,10 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
     let teaching = app.teaching.clone().ok();
     let working = teaching.clone().map(|t| tokio::spawn(t.work(app.models.clone(), stopped)));
-    let Limits { connections, connections_per_client, behind_proxy, drain_seconds, .. } =
-        app.limits;
     let connections = Connections {
-        most: connections.into(),
-        of_one: (!behind_proxy).then_some(connections_per_client.into()),
-        drain: Duration::from_secs(drain_seconds.into()),
+        most: app.limits.connections.into(),
+        of_one: app.limits.connections_of_one(),
+        drain: Duration::from_secs(app.limits.drain_seconds.into()),
     };
     let meters = app.meters().clone();
     serve::serve(listener, routes::router(app), connections, &meters, shutdown).await;

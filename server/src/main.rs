@@ -17,7 +17,7 @@ use glyphic_server::{
     App,
     access::Admin,
     auto,
-    bucket::{Bucket, BucketError},
+    bucket::Bucket,
     commands::{PageArgs, PushArgs, push, write_page},
     config::{Artifacts, Config},
     models::Models,
@@ -67,8 +67,7 @@ async fn serve_until_stopped() -> ExitCode {
     traces::start_log(config.log_json, traces.as_ref());
     let served = serve(config).await;
     if let Some(traces) = traces {
-        // The last ones; if nobody takes them, they are lost.
-        let _ = tokio::task::spawn_blocking(move || traces.shutdown()).await;
+        traces::finish(traces).await;
     }
     ended(served)
 }
@@ -117,7 +116,7 @@ async fn serve(config: Config) -> Result<()> {
 async fn shared(url: &str, registry: Registry) -> Result<Bucket> {
     let bucket = Bucket::open(url, registry)?;
     match bucket.fetch().await {
-        Err(error @ BucketError::Failed { .. }) if bucket.registry().current().is_ok() => {
+        Err(error) if bucket.registry().current().is_ok() => {
             tracing::error!("{error}; serving from its copy");
         }
         fetched => fetched?,

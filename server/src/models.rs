@@ -170,9 +170,21 @@ impl Models {
     ) -> Result<(), ApiError> {
         self.change(move |models| async move {
             let id = models.registry.resolve(&name)?;
-            let (present, promoted) = (models.engine.serving(), id.clone());
+            if let Some(bucket) = &models.bucket {
+                // It may have been sent this very moment.
+                bucket.fetch_missing(&id).await?;
+            }
+            let (serving, promoted) = (models.engine.serving(), id.clone());
             let record = move |registry: &Registry| {
                 let id = &promoted;
+                // Others may have given the label away meanwhile.
+                let found = registry.resolve(&name)?;
+                if found != *id {
+                    return Err(CheckpointError::PromotedMeanwhile { expected: id.clone(), found });
+                }
+                // What serves here may not be what is promoted: that may be damaged.
+                let present = registry.current().and_then(|id| registry.manifest(&id));
+                let present = present.unwrap_or_else(|_| Manifest::clone(&serving));
                 let objections = match forced {
                     true => Vec::new(),
                     false => PromotionGate::default().objections(&present, &registry.manifest(id)?),
@@ -192,10 +204,18 @@ impl Models {
     pub async fn prune(&self, keep: usize) -> Result<Vec<String>, ApiError> {
         self.change(move |models| async move {
             let used = models.used();
-            let gone = models.record(move |registry| registry.prune(keep, &used)).await?;
-            if let Some(bucket) = &models.bucket {
-                bucket.remove(&gone).await?;
-            }
+            let gone = match models.bucket.clone() {
+                None => models.record(move |registry| registry.prune(keep, &used)).await?,
+                Some(bucket) => {
+                    // Nothing goes here before it is agreed on there.
+                    let gone = models.record(move |registry| registry.forget(keep, &used)).await?;
+                    bucket.remove(&gone).await?;
+                    for id in gone.clone() {
+                        models.on_disk(move |registry| registry.remove(&id)).await?;
+                    }
+                    gone
+                }
+            };
             if !gone.is_empty() {
                 tracing::info!("removed checkpoints: {}", gone.join(", "));
             }
@@ -224,12 +244,27 @@ impl Models {
         &self,
         change: impl Fn(&Registry) -> Result<T, CheckpointError> + Send + Sync + 'static,
     ) -> Result<T, ApiError> {
-        if let Some(bucket) = &self.bucket {
-            return Ok(bucket.record(change).await?);
+        match &self.bucket {
+            Some(bucket) => Ok(bucket.record(change).await?),
+            None => self.on_disk(change).await,
         }
+    }
+
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Registry) -> Result<T, CheckpointError> + Send + 'static,
+    ) -> Result<T, ApiError> {
         let registry = self.registry.clone();
-        let done = tokio::task::spawn_blocking(move || change(&registry));
+        let done = tokio::task::spawn_blocking(move || work(&registry));
         Ok(done.await.map_err(|error| ApiError::Unavailable(error.to_string()))??)
+    }
+
+    /// Sends a checkpoint to where the registry is shared, if it is.
+    pub async fn share(&self, id: &str) -> Result<(), ApiError> {
+        match &self.bucket {
+            Some(bucket) => Ok(bucket.send(&self.registry, id).await?),
+            None => Ok(()),
+        }
     }
 
     /// The registry.

@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     future::Future,
-    io,
+    io::{self, Write},
     net::{IpAddr, SocketAddr},
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -88,8 +88,10 @@ pub async fn serve(
         };
         let Some(one) = clients.admit(peer.ip(), connections.of_one) else {
             meters.turned_away("connections");
-            // As much as fits; whoever does not read it finds the connection closed.
-            let _ = stream.try_write(TOO_MANY);
+            // At once or not at all: whoever does not get it finds the connection closed.
+            if let Ok(mut stream) = stream.into_std() {
+                let _ = stream.write_all(TOO_MANY);
+            }
             continue;
         };
         let connection = graceful.watch(connection(stream, peer, &router));

@@ -2,6 +2,8 @@
 //! (`OTEL_EXPORTER_OTLP_ENDPOINT`, over HTTP as protobuf): a span for each request, with
 //! spans for its stages inside, as part of the trace that the client says it belongs to.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use axum::http::{HeaderMap, Method, StatusCode};
 use opentelemetry::{
@@ -27,6 +29,11 @@ use tracing_subscriber::{
 /// Where to send traces; the second for traces alone. As OpenTelemetry names them.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
+/// Methods that are told by their names.
+const KNOWN: [Method; 6] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+/// Longest wait at the end.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 /// Whose spans are sent: a prediction's stages are at the level of details.
 const SPANS: (&str, Level) = ("glyphic_server", Level::DEBUG);
 
@@ -49,6 +56,19 @@ pub fn sender() -> Result<Option<SdkTracerProvider>> {
         .with_span_processor(BatchSpanProcessor::builder(exporter, Tokio).build())
         .with_resource(resource.build());
     Ok(Some(sender.build()))
+}
+
+/// Sends what is left, and waits a moment for it to be taken.
+pub async fn finish(sender: SdkTracerProvider) {
+    let (done, finished) = tokio::sync::oneshot::channel();
+    // A thread of its own, which nobody waits for if the collector is silent.
+    std::thread::spawn(move || {
+        let _ = sender.shutdown();
+        let _ = done.send(());
+    });
+    if tokio::time::timeout(LAST_WORDS, finished).await.is_err() {
+        tracing::warn!("the last traces were not taken within {} s", LAST_WORDS.as_secs());
+    }
 }
 
 /// Hands the server's spans to what sends them.
@@ -76,8 +96,13 @@ pub fn describe(span: &Span, method: &Method, route: Option<&str>, status: Statu
     if !sent.span_context().is_sampled() {
         return;
     }
-    sent.update_name(format!("{method} {}", route.unwrap_or_default()).trim_end().to_owned());
-    sent.set_attribute(KeyValue::new("http.request.method", method.to_string()));
+    // Whatever a client invents must not become a name of its own.
+    let (name, method) = match KNOWN.contains(method) {
+        true => (method.as_str(), method.as_str()),
+        false => ("HTTP", "_OTHER"),
+    };
+    sent.update_name(format!("{name} {}", route.unwrap_or_default()).trim_end().to_owned());
+    sent.set_attribute(KeyValue::new("http.request.method", method.to_owned()));
     sent.set_attribute(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
     if let Some(route) = route {
         sent.set_attribute(KeyValue::new("http.route", route.to_owned()));

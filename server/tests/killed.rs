@@ -19,11 +19,14 @@ use glyphic_model::checkpoint::{CheckpointError, Registry};
 const KILLS: usize = 100;
 /// Names the folder in which the process that is to be killed works.
 const FOLDER: &str = "GLYPHIC_TEST_WORK_IN";
+/// Set if another process works there too.
+const SHARED: &str = "GLYPHIC_TEST_SHARED";
 
 /// What the killed process does, without end; in an ordinary run it does nothing.
 #[test]
 fn works_until_it_is_killed() {
     let Ok(folder) = env::var(FOLDER) else { return };
+    let shared = env::var(SHARED).is_ok();
     let registry = Registry::new(folder);
     println!("working");
     for i in 0.. {
@@ -38,11 +41,11 @@ fn works_until_it_is_killed() {
             if i % 3 == 2 { registry.roll_back(None).map(drop) } else { Ok(()) },
             registry.prune(4, &[]).map(drop),
         ] {
-            if let Err(error) = done {
-                let theirs =
-                    [CheckpointError::NothingToRollBackTo.to_string(), "no checkpoint".to_owned()];
-                let text = error.to_string();
-                assert!(theirs.iter().any(|part| text.contains(part)), "{text}");
+            match done {
+                Ok(()) => {}
+                Err(CheckpointError::NotFound { .. } | CheckpointError::NothingToRollBackTo)
+                    if shared => {}
+                Err(error) => panic!("{error}"),
             }
         }
     }
@@ -53,24 +56,44 @@ fn unpin_all_but(registry: &Registry, id: &str) -> Result<(), CheckpointError> {
     marks.pins.iter().filter(|pinned| *pinned != id).try_for_each(|id| registry.pin(id, false))
 }
 
-fn start(folder: &Path) -> Child {
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args(["works_until_it_is_killed", "--exact", "--nocapture"])
-        .env(FOLDER, folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.map_while(Result::ok).any(|line| line.contains("working")), "it did not begin");
-    child
+/// A process that works, until this is dropped.
+struct Worker(Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
-/// Stops a process where it is, or lets it go on: what it leaves can be looked at.
-fn pause(child: &Child, pause: bool) {
-    let signal = if pause { "-STOP" } else { "-CONT" };
-    let done = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-    assert!(done.success());
+impl Worker {
+    fn start(folder: &Path, shared: bool) -> Self {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["works_until_it_is_killed", "--exact", "--nocapture"]).env(FOLDER, folder);
+        if shared {
+            command.env(SHARED, "1");
+        }
+        let mut worker = Self(command.stdout(Stdio::piped()).spawn().unwrap());
+        let lines = BufReader::new(worker.0.stdout.take().unwrap()).lines();
+        let begun = lines.map_while(Result::ok).any(|line| line.contains("working"));
+        assert!(begun, "it did not begin");
+        worker
+    }
+
+    /// Stops it where it is: what it leaves can be looked at.
+    fn pause(&self) {
+        self.signal("-STOP");
+        // It may be within a call of the system, which ends first.
+        let stat = format!("/proc/{}/stat", self.0.id());
+        while !fs::read_to_string(&stat).unwrap().contains(") T ") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
 }
 
 #[test]
@@ -88,17 +111,16 @@ fn survives(shared: bool) {
     let folder = tempfile::tempdir().unwrap();
     let registry = Registry::new(folder.path());
     let mut promotions = 0;
-    let mut other = shared.then(|| start(folder.path()));
+    let mut other = shared.then(|| Worker::start(folder.path(), shared));
     for kill in 0..KILLS {
-        let mut child = start(folder.path());
+        let worker = Worker::start(folder.path(), shared);
         // Some die before they have published, some after a hundred changes.
         let moment = Duration::from_micros(fastrand::u64(0..150_000));
         std::thread::sleep(moment);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        drop(worker);
         if let Some(other) = &mut other {
-            assert!(other.try_wait().unwrap().is_none(), "the other one failed at kill {kill}");
-            pause(other, true);
+            assert!(other.0.try_wait().unwrap().is_none(), "the other one failed at kill {kill}");
+            other.pause();
         }
 
         // Every name is of a checkpoint that is whole.
@@ -123,12 +145,8 @@ fn survives(shared: bool) {
         let doomed = names.filter(|name| name.starts_with(".removed")).count();
         assert!(doomed <= 8, "after kill {kill} {doomed} folders wait to be removed");
         if let Some(other) = &other {
-            pause(other, false);
+            other.signal("-CONT");
         }
-    }
-    if let Some(mut other) = other {
-        other.kill().unwrap();
-        other.wait().unwrap();
     }
     assert!(promotions > KILLS / 2, "hardly anything was promoted: {promotions}");
 }

@@ -252,7 +252,7 @@ fn metrics_count_what_happens() {
 #[test]
 fn whoever_sends_nothing_is_cut_off_and_others_are_served() {
     let artifacts = Artifacts::released();
-    let limits = Limits { connections: 40, ..Limits::default() };
+    let limits = Limits { connections: 40, connections_per_client: Some(40), ..Limits::default() };
     let server = Server::start_with(&artifacts, limits);
     // Heads that never end, one byte now and then.
     let mut slow: Vec<TcpStream> = (0..30)
@@ -288,7 +288,7 @@ fn whoever_sends_nothing_is_cut_off_and_others_are_served() {
 fn whoever_takes_nothing_of_its_answers_is_cut_off() {
     let artifacts = Artifacts::released();
     // One place: whoever comes second is served when the first one has gone.
-    let limits = Limits { connections: 1, ..Limits::default() };
+    let limits = Limits { connections: 1, connections_per_client: Some(9), ..Limits::default() };
     let server = Server::start_with(&artifacts, limits);
     let mut slow = TcpStream::connect(server.address).unwrap();
     // More answers than the system's buffers between the two hold.
@@ -296,7 +296,9 @@ fn whoever_takes_nothing_of_its_answers_is_cut_off() {
     slow.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
     let _ = slow.write_all(&request);
     let begun = Instant::now();
-    assert_eq!(server.get("/readyz").0, 200);
+    let patient = ureq::get(server.url("/readyz")).config();
+    let answer = patient.timeout_global(Some(Duration::from_secs(40))).build().call();
+    assert_eq!(answer.unwrap().status(), 200);
     let waited = begun.elapsed();
     assert!(waited > Duration::from_secs(5), "the answers were taken, or it was cut at once");
     assert!(waited < Duration::from_secs(25), "cut off after {waited:?}");
@@ -306,7 +308,7 @@ fn whoever_takes_nothing_of_its_answers_is_cut_off() {
 #[test]
 fn one_client_cannot_hold_every_connection() {
     let artifacts = Artifacts::released();
-    let limits = Limits { connections: 12, connections_per_client: 8, ..Limits::default() };
+    let limits = Limits { connections: 12, connections_per_client: Some(8), ..Limits::default() };
     let server = Server::start_with(&artifacts, limits);
     let held: Vec<TcpStream> =
         (0..8).map(|_| TcpStream::connect(server.address).unwrap()).collect();
@@ -329,7 +331,7 @@ fn one_client_cannot_hold_every_connection() {
     // Places that are given up are free again.
     drop(held);
     let begun = Instant::now();
-    while asked(&server, "GET", "/readyz", "").starts_with("HTTP/1.1 429") {
+    while !asked(&server, "GET", "/readyz", "").starts_with("HTTP/1.1 200") {
         assert!(begun.elapsed() < Duration::from_secs(5), "the places stay taken");
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -5,7 +5,7 @@ mod common;
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -122,9 +122,10 @@ fn free_port() -> u16 {
 
 fn listening(mut command: Command, port: u16) -> Program {
     let program = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let program = Program(program);
+    let mut program = Program(program);
     let begun = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(program.0.try_wait().unwrap().is_none(), "{command:?} has ended");
         assert!(begun.elapsed() < Duration::from_secs(30), "{command:?} does not listen");
         thread::sleep(Duration::from_millis(50));
     }
@@ -143,11 +144,14 @@ impl Server {
         Self::start_with(s3, tempfile::tempdir().unwrap())
     }
 
+    /// Configured as in a container: by the environment.
     fn start_with(s3: &S3, copy: TempDir) -> Self {
         let mut child = s3
             .command()
-            .args(["--addr", "127.0.0.1:0", "--artifacts", URL, "--artifacts-copy"])
-            .arg(copy.path())
+            .env("GLYPHIC_ADDR", "127.0.0.1:0")
+            .env("GLYPHIC_ARTIFACTS", URL)
+            .env("GLYPHIC_ARTIFACTS_COPY", copy.path())
+            .env("GLYPHIC_DATA", repository().join("artifacts/datasets/mnist"))
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -223,8 +227,15 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     let empty = tempfile::tempdir().unwrap();
     let mut server = s3.command();
     server.args(["--addr", "127.0.0.1:0", "--artifacts", URL, "--artifacts-copy"]);
-    let refused = server.arg(empty.path()).output().unwrap();
-    assert!(text(&refused.stderr).contains("server push --to s3://"), "{refused:?}");
+    let mut refused = Program(server.arg(empty.path()).spawn().unwrap());
+    let begun = Instant::now();
+    while refused.0.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it serves, with nothing to serve");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let mut said = String::new();
+    refused.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("server push --to s3://"), "{said}");
 
     let pushed = s3.push(&[], registry.root());
     assert!(text(&pushed.stdout).contains("promoted there, as the first"), "{pushed:?}");
@@ -281,6 +292,35 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
 }
 
 #[test]
+fn what_is_taught_to_one_server_is_there_for_all() {
+    let s3 = S3::moto();
+    let (registry, first, _) = released();
+    assert!(s3.push(&[&first], registry.root()).status.success());
+    let (a, b) = (Server::start(&s3), Server::start(&s3));
+    for i in 0..4 {
+        let strokes = json!([[[0, 0], [60 + i, 2], [30, 90]], [[20, 45], [50 + i, 45]]]);
+        let (status, answer) =
+            a.send("POST", "/api/samples", &json!({ "label": "7", "strokes": strokes }));
+        assert_eq!(status, 201, "{answer}");
+    }
+    let (status, job) = a.send("POST", "/api/jobs", &json!({}));
+    assert_eq!(status, 202, "{job}");
+    let path = format!("/api/jobs/{}", job["id"].as_str().unwrap());
+    let begun = Instant::now();
+    let ended = loop {
+        let job = a.get(&path);
+        if !["queued", "running"].contains(&job["state"].as_str().unwrap()) {
+            break job;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(240), "{job}");
+        thread::sleep(Duration::from_millis(200));
+    };
+    assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
+    let taught = ended["candidate"].as_str().unwrap().to_owned();
+    b.waits_for("what was taught", |b| b.listed().contains(&taught));
+}
+
+#[test]
 fn half_a_checkpoint_never_goes_live() {
     let s3 = S3::moto();
     let (registry, first, second) = released();
@@ -310,12 +350,25 @@ fn half_a_checkpoint_never_goes_live() {
     s3.put(&path("weights.bpk"), &weights);
     server.waits_for("the whole checkpoint", |server| server.reads_with() == second);
 
-    // A name that leads out of the folder is nobody's checkpoint.
-    s3.put("checkpoints/..evil/manifest.json", &file("manifest.json"));
-    promoted("../../x");
-    thread::sleep(Duration::from_secs(3));
-    assert_eq!(server.reads_with(), second);
-    assert_eq!(server.listed().len(), 2);
+    // Names that nobody could have given, and files that are none, harm nobody.
+    for odd in ["..evil/manifest.json", "x~/manifest.json", &format!("{first}/report.html~")] {
+        s3.put(&format!("checkpoints/{odd}"), &file("manifest.json"));
+    }
+    for bad in [&b"../../x\n"[..], b"<html>not found</html>", b"\xff\xfe", &[b'a'; 2 << 20]] {
+        s3.put("CURRENT", bad);
+        thread::sleep(Duration::from_millis(1500));
+        assert_eq!(server.reads_with(), second);
+        assert_eq!(server.listed().len(), 2);
+        let (status, answer) = server.send("PUT", "/api/labels/x", &json!({ "id": first }));
+        assert_eq!(status, 503, "{answer}");
+    }
+    promoted(&first);
+    server.waits_for("what is mended", |server| server.reads_with() == first);
+    // A copy is one server's.
+    let mut command = s3.command();
+    command.args(["--addr", "127.0.0.1:0", "--artifacts", URL, "--artifacts-copy"]);
+    let refused = command.arg(server.copy.path()).output().unwrap();
+    assert!(text(&refused.stderr).contains("another server's copy"), "{refused:?}");
     let copied = fs::read_dir(server.copy.path().join("checkpoints")).unwrap();
     let copied = copied.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(copied.filter(|name| name.contains("evil")).count(), 0);

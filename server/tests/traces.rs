@@ -5,7 +5,7 @@ mod common;
 
 use std::{
     io::{BufRead, BufReader},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -25,6 +25,16 @@ type Received = Arc<Mutex<Vec<ExportTraceServiceRequest>>>;
 async fn receive(State(received): State<Received>, headers: HeaderMap, body: Bytes) {
     assert_eq!(headers["content-type"], "application/x-protobuf");
     received.lock().unwrap().push(ExportTraceServiceRequest::decode(body).unwrap());
+}
+
+/// A server that ends with the test, however that ends.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// What takes traces, and its address.
@@ -53,7 +63,7 @@ fn attribute(span: &Span, key: &str) -> String {
 fn a_request_is_a_span_of_its_clients_trace_with_its_stages_inside() {
     let (received, endpoint) = collector();
     let artifacts = Artifacts::released();
-    let mut server = Command::new(env!("CARGO_BIN_EXE_server"))
+    let server = Command::new(env!("CARGO_BIN_EXE_server"))
         .args(["--addr", "127.0.0.1:0", "--device", "cpu", "--artifacts"])
         .arg(artifacts.registry.root())
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
@@ -63,7 +73,8 @@ fn a_request_is_a_span_of_its_clients_trace_with_its_stages_inside() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let mut server = Program(server);
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim().rsplit(' ').next().unwrap().to_owned();
 
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -116,6 +127,4 @@ fn a_request_is_a_span_of_its_clients_trace_with_its_stages_inside() {
     assert!(attribute(nothing, "http.response.status_code").contains("404"));
     let failed = nothing.status.as_ref().is_some_and(|s| s.code == StatusCode::Error as i32);
     assert!(!failed, "a client's mistake is no error of the server's");
-    server.kill().unwrap();
-    server.wait().unwrap();
 }

@@ -40,7 +40,7 @@ pub enum Command {
     Lend(LendArgs),
     /// List the checkpoints and the unfinished runs.
     List(ListArgs),
-    /// Write a checkpoint into one file: a zip to hand to someone, or ONNX.
+    /// Write a checkpoint into one file: a zip to hand to someone, ONNX, or safetensors.
     Export(ExportArgs),
     /// Publish a checkpoint from such a file.
     Import(ImportArgs),
@@ -364,7 +364,7 @@ impl Settings {
 }
 
 /// A folder; a URL would be taken for one with a strange name.
-pub fn folder(text: &str) -> Result<PathBuf, String> {
+fn folder(text: &str) -> Result<PathBuf, String> {
     match text.contains("://") {
         true => Err("it must be a folder; `server push` sends checkpoints to a URL".to_owned()),
         false => Ok(text.into()),
@@ -395,4 +395,7 @@ pub struct ImportArgs {
     /// What a network from ONNX or safetensors is called here.
     #[arg(long)]
     pub id: Option<String>,
+    /// The checkpoint that a safetensors file is like, if it does not say so itself.
+    #[arg(long)]
+    pub like: Option<String>,
 }

@@ -8,11 +8,13 @@ use std::{
     path::Path,
 };
 
+use ::safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
 use burn::tensor::Device;
 use glyphic_model::{
     Glyph,
     checkpoint::{PromotionGate, Registry},
-    glyph::PIXELS,
+    glyph::{MEAN, PIXELS, STD},
+    network::NetworkConfig,
 };
 use glyphic_train::exchange::{archive, onnx, safetensors, stated};
 use zip::{ZipWriter, write::SimpleFileOptions};
@@ -154,7 +156,7 @@ fn a_network_from_safetensors_says_what_it_said() {
     let bytes = safetensors::export(&checkpoint).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let elsewhere = Registry::new(folder.path());
-    let manifest = safetensors::import(&elsewhere, &bytes, "again".to_owned()).unwrap();
+    let manifest = safetensors::import(&elsewhere, &bytes, "again".to_owned(), None).unwrap();
     assert_eq!(manifest.parent, Some(id));
     assert_eq!(manifest.metrics, checkpoint.manifest.metrics);
     let again = elsewhere.load("again", &device).unwrap().into_classifier(&device);
@@ -168,14 +170,16 @@ fn a_network_from_safetensors_says_what_it_said() {
     let mut changed = bytes.clone();
     let last = changed.len() - 4;
     changed[last..].copy_from_slice(&0.5f32.to_le_bytes());
-    let manifest = safetensors::import(&elsewhere, &changed, "changed".to_owned()).unwrap();
+    let manifest = safetensors::import(&elsewhere, &changed, "changed".to_owned(), None).unwrap();
     assert!(!stated::is_measured(&manifest));
     let gate = PromotionGate::default();
     assert!(!gate.objections(&checkpoint.manifest, &manifest).is_empty());
 
     let rejected = |bytes: &[u8], part: &str| {
-        let error =
-            format!("{:#}", safetensors::import(&elsewhere, bytes, "x".to_owned()).unwrap_err());
+        let error = format!(
+            "{:#}",
+            safetensors::import(&elsewhere, bytes, "x".to_owned(), None).unwrap_err()
+        );
         assert!(error.contains(part), "'{error}' does not say '{part}'");
         assert_eq!(elsewhere.ids().unwrap(), ["again", "changed"]);
     };
@@ -188,12 +192,108 @@ fn a_network_from_safetensors_says_what_it_said() {
         changed[at..at + from.len()].copy_from_slice(to.as_bytes());
         changed
     };
-    rejected(&with("glyphic.manifest", "another.manifest"), "does not say what its outputs are");
+    rejected(&with("\"glyphic\":", "\"another\":"), "does not say what its outputs are");
     rejected(&with("linears.0.bias", "linears.1.bias"), "no tensor 'linears.0.bias'");
     rejected(&with("\\\"channels\\\":24", "\\\"channels\\\":25"), "multiply-adds");
     let mut broken = bytes.clone();
     broken[last..].copy_from_slice(&f32::NAN.to_le_bytes());
     rejected(&broken, "finite");
+
+    // Programs that save tensors drop the rest: then a checkpoint says what it is.
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let bare = serialize(file.iter(), None).unwrap();
+    rejected(&bare, "--like");
+    let like = |bytes: &[u8], id: &str| {
+        let manifest = checkpoint.manifest.clone();
+        safetensors::import(&elsewhere, bytes, id.to_owned(), Some(manifest))
+    };
+    assert!(!stated::is_measured(&like(&bare, "bare").unwrap()));
+    let refused = |change: &dyn Fn(&str, TensorView) -> Option<(Vec<usize>, Dtype, Vec<u8>)>,
+                   more: bool,
+                   part: &str| {
+        let mut tensors: Vec<(String, (Vec<usize>, Dtype, Vec<u8>))> = Vec::new();
+        for (name, tensor) in file.iter() {
+            tensors.extend(change(name, tensor).map(|changed| (name.to_owned(), changed)));
+        }
+        if more {
+            tensors.push(("more".to_owned(), (vec![1], Dtype::F32, vec![0; 4])));
+        }
+        let views = tensors.iter().map(|(name, (shape, dtype, bytes))| {
+            (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).unwrap())
+        });
+        let bytes = serialize(views, None).unwrap();
+        let error = format!("{:#}", like(&bytes, "x").unwrap_err());
+        assert!(error.contains(part), "'{error}' does not say '{part}'");
+    };
+    let same =
+        |tensor: TensorView| (tensor.shape().to_vec(), tensor.dtype(), tensor.data().to_vec());
+    refused(&|_, tensor| Some(same(tensor)), true, "11 tensors");
+    refused(
+        &|name, tensor| (name != "convolutions.2.bias").then(|| same(tensor)),
+        false,
+        "no tensor",
+    );
+    let as_int = |_: &str, tensor: TensorView| {
+        let (shape, _, bytes) = same(tensor);
+        Some((shape, Dtype::I32, bytes))
+    };
+    refused(&as_int, false, "not F32");
+    let flat = |_: &str, tensor: TensorView| {
+        let (shape, dtype, bytes) = same(tensor);
+        Some((vec![shape.iter().product()], dtype, bytes))
+    };
+    refused(&flat, false, "no kernel");
+    let turned = |name: &str, tensor: TensorView| {
+        let (mut shape, dtype, bytes) = same(tensor);
+        if name == "linears.0.weight" {
+            shape.reverse();
+        }
+        Some((shape, dtype, bytes))
+    };
+    refused(&turned, false, "not those that its manifest names");
+}
+
+/// What PyTorch would compute from the file, layer by layer.
+#[test]
+fn safetensors_are_laid_out_as_pytorch_has_them() {
+    let (registry, id) = released();
+    let device = Device::flex();
+    let mut checkpoint = registry.load(&id, &device).unwrap();
+    checkpoint.manifest.network = NetworkConfig::mlp(10);
+    checkpoint.network = checkpoint.manifest.network.init(&device);
+    let bytes = safetensors::export(&checkpoint).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let floats = |name: &str| -> Vec<f32> {
+        let (numbers, _) = file.tensor(name).unwrap().data().as_chunks::<4>();
+        numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect()
+    };
+    assert_eq!(file.tensor("linears.0.weight").unwrap().shape(), [16, 784]);
+    let glyphs = glyphs();
+    let expected = checkpoint.into_classifier(&device).logits(&glyphs).unwrap();
+    for (glyph, expected) in glyphs.iter().zip(expected) {
+        let normal = |&pixel: &u8| (f32::from(pixel) / 255.0 - MEAN) / STD;
+        let mut values: Vec<f32> = glyph.pixels().iter().map(normal).collect();
+        for layer in 0..3 {
+            let (weights, bias) = (
+                floats(&format!("linears.{layer}.weight")),
+                floats(&format!("linears.{layer}.bias")),
+            );
+            let sum = |row: &[f32]| row.iter().zip(&values).map(|(w, x)| w * x).sum::<f32>();
+            let outputs = weights.chunks(values.len()).zip(&bias).map(|(row, b)| sum(row) + b);
+            let outputs: Vec<f32> = outputs.collect();
+            values = match layer < 2 {
+                true => outputs.into_iter().map(|value| value.max(0.0)).collect(),
+                false => outputs,
+            };
+        }
+        for (a, b) in values.iter().zip(expected) {
+            assert!((a - b).abs() < 1e-3, "{a} {b}");
+        }
+    }
+    // A kernel is [out, in, side, side].
+    let bytes = safetensors::export(&registry.load(&id, &device).unwrap()).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(file.tensor("convolutions.1.weight").unwrap().shape(), [56, 24, 3, 3]);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! A registry that is a copy of one kept elsewhere: which checkpoint is promoted and what is
 //! said of them comes from there, as whole files.
 
-use std::{fs, io};
+use std::{collections::BTreeSet, fs, io};
 
 use super::{
-    CheckpointError, Marks, Registry, curate::MARKS, registry::CURRENT, registry::at,
+    CheckpointError, Marks, Registry,
+    curate::MARKS,
+    registry::{CURRENT, at, is_id},
     write_atomically,
 };
 
@@ -23,21 +25,33 @@ impl Names {
         [(CURRENT, &self.current), (MARKS, &self.marks)]
     }
 
-    /// What is promoted.
-    pub fn promoted(&self) -> Option<String> {
+    /// What is promoted, and what was before it, newest first.
+    pub fn history(&self) -> Vec<String> {
         let text = String::from_utf8_lossy(self.current.as_deref().unwrap_or_default());
-        text.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.map(str::to_owned).collect()
     }
 
-    /// The checkpoints that must be there: what is promoted, labelled or pinned.
-    pub fn needed(&self) -> Vec<String> {
+    /// The checkpoints that must be there: what is promoted, what a roll-back goes to, and
+    /// what is labelled or pinned.
+    pub fn needed(&self) -> BTreeSet<String> {
         let marks: Marks =
             serde_json::from_slice(self.marks.as_deref().unwrap_or_default()).unwrap_or_default();
         let named = marks.labels.into_values().chain(marks.pins);
-        let mut needed: Vec<_> = self.promoted().into_iter().chain(named).collect();
-        needed.sort();
-        needed.dedup();
-        needed
+        self.history().into_iter().take(2).chain(named).collect()
+    }
+
+    /// Whether a registry could work with these; else what is wrong with which of them.
+    pub fn check(&self) -> Result<(), String> {
+        let text = std::str::from_utf8(self.current.as_deref().unwrap_or_default());
+        if text.is_err() || !self.history().iter().all(|id| is_id(id)) {
+            return Err(format!("{CURRENT} is not a list of checkpoints"));
+        }
+        let marks = self.marks.as_deref().map(serde_json::from_slice::<Marks>);
+        match marks {
+            Some(Err(error)) => Err(format!("{MARKS}: {error}")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -69,5 +83,33 @@ impl Registry {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(current: &[u8], marks: &[u8]) -> Names {
+        Names { current: Some(current.to_owned()), marks: Some(marks.to_owned()) }
+    }
+
+    #[test]
+    fn what_a_registry_cannot_work_with_is_told() {
+        let marks = br#"{"labels": {"candidate": "d"}, "pins": ["e"]}"#;
+        let good = names(b"a\n b \n\nc\n", marks);
+        assert_eq!(good.check(), Ok(()));
+        assert_eq!(Names::default().check(), Ok(()));
+        assert_eq!(good.history(), ["a", "b", "c"]);
+        assert_eq!(good.needed().into_iter().collect::<Vec<_>>(), ["a", "b", "d", "e"]);
+        for (bad, part) in [
+            (names(b"../../x\n", marks), "CURRENT"),
+            (names(b"a\n\xff\n", marks), "CURRENT"),
+            (names(b"<html>", marks), "CURRENT"),
+            (names(b"a\n", b"<html>"), "MARKS"),
+        ] {
+            let error = bad.check().unwrap_err();
+            assert!(error.contains(part), "{error}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{fs, io, time::Duration};
 
 use super::{
     CheckpointError, Marks, Registry, STABLE, is_label,
-    registry::{UNPUBLISHED, at},
+    registry::{UNPUBLISHED, at, is_id},
     write_atomically,
 };
 
@@ -83,19 +83,9 @@ impl Registry {
     pub fn prune(&self, keep: usize, used: &[String]) -> Result<Vec<String>, CheckpointError> {
         // Whoever promotes or labels waits, so that nothing is removed that just was.
         let _alone = self.lock()?;
-        let readable = |id: String| self.manifest(&id).ok().map(|manifest| (manifest.created, id));
-        let mut newest: Vec<_> = self.ids()?.into_iter().filter_map(readable).collect();
-        newest.sort_by(|a, b| b.cmp(a));
-        let ids: Vec<String> = newest.into_iter().map(|(_, id)| id).collect();
+        let gone = self.forget_alone(keep, used)?;
         // What one that was killed left would be in the way of the same name.
         self.sweep()?;
-        let history = self.history()?;
-        let gone = self.marks()?.removable(&ids, keep, &history, used);
-        // First the history: a roll-back must not find what is being removed.
-        let left: Vec<String> = history.into_iter().filter(|id| !gone.contains(id)).collect();
-        if !gone.is_empty() && !left.is_empty() {
-            self.write_history(&left)?;
-        }
         for id in &gone {
             self.doom(id)?;
         }
@@ -103,11 +93,34 @@ impl Registry {
         Ok(gone)
     }
 
-    /// Removes a checkpoint, whatever is said of it.
+    /// What [`prune`](Self::prune) would remove is only struck from the history, so that no
+    /// roll-back finds it; the caller removes it.
+    pub fn forget(&self, keep: usize, used: &[String]) -> Result<Vec<String>, CheckpointError> {
+        let _alone = self.lock()?;
+        self.forget_alone(keep, used)
+    }
+
+    fn forget_alone(&self, keep: usize, used: &[String]) -> Result<Vec<String>, CheckpointError> {
+        let readable = |id: String| self.manifest(&id).ok().map(|manifest| (manifest.created, id));
+        let mut newest: Vec<_> = self.ids()?.into_iter().filter_map(readable).collect();
+        newest.sort_by(|a, b| b.cmp(a));
+        let ids: Vec<String> = newest.into_iter().map(|(_, id)| id).collect();
+        let history = self.history()?;
+        let gone = self.marks()?.removable(&ids, keep, &history, used);
+        let left: Vec<String> = history.into_iter().filter(|id| !gone.contains(id)).collect();
+        if !gone.is_empty() && !left.is_empty() {
+            self.write_history(&left)?;
+        }
+        Ok(gone)
+    }
+
+    /// Removes a checkpoint, whatever is said of it; nothing if it is not there.
     pub fn remove(&self, id: &str) -> Result<(), CheckpointError> {
         let _alone = self.lock()?;
-        self.manifest(id)?;
-        self.doom(id)?;
+        self.sweep()?;
+        if is_id(id) && self.folder(id).exists() {
+            self.doom(id)?;
+        }
         self.sweep()
     }
 

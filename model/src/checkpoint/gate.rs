@@ -24,8 +24,13 @@ impl PromotionGate {
             format!("its labels are {}, not {}", listed(&next.labels), listed(&present.labels))
         });
         let (of, [before, after]) = comparable(present, next);
+        let unmeasured = match (before.examples, after.examples) {
+            (_, 0) => Some("its accuracy was never measured".to_owned()),
+            (0, _) => Some(format!("the accuracy of '{}' was never measured", present.id)),
+            _ => None,
+        };
         let points = 100.0 * (before.accuracy - after.accuracy);
-        let worse = (points > self.margin).then(|| {
+        let worse = (unmeasured.is_none() && points > self.margin).then(|| {
             format!(
                 "its accuracy on the {of} is {:.2} %, {points:.2} points below that of '{}', and \
                  {} may be lost",
@@ -34,7 +39,7 @@ impl PromotionGate {
                 self.margin
             )
         });
-        labels.into_iter().chain(worse).collect()
+        labels.into_iter().chain(unmeasured).chain(worse).collect()
     }
 }
 

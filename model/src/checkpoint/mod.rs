@@ -48,7 +48,7 @@ pub use manifest::{
 #[cfg(feature = "native")]
 pub use marks::{CANDIDATE, Marks, STABLE, is_label};
 #[cfg(feature = "native")]
-pub use registry::{Draft, Registry};
+pub use registry::{Draft, Registry, is_id};
 pub use weights::{network_from_bytes, network_to_bytes, sha256};
 #[cfg(feature = "native")]
 pub use write::write_atomically;

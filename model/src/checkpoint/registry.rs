@@ -325,12 +325,16 @@ fn expect_promoted(history: &[String], expected: Option<&str>) -> Result<(), Che
     }
 }
 
-fn check_id(id: &str) -> Result<(), CheckpointError> {
+/// Whether a text could be a checkpoint's id, or the name of one of its files.
+pub fn is_id(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if (1..=64).contains(&id.len()) && !id.starts_with('.') && id.chars().all(allowed) {
-        Ok(())
-    } else {
-        Err(CheckpointError::BadId(id.chars().take(80).collect()))
+    (1..=64).contains(&text.len()) && !text.starts_with('.') && text.chars().all(allowed)
+}
+
+fn check_id(id: &str) -> Result<(), CheckpointError> {
+    match is_id(id) {
+        true => Ok(()),
+        false => Err(CheckpointError::BadId(id.chars().take(80).collect())),
     }
 }
 

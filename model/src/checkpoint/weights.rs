@@ -3,10 +3,11 @@
 use burn::{
     module::{Module, ModuleVisitor, Param},
     store::ModuleRecord,
-    tensor::{Bytes, Device, Tensor},
+    tensor::{Bytes, DType, Device, Tensor},
 };
+use burn_pack::Reader;
 #[cfg(feature = "native")]
-use burn_pack::{Reader, Writer};
+use burn_pack::Writer;
 use sha2::{Digest, Sha256};
 
 use crate::network::{Network, NetworkConfig};
@@ -37,6 +38,14 @@ pub fn network_from_bytes(
     bytes: Vec<u8>,
     device: &Device,
 ) -> Result<Network, String> {
+    // burn panics at what is no float.
+    let tensors = Reader::from_bytes(Bytes::from_bytes_vec(bytes.clone()))
+        .and_then(Reader::into_tensors)
+        .map_err(|error| error.to_string())?;
+    if let Some(tensor) = tensors.iter().find(|tensor| tensor.dtype != DType::F32) {
+        return Err(format!("{} is {:?}, not F32", tensor.name, tensor.dtype));
+    }
+    drop(tensors);
     let record =
         ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| e.to_string())?;
     config.init(device).try_load_record(record).map_err(|e| e.to_string())

@@ -12,8 +12,9 @@ use object_store::{
 
 use super::BucketError;
 
-/// Longest time for a request. Whoever waits for a promotion waits for some of them.
-const TIMEOUT: &str = "10s";
+/// Longest time for a request with its body: a checkpoint over a slow line. What is small is
+/// waited for less long where it is asked for.
+const TIMEOUT: &str = "5m";
 const CONNECT_TIMEOUT: &str = "3s";
 
 /// The store, and the path in it. Everything else is in the environment: `AWS_…`,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use glyphic_model::checkpoint::CheckpointError;
+use object_store::Error as StoreError;
 use thiserror::Error;
 
 /// Why a shared registry could not be read or changed.
@@ -24,8 +25,14 @@ pub enum BucketError {
         /// On what.
         url: String,
         /// What the store says.
-        source: object_store::Error,
+        source: StoreError,
     },
+    /// The store did not answer in time.
+    #[error("no answer about {0} within {1} s")]
+    Silent(String, u64),
+    /// The store fell silent when it was to write.
+    #[error("it is not known whether {0} was written: look what serves, then decide")]
+    Unknown(String),
     /// The folder for the copy is another registry.
     #[error(
         "{} holds {}: choose another folder for this one's copy with --artifacts-copy",
@@ -38,20 +45,31 @@ pub enum BucketError {
         /// Of what it is a copy; empty if of nothing.
         of: String,
     },
+    /// Another server works from this copy.
+    #[error(
+        "{} is another server's copy: give each server one of its own with --artifacts-copy",
+        .0.display()
+    )]
+    InUse(PathBuf),
     /// There is nothing to serve.
     #[error("nothing is promoted in {0}: send a checkpoint with `server push --to {0}`")]
     NothingPromoted(String),
-    /// Others promoted a checkpoint that is still on its way.
-    #[error("'{0}', which was promoted, has not arrived here yet; try again in a moment")]
-    NotHere(String),
+    /// `CURRENT` or `MARKS` is not what a registry can work with.
+    #[error("{url}: {reason}; the copy stays as it was until that is mended there")]
+    BadNames {
+        /// The registry.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// Others were faster, each time.
-    #[error("others changed the shared registry {0} times meanwhile; try again in a moment")]
-    Contended(usize),
-    /// A checkpoint is larger than any that is read.
-    #[error("checkpoint '{id}' has {bytes} bytes, over the limit of {limit}")]
+    #[error("others change the shared registry at the same time; try again in a moment")]
+    Contended,
+    /// Something is larger than what is read.
+    #[error("{url} has {bytes} bytes, over the limit of {limit}")]
     TooLarge {
-        /// The checkpoint.
-        id: String,
+        /// What.
+        url: String,
         /// Its size.
         bytes: u64,
         /// The most that is read.
@@ -63,4 +81,21 @@ pub enum BucketError {
     /// Something is wrong with a checkpoint or the copy.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+}
+
+impl BucketError {
+    /// Whether it is about one object alone, and others may be had all the same.
+    pub(super) fn is_of_one(&self) -> bool {
+        match self {
+            Self::Failed { source, .. } => matches!(
+                source,
+                StoreError::NotFound { .. }
+                    | StoreError::PermissionDenied { .. }
+                    | StoreError::Precondition { .. }
+                    | StoreError::NotSupported { .. }
+            ),
+            Self::Silent(..) | Self::Ended(_) => false,
+            _ => true,
+        }
+    }
 }

@@ -1,134 +1,208 @@
 //! Checkpoints on their way: from the store into the copy, and back.
 
-use std::{collections::BTreeMap, fs, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    time::{Duration, Instant},
+};
 
-use glyphic_model::checkpoint::{CheckpointError, MANIFEST_FILE, Manifest, Registry};
-use object_store::{Error as StoreError, ObjectStoreExt, PutMode, PutPayload, path::Path};
+use glyphic_model::checkpoint::{CheckpointError, MANIFEST_FILE, Manifest, Registry, is_id};
+use object_store::{
+    Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
+};
 use tokio_stream::StreamExt;
 
-use super::{Bucket, BucketError, blocking, io_error};
+use super::{Bucket, BucketError, blocking, copied::at};
 
 /// The folder of checkpoints, as in an artifacts folder.
 const CHECKPOINTS: &str = "checkpoints";
-/// Most bytes of a checkpoint: it is held in memory while it is checked.
-const MOST_BYTES: u64 = 1 << 30;
+/// Most files of a checkpoint, and most bytes of all of them: it is held in memory while it is
+/// checked.
+const MOST_FILES: usize = 64;
+const MOST_BYTES: u64 = 256 << 20;
+const MOST_MANIFEST: u64 = 4 << 20;
+/// Time until a checkpoint that was refused is fetched again, if nothing of it has changed.
+const AGAIN: Duration = Duration::from_secs(60);
 
-/// A checkpoint's files in the store: names and sizes.
-type Files = Vec<(String, u64)>;
+/// A checkpoint's files in the store, by their names.
+type Files = BTreeMap<String, ObjectMeta>;
+
+/// What the last list of checkpoints said.
+#[derive(Default)]
+pub(super) struct Listed {
+    /// When that was.
+    pub at: Option<Instant>,
+    /// Those that could not be fetched.
+    refused: BTreeMap<String, Refused>,
+    /// Those of the copy that the store had once and has no longer.
+    missing: BTreeSet<String>,
+}
+
+/// A checkpoint that could not be fetched as it was then.
+struct Refused {
+    files: Files,
+    at: Instant,
+    message: String,
+}
 
 impl Bucket {
     /// Fetches the checkpoints that the copy lacks, and removes from it those that the store
-    /// had once and has no longer, but for `used` ones. One that cannot be fetched is reported
-    /// once and tried again the next time.
-    pub(super) async fn fetch_checkpoints(&self, used: &[String]) -> Result<(), BucketError> {
-        let stored = self.list().await?;
-        let present = self.registry().ids()?;
-        for (id, files) in stored.iter().filter(|(id, _)| !present.contains(id)) {
-            match self.fetch_checkpoint(id, files).await {
-                Ok(()) => {
-                    tracing::info!("fetched checkpoint '{id}'");
-                    self.listed().refused.remove(id);
-                }
-                // The store is away: so it is for all others.
-                Err(error @ BucketError::Failed { .. }) => return Err(error),
-                Err(error) => {
-                    let message = error.to_string();
-                    let before = self.listed().refused.insert(id.clone(), message.clone());
-                    if before.as_ref() != Some(&message) {
-                        tracing::error!("checkpoint '{id}' is not fetched: {message}");
-                    }
-                }
-            }
+    /// had once and has no longer, but for the ones that are `used`; none if that is not known.
+    pub(super) async fn fetch_checkpoints(
+        &self,
+        used: Option<&[String]>,
+    ) -> Result<(), BucketError> {
+        let stored = self.list(CHECKPOINTS).await?;
+        for (id, files) in &stored {
+            self.fetch_listed(id, files).await?;
+        }
+        if let Some(used) = used {
+            self.remove_missing(&stored, used).await?;
         }
         let mut copied = self.copied()?;
-        let needed = self.registry().names()?.needed();
-        for id in &present {
-            let gone = copied.ids.contains(id) && !stored.contains_key(id);
-            if gone && !used.contains(id) && !needed.contains(id) {
-                let (registry, doomed) = (self.registry().clone(), id.clone());
-                blocking(move || Ok(registry.remove(&doomed)?)).await?;
-                tracing::info!("removed checkpoint '{id}', as others did");
-                copied.ids.remove(id);
-            }
-        }
-        let known = copied.ids.len();
-        copied.ids.extend(stored.into_keys());
-        if copied.ids.len() != known {
+        let present = self.registry().ids()?;
+        let before = copied.ids.clone();
+        copied.ids.retain(|id| present.contains(id));
+        copied.ids.extend(stored.keys().cloned());
+        if copied.ids != before {
             self.set_copied(&copied)?;
         }
-        self.listed().at = Some(Instant::now());
+        let mut listed = self.listed();
+        listed.refused.retain(|id, _| stored.contains_key(id));
+        listed.at = Some(Instant::now());
         Ok(())
     }
 
-    /// The checkpoints in the store that are whole, as far as their names say.
-    async fn list(&self) -> Result<BTreeMap<String, Files>, BucketError> {
+    /// Fetches a checkpoint, if the copy lacks it and the store has it.
+    pub async fn fetch_missing(&self, id: &str) -> Result<(), BucketError> {
+        if !is_id(id) || self.registry().folder(id).exists() {
+            return Ok(());
+        }
+        let stored = self.list(&format!("{CHECKPOINTS}/{id}")).await?;
+        match stored.get(id) {
+            Some(files) => self.fetch_listed(id, files).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Fetches a checkpoint that the copy lacks. One that cannot be had is reported once, and
+    /// tried again when it has changed; an error is one that others would have as well.
+    async fn fetch_listed(&self, id: &str, files: &Files) -> Result<(), BucketError> {
+        if self.registry().folder(id).exists() {
+            return Ok(());
+        }
+        let known = |listed: &Refused| listed.files == *files && listed.at.elapsed() < AGAIN;
+        if self.listed().refused.get(id).is_some_and(known) {
+            return Ok(());
+        }
+        match self.fetch_checkpoint(id, files).await {
+            Ok(()) => {
+                tracing::info!("fetched checkpoint '{id}'");
+                self.listed().refused.remove(id);
+                Ok(())
+            }
+            Err(error) if error.is_of_one() => {
+                let message = error.to_string();
+                let refused =
+                    Refused { files: files.clone(), at: Instant::now(), message: message.clone() };
+                let before = self.listed().refused.insert(id.to_owned(), refused);
+                if before.is_none_or(|before| before.message != message) {
+                    tracing::error!("checkpoint '{id}' is not fetched: {message}");
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The checkpoints below a path that are whole, as far as their names say. What bears no
+    /// name that a checkpoint or its files could have is nobody's.
+    async fn list(&self, below: &str) -> Result<BTreeMap<String, Files>, BucketError> {
         let mut found: BTreeMap<String, Files> = BTreeMap::new();
         let folder = self.path(CHECKPOINTS);
-        let mut objects = self.0.store.list(Some(&folder));
+        let below_path = self.path(below);
+        let mut objects = self.0.store.list(Some(&below_path));
         while let Some(object) = objects.next().await {
-            let object = object.map_err(self.failed("list", CHECKPOINTS))?;
+            let object = object.map_err(self.failed("list", below))?;
             let parts: Option<Vec<_>> =
                 object.location.prefix_match(&folder).map(|parts| parts.collect());
-            if let Some([id, name]) = parts.as_deref() {
-                let files = found.entry(id.as_ref().to_owned()).or_default();
-                files.push((name.as_ref().to_owned(), object.size));
+            if let Some([id, name]) = parts.as_deref()
+                && is_id(id.as_ref())
+                && is_id(name.as_ref())
+            {
+                let name = name.as_ref().to_owned();
+                found.entry(id.as_ref().to_owned()).or_default().insert(name, object);
             }
         }
-        found.retain(|_, files| files.iter().any(|(name, _)| name == MANIFEST_FILE));
+        found.retain(|_, files| files.contains_key(MANIFEST_FILE));
         Ok(found)
     }
 
     async fn fetch_checkpoint(&self, id: &str, files: &Files) -> Result<(), BucketError> {
-        let bytes = files.iter().map(|(_, size)| size).sum();
-        if bytes > MOST_BYTES {
-            return Err(BucketError::TooLarge { id: id.to_owned(), bytes, limit: MOST_BYTES });
-        }
+        let file = |name: &str| format!("{CHECKPOINTS}/{id}/{name}");
+        // First what says whether the rest is worth its way.
+        let manifest = self.get(&file(MANIFEST_FILE), MOST_MANIFEST).await?;
+        let manifest = Manifest::parse(id, &manifest.map(|(bytes, _)| bytes).unwrap_or_default())?;
+        let others = files.iter().filter(|(name, _)| *name != MANIFEST_FILE);
+        let bytes = others.clone().fold(0u64, |sum, (_, file)| sum.saturating_add(file.size));
+        self.check_size(&file(""), bytes, MOST_BYTES)?;
+        self.check_size(&file(""), files.len() as u64, MOST_FILES as u64)?;
         let mut contents = Vec::new();
-        for (name, _) in files {
-            let file = format!("{CHECKPOINTS}/{id}/{name}");
-            let found = self.0.store.get(&self.file(id, name)).await;
-            let bytes = found.map_err(self.failed("read", &file))?.bytes().await;
-            contents.push((name.clone(), bytes.map_err(self.failed("read", &file))?.to_vec()));
+        for (name, listed) in others {
+            let found = self.0.store.get(&listed.location).await;
+            let found = found.map_err(self.failed("read", &file(name)))?;
+            self.check_size(&file(name), found.meta.size, listed.size)?;
+            let bytes = found.bytes().await.map_err(self.failed("read", &file(name)))?;
+            contents.push((name.clone(), bytes.to_vec()));
         }
-        let (registry, id) = (self.registry().clone(), id.to_owned());
-        blocking(move || {
-            let manifest = contents.iter().position(|(name, _)| name == MANIFEST_FILE);
-            let manifest = manifest.map(|at| contents.swap_remove(at).1).unwrap_or_default();
-            let manifest = Manifest::parse(&id, &manifest)?;
-            Ok(registry.adopt(&manifest, contents)?)
-        })
-        .await
+        let registry = self.registry().clone();
+        blocking(move || Ok(registry.adopt(&manifest, contents)?)).await
     }
 
-    /// Sends a checkpoint of a registry to the store; nothing if it is there.
-    pub async fn send(&self, registry: &Registry, id: &str) -> Result<(), BucketError> {
-        let manifest = registry.manifest(id)?;
-        let file = format!("{CHECKPOINTS}/{id}/{MANIFEST_FILE}");
-        match self.0.store.get(&self.file(id, MANIFEST_FILE)).await {
-            Err(StoreError::NotFound { .. }) => {}
-            found => {
-                let bytes = found.map_err(self.failed("read", &file))?.bytes().await;
-                let there = Manifest::parse(id, &bytes.map_err(self.failed("read", &file))?)?;
-                return match there.weights == manifest.weights {
-                    true => Ok(()),
-                    false => Err(CheckpointError::Exists(id.to_owned()).into()),
-                };
+    /// Removes from the copy what was missing in two lists, if the store is one that has
+    /// what it says is promoted: an emptied one, or another one, removes nothing.
+    async fn remove_missing(
+        &self,
+        stored: &BTreeMap<String, Files>,
+        used: &[String],
+    ) -> Result<(), BucketError> {
+        let names = self.0.taken.lock().await.names.clone();
+        let promoted = names.history().into_iter().next();
+        if !promoted.is_some_and(|id| stored.contains_key(&id)) {
+            return Ok(());
+        }
+        let (copied, present) = (self.copied()?, self.registry().ids()?);
+        let gone = |id: &String| copied.ids.contains(id) && !stored.contains_key(id);
+        let missing: BTreeSet<String> = present.into_iter().filter(gone).collect();
+        let before = std::mem::replace(&mut self.listed().missing, missing.clone());
+        let needed = names.needed();
+        for id in missing.intersection(&before) {
+            if used.contains(id) || needed.contains(id) {
+                continue;
+            }
+            let (registry, doomed) = (self.registry().clone(), id.clone());
+            match blocking(move || Ok(registry.remove(&doomed)?)).await {
+                Ok(()) => tracing::info!("removed checkpoint '{id}', as others did"),
+                Err(error) => tracing::warn!("'{id}' is not removed: {error}"),
             }
         }
-        let folder = registry.folder(id);
+        Ok(())
+    }
+
+    /// Sends a checkpoint of a registry to the store, verified; nothing if it is there.
+    pub async fn send(&self, registry: &Registry, id: &str) -> Result<(), BucketError> {
+        let manifest = registry.manifest(id)?;
+        if self.has(&manifest).await? {
+            return Ok(());
+        }
+        let (registry, checked) = (registry.clone(), manifest.clone());
         let mut files = blocking(move || {
-            let at = |path| move |source| io_error("read", path, source);
-            let mut files = Vec::new();
-            for entry in fs::read_dir(&folder).map_err(at(folder.clone()))? {
-                let path = entry.map_err(at(folder.clone()))?.path();
-                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-                if let Some(name) = name.filter(|_| path.is_file()) {
-                    files.push((name, fs::read(&path).map_err(at(path.clone()))?));
-                }
-            }
-            Ok(files)
+            registry.weights(&checked)?;
+            read_files(&registry, &checked.id)
         })
         .await?;
+        let bytes = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        self.check_size(&format!("{CHECKPOINTS}/{id}"), bytes, MOST_BYTES)?;
         // The manifest is last: whoever sees it finds the rest.
         files.sort_by_key(|(name, _)| name == MANIFEST_FILE);
         for (name, bytes) in files {
@@ -136,37 +210,67 @@ impl Bucket {
                 true => PutMode::Create,
                 false => PutMode::Overwrite,
             };
-            let path = self.file(id, &name);
-            let put = self.0.store.put_opts(&path, PutPayload::from(bytes), mode.into());
-            put.await.map_err(self.failed("write", &format!("{CHECKPOINTS}/{id}/{name}")))?;
+            let file = format!("{CHECKPOINTS}/{id}/{name}");
+            let path = self.path(&file);
+            match self.0.store.put_opts(&path, PutPayload::from(bytes), mode.into()).await {
+                // Somebody sent the same meanwhile.
+                Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. })
+                    if self.has(&manifest).await? => {}
+                put => drop(put.map_err(self.failed("write", &file))?),
+            }
         }
         tracing::info!("sent checkpoint '{id}'");
         Ok(())
     }
 
+    /// Whether the store has this checkpoint; an error if it has another one of its name.
+    async fn has(&self, manifest: &Manifest) -> Result<bool, BucketError> {
+        let file = format!("{CHECKPOINTS}/{}/{MANIFEST_FILE}", manifest.id);
+        match self.get(&file, MOST_MANIFEST).await? {
+            None => Ok(false),
+            Some((bytes, _)) if Manifest::parse(&manifest.id, &bytes)? == *manifest => Ok(true),
+            Some(_) => Err(CheckpointError::Exists(manifest.id.clone()).into()),
+        }
+    }
+
     /// Removes checkpoints from the store: first each one's manifest, so that nobody takes
-    /// what is left for a checkpoint. Those that others have named meanwhile stay.
+    /// what is left for a checkpoint. Those that others have named meanwhile stay, or are
+    /// sent again.
     pub async fn remove(&self, ids: &[String]) -> Result<(), BucketError> {
-        self.take_names(&mut *self.0.taken.lock().await).await?;
-        let needed = self.registry().names()?.needed();
-        let stored = self.list().await?;
-        for id in ids.iter().filter(|id| !needed.contains(id)) {
-            let mut names: Vec<&str> =
-                stored.get(id).into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-            names.sort_by_key(|name| *name != MANIFEST_FILE);
-            for name in names {
-                match self.0.store.delete(&self.file(id, name)).await {
+        let needed = self.read_names().await?.names.needed();
+        let gone: Vec<&String> = ids.iter().filter(|id| !needed.contains(*id)).collect();
+        for id in &gone {
+            let below = format!("{CHECKPOINTS}/{id}");
+            let stored = self.list(&below).await?;
+            let mut files: Vec<_> = stored.get(*id).into_iter().flatten().collect();
+            files.sort_by_key(|(name, _)| *name != MANIFEST_FILE);
+            for (name, file) in files {
+                match self.0.store.delete(&file.location).await {
                     Err(StoreError::NotFound { .. }) => {}
-                    gone => {
-                        gone.map_err(self.failed("remove", &format!("{CHECKPOINTS}/{id}/{name}")))?
+                    removed => {
+                        removed.map_err(self.failed("remove", &format!("{below}/{name}")))?
                     }
                 }
             }
         }
+        let needed = self.read_names().await?.names.needed();
+        for id in gone.into_iter().filter(|id| needed.contains(*id)) {
+            self.send(self.registry(), id).await?;
+        }
         Ok(())
     }
+}
 
-    fn file(&self, id: &str, name: &str) -> Path {
-        self.path(CHECKPOINTS).join(id).join(name)
+/// A checkpoint's files, without what others are writing just now or have left there.
+fn read_files(registry: &Registry, id: &str) -> Result<Vec<(String, Vec<u8>)>, BucketError> {
+    let folder = registry.folder(id);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(at("read", folder.clone()))? {
+        let path = entry.map_err(at("read", folder.clone()))?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        if let Some(name) = name.filter(|name| is_id(name) && path.is_file()) {
+            files.push((name, fs::read(&path).map_err(at("read", path.clone()))?));
+        }
     }
+    Ok(files)
 }

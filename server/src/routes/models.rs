@@ -66,7 +66,7 @@ pub struct PromoteOptions {
 
 /// Makes a checkpoint the one that serves.
 #[utoipa::path(post, path = "/api/models/{id}/promote", tag = "checkpoints", params(("id" = String, Path, description = "an id or a label"), PromoteOptions), security((), ("token" = [])),
-    responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+    responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub async fn promote(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
@@ -126,7 +126,7 @@ async fn file(
 
 /// Goes back to the checkpoint that served before.
 #[utoipa::path(post, path = "/api/models/rollback", tag = "checkpoints", params(ChangeOptions), security((), ("token" = [])),
-    responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+    responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub async fn roll_back(
     State(app): State<App>,
     options: Result<Query<ChangeOptions>, QueryRejection>,

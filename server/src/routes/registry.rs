@@ -25,7 +25,7 @@ pub struct Labelled {
 #[utoipa::path(put, path = "/api/labels/{label}", tag = "checkpoints", params(("label" = String, Path)), request_body = Labelled,
     security((), ("token" = [])),
     responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
+        (status = 403, body = ErrorBody), (status = 503, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub async fn label(
     State(app): State<App>,
     label: Result<Path<String>, PathRejection>,
@@ -42,7 +42,7 @@ pub async fn label(
 #[utoipa::path(delete, path = "/api/labels/{label}", tag = "checkpoints", params(("label" = String, Path)),
     security((), ("token" = [])),
     responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody)))]
+        (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn unlabel(
     State(app): State<App>,
     label: Result<Path<String>, PathRejection>,
@@ -56,7 +56,7 @@ pub async fn unlabel(
 #[utoipa::path(put, path = "/api/pins/{id}", tag = "checkpoints", params(("id" = String, Path)),
     security((), ("token" = [])),
     responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
+        (status = 403, body = ErrorBody), (status = 503, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub async fn pin(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
@@ -68,7 +68,7 @@ pub async fn pin(
 #[utoipa::path(delete, path = "/api/pins/{id}", tag = "checkpoints", params(("id" = String, Path)),
     security((), ("token" = [])),
     responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
+        (status = 403, body = ErrorBody), (status = 503, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
 pub async fn unpin(
     State(app): State<App>,
     id: Result<Path<String>, PathRejection>,
@@ -89,7 +89,7 @@ pub struct Keep {
 #[utoipa::path(post, path = "/api/models/prune", tag = "checkpoints", params(Keep),
     security((), ("token" = [])),
     responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-        (status = 403, body = ErrorBody)))]
+        (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn prune(
     State(app): State<App>,
     keep: Result<Query<Keep>, QueryRejection>,

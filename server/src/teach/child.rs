@@ -195,6 +195,8 @@ fn command(
     let mut command = Command::new(program);
     command.args(first).arg(name).arg("--artifacts").arg(artifacts);
     command.args(["--device", device]).kill_on_drop(true);
+    // The server's own may be a URL, and `train` reads it before its arguments.
+    command.env("GLYPHIC_ARTIFACTS", artifacts);
     if let Some(data) = &settings.data {
         command.arg("--data").arg(data);
     }

@@ -280,6 +280,10 @@ impl Teaching {
             Some(_) => {}
             None => return None,
         }
+        // Whatever becomes of it: this server's disk may not outlast it.
+        if let Err(error) = models.share(id).await {
+            tracing::warn!("'{id}' is not where the registry is shared: {error}");
+        }
         let objections = comparison.objections(self.settings.gate);
         if !objections.is_empty() {
             let reasons: Vec<String> = objections.iter().map(ToString::to_string).collect();

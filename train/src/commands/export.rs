@@ -32,14 +32,15 @@ pub fn export(ExportArgs { artifacts, id, file }: ExportArgs) -> Result<()> {
 }
 
 /// Publishes a checkpoint from a file that `train export` wrote.
-pub fn import(ImportArgs { artifacts, file, id }: ImportArgs) -> Result<()> {
+pub fn import(ImportArgs { artifacts, file, id, like }: ImportArgs) -> Result<()> {
     let registry = Registry::new(artifacts);
     let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let like = like.map(|like| registry.manifest(&registry.resolve(&like)?)).transpose()?;
     let imported = match (extension(&file), id) {
         ("zip", None) => archive::unpack(&registry, &bytes),
         ("zip", Some(_)) => bail!("a checkpoint keeps its id: leave --id out"),
         ("onnx", Some(id)) => onnx::import(&registry, &bytes, id),
-        ("safetensors", Some(id)) => safetensors::import(&registry, &bytes, id),
+        ("safetensors", Some(id)) => safetensors::import(&registry, &bytes, id, like),
         ("onnx" | "safetensors", None) => {
             bail!("its weights are folded, so it is a checkpoint of its own: give it an --id")
         }
@@ -51,7 +52,8 @@ pub fn import(ImportArgs { artifacts, file, id }: ImportArgs) -> Result<()> {
         true => "promote it to serve it".to_owned(),
         false => format!(
             "its numbers were changed since they were written, so what was measured of them is \
-             not said of it: see `train eval {id}`; its promotion must be forced"
+             not said of it, and its temperature and thresholds are the other's: see \
+             `train eval {id}`; its promotion must be forced"
         ),
     };
     writeln!(std::io::stdout(), "{id} is published; {advice}")?;

@@ -3,7 +3,7 @@
 use std::{fs, io::Write};
 
 use anyhow::Result;
-use glyphic_model::checkpoint::{Manifest, Registry};
+use glyphic_model::checkpoint::{Manifest, Registry, Score};
 
 use crate::{
     cli::ListArgs,
@@ -48,13 +48,16 @@ pub fn run(arguments: ListArgs) -> Result<()> {
 }
 
 fn line(manifest: &Manifest) -> String {
-    let percent = |accuracy: f64| format!("{:.2} %", 100.0 * accuracy);
+    let percent = |score: &Score| match score.examples {
+        0 => "unknown".to_owned(),
+        _ => format!("{:.2} %", 100.0 * score.accuracy),
+    };
     let metrics = &manifest.metrics;
     format!(
         "{:<36} {:>10} {:>8} {:>8.2} {:>7}  {}",
         manifest.id,
-        percent(metrics.validation.accuracy),
-        metrics.test.map_or_else(|| "–".to_owned(), |test| percent(test.accuracy)),
+        percent(&metrics.validation),
+        metrics.test.map_or_else(|| "–".to_owned(), |test| percent(&test)),
         manifest.macs as f64 / 1e6,
         metrics.epochs,
         manifest.created,

@@ -18,7 +18,7 @@ use glyphic_model::{
 };
 use prost::Message;
 
-use super::stated;
+use super::stated::Stated;
 
 /// Version of the operators; all of those used here are older.
 const OPSET: i64 = 13;
@@ -34,13 +34,13 @@ const OUTPUT: &str = "logits";
 pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
     let manifest = &checkpoint.manifest;
     let layers = checkpoint.network.plain()?;
-    let stated = stated::of(manifest, &layers)?.into_iter();
+    let (key, value) = Stated::entry(manifest, &layers)?;
     let model = Model {
         ir_version: IR_VERSION,
         producer: "glyphic".to_owned(),
         graph: Some(Graph::of(&manifest.id, &layers, manifest.labels.len())),
         operators: vec![OperatorSet { domain: String::new(), version: OPSET }],
-        metadata: stated.map(|(key, value)| Property { key, value }).collect(),
+        metadata: vec![Property { key, value }],
     };
     Ok(model.encode_to_vec())
 }
@@ -49,15 +49,15 @@ pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
 /// one that was written. Its norms are folded into its weights.
 pub fn import(registry: &Registry, bytes: &[u8], id: String) -> Result<Manifest> {
     let model = Model::decode(bytes).context("it is no ONNX file")?;
-    let stated =
-        model.metadata.into_iter().map(|property| (property.key, property.value)).collect();
-    let manifest = stated::manifest(&stated)?;
+    let metadata = model.metadata.into_iter().map(|property| (property.key, property.value));
+    let stated = Stated::of(&metadata.collect())?;
+    let manifest = &stated.manifest;
     let graph = model.graph.context("it has no graph")?;
     let layers = graph.layers()?;
     // Other programs may have rewritten it, and still have kept the manifest.
     let as_written = graph == Graph::of(&manifest.id, &layers, manifest.labels.len());
     ensure!(as_written, "it was changed since `train export` wrote it");
-    stated::publish(registry, id, &stated, &layers)
+    stated.publish(registry, id, &layers)
 }
 
 impl Graph {

@@ -2,7 +2,7 @@
 //!
 //! Tensors are named and laid out as PyTorch has them: `convolutions.N.weight` [out, in, side,
 //! side], `convolutions.N.bias` [out], `linears.N.weight` [out, in], `linears.N.bias` [out],
-//! all F32, norms folded. Every layer but the last is followed by ReLU, strides and paddings
+//! all F32, norms folded; the maps are flattened channel by channel. Every layer but the last is followed by ReLU, strides and paddings
 //! are in the manifest, and a glyph goes in as (pixel / 255 − mean) / deviation of
 //! [`MEAN`](glyphic_model::glyph::MEAN) and [`STD`](glyphic_model::glyph::STD).
 
@@ -13,7 +13,7 @@ use glyphic_model::{
 };
 use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
 
-use super::stated;
+use super::stated::Stated;
 
 /// A checkpoint's network as a safetensors file.
 pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
@@ -23,15 +23,25 @@ pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
         Ok((name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
     });
     let views = views.collect::<Result<Vec<_>>>()?;
-    Ok(serialize(views, Some(stated::of(&checkpoint.manifest, &layers)?))?)
+    let stated = Stated::entry(&checkpoint.manifest, &layers)?;
+    Ok(serialize(views, Some([stated].into()))?)
 }
 
 /// Publishes a network that [`export`] wrote, trained on or not, as a checkpoint of its own.
-pub fn import(registry: &Registry, bytes: &[u8], id: String) -> Result<Manifest> {
+/// Programs that save tensors often drop the rest; then `like` says what it is.
+pub fn import(
+    registry: &Registry,
+    bytes: &[u8],
+    id: String,
+    like: Option<Manifest>,
+) -> Result<Manifest> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).context("it is no safetensors file")?;
     let file = SafeTensors::deserialize(bytes).context("it is no safetensors file")?;
-    let stated = metadata.metadata().clone().unwrap_or_default();
-    let config = stated::manifest(&stated)?.network;
+    let stated = match like {
+        Some(manifest) => Stated::like(manifest),
+        None => Stated::of(&metadata.metadata().clone().unwrap_or_default())?,
+    };
+    let config = stated.manifest.network.clone();
     let mut layers = Vec::new();
     for (i, convolution) in config.convolutions.iter().enumerate() {
         let name = format!("convolutions.{i}");
@@ -56,7 +66,7 @@ pub fn import(registry: &Registry, bytes: &[u8], id: String) -> Result<Manifest>
         file.len(),
         2 * layers.len()
     );
-    stated::publish(registry, id, &stated, &layers)
+    stated.publish(registry, id, &layers)
 }
 
 /// A name for each layer.

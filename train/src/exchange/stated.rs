@@ -9,60 +9,82 @@ use glyphic_model::{
     network::Network,
     plain::PlainLayer,
 };
+use serde::{Deserialize, Serialize};
 
-const MANIFEST: &str = "glyphic.manifest";
-const NUMBERS: &str = "glyphic.sha256";
+/// The entry of a file's metadata.
+const KEY: &str = "glyphic";
 
-/// The entries of a file's metadata.
-pub fn of(manifest: &Manifest, layers: &[PlainLayer]) -> Result<HashMap<String, String>> {
-    let manifest = serde_json::to_string(manifest)?;
-    Ok(HashMap::from([(MANIFEST.to_owned(), manifest), (NUMBERS.to_owned(), checksum(layers))]))
+/// What is stated.
+#[derive(Serialize, Deserialize)]
+pub struct Stated {
+    /// SHA-256 of the numbers that it is about, in hex; empty if that is not known.
+    #[serde(default)]
+    numbers: String,
+    /// What the checkpoint says of itself.
+    pub manifest: Manifest,
 }
 
-/// The manifest in a file's metadata.
-pub fn manifest(stated: &HashMap<String, String>) -> Result<Manifest> {
-    let text = stated.get(MANIFEST).context(
-        "it does not say what its outputs are: only what `train export` wrote can be imported",
-    )?;
-    let manifest: Manifest =
-        serde_json::from_str(text).context("the manifest in it cannot be read")?;
-    Ok(Manifest::parse(&manifest.id, text.as_bytes())?)
-}
+impl Stated {
+    /// The entry of a file's metadata for a network of these layers.
+    pub fn entry(manifest: &Manifest, layers: &[PlainLayer]) -> Result<(String, String)> {
+        let stated = Self { numbers: checksum(layers), manifest: manifest.clone() };
+        Ok((KEY.to_owned(), serde_json::to_string(&stated)?))
+    }
 
-/// Publishes a network as a checkpoint of its own, whose parent is the one that was written.
-/// What was measured of that is not said of other numbers.
-pub fn publish(
-    registry: &Registry,
-    id: String,
-    stated: &HashMap<String, String>,
-    layers: &[PlainLayer],
-) -> Result<Manifest> {
-    let manifest = manifest(stated)?;
-    let network = Network::of_plain(&manifest.network, layers)
-        .ok_or_else(|| anyhow!("its layers are not those that its manifest names"))?;
-    let unchanged = stated.get(NUMBERS) == Some(&checksum(layers));
-    let draft = Draft {
-        id,
-        created: manifest.created,
-        network_config: manifest.network,
-        network: &network,
-        labels: manifest.labels,
-        temperature: manifest.temperature,
-        thresholds: manifest.thresholds,
-        training: manifest.training,
-        datasets: manifest.datasets,
-        metrics: if unchanged { manifest.metrics } else { unmeasured() },
-        epochs: &[],
-        parent: Some(manifest.id),
-        git_revision: manifest.git_revision,
-        files: vec![],
-    };
-    Ok(registry.publish(draft)?)
+    /// What a file's metadata states.
+    pub fn of(metadata: &HashMap<String, String>) -> Result<Self> {
+        let text = metadata.get(KEY).context(
+            "it does not say what its outputs are: only what `train export` wrote, with its \
+             metadata, can be imported; --like names a checkpoint that it is like",
+        )?;
+        let stated: Self =
+            serde_json::from_str(text).context("the manifest in it cannot be read")?;
+        // As strictly as from a checkpoint.
+        let text = serde_json::to_vec(&stated.manifest)?;
+        let manifest = Manifest::parse(&stated.manifest.id, &text)?;
+        Ok(Self { manifest, ..stated })
+    }
+
+    /// That a network is like the one of a checkpoint, but for its numbers.
+    pub fn like(manifest: Manifest) -> Self {
+        Self { numbers: String::new(), manifest }
+    }
+
+    /// Publishes a network as a checkpoint of its own, whose parent is the one that was
+    /// written. What was measured of that is not said of other numbers.
+    pub fn publish(
+        self,
+        registry: &Registry,
+        id: String,
+        layers: &[PlainLayer],
+    ) -> Result<Manifest> {
+        let Self { numbers, manifest } = self;
+        let network = Network::of_plain(&manifest.network, layers)
+            .ok_or_else(|| anyhow!("its layers are not those that its manifest names"))?;
+        let unchanged = numbers == checksum(layers);
+        let draft = Draft {
+            id,
+            created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            network_config: manifest.network,
+            network: &network,
+            labels: manifest.labels,
+            temperature: manifest.temperature,
+            thresholds: manifest.thresholds,
+            training: manifest.training,
+            datasets: manifest.datasets,
+            metrics: if unchanged { manifest.metrics } else { unmeasured() },
+            epochs: &[],
+            parent: Some(manifest.id),
+            git_revision: manifest.git_revision.filter(|_| unchanged),
+            files: vec![],
+        };
+        Ok(registry.publish(draft)?)
+    }
 }
 
 /// Whether anything was measured of a checkpoint.
 pub fn is_measured(manifest: &Manifest) -> bool {
-    manifest.metrics != unmeasured()
+    manifest.metrics.validation.examples > 0
 }
 
 fn unmeasured() -> Metrics {

@@ -1,0 +1,82 @@
+//! The folder of a copy: of which store it is one, and whose.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, TryLockError},
+    io,
+    path::PathBuf,
+};
+
+use glyphic_model::checkpoint::{CheckpointError, Names, Registry, write_atomically};
+use serde::{Deserialize, Serialize};
+
+use super::{Bucket, BucketError};
+
+/// In the copy's folder.
+const COPIED: &str = ".bucket.json";
+/// Held by the server whose copy it is.
+const LOCK: &str = ".bucket.lock";
+
+/// What a folder is a copy of.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Copied {
+    url: String,
+    /// The checkpoints that were in the store: what is missing there now was removed.
+    pub ids: BTreeSet<String>,
+}
+
+/// Makes the registry's folder the copy of `url`, if it is nothing else. The lock is the
+/// server's as long as it is not dropped.
+pub(super) fn claim(url: &str, registry: &Registry) -> Result<File, BucketError> {
+    let url = url.trim_end_matches('/');
+    let root = registry.root();
+    fs::create_dir_all(root).map_err(at("make the folder", root.to_owned()))?;
+    let path = root.join(LOCK);
+    let lock = File::create(&path).map_err(at("write", path.clone()))?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(BucketError::InUse(root.to_owned())),
+        Err(TryLockError::Error(error)) => return Err(at("lock", path)(error)),
+    }
+    let copied = read(registry)?;
+    if copied.url == url {
+        return Ok(lock);
+    }
+    let empty = registry.names()? == Names::default() && registry.ids()?.is_empty();
+    if !copied.url.is_empty() || !empty {
+        return Err(BucketError::OtherCopy { folder: root.to_owned(), of: copied.url });
+    }
+    write(registry, &Copied { url: url.to_owned(), ids: BTreeSet::new() })?;
+    Ok(lock)
+}
+
+impl Bucket {
+    pub(super) fn copied(&self) -> Result<Copied, BucketError> {
+        read(self.registry())
+    }
+
+    pub(super) fn set_copied(&self, copied: &Copied) -> Result<(), BucketError> {
+        write(self.registry(), copied)
+    }
+}
+
+fn read(registry: &Registry) -> Result<Copied, BucketError> {
+    let path = registry.root().join(COPIED);
+    match fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Copied::default()),
+        bytes => {
+            let bytes = bytes.map_err(at("read", path.clone()))?;
+            serde_json::from_slice(&bytes).map_err(|error| at("read", path)(error.into()))
+        }
+    }
+}
+
+fn write(registry: &Registry, copied: &Copied) -> Result<(), BucketError> {
+    let path = registry.root().join(COPIED);
+    let bytes = serde_json::to_vec_pretty(copied).unwrap_or_default();
+    write_atomically(&path, &bytes).map_err(at("write", path))
+}
+
+pub(super) fn at(action: &'static str, path: PathBuf) -> impl FnOnce(io::Error) -> BucketError {
+    move |source| CheckpointError::Io { action, path, source }.into()
+}

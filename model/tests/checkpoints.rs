@@ -189,6 +189,19 @@ fn rejects_a_network_that_is_not_as_large_as_it_says() {
 }
 
 #[test]
+fn rejects_weights_of_another_kind_of_number() {
+    let (_folder, registry, _) = published();
+    let path = registry.folder("one").join(WEIGHTS_FILE);
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(3).position(|window| window == b"F32").unwrap();
+    bytes[at] = b'U';
+    edit(&registry, |manifest| manifest["weights"]["sha256"] = json!(sha256(&bytes)));
+    fs::write(path, bytes).unwrap();
+    let error = load(&registry).to_string();
+    assert!(error.contains("U32, not F32"), "{error}");
+}
+
+#[test]
 fn rejects_weights_that_are_not_finite() {
     let folder = tempfile::tempdir().unwrap();
     let registry = Registry::new(folder.path());

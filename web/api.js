@@ -33,6 +33,12 @@ export const promote = (id, from, force) =>
 export const pin = (id, pinned) => request(`api/pins/${id}`, { method: pinned ? "PUT" : "DELETE" });
 export const rollBack = (from) =>
   request(`api/models/rollback?${new URLSearchParams({ from })}`, post());
+// What a checkpoint that is loaded says of an input.
+export const readBy = (id, input) =>
+  request(`api/predict?${query({ model: id })}`, post(...body(input)));
+export const load = (id) => request(`v2/repository/models/${id}/load`, post());
+export const unload = (id) =>
+  request(`v2/repository/models/${id}/unload`, { ...post(), keepalive: true });
 export const comparison = (id) => request(`api/models/${id}/comparison`);
 
 // `filter` is an object of the API's filters; empty ones are left out.
@@ -86,10 +92,12 @@ async function request(path, options) {
   }
   const body = await response.json().catch(() => null);
   if (response.ok && body) return body;
-  const { code, message } = body?.error ?? {};
-  if (code === "token_needed" && (await askForToken())) return request(path, options);
+  // The Open Inference Protocol's errors are a text.
+  const said = body?.error ?? {};
+  const { code, message } = typeof said === "string" ? { message: said } : said;
+  if (response.status === 401 && (await askForToken())) return request(path, options);
   // A proxy, for a server that is away.
-  if (response.status >= 500 && !code) throw new Away(`status ${response.status}`);
+  if (response.status >= 500 && !message) throw new Away(`status ${response.status}`);
   throw new Refused(response.status, code, message ?? `The server answered ${response.status}.`);
 }
 

@@ -2,6 +2,7 @@
 // making another one serve.
 
 import { Away, models, pin, promote, rollBack } from "./api.js";
+import { offer } from "./compare.js";
 import { byId, element, plural } from "./dom.js";
 
 // Other pages and `train` change what serves, too. In ms.
@@ -42,6 +43,7 @@ function show(answer) {
   back.disabled = answer.previous == null;
   back.title = answer.previous ?? "";
   list.replaceChildren(...answer.models.map((model) => card(model, answer.models)));
+  offer(answer.models, current);
 }
 
 function card(model, all) {

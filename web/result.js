@@ -1,5 +1,6 @@
 // The right side of the page: label, sentence, bars, and what was seen.
 
+import { buildBars, percent, setBars } from "./bars.js";
 import { plural } from "./dom.js";
 import { digitsOf, hideNumber, inFocus, showNumber } from "./number.js";
 
@@ -25,7 +26,7 @@ export function showServing(checkpoint) {
 export function showLabels(labels) {
   if (labels.join("\n") === shownLabels.join("\n")) return;
   shownLabels = labels;
-  bars.replaceChildren(...labels.map(bar));
+  buildBars(bars, labels);
 }
 
 // How long doubt waits for a next stroke, in ms: half a 4 is no digit yet.
@@ -81,7 +82,7 @@ function showOne(digit, labels, finished) {
 export function showDigit(digit, labels) {
   // What is no digit has no best one.
   const best = digit.verdict === "not_a_digit" ? null : labels.indexOf(digit.label);
-  setBars(digit.probabilities, best);
+  setBars(bars, digit.probabilities, best);
   seen.src = digit.seen;
   seen.hidden = false;
 }
@@ -91,7 +92,7 @@ export function sayNumber(answer, finished = true) {
   const all = digitsOf(answer);
   const counted = all.filter(({ counts }) => counts);
   const { digit, place, isChosen } = inFocus();
-  const sure = digit.counts ? format(digit.confidence) : "not a digit, it seems";
+  const sure = digit.counts ? percent(digit.confidence) : "not a digit, it seems";
   const which = isChosen ? `Digit ${place}: ` : "The least sure is ";
   verdict.dataset.state = "number";
   label.hidden = true;
@@ -111,12 +112,12 @@ function saying({ label, confidence, verdict, best, labels }) {
     }
     case "unsure": {
       const [first, second] = best;
-      const each = ({ label, confidence }) => [bold(label), ` (${format(confidence)})`];
+      const each = ({ label, confidence }) => [bold(label), ` (${percent(confidence)})`];
       return { label: `${label}?`, sentence: ["Unsure: ", ...each(first), " or ", ...each(second), "."] };
     }
     default: {
-      const percent = format(confidence);
-      return { label, sentence: [bold(percent), "sure"], aloud: `${label}, ${percent} sure` };
+      const sure = percent(confidence);
+      return { label, sentence: [bold(sure), "sure"], aloud: `${label}, ${sure} sure` };
     }
   }
 }
@@ -138,7 +139,7 @@ export function showEmpty(message = "Nothing drawn yet.", finished = false) {
   label.hidden = false;
   label.textContent = "–";
   sentence.textContent = message;
-  setBars(shownLabels.map(() => 0), -1);
+  setBars(bars, shownLabels.map(() => 0), -1);
   seen.hidden = true;
   provenance.replaceChildren(...idle);
   announcement.textContent = finished ? message : "";
@@ -150,35 +151,9 @@ export function showError(message) {
   label.textContent = "!";
 }
 
-function bar(name) {
-  const item = document.createElement("li");
-  const track = element("span", "track");
-  track.append(element("span", "fill"));
-  track.firstChild.style.display = "block";
-  item.append(element("span", "name", name), track, element("span", "value", "–"));
-  return item;
-}
-
-function setBars(probabilities, best) {
-  probabilities.forEach((probability, i) => {
-    const item = bars.children[i];
-    item.classList.toggle("best", i === best);
-    item.querySelector(".fill").style.transform = `scaleX(${probability})`;
-    item.querySelector(".value").textContent = best === -1 ? "–" : format(probability);
-  });
-}
-
 function element(name, className, text = "") {
   const element = document.createElement(name);
   if (className) element.className = className;
   element.textContent = text;
   return element;
-}
-
-// Never "100 %" for what is not certain, never "0 %" for what is possible.
-function format(probability) {
-  const percent = 100 * probability;
-  if (percent > 99.9) return "> 99.9 %";
-  if (percent < 0.1) return "< 0.1 %";
-  return `${percent.toFixed(1)} %`;
 }

@@ -230,3 +230,25 @@ fn wait_until(mut done: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
+
+#[test]
+fn a_loaded_checkpoint_reads_when_it_is_asked() {
+    let artifacts = Artifacts::released();
+    artifacts.publish("other");
+    let server = Server::start(&artifacts);
+    let serving = artifacts.registry.current().unwrap();
+    let read = |query: &str| {
+        let body = json!({ "strokes": common::seven() });
+        server.post_json(&format!("/api/predict{query}"), &body)
+    };
+    assert_eq!(read("?model=other").0, 404);
+    assert_eq!(server.post("/v2/repository/models/other/load", "", b"").0, 200);
+    for (query, model) in [("", &serving), ("?model=other", &"other".to_owned())] {
+        let (status, answer) = read(query);
+        assert_eq!((status, &answer["model"]), (200, &json!(model)), "{answer}");
+    }
+    assert_eq!(read(&format!("?model={serving}")).1["label"], "7");
+    // A blank is told by whoever was asked.
+    let blank = server.post("/api/predict?model=other", "application/octet-stream", &[0; 784]);
+    assert_eq!((blank.0, &blank.1["model"]), (200, &json!("other")), "{}", blank.1);
+}

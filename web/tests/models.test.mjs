@@ -5,7 +5,7 @@ import { cp, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { Server, launch, repository, screenshot } from "./browser.mjs";
+import { Server, draw, launch, repository, screenshot } from "./browser.mjs";
 
 let server;
 let browser;
@@ -79,6 +79,51 @@ test("a checkpoint that is less accurate serves only if it is asked for twice; a
   assert.ok(!removed.includes(worse), `${removed}`);
   await card.getByRole("button", { name: "Unpin: worse" }).click();
   await card.locator(".badge", { hasText: "pinned" }).waitFor({ state: "detached" });
+  await page.close();
+});
+
+test("two checkpoints read one drawing side by side, and what was loaded is let go", async () => {
+  const [serves] = (await readFile(join(repository, "artifacts", "CURRENT"), "utf8")).split("\n");
+  const all = join(repository, "artifacts", "checkpoints");
+  const other = (await readdir(all)).find((id) => id !== serves && id.startsWith("mnist-"));
+  // It may have been removed by now.
+  await cp(join(all, other), join(server.artifacts, "checkpoints", other), { recursive: true });
+  const state = async (id) => {
+    const index = await fetch(`${server.url}v2/repository/index`, { method: "POST" });
+    return (await index.json()).find(({ name }) => name === id).state;
+  };
+  const page = await browser.newPage({ viewport: { width: 1100, height: 800 } });
+  await page.goto(`${server.url}models.html`);
+  const [first, second] = [0, 1].map((i) => page.locator("#compare .reader").nth(i));
+  await first.locator("select").waitFor();
+  assert.equal(await first.locator("select").inputValue(), serves);
+  assert.equal(await second.locator("select").inputValue(), "");
+  await page.locator("#canvas").scrollIntoViewIfNeeded();
+  await draw(page, [[[0.35, 0.2], [0.65, 0.2], [0.45, 0.8]]]);
+  await first.locator(".label", { hasText: /^7$/ }).waitFor();
+  assert.match(await first.locator(".sentence").textContent(), /% sure; \d+\.\d\d ms\./);
+  assert.equal(await second.locator(".label").textContent(), "–");
+
+  await second.locator("select").selectOption(other);
+  await second.locator(".label", { hasText: /^7$/ }).waitFor();
+  assert.equal(await second.locator(".bars li").count(), 10);
+  assert.match(await second.locator(".bars .best").textContent(), /^7/);
+  assert.equal(await state(other), "READY");
+  await screenshot(page, "compare");
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.locator("#compare").scrollIntoViewIfNeeded();
+  await screenshot(page, "compare-phone");
+
+  await page.getByRole("button", { name: "Clear" }).click();
+  for (const reader of [first, second]) {
+    await reader.locator(".label", { hasText: /^–$/ }).waitFor();
+    assert.equal(await reader.locator(".bars .best").count(), 0);
+  }
+  await page.goto(server.url);
+  for (let i = 0; (await state(other)) !== "UNAVAILABLE"; i += 1) {
+    assert.ok(i < 50, "it stays loaded");
+    await page.waitForTimeout(100);
+  }
   await page.close();
 });
 

@@ -22,18 +22,18 @@ const CONNECT_TIMEOUT: &str = "3s";
 pub fn connect(url: &str) -> std::result::Result<(Box<dyn ObjectStore>, Path), BucketError> {
     let refused = |reason: String| BucketError::Open { url: url.to_owned(), reason };
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let open = match scheme {
+        "s3" => s3,
+        "gs" => google,
+        "az" => azure,
+        _ => return Err(refused("it must begin with s3://, gs:// or az://".to_owned())),
+    };
     let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
     if name.is_empty() {
         return Err(refused("it names no bucket".to_owned()));
     }
     let prefix = Path::parse(path).map_err(|error| refused(error.to_string()))?;
-    let bucket = format!("{scheme}://{name}");
-    let store = match scheme {
-        "s3" => s3(&bucket),
-        "gs" => google(&bucket),
-        "az" => azure(&bucket),
-        _ => return Err(refused("it must begin with s3://, gs:// or az://".to_owned())),
-    };
+    let store = open(&format!("{scheme}://{name}"));
     Ok((store.map_err(|error| refused(error.to_string()))?, prefix))
 }
 

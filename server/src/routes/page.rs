@@ -40,12 +40,14 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
     "number.js": "text/javascript; charset=utf-8",
     "api.js": "text/javascript; charset=utf-8",
     "result.js": "text/javascript; charset=utf-8",
+    "bars.js": "text/javascript; charset=utf-8",
     "upload.js": "text/javascript; charset=utf-8",
     "dom.js": "text/javascript; charset=utf-8",
     "teach.js": "text/javascript; charset=utf-8",
     "job.js": "text/javascript; charset=utf-8",
     "chart.js": "text/javascript; charset=utf-8",
     "models.js": "text/javascript; charset=utf-8",
+    "compare.js": "text/javascript; charset=utf-8",
     "reference.html": "text/html; charset=utf-8",
     "reference.js": "text/javascript; charset=utf-8",
     "token.js": "text/javascript; charset=utf-8",
@@ -117,12 +119,13 @@ fn file(name: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
 }
 
 /// What of the page needs a server behind it.
-const NEEDS_SERVER: [&str; 7] = [
+const NEEDS_SERVER: [&str; 8] = [
     "samples.html",
     "samples.js",
     "suggestions.js",
     "models.html",
     "models.js",
+    "compare.js",
     "reference.html",
     "reference.js",
 ];

@@ -19,16 +19,20 @@ use super::openapi::ErrorBody;
 use crate::{
     App,
     config::Doubt,
-    engine::Answer,
+    engine::{Answer, Engine},
     error::ApiError,
     input::{FormInput, Input, JsonInput, Raw},
 };
 
-/// `?explain=1` adds what the network saw; `reject_below` and `unsure_below` (0–1) take
+/// `?model=ID` asks a checkpoint that is loaded beside the one that serves; `explain=1` adds
+/// what the network saw; `reject_below` and `unsure_below` (0–1) take
 /// the place of the thresholds for `not_a_digit` and `unsure`.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Options {
+    /// The id of a checkpoint that is loaded.
+    #[param(required = false)]
+    model: Option<String>,
     /// 1 adds what the network saw.
     #[serde(default)]
     #[param(required = false)]
@@ -42,6 +46,17 @@ pub struct Options {
 }
 
 impl Options {
+    /// The engine that is asked.
+    fn engine(&self, app: &App) -> Result<Engine, ApiError> {
+        match &self.model {
+            None => Ok(app.models.engine().clone()),
+            Some(id) => {
+                let missing = || ApiError::NotLoaded { model: id.clone() };
+                app.models.loaded(id).ok_or_else(missing)
+            }
+        }
+    }
+
     fn thresholds(&self, app: &App, model: &Manifest) -> Result<Thresholds, ApiError> {
         let Self { reject_below, unsure_below, .. } = *self;
         thresholds(Doubt { reject_below, unsure_below }, app, model)
@@ -114,7 +129,7 @@ pub struct Timing {
         (JsonInput = "application/json", example = json!({"strokes": [[[10, 12], [40, 10], [72, 11], [60, 45], [48, 80], [40, 110]]]})),
         (FormInput = "multipart/form-data"), (String = "text/plain")),
         description = "An image file; JSON with `image`, `strokes` or `pixels`; a form with a field `image`; 784 bytes of pixels, ink 255 on 0"),
-    responses((status = 200, body = Object, description = "The label, how sure, and why it may be doubtful"), (status = 400, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
+    responses((status = 200, body = Object, description = "The label, how sure, and why it may be doubtful"), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn predict(
     State(app): State<App>,
     options: Result<Query<Options>, QueryRejection>,
@@ -122,7 +137,8 @@ pub async fn predict(
     body: Body,
 ) -> Result<Json<Response>, ApiError> {
     let Query(options) = options.map_err(|error| ApiError::Malformed(error.body_text()))?;
-    options.thresholds(&app, &app.models.engine().serving())?;
+    let engine = options.engine(&app)?;
+    options.thresholds(&app, &engine.serving())?;
     let _room = room_for_body(&app, &headers)?;
     let bytes = read_body(&app, body).await?;
     let begun = Instant::now();
@@ -131,13 +147,15 @@ pub async fn predict(
     app.meters().stage("decode", begun.elapsed());
     let decode = micros(begun.elapsed());
     let Some(glyph) = glyph else {
-        let model = app.models.engine().serving();
+        let model = engine.serving();
         let thresholds = options.thresholds(&app, &model)?;
         return Ok(Json(blank(&model, thresholds, decode)));
     };
     let seen = (options.explain != 0).then(|| data_url(&glyph));
-    let answer = app.models.engine().predict(glyph.clone()).await?;
-    app.shadow.look(&answer.model, [(&glyph, &answer.prediction)]);
+    let answer = engine.predict(glyph.clone()).await?;
+    if options.model.is_none() {
+        app.shadow.look(&answer.model, [(&glyph, &answer.prediction)]);
+    }
     let thresholds = options.thresholds(&app, &answer.model)?;
     Ok(Json(read(answer, thresholds, decode, seen)))
 }

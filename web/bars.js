@@ -1,0 +1,30 @@
+// A bar for each label: how probable it is.
+
+import { element } from "./dom.js";
+
+// Builds the bars of these labels in a list, without values.
+export function buildBars(list, labels) {
+  list.replaceChildren(...labels.map((label) => element("li", {},
+    element("span", { class: "name" }, label),
+    element("span", { class: "track" }, element("span", { class: "fill" })),
+    element("span", { class: "value" }, "–"))));
+}
+
+// Sets them. `best` is the number of the label that was read, null if none was, or -1 if
+// there is nothing to show.
+export function setBars(list, probabilities, best) {
+  probabilities.forEach((probability, i) => {
+    const item = list.children[i];
+    item.classList.toggle("best", i === best);
+    item.querySelector(".fill").style.transform = `scaleX(${probability})`;
+    item.querySelector(".value").textContent = best === -1 ? "–" : percent(probability);
+  });
+}
+
+// Never "100 %" for what is not certain, never "0 %" for what is possible.
+export function percent(probability) {
+  const percent = 100 * probability;
+  if (percent > 99.9) return "> 99.9 %";
+  if (percent < 0.1) return "< 0.1 %";
+  return `${percent.toFixed(1)} %`;
+}

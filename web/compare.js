@@ -1,0 +1,133 @@
+// One drawing, read by two checkpoints side by side.
+
+import { Away, load, readBy, unload } from "./api.js";
+import { buildBars, percent, setBars } from "./bars.js";
+import { byId, element } from "./dom.js";
+import { Drawing } from "./drawing.js";
+
+// A checkpoint that somebody chose, and what it says of the drawing.
+class Reader {
+  #select;
+  #label;
+  #sentence;
+  #bars;
+  #models = [];
+  #serving = null;
+  // The id of the checkpoint that reads, and whether it is loaded for this page alone.
+  #chosen = null;
+  #loaded = false;
+  // One question at a time: while it is answered, the last drawing waits.
+  #asking = false;
+  #again = false;
+
+  constructor(place) {
+    this.#select = place.querySelector("select");
+    this.#label = place.querySelector(".label");
+    this.#sentence = place.querySelector(".sentence");
+    this.#bars = place.querySelector(".bars");
+    this.#select.addEventListener("change", () => this.#choose(this.#select.value));
+  }
+
+  // The checkpoints to choose from, and the one that serves; `first` is read by until
+  // another one is chosen.
+  offer(models, serving, first) {
+    this.#models = models;
+    this.#serving = serving;
+    const wanted = this.#chosen ?? first;
+    this.#select.replaceChildren(
+      element("option", { value: "" }, "choose a checkpoint …"),
+      ...models.map(({ id }) => element("option", { value: id, selected: id === wanted }, id)),
+    );
+    if (!this.#chosen && first) this.#choose(first);
+  }
+
+  async ask() {
+    this.#again = true;
+    if (this.#asking || !this.#chosen) return;
+    this.#asking = true;
+    while (this.#again) {
+      this.#again = false;
+      await this.#read();
+    }
+    this.#asking = false;
+  }
+
+  // Lets go of what was loaded for this page.
+  async leave() {
+    if (!this.#loaded) return;
+    this.#loaded = false;
+    await unload(this.#chosen).catch(() => {});
+  }
+
+  async #choose(id) {
+    await this.leave();
+    this.#chosen = null;
+    this.#show(null);
+    if (!id) return;
+    try {
+      // The one that serves is there; another one is loaded beside it.
+      if (id !== this.#serving) {
+        this.#sentence.textContent = "Loading …";
+        await load(id);
+        this.#loaded = true;
+      }
+      this.#chosen = id;
+      buildBars(this.#bars, this.#models.find((model) => model.id === id).labels);
+      this.#show(null);
+      await this.ask();
+    } catch (error) {
+      this.#select.value = "";
+      this.#fail(error);
+    }
+  }
+
+  async #read() {
+    const id = this.#chosen;
+    if (drawing.isEmpty) return this.#show(null);
+    try {
+      const answer = await readBy(id, { strokes: drawing.strokes });
+      if (id === this.#chosen) this.#show(answer);
+    } catch (error) {
+      if (id === this.#chosen) this.#fail(error);
+    }
+  }
+
+  #show(answer) {
+    const none = answer?.verdict === "not_a_digit";
+    this.#label.textContent = (none ? "?" : answer?.label) ?? "–";
+    this.#sentence.textContent = answer?.label == null ? "" : saying(answer);
+    const nothing = () => [...this.#bars.children].map(() => 0);
+    const best = answer?.probabilities ? answer.labels.indexOf(answer.label) : -1;
+    setBars(this.#bars, answer?.probabilities ?? nothing(), none ? null : best);
+  }
+
+  #fail(error) {
+    this.#show(null);
+    this.#sentence.textContent = error instanceof Away ? "The server is away." : error.message;
+  }
+}
+
+const section = byId("compare");
+const pad = byId("pad");
+const readers = [...section.querySelectorAll(".reader")].map((place) => new Reader(place));
+const drawing = new Drawing(byId("canvas"), () => {
+  pad.toggleAttribute("data-inked", !drawing.isEmpty);
+  readers.forEach((reader) => reader.ask());
+});
+byId("clear").addEventListener("click", () => drawing.clear());
+addEventListener("pagehide", () => readers.forEach((reader) => reader.leave()));
+
+// Says which checkpoints there are, and which one serves: the first reader is that one,
+// until somebody chooses another.
+export function offer(models, serving) {
+  const readable = models.filter(({ error }) => !error);
+  section.hidden = readable.length < 2;
+  readers.forEach((reader, i) => reader.offer(readable, serving, i === 0 ? serving : null));
+}
+
+function saying({ verdict, confidence, best, timing_us: { compute } }) {
+  const time = `${(compute / 1000).toFixed(2)} ms`;
+  if (verdict === "not_a_digit") return `None of its labels; ${time}.`;
+  if (verdict === "unsure") return `${best.map(({ label }) => label).join(" or ")}; ${time}.`;
+  return `${percent(confidence)} sure; ${time}.`;
+}

@@ -110,6 +110,9 @@ test("two checkpoints read one drawing side by side, and what was loaded is let 
   assert.match(await second.locator(".bars .best").textContent(), /^7/);
   assert.equal(await state(other), "READY");
   await screenshot(page, "compare");
+  // The bar is there to be seen, not only in numbers.
+  const { width } = await second.locator(".bars .best .fill").boundingBox();
+  assert.ok(width > 50, `${width} px`);
   await page.setViewportSize({ width: 390, height: 844 });
   await page.locator("#compare").scrollIntoViewIfNeeded();
   await screenshot(page, "compare-phone");

@@ -44,7 +44,7 @@ const SPANS: (&str, Level) = ("glyphic_server", Level::DEBUG);
 /// If the environment's settings cannot be read.
 pub fn sender() -> Result<Option<SdkTracerProvider>> {
     let set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
-    if !ENDPOINTS.iter().any(|name| set(&name)) {
+    if !ENDPOINTS.iter().any(set) {
         return Ok(None);
     }
     let exporter = SpanExporter::builder().with_http().build()?;
@@ -121,6 +121,6 @@ pub fn start_log(json: bool, sender: Option<&SdkTracerProvider>) {
         true => lines.json().boxed(),
         false => lines.boxed(),
     };
-    let spans = sender.map(|sender| layer(sender));
+    let spans = sender.map(layer);
     tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).init();
 }

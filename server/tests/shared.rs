@@ -265,9 +265,9 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     assert_eq!((status, &answer["removed"]), (200, &json!([second])));
     assert!(!s3.objects().join("checkpoints").join(&second).join("manifest.json").exists());
     assert_eq!(a.send("PUT", "/api/labels/stays", &json!({ "id": first })).0, 200);
-    assert_eq!(b.listed(), [first.clone()]);
+    assert_eq!(b.listed(), [first.as_str()]);
     let begun = Instant::now();
-    while a.listed() != [first.clone()] {
+    while a.listed() != [first.as_str()] {
         assert!(begun.elapsed() < Duration::from_secs(20), "'{second}' stays where it was fetched");
         thread::sleep(Duration::from_millis(200));
     }

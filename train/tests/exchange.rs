@@ -208,10 +208,10 @@ fn a_network_from_safetensors_says_what_it_said() {
         safetensors::import(&elsewhere, bytes, id.to_owned(), Some(manifest))
     };
     assert!(!stated::is_measured(&like(&bare, "bare").unwrap()));
-    let refused = |change: &dyn Fn(&str, TensorView) -> Option<(Vec<usize>, Dtype, Vec<u8>)>,
-                   more: bool,
-                   part: &str| {
-        let mut tensors: Vec<(String, (Vec<usize>, Dtype, Vec<u8>))> = Vec::new();
+    /// Its shape, its kind of numbers, and their bytes.
+    type Parts = (Vec<usize>, Dtype, Vec<u8>);
+    let refused = |change: &dyn Fn(&str, TensorView) -> Option<Parts>, more: bool, part: &str| {
+        let mut tensors: Vec<(String, Parts)> = Vec::new();
         for (name, tensor) in file.iter() {
             tensors.extend(change(name, tensor).map(|changed| (name.to_owned(), changed)));
         }

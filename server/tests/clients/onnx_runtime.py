@@ -16,7 +16,7 @@ address, artifacts, network = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3
 images = gzip.decompress((artifacts / "datasets/mnist/t10k-images-idx3-ubyte.gz").read_bytes())[16:]
 pictures = np.frombuffer(images, np.uint8).reshape(-1, 1, 28, 28)
 session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
-manifest = json.loads(session.get_modelmeta().custom_metadata_map["glyphic.manifest"])
+manifest = json.loads(session.get_modelmeta().custom_metadata_map["glyphic"])["manifest"]
 logits = session.run(None, {"pixels": pictures.astype(np.float32)})[0] / manifest["temperature"]
 exponentials = np.exp(logits - logits.max(1, keepdims=True))
 expected = exponentials / exponentials.sum(1, keepdims=True)

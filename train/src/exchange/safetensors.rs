@@ -1,10 +1,11 @@
 //! The network as safetensors, for whoever trains on with PyTorch or JAX.
 //!
-//! Tensors are named and laid out as PyTorch has them: `convolutions.N.weight` [out, in, side,
-//! side], `convolutions.N.bias` [out], `linears.N.weight` [out, in], `linears.N.bias` [out],
-//! all F32, norms folded; the maps are flattened channel by channel. Every layer but the last is followed by ReLU, strides and paddings
-//! are in the manifest, and a glyph goes in as (pixel / 255 − mean) / deviation of
-//! [`MEAN`](glyphic_model::glyph::MEAN) and [`STD`](glyphic_model::glyph::STD).
+//! Tensors are named and laid out as PyTorch has them: `convolutions.N.weight` of
+//! `[out, in, side, side]`, `linears.N.weight` of `[out, in]`, and a `bias` of `[out]` for each,
+//! all F32, norms folded; the maps are flattened channel by channel. Every layer but the last
+//! is followed by ReLU, strides and paddings are in the manifest, and a glyph goes in as
+//! (pixel / 255 − mean) / deviation of [`MEAN`](glyphic_model::glyph::MEAN) and
+//! [`STD`](glyphic_model::glyph::STD).
 
 use anyhow::{Context, Result, ensure};
 use glyphic_model::{

@@ -118,6 +118,7 @@ async fn shared(url: &str, registry: Registry) -> Result<Bucket> {
     match bucket.fetch().await {
         Err(error) if bucket.registry().current().is_ok() => {
             tracing::error!("{error}; serving from its copy");
+            return Ok(bucket);
         }
         fetched => fetched?,
     }

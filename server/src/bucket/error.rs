@@ -66,12 +66,14 @@ pub enum BucketError {
     #[error("others change the shared registry at the same time; try again in a moment")]
     Contended,
     /// Something is larger than what is read.
-    #[error("{url} has {bytes} bytes, over the limit of {limit}")]
+    #[error("{url} has {count} {what}, over the limit of {limit}")]
     TooLarge {
         /// What.
         url: String,
-        /// Its size.
-        bytes: u64,
+        /// How many it has …
+        count: u64,
+        /// … of these: bytes or files.
+        what: &'static str,
         /// The most that is read.
         limit: u64,
     },

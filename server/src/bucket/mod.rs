@@ -182,11 +182,7 @@ impl Bucket {
         let mut taken = self.0.taken.lock().await;
         let change = Arc::new(change);
         let begun = Instant::now();
-        for attempt in 0..TRIES {
-            // Whoever was faster is done soon, and should not be met in step again.
-            let pause =
-                Duration::from_millis(fastrand::u64(0..=20 + 40 * attempt) * attempt.min(1));
-            tokio::time::sleep(pause).await;
+        for attempt in 1..=TRIES {
             let there = self.read_names().await?;
             self.take(&mut taken, there).await?;
             let (registry, change) = (self.0.registry.clone(), Arc::clone(&change));
@@ -201,10 +197,11 @@ impl Bucket {
             let Err(error) = written else { return written };
             // What the store did not take is not so here either.
             self.restore(&mut taken).await;
-            let again = matches!(error, BucketError::Contended) && begun.elapsed() < TRYING;
-            if !again {
+            if !matches!(error, BucketError::Contended) || begun.elapsed() > TRYING {
                 return Err(error);
             }
+            // Whoever was faster is done soon, and should not be met in step again.
+            tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=40 * attempt))).await;
         }
         Err(BucketError::Contended)
     }
@@ -250,11 +247,20 @@ impl Bucket {
     }
 
     fn check_size(&self, name: &str, bytes: u64, limit: u64) -> Result<(), BucketError> {
-        match bytes <= limit {
+        self.check_count(name, bytes, limit, "bytes")
+    }
+
+    fn check_count(
+        &self,
+        name: &str,
+        count: u64,
+        limit: u64,
+        what: &'static str,
+    ) -> Result<(), BucketError> {
+        let url = || format!("{}/{name}", self.0.url);
+        match count <= limit {
             true => Ok(()),
-            false => {
-                Err(BucketError::TooLarge { url: format!("{}/{name}", self.0.url), bytes, limit })
-            }
+            false => Err(BucketError::TooLarge { url: url(), count, what, limit }),
         }
     }
 

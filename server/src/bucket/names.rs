@@ -96,7 +96,9 @@ impl Bucket {
         taken: &mut Taken,
     ) -> Result<(), BucketError> {
         let before = taken.names.needed();
-        let named: Vec<String> = after.needed().difference(&before).cloned().collect();
+        // What the copy lacks can only be what a roll-back would go to next: the store had it.
+        let here = |id: &&String| self.registry().folder(id).exists();
+        let named: Vec<String> = after.needed().difference(&before).filter(here).cloned().collect();
         for id in &named {
             self.send(self.registry(), id).await?;
         }
@@ -108,9 +110,12 @@ impl Bucket {
             self.write_name(1, after.marks.clone(), &mut taken.versions[1]).await?;
             taken.names.marks = after.marks;
         }
-        // Somebody may have removed one just before it was named.
+        // Somebody may have removed one just before it was named. The change is made, whatever
+        // comes of this.
         for id in &named {
-            self.send(self.registry(), id).await?;
+            if let Err(error) = self.send(self.registry(), id).await {
+                tracing::warn!("'{id}' may not be in {}: {error}", self.0.url);
+            }
         }
         Ok(())
     }

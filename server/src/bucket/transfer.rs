@@ -18,7 +18,7 @@ use super::{Bucket, BucketError, blocking, copied::at};
 const CHECKPOINTS: &str = "checkpoints";
 /// Most files of a checkpoint, and most bytes of all of them: it is held in memory while it is
 /// checked.
-const MOST_FILES: usize = 64;
+const MOST_FILES: u64 = 64;
 const MOST_BYTES: u64 = 256 << 20;
 const MOST_MANIFEST: u64 = 4 << 20;
 /// Time until a checkpoint that was refused is fetched again, if nothing of it has changed.
@@ -145,8 +145,9 @@ impl Bucket {
         let manifest = Manifest::parse(id, &manifest.map(|(bytes, _)| bytes).unwrap_or_default())?;
         let others = files.iter().filter(|(name, _)| *name != MANIFEST_FILE);
         let bytes = others.clone().fold(0u64, |sum, (_, file)| sum.saturating_add(file.size));
-        self.check_size(&file(""), bytes, MOST_BYTES)?;
-        self.check_size(&file(""), files.len() as u64, MOST_FILES as u64)?;
+        let folder = format!("{CHECKPOINTS}/{id}");
+        self.check_size(&folder, bytes, MOST_BYTES)?;
+        self.check_count(&folder, files.len() as u64, MOST_FILES, "files")?;
         let mut contents = Vec::new();
         for (name, listed) in others {
             let found = self.0.store.get(&listed.location).await;

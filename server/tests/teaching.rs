@@ -16,7 +16,9 @@ use std::{
 use common::{
     Artifacts, Postgres, Server, TeachingSetup, drawings, repository, seven, train, wait_for_job,
 };
+use glyphic_server::store::Store;
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor};
 
 /// Training takes all cores: one at a time.
 fn alone() -> MutexGuard<'static, ()> {
@@ -230,12 +232,23 @@ fn teach_some(server: &Server) {
     }
 }
 
+/// What the store holds so far now came through a server whose clock is an hour ahead.
+fn label_an_hour_ahead(artifacts: &Artifacts) {
+    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let later = "UPDATE samples SET labelled = labelled + 3600000";
+        connection.execute(later).await.unwrap();
+    });
+}
+
 #[test]
 fn one_job_at_a_time_with_progress_and_an_ending() {
     let _alone = alone();
     let artifacts = Artifacts::released();
     let server = Server::teaching(&artifacts, short());
     teach_some(&server);
+    label_an_hour_ahead(&artifacts);
     let (status, job) = server.post_json("/api/jobs", &json!({}));
     assert_eq!(status, 202, "{job}");
     let (status, refused) = server.post_json("/api/jobs", &json!({}));

@@ -52,6 +52,9 @@ pub struct Job {
     pub candidate: Option<String>,
     /// Labelled samples when it began.
     pub samples: i64,
+    /// The newest labelling when it began; see [`Store::labelled_since`].
+    #[serde(skip)]
+    pub labelled_until: i64,
     /// What the trainer says of itself: see `teach::progress`.
     pub progress: Value,
     /// How it ended, for a person.
@@ -76,7 +79,13 @@ pub struct Ending {
 macro_rules! columns {
     () => {
         "id, created, reason, state, owner, attempts, cancel, parent, candidate, samples, \
-         progress, message, started, finished"
+         labelled_until, progress, message, started, finished"
+    };
+}
+
+macro_rules! newest_labelling {
+    () => {
+        "(SELECT COALESCE(MAX(labelled), 0) FROM samples)"
     };
 }
 
@@ -84,11 +93,12 @@ impl Store {
     /// Asks for a job. Fails with [`StoreError::JobUnderWay`] if there is one.
     pub async fn ask_for_job(&self, reason: &str) -> Result<Job, StoreError> {
         let id = new_id();
-        let asked = sqlx::query(
+        let asked = sqlx::query(concat!(
             "INSERT INTO jobs (id, created, reason, state, active, attempts, cancel, samples, \
-             progress) VALUES ($1, $2, $3, 'queued', 1, 0, 0, 0, '{}') \
-             ON CONFLICT (active) DO NOTHING",
-        )
+             labelled_until, progress) VALUES ($1, $2, $3, 'queued', 1, 0, 0, 0, ",
+            newest_labelling!(),
+            ", '{}') ON CONFLICT (active) DO NOTHING",
+        ))
         .bind(id.clone())
         .bind(now())
         .bind(reason.to_owned())
@@ -123,10 +133,10 @@ impl Store {
         rows.iter().map(|row| job(row).map_err(StoreError::from)).collect()
     }
 
-    /// When the last job began that ended with a checkpoint; 0 if none did. What
-    /// came after it has not been learned from.
+    /// The newest labelling that a job learned from which ended with a checkpoint;
+    /// 0 if none did.
     pub async fn last_learned(&self) -> Result<i64, StoreError> {
-        let sql = "SELECT COALESCE(MAX(started), 0) FROM jobs WHERE candidate IS NOT NULL";
+        let sql = "SELECT COALESCE(MAX(labelled_until), 0) FROM jobs WHERE candidate IS NOT NULL";
         let row = sqlx::query(sql).fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
     }
@@ -146,11 +156,12 @@ impl Store {
         .bind(ATTEMPTS)
         .execute(&self.pool)
         .await?;
-        let claimed = sqlx::query(
+        let claimed = sqlx::query(concat!(
             "UPDATE jobs SET state = 'running', owner = $1, heartbeat = $2, started = $2, \
-             attempts = attempts + 1 \
-             WHERE active = 1 AND (state = 'queued' OR heartbeat < $3)",
-        )
+             attempts = attempts + 1, labelled_until = ",
+            newest_labelling!(),
+            " WHERE active = 1 AND (state = 'queued' OR heartbeat < $3)",
+        ))
         .bind(owner.to_owned())
         .bind(now())
         .bind(abandoned)
@@ -295,6 +306,7 @@ fn job(row: &AnyRow) -> Result<Job, sqlx::Error> {
         parent: row.try_get("parent")?,
         candidate: row.try_get("candidate")?,
         samples: row.try_get("samples")?,
+        labelled_until: row.try_get("labelled_until")?,
         progress: serde_json::from_str(&row.try_get::<String, _>("progress")?).unwrap_or_default(),
         message: row.try_get("message")?,
         started: row.try_get("started")?,

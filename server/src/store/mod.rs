@@ -28,6 +28,7 @@ const WRITERS: &str = "SELECT pg_advisory_xact_lock(7172430)";
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "samples", include_str!("migrations/1_samples.sql")),
     (2, "jobs", include_str!("migrations/2_jobs.sql")),
+    (3, "labelled_until", include_str!("migrations/3_labelled_until.sql")),
 ];
 
 /// The database; cheap to clone.

@@ -322,10 +322,12 @@ impl Store {
         rows.iter().map(count).collect()
     }
 
-    /// Samples that got the label they have since a time, deleted ones aside.
+    /// Samples that got the label they have after the labelling `time`, deleted
+    /// ones aside. Within one millisecond, or where the clock of the server that
+    /// labels is behind, one may be missing.
     pub async fn labelled_since(&self, time: i64) -> Result<i64, StoreError> {
         let sql = "SELECT COUNT(*) FROM samples \
-                   WHERE labelled >= $1 AND label IS NOT NULL AND deleted IS NULL";
+                   WHERE labelled > $1 AND label IS NOT NULL AND deleted IS NULL";
         let row = sqlx::query(sql).bind(time).fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
     }

@@ -81,10 +81,12 @@ impl Teaching {
         }
         let due = async {
             let last = self.store.jobs(1).await?.into_iter().next();
-            let since = last.as_ref().map_or(0, |job| job.started.unwrap_or(job.created));
-            let new = self.store.labelled_since(since).await?;
+            let (until, begun) = last.as_ref().map_or((0, 0), |job| {
+                (job.labelled_until, job.started.unwrap_or(job.created))
+            });
+            let new = self.store.labelled_since(until).await?;
             let enough = every_samples.is_some_and(|count| new as u64 >= count);
-            let old = every.is_some_and(|time| now() - since >= time.as_millis() as i64);
+            let old = every.is_some_and(|time| now() - begun >= time.as_millis() as i64);
             Ok::<_, ApiError>(match (enough, old && new > 0) {
                 (true, _) => Some("samples"),
                 (_, true) => Some("schedule"),

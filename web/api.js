@@ -21,6 +21,10 @@ export function read(input) {
   return request(`api/read?${query({ explain: 1, boxes })}`, post(...body(input)));
 }
 
+// The training examples that look most like a glyph's 784 pixels to the network.
+export const nearest = (pixels) =>
+  request("api/nearest?count=8", post(new Blob([pixels]), "application/octet-stream"));
+
 // Keeps an input as a sample of this label.
 export function teach(input, label) {
   const query = new URLSearchParams({ label, source: visitor() });
@@ -62,8 +66,45 @@ export const suggestions = (kind) => request(`api/suggestions?kind=${kind}`);
 export const audit = () => request("api/audits", post());
 
 export const jobs = () => request("api/jobs");
-export const train = () => request("api/jobs", post());
+export const job = (id) => request(`api/jobs/${id}`);
+export const train = (options = {}) => request(`api/jobs?${query(options)}`, post());
 export const cancelJob = (id) => request(`api/jobs/${id}/cancel`, post());
+
+// Time until a server that refused to be followed is asked again, in ms.
+const FOLLOW_AGAIN = 5000;
+
+// Has `told.jobs(list)` and `told.progress(job)` called as the server says it; `told.none()`
+// if it does not train. Returns something to close.
+export function follow(told) {
+  let source = null;
+  let again = null;
+  let closed = false;
+  const open = async () => {
+    try {
+      await jobs();
+      if (closed) return;
+      source = new EventSource("api/jobs/events");
+      for (const name of ["jobs", "progress"]) {
+        source.addEventListener(name, ({ data }) => told[name](JSON.parse(data)));
+      }
+      // A browser connects again by itself, unless it was refused.
+      source.addEventListener("error", () => {
+        if (source.readyState === EventSource.CLOSED) again = setTimeout(open, FOLLOW_AGAIN);
+      });
+    } catch (error) {
+      if (error.code === "teaching_off") told.none();
+      else if (!closed) again = setTimeout(open, FOLLOW_AGAIN);
+    }
+  };
+  open();
+  return {
+    close() {
+      closed = true;
+      clearTimeout(again);
+      source?.close();
+    },
+  };
+}
 
 // Who this browser is among those who teach: a name without a meaning, so that
 // what it sent can be found again.

@@ -65,28 +65,20 @@ function place({ digits, selected, moved }) {
       down.preventDefault();
       handle.setPointerCapture(down.pointerId);
       dragging = true;
-      const boxes = digits.map((digit) => [...digit.box]);
+      let wanted = null;
       const ended = new AbortController();
       const { signal } = ended;
-      const back = () => digits.forEach((digit, at) => (digit.box = [...boxes[at]]));
       handle.addEventListener("pointermove", (event) => {
-        back();
-        dragged(digits, i, side, (event.clientX - down.clientX) / unit);
-        for (const [at, node] of [...layer.children].entries()) {
-          const [x, , width] = digits[at].box;
-          node.style.left = `${left + x * unit - room}px`;
-          node.style.width = `${width * unit + 2 * room}px`;
-        }
+        wanted = withEdge(digits, i, side, (event.clientX - down.clientX) / unit);
+        previewBoxes(wanted);
       }, { signal });
       const end = (event) => {
         ended.abort();
         dragging = false;
+        placeAgain();
         // A tap moves nothing.
         const isMoved = event.type === "pointerup" && Math.abs(event.clientX - down.clientX) >= 3;
-        const wanted = digits.map((digit) => digit.box);
-        back();
-        placeAgain();
-        if (isMoved) moved(wanted);
+        if (isMoved && wanted) moved(wanted);
       };
       handle.addEventListener("pointerup", end, { signal });
       handle.addEventListener("pointercancel", end, { signal });
@@ -95,6 +87,26 @@ function place({ digits, selected, moved }) {
   };
 
   layer.replaceChildren(...digits.map(box));
+}
+
+// Shows the boxes elsewhere, as long as they are moved.
+export function previewBoxes(boxes) {
+  const { unit, left, room } = scale();
+  for (const [at, node] of [...layer.children].entries()) {
+    const [x, , width] = boxes[at];
+    node.style.left = `${left + x * unit - room}px`;
+    node.style.width = `${width * unit + 2 * room}px`;
+  }
+}
+
+// How wide the pad is in the units of the boxes.
+export const extent = () => (picture.hidden ? 1000 : picture.naturalWidth);
+
+// All boxes when one edge of the box `i` has moved by so much.
+export function withEdge(digits, i, side, by) {
+  const moved = digits.map((digit) => ({ ...digit, box: [...digit.box] }));
+  dragged(moved, i, side, by);
+  return moved.map(({ box }) => box);
 }
 
 // Moves one edge of a box, and with it that of the neighbour whose place it takes.

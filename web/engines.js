@@ -1,7 +1,7 @@
 // Who reads: the server, or this browser. While the server reads, this browser reads
 // finished drawings beside it, to show the time of both and whether they agree.
 
-import { Away, read as readThere } from "./api.js";
+import { Away, nearest as nearestThere, read as readThere } from "./api.js";
 import { InBrowser } from "./inbrowser.js";
 
 // Time between two looks for another checkpoint, in ms.
@@ -77,6 +77,9 @@ export async function compare(input, { engine, answer }, isShown) {
 export const explain = (task, given) => inBrowser.explain(task, given);
 export const isUnable = () => panel.dataset.browser === "failed";
 export const temperature = () => inBrowser.temperature;
+
+// The training examples nearest to a glyph. The server has them: null if it does not read.
+export const nearest = async (pixels) => (engine() === "server" ? nearestThere(pixels) : null);
 
 // Nothing is shown any more.
 export function forget() {

@@ -26,16 +26,18 @@ const TOLD = [
 
 let engine;
 let unable;
+let nearest;
 let last = null;
 let rest = null;
 let chosen = 0;
 let stencils = null;
 
 // `explain(task, given)` asks the network in this browser; it fails while there is none.
-// `isUnable` says whether there will be none.
-export function startInsight(explain, isUnable) {
+// `isUnable` says whether there will be none. `near(pixels)` finds training examples, or null.
+export function startInsight(explain, isUnable, near) {
   engine = explain;
   unable = isUnable;
+  nearest = near;
   section.addEventListener("toggle", () => last && explainDigit(last));
 }
 
@@ -66,6 +68,8 @@ export async function explainDigit(given) {
       const label = labels.indexOf(digit.label);
       const falls = await engine("occlusion", { pixels, label }).catch(() => null);
       if (falls && last === given) showHeat(pixels, falls);
+      const found = await nearest(pixels).catch(() => null);
+      if (last === given) showNearest(found);
     }, REST);
   } catch {
     if (last === given) section.dataset.state = unable() ? "failed" : "waiting";
@@ -215,6 +219,14 @@ function showHeat(pixels, falls) {
     const [strong, weak] = [ink * (90 + 165 * Math.sqrt(Math.abs(share))), ink * 60];
     return share >= 0 ? [strong, 0.65 * strong, weak] : [weak, 0.6 * strong, strong];
   });
+}
+
+// Nothing, where what was trained on is not at hand.
+function showNearest(found) {
+  byId("nearest").hidden = !found?.examples.length;
+  byId("nearest-list").replaceChildren(...(found?.examples ?? []).map(({ label, from, picture }) =>
+    element("li", {}, element("img", { src: picture, alt: "", width: 56, height: 56 }),
+      element("b", {}, label), from === "taught" ? element("span", {}, "taught") : null)));
 }
 
 // The temperature divides all logits, so a probability before is the one after, to the

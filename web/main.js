@@ -76,7 +76,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-startInsight(engines.explain, engines.isUnable);
+startInsight(engines.explain, engines.isUnable, engines.nearest);
 engines.start({
   changed: enginesChanged,
   loaded() {

@@ -4,6 +4,7 @@
 import { Away, models, pin, promote, rollBack } from "./api.js";
 import { offer } from "./compare.js";
 import { byId, element, plural } from "./dom.js";
+import { followRuns } from "./runs.js";
 
 // Other pages and `train` change what serves, too. In ms.
 const LOOK_EVERY = 3000;
@@ -18,6 +19,7 @@ let shown = "";
 
 back.addEventListener("click", () => change(() => rollBack(current)));
 look();
+followRuns(load);
 
 async function look() {
   if (!document.hidden) await load();
@@ -53,12 +55,13 @@ function card(model, all) {
     ...(model.names ?? []).map((name) => element("b", { class: "badge" }, name)),
     model.pinned ? element("b", { class: "badge" }, "pinned") : null);
   if (model.error) return element("article", { class: "checkpoint" }, title, element("p", { class: "bad" }, model.error));
-  const { labels, metrics, parameters, macs, created, parent } = model;
+  const { labels, metrics, parameters, macs, speed, created, parent } = model;
   const facts = [
     ["Test set", score(metrics?.test)],
     ["Held back", score(metrics?.validation)],
     ["Labels", labels.length > 12 ? plural(labels.length, "label") : labels.join(" ")],
     ["Size", `${thousands(parameters)} parameters, ${(macs / 1e6).toFixed(2)} M multiply-adds`],
+    ["Speed", speed ? `${speed.single_ms.toFixed(2)} ms a digit, ${thousands(Math.round(speed.batched_per_second))} a second in batches, where it was measured` : "not measured"],
     ["Made", new Date(created).toLocaleString()],
     ["From", parent ? lineage(model, all) : "scratch"],
   ];

@@ -1,7 +1,7 @@
 // A reading of several digits: the number in large, each digit to be chosen, joined with
 // the next or split; and which of them the bars speak of.
 
-import { hideBoxes, showBoxes } from "./boxes.js";
+import { extent, hideBoxes, previewBoxes, showBoxes, withEdge } from "./boxes.js";
 import { byId, element } from "./dom.js";
 
 const row = byId("number");
@@ -9,6 +9,10 @@ const mend = byId("mend");
 const join = byId("join");
 const split = byId("split");
 const asFound = byId("as-found");
+// The edges of the chosen box for those who do not drag: seen while they have the focus.
+const edges = { left: byId("edge-left"), right: byId("edge-right") };
+// An edge that rests this long, in ms, is where it should be.
+const REST = 350;
 
 let digits = [];
 let selected = null;
@@ -21,7 +25,7 @@ let callbacks;
 // are, or null to find them anew.
 export function startNumbers(given) {
   callbacks = { ...given, mend(boxes) {
-    heldByMend = mend.contains(document.activeElement);
+    heldByMend = mend.contains(document.activeElement) && document.activeElement.matches("button");
     given.mend(boxes);
   } };
   join.addEventListener("click", () => {
@@ -37,6 +41,32 @@ export function startNumbers(given) {
     callbacks.mend(boxes);
   });
   asFound.addEventListener("click", () => callbacks.mend(null));
+  for (const side of ["left", "right"]) startEdge(side, edges[side]);
+}
+
+// A slider that moves an edge; what is read meanwhile does not move it back.
+function startEdge(side, slider) {
+  let before = null;
+  let rest = null;
+  slider.addEventListener("focus", () => (before = { digits, at: Number(slider.value) }));
+  slider.addEventListener("input", () => {
+    if (selected === null) return;
+    clearTimeout(rest);
+    const boxes = withEdge(before.digits, selected, side, Number(slider.value) - before.at);
+    previewBoxes(boxes);
+    rest = setTimeout(() => callbacks.mend(boxes), REST);
+  });
+}
+
+function showEdges() {
+  const box = digits[selected]?.box;
+  for (const [side, slider] of Object.entries(edges)) {
+    slider.disabled = !box;
+    if (!box || slider === document.activeElement) continue;
+    slider.max = extent();
+    slider.step = extent() / 100;
+    slider.value = side === "left" ? box[0] : box[0] + box[2];
+  }
 }
 
 // The digits of an answer, from its first line to its last; each knows its line.
@@ -106,6 +136,7 @@ function show() {
   mend.hidden = false;
   join.disabled = selected === null || digits[selected + 1]?.line !== digits[selected].line;
   split.disabled = selected === null;
+  showEdges();
   asFound.hidden = !mended;
 }
 

@@ -141,15 +141,36 @@ impl Classifier {
         if let Some(compiled) = &self.compiled {
             return Ok(compiled.logits(glyphs));
         }
+        self.through(glyphs, |pixels| self.network.forward(pixels))
+    }
+
+    /// What the last layer reads of each glyph: the network's own description of it, in which
+    /// glyphs that look alike to it lie close to each other. One row a glyph, no number below
+    /// 0 unless there is only one layer; in an order of its own, the same for all glyphs.
+    pub fn features(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
+        #[cfg(feature = "native")]
+        if let Some(compiled) = &self.compiled {
+            return Ok(compiled.features(glyphs));
+        }
+        self.through(glyphs, |pixels| self.network.features(pixels))
+    }
+
+    /// Has burn compute a row for each glyph.
+    fn through(
+        &self,
+        glyphs: &[Glyph],
+        compute: impl FnOnce(Tensor<4>) -> Tensor<2>,
+    ) -> Result<Vec<Vec<f32>>, DeviceFailed> {
         let batch = if self.padded { glyphs.len().next_power_of_two() } else { glyphs.len() };
         let mut pixels: Vec<f32> =
             glyphs.iter().flat_map(|glyph| glyph.pixels().map(f32::from)).collect();
         pixels.resize(batch * PIXELS, 0.0);
         let pixels =
             Tensor::<4>::from_data(TensorData::new(pixels, [batch, 1, SIDE, SIDE]), &self.device);
-        let logits = self.network.forward(normalise(pixels));
-        let values: Vec<f32> = logits.into_data().try_into_vec()?;
-        Ok(values.chunks(self.labels.len()).take(glyphs.len()).map(<[f32]>::to_vec).collect())
+        let rows = compute(normalise(pixels));
+        let [_, width] = rows.dims();
+        let values: Vec<f32> = rows.into_data().try_into_vec()?;
+        Ok(values.chunks(width).take(glyphs.len()).map(<[f32]>::to_vec).collect())
     }
 }
 

@@ -106,26 +106,36 @@ impl Compiled {
 
     /// The logits of each glyph.
     pub fn logits(&self, glyphs: &[Glyph]) -> Vec<Vec<f32>> {
+        self.through(&self.layers, glyphs)
+    }
+
+    /// What the last layer reads of each glyph, channels last.
+    pub fn features(&self, glyphs: &[Glyph]) -> Vec<Vec<f32>> {
+        self.through(&self.layers[..self.layers.len().saturating_sub(1)], glyphs)
+    }
+
+    /// What comes out of the last of these layers.
+    fn through(&self, layers: &[Layer], glyphs: &[Glyph]) -> Vec<Vec<f32>> {
         if glyphs.len() < SHARED {
-            return self.in_turn(glyphs);
+            return self.in_turn(layers, glyphs);
         }
         // Not larger than an equal share, so that no thread idles.
         let share = glyphs.len().div_ceil(rayon::current_num_threads());
-        let parts = glyphs.par_chunks(share.min(CHUNK)).map(|part| self.in_turn(part));
+        let parts = glyphs.par_chunks(share.min(CHUNK)).map(|part| self.in_turn(layers, part));
         parts.flatten_iter().collect()
     }
 
-    fn in_turn(&self, glyphs: &[Glyph]) -> Vec<Vec<f32>> {
+    fn in_turn(&self, layers: &[Layer], glyphs: &[Glyph]) -> Vec<Vec<f32>> {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = spare().pop();
         let sizes = [self.input.size()].into_iter().chain(self.layers.iter().map(|l| l.size));
         let mut maps = kept.unwrap_or_else(|| sizes.map(|size| vec![0.0; size]).collect());
-        let logits = glyphs.iter().map(|glyph| self.read(glyph, &mut maps)).collect();
+        let rows = glyphs.iter().map(|glyph| self.read(layers, glyph, &mut maps)).collect();
         spare().push(maps);
-        logits
+        rows
     }
 
-    fn read(&self, glyph: &Glyph, maps: &mut [Vec<f32>]) -> Vec<f32> {
+    fn read(&self, layers: &[Layer], glyph: &Glyph, maps: &mut [Vec<f32>]) -> Vec<f32> {
         let Some((mut input, outputs)) = maps.split_first_mut() else { return Vec::new() };
         for (y, row) in glyph.pixels().chunks_exact(SIDE).enumerate() {
             let at = self.input.at(0, y);
@@ -133,7 +143,7 @@ impl Compiled {
                 *pixel = (f32::from(ink) / 255.0 - MEAN) / STD;
             }
         }
-        for (layer, output) in self.layers.iter().zip(outputs) {
+        for (layer, output) in layers.iter().zip(outputs) {
             self.arch.dispatch(Step { layer, input, output });
             input = output;
         }

@@ -218,6 +218,14 @@ impl Network {
     /// # Shapes
     /// `[batch, 1, 28, 28]` → `[batch, classes]`
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<2> {
+        self.output.forward(self.features(pixels))
+    }
+
+    /// What the last layer reads.
+    ///
+    /// # Shapes
+    /// `[batch, 1, 28, 28]` → `[batch, features]`
+    pub(crate) fn features(&self, pixels: Tensor<4>) -> Tensor<2> {
         let mut x = pixels;
         for convolution in &self.convolutions {
             x = convolution.forward(x);
@@ -227,7 +235,7 @@ impl Network {
         for linear in &self.hidden {
             x = relu(linear.forward(x));
         }
-        self.output.forward(x)
+        x
     }
 
     /// What each convolution makes of a batch, ReLU included.

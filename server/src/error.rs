@@ -101,6 +101,9 @@ pub enum ApiError {
     /// The server takes no samples.
     #[error("this server does not learn: {0}")]
     TeachingOff(String),
+    /// What the checkpoint learned from is not here.
+    #[error("the training data is not to be had: {0}")]
+    NoExamples(String),
     /// There is no ink to learn from.
     #[error("there is no ink in it: there is nothing to learn from a blank picture")]
     NothingDrawn,
@@ -175,6 +178,7 @@ impl ApiError {
                 }
             },
             Self::TeachingOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "teaching_off"),
+            Self::NoExamples(_) => (StatusCode::NOT_FOUND, "no_training_data"),
             Self::NothingDrawn => (StatusCode::UNPROCESSABLE_ENTITY, "nothing_drawn"),
             Self::BadLabel(_) => (StatusCode::BAD_REQUEST, "bad_label"),
             Self::BadSamples(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_samples"),

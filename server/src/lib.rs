@@ -20,6 +20,7 @@ pub mod exchange;
 pub mod input;
 pub mod meters;
 pub mod models;
+pub mod neighbours;
 pub mod oip;
 pub mod probe;
 pub mod routes;
@@ -43,6 +44,7 @@ use config::{Doubt, Limits};
 use error::ApiError;
 use meters::Meters;
 use models::Models;
+use neighbours::{Neighbours, Source};
 use serve::Connections;
 use shadow::Shadow;
 use teach::Teaching;
@@ -77,12 +79,16 @@ pub struct Parts {
     pub shadow: Shadow,
     /// Samples and training; or why there is none.
     teaching: Result<Teaching, Arc<str>>,
+    /// What was trained on, if somebody knows.
+    neighbours: Option<Neighbours>,
     decoders: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     /// Files of samples that are written or read at once; each may be large.
     exchanges: Arc<Semaphore>,
     /// A permit for each KiB of request bodies in memory.
     bodies: Arc<Semaphore>,
+    /// True once the server is to stop: answers without an end must find one.
+    stopping: watch::Sender<bool>,
 }
 
 impl Deref for App {
@@ -104,10 +110,12 @@ impl App {
             admin: Admin::default(),
             rate: Rate::new(limits.rate),
             teaching: Err("it was started without a database".into()),
+            neighbours: None,
             decoders: Arc::new(Semaphore::new(cores)),
             exchanges: Arc::new(Semaphore::new(2)),
             waiting: Arc::new(Semaphore::new(WAITING_UPLOADS)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB.max(limits.max_body() / 1024 + 1))),
+            stopping: watch::Sender::new(false),
             limits,
         }))
     }
@@ -115,6 +123,11 @@ impl App {
     /// The same with a memory for samples, or with why it has none.
     pub fn with_teaching(self, teaching: Result<Teaching, String>) -> Self {
         self.with(|parts| parts.teaching = teaching.map_err(Into::into))
+    }
+
+    /// The same with what its checkpoints learned from.
+    pub fn with_examples(self, source: Arc<Source>) -> Self {
+        self.with(|parts| parts.neighbours = Some(Neighbours::new(source)))
     }
 
     /// The same with thresholds of its own.
@@ -150,6 +163,12 @@ impl Parts {
     /// The memory for samples.
     pub fn teaching(&self) -> Result<&Teaching, ApiError> {
         self.teaching.as_ref().map_err(|reason| ApiError::TeachingOff(reason.to_string()))
+    }
+
+    /// What was trained on.
+    pub fn neighbours(&self) -> Result<&Neighbours, ApiError> {
+        let unknown = || ApiError::NoExamples("the server was started without it".to_owned());
+        self.neighbours.as_ref().ok_or_else(unknown)
     }
 
     /// The server's counters.
@@ -192,6 +211,11 @@ pub async fn run(
         drain: Duration::from_secs(app.limits.drain_seconds.into()),
     };
     let meters = app.meters().clone();
+    let stopping = app.stopping.clone();
+    let shutdown = async move {
+        shutdown.await;
+        stopping.send_replace(true);
+    };
     serve::serve(listener, routes::router(app), connections, &meters, shutdown).await;
     following.abort();
     sharing.abort();

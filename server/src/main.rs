@@ -8,6 +8,7 @@ use std::{
     ffi::OsString,
     io::{self, Write},
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::{Context, Result};
@@ -21,12 +22,14 @@ use glyphic_server::{
     commands::{PageArgs, PushArgs, push, write_page},
     config::{Artifacts, Config},
     models::Models,
+    neighbours::{Example, Source},
     probe::{ProbeArgs, probe},
     run,
     store::Store,
     teach::Teaching,
     traces,
 };
+use glyphic_train::data::{Data, learned_from};
 use tokio::net::TcpListener;
 
 /// The first argument that makes this the training program.
@@ -106,6 +109,7 @@ async fn serve(config: Config) -> Result<()> {
         .with_doubt(config.doubt)
         .with_admin(admin)
         .with_teaching(teaching(&config).await?)
+        .with_examples(examples(&config))
         .with_shadow(config.shadow_share);
     run(listener, app, stop_signal()).await;
     Ok(())
@@ -150,6 +154,22 @@ async fn teaching(config: &Config) -> Result<Result<Teaching, String>> {
     let program = vec![itself.to_string_lossy().into_owned(), TRAIN.to_owned()];
     let settings = options.settings(&config.device, program);
     Ok(Ok(Teaching::new(store, options.quota(), settings)))
+}
+
+/// What checkpoints learn from, as the trainer reads it.
+fn examples(config: &Config) -> Arc<Source> {
+    let given = config.teaching.data.clone();
+    let path = given.unwrap_or_else(|| glyphic_train::commands::default_data(config.folder()));
+    Arc::new(move |manifest| {
+        let Data { record, labels, training, .. } =
+            learned_from(manifest, &path).map_err(|error| error.to_string())?;
+        let from: Arc<str> = record.name.into();
+        let example = |example: glyphic_train::data::Example| {
+            let label = labels.get(example.label)?.clone();
+            Some(Example { glyph: example.glyph, label, from: Arc::clone(&from) })
+        };
+        Ok(training.into_iter().filter_map(example).collect())
+    })
 }
 
 /// Ctrl-C or SIGTERM.

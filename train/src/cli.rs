@@ -129,6 +129,10 @@ pub struct StartArgs {
     /// Promote the checkpoint when it is finished: servers take it over.
     #[arg(long)]
     pub promote: bool,
+    /// For a program that started this one: progress as JSON lines on standard
+    /// output, lower priority, and a stop when standard input ends.
+    #[arg(long)]
+    pub as_child: bool,
     /// What differs from the default config.
     #[command(flatten)]
     pub settings: Settings,

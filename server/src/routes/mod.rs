@@ -8,6 +8,7 @@ mod health;
 pub mod intake;
 mod jobs;
 mod models;
+mod nearest;
 mod openapi;
 pub mod page;
 pub mod predict;
@@ -78,6 +79,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
     openapi::described()
         .routes(routes!(predict::predict))
         .routes(routes!(read::read))
+        .routes(routes!(nearest::nearest))
         .routes(routes!(models::list))
         .routes(routes!(models::comparison))
         .routes(routes!(models::card))
@@ -88,6 +90,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(exchange::export))
         .routes(routes!(suggestions::list))
         .routes(routes!(jobs::list))
+        .routes(routes!(jobs::events))
         .routes(routes!(jobs::one))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

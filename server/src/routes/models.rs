@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use glyphic_model::checkpoint::{CARD_FILE, Comparison, REPORT_FILE};
+use glyphic_model::checkpoint::{CARD_FILE, Comparison, REPORT_FILE, Registry};
 
 use super::openapi::ErrorBody;
 use crate::{App, error::ApiError};
@@ -25,8 +25,10 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-sr
 /// All checkpoints, newest first, and which one is serving on what.
 #[utoipa::path(get, path = "/api/models", tag = "checkpoints", responses((status = 200, body = Object)))]
 pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
-    let marks = app.models.registry().marks()?;
-    let models = app.models.list().await?.into_iter().map(|(id, manifest)| match manifest {
+    let registry = app.models.registry().clone();
+    let marks = registry.marks()?;
+    let listed = app.models.list().await?;
+    let models = listed.into_iter().map(move |(id, manifest)| match manifest {
         Ok(manifest) => json!({
             "id": id,
             "names": marks.labels_of(&id).collect::<Vec<_>>(),
@@ -36,12 +38,24 @@ pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
             "parameters": manifest.parameters,
             "macs": manifest.macs,
             "metrics": manifest.metrics,
+            "speed": speed(&registry, &id),
             "parent": manifest.parent,
         }),
         Err(error) => json!({ "id": id, "error": ApiError::from(error).public_message() }),
     });
-    let models: Vec<Value> = models.collect();
+    let models = tokio::task::spawn_blocking(move || models.collect::<Vec<Value>>());
+    let models = models.await.map_err(|error| ApiError::Unavailable(error.to_string()))?;
     Ok(Json(status(&app, json!({ "models": models }))))
+}
+
+/// How fast a checkpoint was where it was measured, if it was.
+fn speed(registry: &Registry, id: &str) -> Option<Value> {
+    #[derive(Deserialize)]
+    struct Card {
+        speed: Value,
+    }
+    let card = registry.file(id, CARD_FILE).ok()??;
+    Some(serde_json::from_slice::<Card>(&card).ok()?.speed)
 }
 
 /// `?from=ID` changes only if that one still is the promoted one.

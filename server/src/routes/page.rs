@@ -48,6 +48,7 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
     "chart.js": "text/javascript; charset=utf-8",
     "models.js": "text/javascript; charset=utf-8",
     "compare.js": "text/javascript; charset=utf-8",
+    "runs.js": "text/javascript; charset=utf-8",
     "reference.html": "text/html; charset=utf-8",
     "reference.js": "text/javascript; charset=utf-8",
     "token.js": "text/javascript; charset=utf-8",
@@ -119,13 +120,14 @@ fn file(name: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
 }
 
 /// What of the page needs a server behind it.
-const NEEDS_SERVER: [&str; 8] = [
+const NEEDS_SERVER: [&str; 9] = [
     "samples.html",
     "samples.js",
     "suggestions.js",
     "models.html",
     "models.js",
     "compare.js",
+    "runs.js",
     "reference.html",
     "reference.js",
 ];

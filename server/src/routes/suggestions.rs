@@ -19,7 +19,10 @@ use super::{intake::data_url, openapi::ErrorBody, samples::sample_json};
 use crate::{
     App,
     error::ApiError,
-    store::samples::{Filter, Sample},
+    store::{
+        jobs::Recipe,
+        samples::{Filter, Sample},
+    },
 };
 
 /// Most suggestions of an answer.
@@ -90,7 +93,8 @@ async fn unsure(app: &App) -> Result<Vec<Value>, ApiError> {
 async fn disagreement(app: &App) -> Result<Vec<Value>, ApiError> {
     let store = &app.teaching()?.store;
     let jobs = store.jobs(50).await?;
-    let Some(candidate) = jobs.into_iter().find_map(|job| job.candidate) else {
+    let lessons = jobs.into_iter().filter(|job| job.recipe == Recipe::Samples);
+    let Some(candidate) = { lessons }.find_map(|job| job.candidate) else {
         return Ok(Vec::new());
     };
     let registry = app.models.registry().clone();

@@ -1,6 +1,6 @@
 //! Training jobs, one at a time over all servers of a database.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 use sqlx::{Row, any::AnyRow};
 
@@ -29,6 +29,20 @@ pub enum State {
     Cancelled,
 }
 
+/// What a job trains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipe {
+    /// What serves, further, with what it was taught.
+    Samples,
+    /// A network anew, on data alone.
+    Scratch {
+        /// Which: `small`, `large` or `mlp`.
+        network: String,
+        /// Passes over the data.
+        epochs: i64,
+    },
+}
+
 /// A training job.
 #[derive(Clone, Debug, Serialize)]
 pub struct Job {
@@ -38,6 +52,9 @@ pub struct Job {
     pub created: i64,
     /// Why: `asked`, `samples` or `schedule`.
     pub reason: String,
+    /// What it trains.
+    #[serde(flatten)]
+    pub recipe: Recipe,
     /// Where it stands.
     pub state: State,
     /// The server that runs it.
@@ -79,7 +96,7 @@ pub struct Ending {
 macro_rules! columns {
     () => {
         "id, created, reason, state, owner, attempts, cancel, parent, candidate, samples, \
-         labelled_until, progress, message, started, finished"
+         labelled_until, recipe, network, epochs, progress, message, started, finished"
     };
 }
 
@@ -91,17 +108,25 @@ macro_rules! newest_labelling {
 
 impl Store {
     /// Asks for a job. Fails with [`StoreError::JobUnderWay`] if there is one.
-    pub async fn ask_for_job(&self, reason: &str) -> Result<Job, StoreError> {
+    pub async fn ask_for_job(&self, reason: &str, recipe: &Recipe) -> Result<Job, StoreError> {
         let id = new_id();
+        let (network, epochs) = match recipe {
+            Recipe::Samples => (None, None),
+            Recipe::Scratch { network, epochs } => (Some(network.clone()), Some(*epochs)),
+        };
         let asked = sqlx::query(concat!(
             "INSERT INTO jobs (id, created, reason, state, active, attempts, cancel, samples, \
-             labelled_until, progress) VALUES ($1, $2, $3, 'queued', 1, 0, 0, 0, ",
+             labelled_until, recipe, network, epochs, progress) \
+             VALUES ($1, $2, $3, 'queued', 1, 0, 0, 0, ",
             newest_labelling!(),
-            ", '{}') ON CONFLICT (active) DO NOTHING",
+            ", $4, $5, $6, '{}') ON CONFLICT (active) DO NOTHING",
         ))
         .bind(id.clone())
         .bind(now())
         .bind(reason.to_owned())
+        .bind(recipe.name().to_owned())
+        .bind(network)
+        .bind(epochs)
         .execute(&self.pool)
         .await?;
         if asked.rows_affected() == 1 {
@@ -133,10 +158,22 @@ impl Store {
         rows.iter().map(|row| job(row).map_err(StoreError::from)).collect()
     }
 
+    /// The last job that learned, or will, from samples.
+    pub async fn last_lesson(&self) -> Result<Option<Job>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM jobs WHERE recipe = 'samples' ORDER BY id DESC LIMIT 1"
+        );
+        let row = sqlx::query(sql).fetch_optional(&self.pool).await?;
+        Ok(row.as_ref().map(job).transpose()?)
+    }
+
     /// The newest labelling that a job learned from which ended with a checkpoint;
     /// 0 if none did.
     pub async fn last_learned(&self) -> Result<i64, StoreError> {
-        let sql = "SELECT COALESCE(MAX(labelled_until), 0) FROM jobs WHERE candidate IS NOT NULL";
+        let sql = "SELECT COALESCE(MAX(labelled_until), 0) FROM jobs \
+                   WHERE candidate IS NOT NULL AND recipe = 'samples'";
         let row = sqlx::query(sql).fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
     }
@@ -276,6 +313,35 @@ impl Store {
     }
 }
 
+impl Job {
+    /// Whether it waits or runs.
+    pub fn is_active(&self) -> bool {
+        matches!(self.state, State::Queued | State::Running)
+    }
+}
+
+impl Recipe {
+    /// Its name in the database and in the API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::Scratch { .. } => "scratch",
+        }
+    }
+}
+
+impl Serialize for Recipe {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("recipe", self.name())?;
+        if let Self::Scratch { network, epochs } = self {
+            map.serialize_entry("network", network)?;
+            map.serialize_entry("epochs", epochs)?;
+        }
+        map.end()
+    }
+}
+
 impl State {
     /// Its name in the database.
     pub fn name(self) -> &'static str {
@@ -294,11 +360,18 @@ fn job(row: &AnyRow) -> Result<Job, sqlx::Error> {
     use State::{Cancelled, Candidate, Failed, Promoted, Queued, Running};
     let state: String = row.try_get("state")?;
     let states = [Queued, Running, Promoted, Candidate, Failed, Cancelled];
+    let recipe: String = row.try_get("recipe")?;
+    let (network, epochs): (Option<String>, Option<i64>) =
+        (row.try_get("network")?, row.try_get("epochs")?);
     let unknown = || sqlx::Error::Decode(format!("a job's state is '{state}'").into());
     Ok(Job {
         id: row.try_get("id")?,
         created: row.try_get("created")?,
         reason: row.try_get("reason")?,
+        recipe: match (recipe.as_str(), network, epochs) {
+            ("scratch", Some(network), Some(epochs)) => Recipe::Scratch { network, epochs },
+            _ => Recipe::Samples,
+        },
         state: states.into_iter().find(|s| s.name() == state).ok_or_else(unknown)?,
         owner: row.try_get("owner")?,
         attempts: row.try_get("attempts")?,

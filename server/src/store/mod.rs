@@ -29,6 +29,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "samples", include_str!("migrations/1_samples.sql")),
     (2, "jobs", include_str!("migrations/2_jobs.sql")),
     (3, "labelled_until", include_str!("migrations/3_labelled_until.sql")),
+    (4, "recipe", include_str!("migrations/4_recipe.sql")),
 ];
 
 /// The database; cheap to clone.

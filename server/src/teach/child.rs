@@ -19,7 +19,7 @@ const CURVE: usize = 120;
 /// Last lines of the child's messages that are kept.
 const LAST_LINES: usize = 20;
 
-/// A `train finetune` that is running. It stops when this is dropped.
+/// A `train` that is running. It stops when this is dropped.
 pub(super) struct Trainer {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -56,16 +56,33 @@ enum Line {
 }
 
 impl Trainer {
-    /// Starts the child.
-    pub fn start(
+    /// Starts to teach a checkpoint the samples in a file.
+    pub fn teach(
         settings: &Settings,
         artifacts: &Path,
         parent: &str,
         samples: &Path,
     ) -> std::io::Result<Self> {
-        let mut command = command(settings, &settings.device, artifacts, "finetune")?;
-        command.args(["--as-child", "--from", parent]).arg("--samples").arg(samples);
+        let mut command = command(settings, &settings.device, artifacts, Some("finetune"))?;
+        command.args(["--from", parent]).arg("--samples").arg(samples);
         command.args(&settings.arguments);
+        Self::start(command)
+    }
+
+    /// Starts to train a network of this kind anew.
+    pub fn train(
+        settings: &Settings,
+        artifacts: &Path,
+        network: &str,
+        epochs: i64,
+    ) -> std::io::Result<Self> {
+        let mut command = command(settings, &settings.device, artifacts, None)?;
+        command.args(["--network", network, "--epochs", &epochs.to_string()]);
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> std::io::Result<Self> {
+        command.arg("--as-child");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let taken = || std::io::Error::other("the child has no output");
@@ -163,7 +180,7 @@ pub(super) fn start_audit(
 ) -> std::io::Result<Child> {
     // It only reads: one of several devices is enough.
     let device = settings.device.split(',').next().unwrap_or_default();
-    let mut command = command(settings, device, artifacts, "audit")?;
+    let mut command = command(settings, device, artifacts, Some("audit"))?;
     command.arg(checkpoint);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
 }
@@ -182,18 +199,18 @@ pub(super) async fn end_of_audit(child: Child) -> Result<(), String> {
     }
 }
 
-/// One of `train`'s commands, on this server's artifacts.
+/// One of `train`'s commands, or `train` itself, on this server's artifacts.
 fn command(
     settings: &Settings,
     device: &str,
     artifacts: &Path,
-    name: &str,
+    name: Option<&str>,
 ) -> std::io::Result<Command> {
     let [program, first @ ..] = settings.program.as_slice() else {
         return Err(std::io::Error::other("no training program is configured"));
     };
     let mut command = Command::new(program);
-    command.args(first).arg(name).arg("--artifacts").arg(artifacts);
+    command.args(first).args(name).arg("--artifacts").arg(artifacts);
     command.args(["--device", device]).kill_on_drop(true);
     // The server's own may be a URL, and `train` reads it before its arguments.
     command.env("GLYPHIC_ARTIFACTS", artifacts);

@@ -4,6 +4,7 @@
 //! ```text
 //! POST /api/samples ─► store ─┐
 //! POST /api/jobs ─────► store ─► runner ─► child (`train finetune`) ─► candidate ─► gate ─► promote
+//!                                 │      └► child (`train`, from scratch) ─► candidate
 //!                                 ▲ one job at a time, over all servers of the database
 //! ```
 
@@ -24,7 +25,11 @@ use tokio::sync::Notify;
 
 use crate::{
     error::ApiError,
-    store::{Store, jobs::Job, samples::Quota},
+    store::{
+        Store,
+        jobs::{Job, Recipe},
+        samples::Quota,
+    },
 };
 
 /// What training jobs take and when they begin by themselves.
@@ -78,8 +83,8 @@ impl Teaching {
     }
 
     /// Asks for a training job.
-    pub async fn ask(&self, reason: &str) -> Result<Job, ApiError> {
-        let job = self.store.ask_for_job(reason).await?;
+    pub async fn ask(&self, reason: &str, recipe: &Recipe) -> Result<Job, ApiError> {
+        let job = self.store.ask_for_job(reason, recipe).await?;
         self.wake();
         Ok(job)
     }

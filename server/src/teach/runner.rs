@@ -20,7 +20,7 @@ use crate::{
     models::Models,
     routes::samples::raw_fields,
     store::{
-        jobs::{Ending, Job, State},
+        jobs::{Ending, Job, Recipe, State},
         now,
         samples::{Filter, Form},
     },
@@ -80,7 +80,7 @@ impl Teaching {
             return;
         }
         let due = async {
-            let last = self.store.jobs(1).await?.into_iter().next();
+            let last = self.store.last_lesson().await?;
             let (until, begun) = last.as_ref().map_or((0, 0), |job| {
                 (job.labelled_until, job.started.unwrap_or(job.created))
             });
@@ -95,7 +95,7 @@ impl Teaching {
         };
         if let Ok(Some(reason)) = due.await {
             // If there is a job already, that is as good.
-            let _ = self.store.ask_for_job(reason).await;
+            let _ = self.store.ask_for_job(reason, &Recipe::Samples).await;
         }
     }
 
@@ -157,15 +157,8 @@ impl Teaching {
         folder: &Path,
         stop: &mut watch::Receiver<bool>,
     ) -> Result<Trained> {
-        let samples = self.write_samples(folder).await?;
-        let parent = models.engine().serving().id.clone();
-        let labelled = self.store.labelled_since(0).await?;
-        self.store.begin_job(&job.id, &self.owner, &parent, labelled).await?;
         let artifacts = models.registry().root();
-        let mut trainer = Trainer::start(&self.settings, artifacts, &parent, &samples)
-            .with_context(|| {
-                format!("the training program {:?} cannot be started", self.settings.program)
-            })?;
+        let mut trainer = self.start(job, models, folder).await?;
         let mut heard = Instant::now();
         let mut because = None;
         let mut report = tokio::time::interval(REPORT_EVERY);
@@ -202,6 +195,26 @@ impl Teaching {
             remove_run(artifacts, run);
         }
         Ok(because)
+    }
+
+    /// Starts the child that does what the job asks for.
+    async fn start(&self, job: &Job, models: &Models, folder: &Path) -> Result<Trainer> {
+        let artifacts = models.registry().root();
+        let started = match &job.recipe {
+            Recipe::Samples => {
+                let samples = self.write_samples(folder).await?;
+                let parent = models.engine().serving().id.clone();
+                let labelled = self.store.labelled_since(0).await?;
+                self.store.begin_job(&job.id, &self.owner, &parent, labelled).await?;
+                Trainer::teach(&self.settings, artifacts, &parent, &samples)
+            }
+            Recipe::Scratch { network, epochs } => {
+                Trainer::train(&self.settings, artifacts, network, *epochs)
+            }
+        };
+        started.with_context(|| {
+            format!("the training program {:?} cannot be started", self.settings.program)
+        })
     }
 
     /// Says how far a job is. Returns why it should stop, if it should.
@@ -265,14 +278,18 @@ impl Teaching {
         }
     }
 
+    /// Has the checkpoint read along as the candidate.
+    async fn mark_candidate(&self, id: &str, models: &Models) {
+        let labelled = id.to_owned();
+        let label = move |registry: &Registry| registry.label(CANDIDATE, &labelled);
+        if let Err(error) = models.mark(label).await {
+            tracing::warn!("'{id}' is not labelled as the candidate: {error}");
+        }
+    }
+
     /// Promotes what was trained if nothing speaks against it.
     async fn judge(&self, job: &Job, id: &str, models: &Models) -> Option<Ending> {
         let candidate = || Some(id.to_owned());
-        let comparison = match models.registry().comparison(id) {
-            Ok(Some(comparison)) => comparison,
-            Ok(None) => return Some(ended(State::Failed, candidate(), "nothing was compared")),
-            Err(error) => return Some(ended(State::Failed, candidate(), error.to_string())),
-        };
         // Whoever cancels while the network is compared means it; and another
         // server may have taken the job over while the database was away.
         match self.mine(job).await {
@@ -286,15 +303,21 @@ impl Teaching {
         if let Err(error) = models.share(id).await {
             tracing::warn!("'{id}' is not where the registry is shared: {error}");
         }
+        if job.recipe != Recipe::Samples {
+            // It knows nothing of what was taught: a person decides.
+            self.mark_candidate(id, models).await;
+            return Some(ended(State::Candidate, candidate(), measured(models.registry(), id)));
+        }
+        let comparison = match models.registry().comparison(id) {
+            Ok(Some(comparison)) => comparison,
+            Ok(None) => return Some(ended(State::Failed, candidate(), "nothing was compared")),
+            Err(error) => return Some(ended(State::Failed, candidate(), error.to_string())),
+        };
         let objections = comparison.objections(self.settings.gate);
         if !objections.is_empty() {
             let reasons: Vec<String> = objections.iter().map(ToString::to_string).collect();
             let message = format!("it does not take over: {}", reasons.join("; "));
-            let labelled = id.to_owned();
-            let label = move |registry: &Registry| registry.label(CANDIDATE, &labelled);
-            if let Err(error) = models.mark(label).await {
-                tracing::warn!("'{id}' is not labelled as the candidate: {error}");
-            }
+            self.mark_candidate(id, models).await;
             return Some(ended(State::Candidate, candidate(), message));
         }
         // Forced: what it was compared by is more than the gate of a promotion asks, and
@@ -318,6 +341,19 @@ impl Teaching {
             }
             Err(error) => ended(State::Candidate, candidate(), format!("it cannot serve: {error}")),
         })
+    }
+}
+
+/// What a checkpoint of its own reads right, for a person.
+fn measured(registry: &Registry, id: &str) -> String {
+    let score = registry.manifest(id).map(|manifest| manifest.metrics.test);
+    match score {
+        Ok(Some(score)) => format!(
+            "it reads {:.2} % of the {} test pictures right; it serves once it is promoted",
+            100.0 * score.accuracy,
+            score.examples
+        ),
+        _ => "it was measured on no test set; it serves once it is promoted".to_owned(),
     }
 }
 

@@ -1,22 +1,18 @@
 //! `train finetune`: from a checkpoint and taught samples to a better one.
 
-use std::{fs, io::Read, sync::atomic::Ordering, thread};
+use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use glyphic_model::checkpoint::{Gate, Registry};
 
-use super::default_data;
+use super::{become_a_child, default_data};
 use crate::{
     cli::FinetuneArgs,
     config::TrainConfig,
     lesson::Lesson,
-    run::{Ending, Run, STOP},
+    run::{Ending, Run},
     state::{LessonSource, Position},
 };
-
-/// How much a child process steps back behind the one that started it, which
-/// answers people meanwhile (a Unix niceness).
-const NICENESS: i32 = 15;
 
 /// Trains on the samples and says whether the new checkpoint is better.
 pub fn run(arguments: FinetuneArgs) -> Result<Ending> {
@@ -102,15 +98,4 @@ pub(super) fn judge(registry: &Registry, ending: &Ending, promote: bool) -> Resu
         eprintln!("Promoted {id}.");
     }
     Ok(())
-}
-
-/// Steps back behind the parent process and stops when it has gone.
-fn become_a_child() {
-    #[cfg(unix)]
-    // Without it the work is the same, only less polite.
-    let _ = rustix::process::nice(NICENESS);
-    thread::spawn(|| {
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        STOP.store(true, Ordering::Relaxed);
-    });
 }

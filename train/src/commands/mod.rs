@@ -14,14 +14,23 @@ pub mod sweep;
 
 use std::{
     fs,
+    io::Read,
     path::{Path, PathBuf},
+    sync::atomic::Ordering,
+    thread,
 };
 
 use anyhow::{Context, Result};
 use glyphic_model::network::NetworkConfig;
 
+use crate::run::STOP;
+
+/// How much a child process steps back behind the one that started it, which
+/// answers people meanwhile (a Unix niceness).
+const NICENESS: i32 = 15;
+
 /// The dataset that is in the repository.
-fn default_data(artifacts: &Path) -> PathBuf {
+pub fn default_data(artifacts: &Path) -> PathBuf {
     artifacts.join("datasets").join("mnist")
 }
 
@@ -38,4 +47,15 @@ pub(crate) fn read_network(file: &Path, classes: usize) -> Result<NetworkConfig>
     network.classes = classes;
     network.check().with_context(|| file.display().to_string())?;
     Ok(network)
+}
+
+/// Steps back behind the parent process and stops when it has gone.
+pub(crate) fn become_a_child() {
+    #[cfg(unix)]
+    // Without it the work is the same, only less polite.
+    let _ = rustix::process::nice(NICENESS);
+    thread::spawn(|| {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        STOP.store(true, Ordering::Relaxed);
+    });
 }

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Result, ensure};
 use glyphic_model::checkpoint::Registry;
 
-use super::{default_data, read_network};
+use super::{become_a_child, default_data, read_network};
 use crate::{
     cli::StartArgs,
     data,
@@ -15,6 +15,9 @@ use crate::{
 
 /// Trains from scratch until the run ends or is stopped.
 pub fn run(arguments: StartArgs) -> Result<Ending> {
+    if arguments.as_child {
+        become_a_child();
+    }
     let config = arguments.settings.config();
     config.check()?;
     let config = config.settled()?;
@@ -32,5 +35,9 @@ pub fn run(arguments: StartArgs) -> Result<Ending> {
     let (record, labels) = (data.record.clone(), data.labels.clone());
     let mut position = Position::start(config, network, path, record, labels, arguments.promote);
     position.drawings = arguments.drawings.map(|file| fs::canonicalize(&file).unwrap_or(file));
-    Run::start(position, &registry, &data, &devices)?.drive()
+    let run = Run::start(position, &registry, &data, &devices)?;
+    match arguments.as_child {
+        true => run.as_child().drive(),
+        false => run.drive(),
+    }
 }

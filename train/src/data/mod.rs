@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use burn_dataset::{Dataset, DatasetError, InMemDataset, transform::SelectionDataset};
 use glyphic_model::{
     Glyph,
-    checkpoint::{DatasetRecord, FileRecord, sha256},
+    checkpoint::{DatasetRecord, FileRecord, Manifest, sha256},
 };
 use thiserror::Error;
 
-use crate::drawn::Shapes;
+use crate::{config::TrainConfig, drawn::Shapes};
 
 /// Held-back examples are drawn with this seed, whatever the run's seed is, so
 /// that runs can be compared on the same ones.
@@ -126,9 +126,29 @@ pub enum DataError {
         /// What is too little.
         problem: String,
     },
+    /// A checkpoint learned from something else.
+    #[error("'{id}' learned from other data than what is in {}", path.display())]
+    Other {
+        /// The checkpoint.
+        id: String,
+        /// The data.
+        path: PathBuf,
+    },
     /// The examples could not be split.
     #[error("the examples cannot be split: {0}")]
     Split(#[from] DatasetError),
+}
+
+/// Reads the data that a checkpoint learned from, as it was split then. What it was taught
+/// beside it is not there.
+pub fn learned_from(manifest: &Manifest, path: &Path) -> Result<Data, DataError> {
+    let config: TrainConfig = serde_json::from_value(manifest.training.clone()).unwrap_or_default();
+    let data = load(path, config.validation)?;
+    let known: Vec<&FileRecord> = manifest.datasets.iter().flat_map(|set| &set.files).collect();
+    match data.record.files.iter().all(|file| known.contains(&file)) {
+        true => Ok(data),
+        false => Err(DataError::Other { id: manifest.id.clone(), path: path.to_owned() }),
+    }
 }
 
 /// Reads data for training and holds `validation_share` (0–1) of its training

@@ -1,0 +1,170 @@
+// Training on the page of checkpoints: begin a run, watch it, stop it, and what became of
+// those before it. The server says what happens as it happens.
+
+import { Away, cancelJob, follow, job as fetchJob, train } from "./api.js";
+import { drawAccuracy, drawCurve } from "./chart.js";
+import { byId, element, plural } from "./dom.js";
+
+// What a live run shows beside its bar, once there are so many points.
+const POINTS = 2;
+
+const section = byId("runs");
+const form = byId("begin");
+const from = byId("begin-from");
+const said = byId("runs-said");
+const panel = byId("run");
+const title = byId("run-title");
+const bar = byId("run-bar");
+const facts = byId("run-facts");
+const stop = byId("run-stop");
+const past = byId("past");
+
+// The one under way.
+let active = null;
+
+bar.after(curves());
+from.addEventListener("change", describe);
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  begin();
+});
+stop.addEventListener("click", () => attempt(() => cancelJob(active.id)));
+describe();
+
+// Follows the training on this server while the page is looked at; `ended` is called when a
+// run has ended.
+export function followRuns(ended) {
+  let following = null;
+  const look = () => {
+    if (document.hidden) {
+      following?.close();
+      following = null;
+    } else {
+      following ??= follow({
+        jobs(jobs) {
+          section.hidden = false;
+          showPast(jobs);
+        },
+        progress(job) {
+          if (active && !job) ended();
+          show(job);
+        },
+        // Without a database nothing is trained here.
+        none: () => { section.hidden = true; },
+      });
+    }
+  };
+  document.addEventListener("visibilitychange", look);
+  look();
+}
+
+// Only what is trained from scratch has a network and epochs to choose.
+function describe() {
+  const scratch = from.value === "scratch";
+  for (const field of form.querySelectorAll("[data-scratch]")) field.hidden = !scratch;
+}
+
+function begin() {
+  const { network, epochs } = Object.fromEntries(new FormData(form));
+  const options = from.value === "scratch" ? { from: "scratch", network, epochs } : {};
+  return attempt(() => train(options));
+}
+
+async function attempt(change) {
+  said.textContent = "";
+  try {
+    await change();
+  } catch (error) {
+    said.textContent = error instanceof Away ? "The server is away: try again." : error.message;
+  }
+}
+
+// The run under way; null if there is none.
+function show(job) {
+  active = job;
+  form.querySelector("button").disabled = job !== null;
+  panel.hidden = job === null;
+  if (job === null) return;
+  const { step = 0, steps = 0, validation = [] } = job.progress;
+  const now = `${name(job)}: ${phase(job)}`;
+  // A live region is written only when it changes.
+  if (title.textContent !== now) title.textContent = now;
+  stop.disabled = job.cancel;
+  bar.max = Math.max(steps, 1);
+  if (steps) bar.value = step;
+  else bar.removeAttribute("value");
+  drawCurves(panel, job.progress);
+  const held = validation.at(-1)?.[1];
+  facts.textContent = steps ? [
+    step < steps ? `${time(job.progress.seconds_left)} left` : null,
+    `step ${step.toLocaleString("en")} of ${steps.toLocaleString("en")}`,
+    `${Math.round(job.progress.images_per_second).toLocaleString("en")} pictures a second`,
+    `loss ${job.progress.loss.toFixed(3)}`,
+    `${percent(job.progress.accuracy)} right in training`,
+    held == null ? null : `${percent(held)} of the held-back ones`,
+  ].filter(Boolean).join(" · ") : "";
+}
+
+function phase({ state, cancel, progress: { step, steps } }) {
+  if (cancel) return "stopping …";
+  if (state === "queued") return "waiting for a free server …";
+  if (!steps) return "reading the data …";
+  return step < steps ? "training …" : "measuring what it can …";
+}
+
+function curves() {
+  return byId("run-curves").content.cloneNode(true);
+}
+
+function drawCurves(place, { curve = [], validation = [], steps }) {
+  const charts = place.querySelector(".curves");
+  charts.hidden = curve.length < POINTS;
+  if (charts.hidden) return;
+  const [loss, accuracy] = charts.querySelectorAll("svg");
+  drawCurve(loss, curve, steps);
+  drawAccuracy(accuracy, curve, validation, steps);
+}
+
+// Those that have ended, newest first. What is open stays open.
+function showPast(jobs) {
+  const open = new Set([...past.querySelectorAll("details[open]")].map(({ dataset }) => dataset.id));
+  const ended = jobs.filter(({ state }) => state !== "queued" && state !== "running");
+  past.replaceChildren(...ended.map((job) => entry(job, open.has(job.id))));
+}
+
+function entry(job, open) {
+  const details = element("details", { "data-id": job.id, open },
+    element("summary", {}, element("b", {}, name(job)), ` ${new Date(job.finished).toLocaleString()}: ${ending(job.state)}`),
+    job.message ? element("p", { class: "hint" }, `${job.message}.`) : null,
+    job.candidate ? element("p", {}, element("a", { href: `models/${job.candidate}` }, job.candidate)) : null,
+    curves());
+  const fill = async () => {
+    if (!details.open || details.dataset.filled) return;
+    details.dataset.filled = "";
+    const whole = await fetchJob(job.id).catch(() => null);
+    if (whole) drawCurves(details, whole.progress);
+  };
+  details.addEventListener("toggle", fill);
+  return details;
+}
+
+function ending(state) {
+  return {
+    promoted: "learned, and it serves",
+    candidate: "trained; it waits to be promoted",
+    failed: "failed",
+    cancelled: "stopped",
+  }[state];
+}
+
+function name({ recipe, network, epochs, samples }) {
+  if (recipe === "scratch") return `${network} from scratch, ${plural(epochs, "epoch")}`;
+  return samples ? `What serves, with ${plural(samples, "sample")}` : "What serves, with the samples";
+}
+
+const percent = (share) => `${(100 * share).toFixed(share > 0.99 ? 2 : 1)} %`;
+
+function time(seconds) {
+  const whole = Math.ceil(seconds);
+  return whole < 100 ? `${whole} s` : `${Math.ceil(whole / 60)} min`;
+}

@@ -442,6 +442,27 @@ mod tests {
     }
 
     #[test]
+    fn features_are_what_burns_last_layer_reads_in_another_order() {
+        let network = NetworkConfig::small(10).init(&Device::flex()).fold();
+        let glyphs = glyphs(3);
+        let pixels: Vec<f32> = glyphs.iter().flat_map(|g| g.pixels().map(f32::from)).collect();
+        let pixels =
+            Tensor::<4>::from_data(TensorData::new(pixels, [3, 1, SIDE, SIDE]), &Device::flex());
+        let burn: Vec<f32> =
+            network.features(normalise(pixels)).into_data().try_into_vec().unwrap();
+        let compiled = Compiled::checked(&network).unwrap().features(&glyphs);
+        let (channels, places) = (96, 16);
+        for (burn, compiled) in burn.chunks(channels * places).zip(&compiled) {
+            assert_eq!(compiled.len(), burn.len());
+            assert!(burn.iter().any(|&value| value > 0.01));
+            for (i, value) in burn.iter().enumerate() {
+                let there = compiled[i % places * channels + i / places];
+                assert!((value - there).abs() < 1e-3, "{i}: {value} {there}");
+            }
+        }
+    }
+
+    #[test]
     fn it_says_what_burn_says() {
         let odd = NetworkConfig {
             // Channels that fill no vector, every remainder of windows, strides that skip

@@ -89,9 +89,9 @@ impl Neighbours {
             return Ok(Arc::clone(known));
         }
         let taught = taught(&registry.manifest(model)?).await;
-        let (registry, id, source) =
-            (registry.clone(), model.to_owned(), Arc::clone(&self.source));
-        let read = tokio::task::spawn_blocking(move || Known::read(&registry, &id, &*source, taught));
+        let (registry, id, source) = (registry.clone(), model.to_owned(), Arc::clone(&self.source));
+        let read =
+            tokio::task::spawn_blocking(move || Known::read(&registry, &id, &*source, taught));
         let read = read.await.map_err(|error| ApiError::Unavailable(error.to_string()))??;
         let read = Arc::new(read);
         *known() = Some(Arc::clone(&read));
@@ -144,7 +144,8 @@ impl Known {
 impl Description {
     fn of(features: &[f32]) -> Self {
         let largest = features.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-        let values: Vec<u8> = features.iter().map(|value| (value / largest * 255.0) as u8).collect();
+        let values: Vec<u8> =
+            features.iter().map(|value| (value / largest * 255.0) as u8).collect();
         let length = values.iter().map(|&v| f32::from(v) * f32::from(v)).sum::<f32>().sqrt();
         Self { values, length }
     }

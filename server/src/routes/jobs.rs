@@ -101,9 +101,7 @@ impl Options {
             From::Scratch if (1..=MOST_EPOCHS).contains(&epochs) => {
                 Ok(Recipe::Scratch { network: network.to_owned(), epochs })
             }
-            From::Scratch => {
-                Err(ApiError::Malformed(format!("epochs must be 1 to {MOST_EPOCHS}")))
-            }
+            From::Scratch => Err(ApiError::Malformed(format!("epochs must be 1 to {MOST_EPOCHS}"))),
         }
     }
 }

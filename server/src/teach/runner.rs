@@ -81,9 +81,9 @@ impl Teaching {
         }
         let due = async {
             let last = self.store.last_lesson().await?;
-            let (until, begun) = last.as_ref().map_or((0, 0), |job| {
-                (job.labelled_until, job.started.unwrap_or(job.created))
-            });
+            let (until, begun) = last
+                .as_ref()
+                .map_or((0, 0), |job| (job.labelled_until, job.started.unwrap_or(job.created)));
             let new = self.store.labelled_since(until).await?;
             let enough = every_samples.is_some_and(|count| new as u64 >= count);
             let old = every.is_some_and(|time| now() - begun >= time.as_millis() as i64);

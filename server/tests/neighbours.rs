@@ -1,0 +1,137 @@
+//! The training examples that are nearest to a drawing: real ones, by the real network.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use common::{Artifacts, Server, TeachingSetup, drawings, repository, seven};
+use glyphic_model::checkpoint::Manifest;
+use glyphic_server::{config::Limits, neighbours::Example};
+use glyphic_train::data::{Data, learned_from};
+use serde_json::{Value, json};
+
+/// What MNIST's folder holds, if the checkpoint learned from it.
+fn mnist(manifest: &Manifest) -> Result<Vec<Example>, String> {
+    let path = repository().join("artifacts/datasets/mnist");
+    let Data { training, labels, .. } = learned_from(manifest, &path).map_err(|e| e.to_string())?;
+    let example = |example: glyphic_train::data::Example| Example {
+        glyph: example.glyph,
+        label: labels[example.label].clone(),
+        from: "mnist".into(),
+    };
+    Ok(training.into_iter().map(example).collect())
+}
+
+fn server(artifacts: &Artifacts) -> Server {
+    let teaching = Some(TeachingSetup::default());
+    Server::start_changed(artifacts, Limits::default(), teaching, |app| {
+        app.with_examples(Arc::new(mnist))
+    })
+}
+
+/// An answer's examples as (label, from, similarity).
+fn examples(answer: &Value) -> Vec<(String, String, f64)> {
+    let examples = answer["examples"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    examples
+        .map(|e| (text(&e["label"]), text(&e["from"]), e["similarity"].as_f64().unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_training_example_is_nearest_to_itself() {
+    let artifacts = Artifacts::released();
+    let manifest = artifacts.registry.manifest(&artifacts.registry.current().unwrap()).unwrap();
+    let server = server(&artifacts);
+    let known = mnist(&manifest).unwrap();
+    // Every 5.5th is looked among.
+    for example in [&known[0], &known[5500], &known[27_500]] {
+        let path = "/api/nearest?count=1";
+        let pixels = example.glyph.pixels();
+        let (status, answer) = server.post(path, "application/octet-stream", pixels);
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(answer["of"], 10_000);
+        assert_eq!(answer["model"], manifest.id);
+        let [(label, from, similarity)] = &examples(&answer)[..] else { panic!("{answer}") };
+        assert_eq!((label, from.as_str()), (&example.label, "mnist"));
+        assert!(*similarity > 0.9999, "{similarity}");
+        let picture = answer["examples"][0]["picture"].as_str().unwrap();
+        let png = STANDARD.decode(picture.strip_prefix("data:image/png;base64,").unwrap()).unwrap();
+        assert_eq!(image::load_from_memory(&png).unwrap().to_luma8().into_raw(), pixels);
+    }
+}
+
+#[test]
+fn drawings_lie_near_examples_of_their_label() {
+    let artifacts = Artifacts::released();
+    let server = server(&artifacts);
+    let (mut right, mut of) = (0, 0);
+    for (label, strokes) in drawings(20) {
+        let (status, answer) = server.post_json("/api/nearest", &json!({ "strokes": strokes }));
+        assert_eq!(status, 200, "{answer}");
+        let near = examples(&answer);
+        assert_eq!(near.len(), 8);
+        assert!(near.is_sorted_by(|a, b| a.2 >= b.2), "{near:?}");
+        assert!(near.iter().all(|(_, _, alike)| (0.0..=1.0001).contains(alike)), "{near:?}");
+        right += near.iter().filter(|(found, ..)| *found == label).count();
+        of += near.len();
+    }
+    assert!(right * 10 >= of * 9, "{right} of {of} are of the label");
+}
+
+#[test]
+fn what_was_taught_is_among_them() {
+    let artifacts = Artifacts::released();
+    let server = server(&artifacts);
+    // A checkpoint that came from the one before it, after the sample was given.
+    server.teach("7", "me", &seven());
+    let parent = artifacts.registry.current().unwrap();
+    let taught = artifacts.registry.folder("taught");
+    std::fs::create_dir_all(&taught).unwrap();
+    for name in ["weights.bpk", "manifest.json"] {
+        std::fs::copy(artifacts.registry.folder(&parent).join(name), taught.join(name)).unwrap();
+    }
+    let manifest = std::fs::read(taught.join("manifest.json")).unwrap();
+    let mut manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    manifest["id"] = json!("taught");
+    manifest["parent"] = json!(parent);
+    manifest["created"] = json!("2100-01-01T00:00:00Z");
+    std::fs::write(taught.join("manifest.json"), manifest.to_string()).unwrap();
+    let drawing = json!({ "strokes": seven() });
+    let (_, before) = server.post_json("/api/nearest", &drawing);
+    assert!(examples(&before).iter().all(|(_, from, _)| from == "mnist"), "{before}");
+    let (status, answer) = server.post_json("/api/models/taught/promote", &json!({}));
+    assert_eq!(status, 200, "{answer}");
+    let (_, after) = server.post_json("/api/nearest", &drawing);
+    assert_eq!(after["model"], "taught");
+    assert_eq!(examples(&after)[0].1, "taught", "{after}");
+    assert!(examples(&after)[0].2 > 0.9999);
+}
+
+#[test]
+fn without_its_data_a_checkpoint_has_none() {
+    let artifacts = Artifacts::released();
+    let drawing = json!({ "strokes": seven() });
+    let code = |(status, answer): (u16, Value)| {
+        assert!(answer["error"]["message"].as_str().is_some_and(|m| m.len() > 20), "{answer}");
+        (status, answer["error"]["code"].as_str().unwrap().to_owned())
+    };
+    // The server knows of none.
+    let server = Server::start(&artifacts);
+    let none = (404, "no_training_data".to_owned());
+    assert_eq!(code(server.post_json("/api/nearest", &drawing)), none);
+    drop(server);
+    // The checkpoint learned from something else.
+    artifacts.publish("other");
+    artifacts.registry.promote("other").unwrap();
+    let server = self::server(&artifacts);
+    assert_eq!(code(server.post_json("/api/nearest", &drawing)), none);
+    // What is no request.
+    let malformed = (400, "malformed".to_owned());
+    assert_eq!(code(server.post_json("/api/nearest?count=0", &drawing)), malformed);
+    assert_eq!(code(server.post_json("/api/nearest?count=51", &drawing)), malformed);
+    let (status, blank) = server.post_json("/api/nearest", &json!({ "strokes": [] }));
+    assert_eq!((status, &blank["examples"]), (200, &json!([])));
+}

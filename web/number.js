@@ -80,7 +80,11 @@ export function showNumber(answer, boxes) {
   const before = digits.length;
   digits = digitsOf(answer);
   mended = boxes != null;
-  if (digits.length !== before || selected >= digits.length) selected = null;
+  if (digits.length !== before || selected >= digits.length) {
+    // A slider that has nothing to move any more must not take the focus with it.
+    heldByMend ||= Object.values(edges).includes(document.activeElement);
+    selected = null;
+  }
   show();
   return digits[focus()];
 }

@@ -182,3 +182,49 @@ test("the API's page shows every path and asks what it can", async () => {
   await screenshot(page, "reference");
   await page.close();
 });
+
+test("a network is trained from scratch, watched, stopped, and what ended is listed", async () => {
+  const context = await browser.newContext({ viewport: { width: 1100, height: 800 }, colorScheme: "dark" });
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  await page.goto(`${server.url}models.html`);
+  await page.locator("#runs").waitFor();
+  assert.ok(await page.locator('[name="network"]').isHidden(), "samples have no network to choose");
+  await page.selectOption("#begin-from", "scratch");
+  await page.selectOption('[name="network"]', "mlp");
+  await page.fill('[name="epochs"]', "2");
+  await page.locator("#begin button").click();
+  await page.locator("#run-title", { hasText: "mlp from scratch, 2 epochs: training …" }).waitFor();
+  assert.ok(await page.locator("#begin button").isDisabled(), "one at a time");
+  const drawn = () => page.waitForFunction(() => {
+    const [loss] = document.querySelectorAll("#run polyline");
+    return (loss?.getAttribute("points") ?? "").split(" ").length > 3;
+  });
+  await drawn();
+  assert.match(await page.locator("#run-facts").textContent(), /left · step [\d,]+ of 1,322 · [\d,]+ pictures a second · loss \d/);
+  // Its loss falls: the curve goes down, and pictures count from the top.
+  const heights = await page.locator("#run polyline").first().evaluate((line) =>
+    line.getAttribute("points").split(" ").map((point) => Number(point.split(",")[1])));
+  assert.ok(heights.at(-1) > heights[0] + 10, heights.join());
+  await screenshot(page, "training-dark");
+  // It is a checkpoint then, on this page without a reload, and serves nobody.
+  const entry = page.locator("#past details").first();
+  await entry.locator("summary", { hasText: "mlp from scratch, 2 epochs" }).waitFor({ timeout: 60_000 });
+  await entry.locator("summary", { hasText: "waits to be promoted" }).waitFor();
+  await page.locator("#run").waitFor({ state: "hidden" });
+  await entry.locator("summary").click();
+  const id = await entry.locator("a").textContent();
+  await page.locator(".checkpoint", { hasText: id }).locator(".badge", { hasText: "candidate" }).waitFor();
+  await page.waitForFunction(() => document.querySelectorAll("#past polyline")[2].getAttribute("points")?.length > 10);
+
+  await page.fill('[name="epochs"]', "500");
+  await page.locator("#begin button").click();
+  await drawn();
+  await page.locator("#run-stop").click();
+  await page.locator("#past summary", { hasText: "500 epochs" }).filter({ hasText: "stopped" }).waitFor({ timeout: 30_000 });
+  assert.ok(await page.locator("#begin button").isEnabled());
+  assert.deepEqual(errors, []);
+  await context.close();
+});

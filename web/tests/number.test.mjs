@@ -185,6 +185,35 @@ onPage("a wrong split is mended by joining, splitting and dragging", DESKTOP, as
   await reads(page, "1711");
 });
 
+onPage("the edges of a box are moved by keyboard", DESKTOP, async (page) => {
+  await draw(page, number([one, seven, one]));
+  await reads(page, "171");
+  assert.ok((await page.locator(".edges").boundingBox()).width <= 2, "nobody sees it before it has the focus");
+  await page.locator("#number .digit").nth(1).focus();
+  await page.keyboard.press("Enter");
+  // From the digits over the buttons to the sliders.
+  const slider = page.locator("#edge-left");
+  for (let i = 0; i < 10 && !(await slider.evaluate((one) => one === document.activeElement)); i++) {
+    await page.keyboard.press("Tab");
+  }
+  assert.ok((await page.locator(".edges").boundingBox()).width > 60, "it is seen now");
+  const before = await page.locator(".box").nth(1).boundingBox();
+  const mended = page.waitForRequest((request) => request.url().includes("boxes="));
+  for (let i = 0; i < 4; i++) await page.keyboard.press("ArrowRight");
+  const during = await page.locator(".box").nth(1).boundingBox();
+  assert.ok(during.x > before.x + 10 && during.width < before.width - 10, "the box follows at once");
+  const sent = JSON.parse(new URL((await mended).url()).searchParams.get("boxes"));
+  assert.equal(sent.length, 3);
+  await page.waitForFunction(() => !document.getElementById("as-found").hidden);
+  // The reading does not take the focus away, nor the edge back.
+  assert.ok(await slider.evaluate((one) => one === document.activeElement));
+  const more = page.waitForRequest((request) => request.url().includes("boxes="));
+  await page.keyboard.press("ArrowRight");
+  const again = JSON.parse(new URL((await more).url()).searchParams.get("boxes"));
+  assert.ok(again[1][0] > sent[1][0], `${again[1]} after ${sent[1]}`);
+  await screenshot(page, "number-edges");
+});
+
 onPage("a digit of a number is taught by its own strokes", DESKTOP, async (page) => {
   await draw(page, number([seven, four]));
   await reads(page, "74");

@@ -64,6 +64,53 @@ function announcement(page) {
   return page.locator("#announcement").textContent();
 }
 
+onPage("an answer is shown in the frame in which it arrives", { viewport: DESKTOP }, async (page) => {
+  await page.evaluate(() => {
+    let frame = 0;
+    const tick = () => requestAnimationFrame(() => { frame++; tick(); });
+    tick();
+    const arrived = [];
+    window.late = [];
+    const json = Response.prototype.json;
+    Response.prototype.json = async function () {
+      const body = await json.call(this);
+      if (this.url.includes("api/read")) arrived.push(frame);
+      return body;
+    };
+    // Written anew with every answer.
+    new MutationObserver(() => {
+      if (arrived.length) window.late.push(frame - arrived.shift());
+    }).observe(document.getElementById("provenance"), { childList: true });
+  });
+  await draw(page, seven);
+  await draw(page, two.map((stroke) => stroke.map(([x, y]) => [x + 0.6, y])));
+  await page.waitForTimeout(500);
+  const late = await page.evaluate(() => window.late);
+  assert.ok(late.length >= 5, `only ${late.length} answers`);
+  assert.deepEqual(late.filter((frames) => frames > 0), [], `${late}`);
+});
+
+onPage("the nearest training examples are shown beside how it was read", { viewport: DESKTOP }, async (page) => {
+  await page.locator("#insight summary").click();
+  await draw(page, seven);
+  const near = page.locator("#nearest-list li");
+  await near.first().waitFor();
+  assert.equal(await near.count(), 8);
+  const labels = await page.locator("#nearest-list b").allTextContents();
+  assert.ok(labels.filter((label) => label === "7").length >= 7, labels.join());
+  await page.waitForFunction(() => [...document.querySelectorAll("#nearest-list img")].every((one) => one.naturalWidth === 28));
+  // What this browser reads stays here.
+  let asked = 0;
+  page.on("request", (request) => (asked += request.url().includes("api/nearest") ? 1 : 0));
+  await page.locator('[name="engine"][value="browser"]').check();
+  await page.locator("#clear").click();
+  await draw(page, one);
+  await reads(page, "1");
+  await page.locator("#nearest").waitFor({ state: "hidden" });
+  await page.waitForTimeout(600);
+  assert.equal(asked, 0);
+});
+
 onPage("a digit that is drawn is read", { viewport: DESKTOP }, async (page) => {
   assert.equal(await page.locator("#bars li").count(), 10);
   await screenshot(page, "desktop-empty");

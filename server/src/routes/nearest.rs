@@ -44,7 +44,7 @@ pub struct Options {
         (inline(Vec<u8>) = "image/png"), (inline(Vec<u8>) = "application/octet-stream"),
         (JsonInput = "application/json", example = json!({"strokes": [[[10, 12], [40, 10], [72, 11], [60, 45], [48, 80], [40, 110]]]})),
         (FormInput = "multipart/form-data"), (String = "text/plain")),
-        description = "What `/api/predict` takes"),
+        description = "The same as for a prediction"),
     responses((status = 200, body = Object), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn nearest(
     State(app): State<App>,

@@ -1,7 +1,10 @@
 // Glyphic's network in Chromium beside ONNX Runtime Web and TensorFlow.js: the same
 // weights, the same pictures, one thread, on the page's own thread, in turns.
 //
-// Usage: bench.mjs FOLDER    (what export.py wrote)
+// With --webgpu ONNX Runtime Web computes by WebGPU too, and beside it stands what a WebGPU
+// answer costs before anything is computed: one value added to, and read back.
+//
+// Usage: bench.mjs FOLDER [--webgpu]    (what export.py wrote)
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -34,6 +37,12 @@ const code = {
     "ort-wasm-simd-threaded.mjs": join(ort, "ort-wasm-simd-threaded.mjs"),
     "ort-wasm-simd-threaded.wasm": join(ort, "ort-wasm-simd-threaded.wasm"),
   },
+  "ort, WebGPU": {
+    "ort.webgpu.min.mjs": join(ort, "ort.webgpu.min.mjs"),
+    "ort-wasm-simd-threaded.asyncify.mjs": join(ort, "ort-wasm-simd-threaded.asyncify.mjs"),
+    "ort-wasm-simd-threaded.asyncify.wasm": join(ort, "ort-wasm-simd-threaded.asyncify.wasm"),
+  },
+  "WebGPU, nothing": {},
   tensorflow: {
     "tf.min.js": join(tensorflow, "tfjs", "dist", "tf.min.js"),
     "tf-backend-wasm.min.js": join(tensorflow, "tfjs-backend-wasm", "dist", "tf-backend-wasm.min.js"),
@@ -41,7 +50,7 @@ const code = {
   },
 };
 const files = {
-  ...code.glyphic, ...code.ort, ...code.tensorflow,
+  ...Object.assign({}, ...Object.values(code)),
   "manifest.json": join(checkpoint, "manifest.json"),
   "weights.bpk": join(checkpoint, "weights.bpk"),
   "network.onnx": join(process.argv[2], "network.onnx"),
@@ -92,6 +101,42 @@ const makers = {
       return data.indexOf(Math.max(...data));
     };
   },
+  "ort, WebGPU": async () => {
+    const ort = await import("./ort.webgpu.min.mjs");
+    ort.env.wasm.wasmPaths = new URL("./", location.href).href;
+    const session = await ort.InferenceSession.create("network.onnx", { executionProviders: ["webgpu"] });
+    const [input, output] = [session.inputNames[0], session.outputNames[0]];
+    return async (pixels) => {
+      const tensor = new ort.Tensor("float32", Float32Array.from(pixels), [1, 1, 28, 28]);
+      const { data } = (await session.run({ [input]: tensor }))[output];
+      return data.indexOf(Math.max(...data));
+    };
+  },
+  "WebGPU, nothing": async () => {
+    const device = await (await navigator.gpu.requestAdapter()).requestDevice();
+    const size = 64;
+    const values = device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
+    const back = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const shader = "@group(0) @binding(0) var<storage, read_write> x: array<f32>;"
+      + "@compute @workgroup_size(16) fn main(@builtin(local_invocation_index) i: u32) { x[i] += 1.0; }";
+    const compute = { module: device.createShaderModule({ code: shader }), entryPoint: "main" };
+    const pipeline = device.createComputePipeline({ layout: "auto", compute });
+    const group = device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0), entries: [{ binding: 0, resource: { buffer: values } }],
+    });
+    return async () => {
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(1);
+      pass.end();
+      encoder.copyBufferToBuffer(values, 0, back, 0, size);
+      device.queue.submit([encoder.finish()]);
+      await back.mapAsync(GPUMapMode.READ);
+      back.unmap();
+    };
+  },
   tensorflow: async () => {
     const load = (src) => new Promise((resolve, reject) => {
       document.head.append(Object.assign(document.createElement("script"), { src, onload: resolve, onerror: reject }));
@@ -121,10 +166,22 @@ const makers = {
   },
 };
 
+const webgpu = process.argv.includes("--webgpu");
+const names = Object.keys(makers).filter((name) => webgpu || !name.includes("WebGPU"));
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu"],
+  args: ["--no-sandbox", webgpu ? "--enable-unsafe-webgpu" : "--disable-gpu"],
 });
+
+// What computes for WebGPU.
+async function adapter() {
+  const page = await browser.newPage();
+  await page.goto(url);
+  return page.evaluate(async () => {
+    const { vendor, architecture, description } = (await navigator.gpu.requestAdapter()).info;
+    return [vendor, architecture, description].filter(Boolean).join(" ");
+  });
+}
 
 // Times of one engine in a fresh page: to the first answer, and of each picture.
 async function measure(name) {
@@ -154,10 +211,11 @@ async function measure(name) {
   return { first: result.first, answer: median(result.times), mean: mean(result.times), right };
 }
 
-const found = Object.fromEntries(Object.keys(makers).map((name) => [name, []]));
+const found = Object.fromEntries(names.map((name) => [name, []]));
 for (let round = 0; round < ROUNDS; round++) {
-  for (const name of Object.keys(makers)) found[name].push(await measure(name));
+  for (const name of names) found[name].push(await measure(name));
 }
+if (webgpu) console.log(`adapter: ${await adapter()}`);
 await browser.close();
 host.close();
 
@@ -166,7 +224,7 @@ console.log("                        code    first answer    an answer    right"
 for (const [name, rounds] of Object.entries(found)) {
   const sizes = await Promise.all(Object.values(code[name]).map(async (file) =>
     gzipSync(await readFile(file), { level: 9 }).length));
-  const size = sizes.reduce((a, b) => a + b);
+  const size = sizes.reduce((a, b) => a + b, 0);
   const [first, answer] = ["first", "mean"].map((key) => median(rounds.map((round) => round[key])));
   console.log(
     `${name.padEnd(16)}${(size / 1000).toFixed(0).padStart(9)} KB${first.toFixed(0).padStart(13)} ms` +

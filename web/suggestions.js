@@ -89,6 +89,19 @@ function card(suggestion) {
         ...choices.map((text) => element("button", {
           type: "button", class: "chip", "aria-label": t`It is ${text}`, onclick: () => settle(text),
         }, text)), other),
-      element("p", {}, ...(label === null ? [english(why)] : parts`labelled ${label}; ${english(why)}`))));
+      element("p", {}, ...(label === null ? [reason(why)] : parts`labelled ${label}; ${reason(why)}`))));
   return node;
+}
+
+// The server's reasons are English sentences; these are known.
+function reason(why) {
+  if (why === "not labelled yet") return t`not labelled yet`;
+  const [, sure] = why.match(/^(\d+) % sure when it came$/) ?? [];
+  if (sure) return t`${number(sure, 0, "%")} sure when it came`;
+  const [, before, now] = why.match(/^read as (.+) before, as (.+) now$/) ?? [];
+  if (now) return t`read as ${before} before, as ${now} now`;
+  const [, confidence, other] = why.match(/^the network is (\d+) % sure of (.+)$/) ?? [];
+  if (other) return t`the network is ${number(confidence, 0, "%")} sure of ${other}`;
+  const [, points, label] = why.match(/^(\d+) points more likely a (.+)$/) ?? [];
+  return label ? t`${points} points more likely a ${label}` : english(why);
 }

@@ -242,7 +242,7 @@ export default {
   "not labelled yet": "aún sin etiqueta",
   "{0} sure when it came": "{0} de confianza cuando llegó",
   "read as {0} before, as {1} now": "antes leída como {0}, ahora como {1}",
-  "the network is {0} sure of {1}": "la red apuesta por {1} al {0}",
+  "the network is {0} sure of {1}": "la red lee {1} con {0} de confianza",
   "{0} points more likely a {1}": "{0} puntos más probable que sea {1}",
   "All samples": "Todas las muestras",
   "Label": "Etiqueta",

@@ -24,7 +24,9 @@ form.addEventListener("input", () => load());
 form.addEventListener("submit", (event) => event.preventDefault());
 more.addEventListener("click", () => load(next));
 byId("undo").addEventListener("click", () => act(undo, ({ undone, samples: count }) =>
-  (undone === "delete" ? t`Brought back ${plural(count, "sample")}.` : t`Label put back on ${plural(count, "sample")}.`)));
+  (undone === "delete"
+    ? t`Brought back ${plural(count, "sample")}.`
+    : t`Label put back on ${plural(count, "sample")}.`)));
 drop.addEventListener("click", () => act(() => deleteSamples(filter()), ({ deleted }) =>
   t`Deleted ${plural(deleted, "sample")}; “Undo” brings them back.`));
 byId("import").addEventListener("change", async ({ target }) => {

@@ -43,7 +43,8 @@ async function load() {
 function explain({ state, failure, examples, doubted, suggestions: found }) {
   const look = element("button", { type: "button", class: "small", onclick: begin }, t`Look through it`);
   if (state === "none") {
-    return [...(failure ? parts`It could not be looked through: ${english(failure)}.` : parts`Not looked through yet.`), " ", look];
+    const because = parts`It could not be looked through: ${english(failure)}.`;
+    return [...(failure ? because : [t`Not looked through yet.`]), " ", look];
   }
   if (state === "running") return [t`Looking through the training set …`];
   if (state === "ready") {

@@ -218,7 +218,7 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     await page.locator("#look .card").first().waitFor();
     assert.equal(await page.title(), "Muestras · Glyphic");
     assert.equal(await text(page, "#look-hint"), "1 muestra por revisar.");
-    assert.match(await text(page, "#look .card p"), /^etiquetada como 1; la red apuesta por 7 al \d+ %$/);
+    assert.match(await text(page, "#look .card p"), /^etiquetada como 1; la red lee 7 con \d+ % de confianza$/);
     assert.match(await text(page, "#cards"), /leída como 7, 100 %/);
     assert.deepEqual(await english(page), [], "samples");
     assert.ok((await tooWide(page)) <= 0);
@@ -275,6 +275,35 @@ onPage("a server that is away is said to be away in Spanish", { ...SPANISH, serv
     await server.resume();
   }
   await ready(page);
+});
+
+onPage("Spanish is there without a network, after the first visit", { ...SPANISH, expected: /net::ERR_/ }, async (page) => {
+  await ready(page);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.waitForFunction(async () => (await caches.match("es.js")) && (await caches.match("checkpoint.json")));
+  await server.stop();
+  try {
+    await page.reload();
+    await page.locator('#connection[data-state="away"]').waitFor();
+    assert.equal(await text(page, "#connection"), "El servidor no responde; reintentando…");
+  } finally {
+    await server.resume();
+  }
+  await ready(page);
+});
+
+onPage("training ends in Spanish, with the server's own words after it", SPANISH, async (page) => {
+  let job = { id: "a", state: "running", progress: { step: 1, steps: 9, seconds_left: 42, accuracy: 0.985 } };
+  await page.route("**/api/jobs", (route) => route.fulfill({ json: { jobs: [job] } }));
+  await page.reload();
+  await page.locator("#job-title", { hasText: "Aprendiendo…" }).waitFor();
+  assert.equal(await text(page, "#job-detail"), "tiempo restante: 42 s · aciertos en los ejercicios: 98,5 %");
+  assert.deepEqual(await english(page), []);
+  job = { ...job, state: "candidate", message: "it does not take over: it reads 1 of 2 held-back samples right" };
+  await page.locator("#job-title", { hasText: "Aprendido, pero no en uso" }).waitFor();
+  assert.equal(await text(page, "#job-detail"), "La red nueva queda guardada, pero no sustituye a la que está en servicio."
+    + " It does not take over: it reads 1 of 2 held-back samples right.");
+  assert.match(await text(page, "#job-detail [lang=en]"), /^It does not take over/);
 });
 
 for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {

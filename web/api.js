@@ -1,18 +1,30 @@
 // The server, as the pages see it.
 
 import { askForToken, authorization } from "./token.js";
+import { dictionary, english, t } from "./words.js";
 
-// The server answered, and said no. `message` is for the user.
+// The server answered, and said no. `message` is for the user; `said` is what the server
+// said, in English. Words that end in a colon leave the details to that.
 export class Refused extends Error {
-  constructor(status, code, message) {
-    super(message);
+  constructor(status, code, said) {
+    const words = dictionary?.[`error ${code}`];
+    super(words?.replace(/:$/, ".") ?? said);
     this.status = status;
     this.code = code;
+    this.said = !words || words.endsWith(":") ? said : null;
   }
 }
 
 // The server did not answer at all.
 export class Away extends Error {}
+
+// An error with its details, to be spread into an element.
+export function told(error) {
+  if (error instanceof Away) return [t`The server is away.`];
+  const { message, said, code } = error;
+  if (message === said) return [code ? english(said) : said];
+  return said ? [message.replace(/\.$/, ": "), english(said)] : [message];
+}
 
 // An input is { strokes }, { pixels } or { blob }; its `boxes`, if it has any, say where
 // the digits are.
@@ -135,11 +147,11 @@ async function request(path, options) {
   if (response.ok && body) return body;
   // The Open Inference Protocol's errors are a text.
   const said = body?.error ?? {};
-  const { code, message } = typeof said === "string" ? { message: said } : said;
+  const { code, message } = typeof said === "string" ? { code: "open_inference", message: said } : said;
   if (response.status === 401 && (await askForToken())) return request(path, options);
   // A proxy, for a server that is away.
   if (response.status >= 500 && !message) throw new Away(`status ${response.status}`);
-  throw new Refused(response.status, code, message ?? `The server answered ${response.status}.`);
+  throw new Refused(response.status, code, message ?? t`The server answered ${response.status}.`);
 }
 
 function body({ strokes, blob, pixels }) {

@@ -1,6 +1,7 @@
 // A bar for each label: how probable it is.
 
 import { element } from "./dom.js";
+import { number } from "./words.js";
 
 // Builds the bars of these labels in a list, without values.
 export function buildBars(list, labels) {
@@ -24,7 +25,7 @@ export function setBars(list, probabilities, best) {
 // Never "100 %" for what is not certain, never "0 %" for what is possible.
 export function percent(probability) {
   const percent = 100 * probability;
-  if (percent > 99.9) return "> 99.9 %";
-  if (percent < 0.1) return "< 0.1 %";
-  return `${percent.toFixed(1)} %`;
+  if (percent > 99.9) return `> ${number(99.9, 1, "%")}`;
+  if (percent < 0.1) return `< ${number(0.1, 1, "%")}`;
+  return number(percent, 1, "%");
 }

@@ -1,9 +1,10 @@
 // One drawing, read by two checkpoints side by side.
 
-import { Away, load, readBy, unload } from "./api.js";
+import { load, readBy, told, unload } from "./api.js";
 import { buildBars, percent, setBars } from "./bars.js";
 import { byId, element } from "./dom.js";
 import { Drawing } from "./drawing.js";
+import { number, t } from "./words.js";
 
 // A checkpoint that somebody chose, and what it says of the drawing.
 class Reader {
@@ -35,7 +36,7 @@ class Reader {
     this.#serving = serving;
     const wanted = this.#chosen ?? first;
     this.#select.replaceChildren(
-      element("option", { value: "" }, "choose a checkpoint …"),
+      element("option", { value: "" }, t`choose a checkpoint …`),
       ...models.map(({ id }) => element("option", { value: id, selected: id === wanted }, id)),
     );
     if (!this.#chosen && first) this.#choose(first);
@@ -67,7 +68,7 @@ class Reader {
     try {
       // The one that serves is there; another one is loaded beside it.
       if (id !== this.#serving) {
-        this.#sentence.textContent = "Loading …";
+        this.#sentence.textContent = t`Loading …`;
         await load(id);
         this.#loaded = true;
       }
@@ -103,7 +104,7 @@ class Reader {
 
   #fail(error) {
     this.#show(null);
-    this.#sentence.textContent = error instanceof Away ? "The server is away." : error.message;
+    this.#sentence.replaceChildren(...told(error));
   }
 }
 
@@ -126,8 +127,8 @@ export function offer(models, serving) {
 }
 
 function saying({ verdict, confidence, best, timing_us: { compute } }) {
-  const time = `${(compute / 1000).toFixed(2)} ms`;
-  if (verdict === "not_a_digit") return `None of its labels; ${time}.`;
-  if (verdict === "unsure") return `${best.map(({ label }) => label).join(" or ")}; ${time}.`;
-  return `${percent(confidence)} sure; ${time}.`;
+  const time = number(compute / 1000, 2, "ms");
+  if (verdict === "not_a_digit") return t`None of its labels; ${time}.`;
+  if (verdict === "unsure") return t`${best[0].label} or ${best[1].label}; ${time}.`;
+  return t`${percent(confidence)} sure; ${time}.`;
 }

@@ -1,5 +1,7 @@
 // Small helpers to build elements.
 
+import { t } from "./words.js";
+
 // element("button", { class: "x", type: "button", onclick: f }, child, "text", …)
 export function element(name, attributes = {}, ...children) {
   const node = document.createElement(name);
@@ -14,7 +16,8 @@ export function element(name, attributes = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-export const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
+// The keys of plural(n, "sample") are "{0} sample" and "{0} samples".
+export const plural = (count, one, many = `${one}s`) => t(["", ` ${count === 1 ? one : many}`], count);
 
 export function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));

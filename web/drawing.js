@@ -51,6 +51,17 @@ export class Drawing {
     return this.#strokes.map((stroke) => stroke.map(([x, y]) => [round(x), round(y)]));
   }
 
+  // All of it, time and pressure too, as a text that brings it back, stroke by stroke.
+  get kept() {
+    return JSON.stringify(this.#replayed ?? this.#strokes);
+  }
+
+  set kept(text) {
+    this.#strokes = JSON.parse(text);
+    this.#past = this.#strokes.map((_, i) => this.#strokes.slice(0, i));
+    this.#changed(true);
+  }
+
   get isEmpty() {
     return this.#strokes.length === 0;
   }

@@ -1,8 +1,9 @@
 // Who reads: the server, or this browser. While the server reads, this browser reads
 // finished drawings beside it, to show the time of both and whether they agree.
 
-import { Away, nearest as nearestThere, read as readThere } from "./api.js";
+import { Away, nearest as nearestThere, read as readThere, told } from "./api.js";
 import { InBrowser } from "./inbrowser.js";
+import { number, t } from "./words.js";
 
 // Time between two looks for another checkpoint, in ms.
 const LOOK_EVERY = 5000;
@@ -66,8 +67,8 @@ export async function compare(input, { engine, answer }, isShown) {
     if (!isShown() || beside.model !== answer.model) return;
     const none = beside.verdict === "not_a_digit";
     const alike = none === (answer.verdict === "not_a_digit") && (none || beside.text === answer.text);
-    const other = none ? "that it is none" : beside.text || "nothing";
-    say(alike ? "Both say the same." : `This browser says ${other}.`);
+    if (alike) say(t`Both say the same.`);
+    else say(none ? t`This browser says that it is none.` : t`This browser says ${beside.text || t`nothing`}.`);
   } catch {
     // It was only to be compared with.
   }
@@ -91,7 +92,7 @@ export function setServer(state) {
   if (server === state) return;
   server = state;
   panel.dataset.server = state;
-  times.server.textContent = state === "away" ? "away" : "";
+  times.server.textContent = state === "away" ? t`away` : "";
   if (state === "none") panel.querySelector('[value="browser"]').checked = true;
   describe();
   if (engine() === "browser") onChange();
@@ -113,12 +114,12 @@ async function load() {
   } catch (error) {
     // Without a server there is nothing newer to have.
     if (inBrowser.isReady && !(error instanceof Away)) {
-      say("This page is older than the checkpoint that is served: reload it.");
+      say(t`This page is older than the checkpoint that is served: reload it.`);
     }
     if (inBrowser.isReady) return;
     panel.dataset.browser = "failed";
-    times.browser.textContent = "not available";
-    if (engine() === "browser") say(error.message);
+    times.browser.textContent = t`not available`;
+    if (engine() === "browser") said.replaceChildren(...(error instanceof Away ? [error.message] : told(error)));
   }
   if (inBrowser.checkpoint === before) return;
   loaded();
@@ -139,14 +140,14 @@ async function timed(engine, input) {
   const begun = performance.now();
   const answer = await (engine === "server" ? readThere(input) : inBrowser.read(input));
   const waited = performance.now() - begun;
-  times[engine].textContent = `${waited < 10 ? waited.toFixed(1) : waited.toFixed(0)} ms`;
+  times[engine].textContent = number(waited, waited < 10 ? 1 : 0, "ms");
   return { answer, engine, waited };
 }
 
 function describe() {
   const alone = server === "away" && inBrowser.isReady;
-  if (alone) say("Until the server is back, this browser reads by itself.");
-  else if (server === "there" && engine() === "browser") say("Nothing is sent to the server.");
+  if (alone) say(t`Until the server is back, this browser reads by itself.`);
+  else if (server === "there" && engine() === "browser") say(t`Nothing is sent to the server.`);
   else say("");
 }
 

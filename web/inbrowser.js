@@ -2,6 +2,7 @@
 // from, by the hash of its weights, and is read by the same code as on the server.
 
 import { Away, Refused } from "./api.js";
+import { t } from "./words.js";
 
 // Pictures are scaled down to this before they are read: twice the side that the
 // preprocessing works at.
@@ -85,7 +86,7 @@ export class InBrowser {
 
   // What happens inside: "layers", "stencils" or "occlusion".
   async explain(task, given) {
-    if (!this.isReady) throw new Away("the network is not here yet");
+    if (!this.isReady) throw new Away(t`the network is not here yet`);
     return (await this.#ask(task, given)).result;
   }
 
@@ -93,7 +94,7 @@ export class InBrowser {
     this.#worker ??= this.#start();
     const number = this.#number++;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#end("the network does not answer"), PATIENCE.answer);
+      const timer = setTimeout(() => this.#end(t`the network does not answer`), PATIENCE.answer);
       this.#waiting.set(number, { resolve, reject, timer });
       this.#worker.postMessage({ number, task, ...given });
     });
@@ -110,7 +111,7 @@ export class InBrowser {
     });
     worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.#end(event.message ?? "the network could not be loaded");
+      this.#end(event.message ?? t`the network could not be loaded`);
     });
     return worker;
   }
@@ -161,15 +162,15 @@ async function scaledDown(blob) {
   try {
     bitmap = await createImageBitmap(blob, plain);
   } catch {
-    throw new Refused(0, "in_browser", "This browser cannot read that picture.");
+    throw new Refused(0, null, t`This browser cannot read that picture.`);
   }
   const { width, height } = bitmap;
   const scale = Math.max(width, height) / LONGEST_SIDE;
   if (scale <= 1) return { bitmap, scale: 1 };
   try {
     if (width * height > MAX_PIXELS) {
-      throw new Refused(413, "in_browser",
-        `The picture is ${width} × ${height} pixels; at most 24 megapixels are read: scale it down.`);
+      throw new Refused(413, null,
+        t`The picture is ${width} × ${height} pixels; at most 24 megapixels are read: scale it down.`);
     }
     const [resizeWidth, resizeHeight] =
       [width, height].map((side) => Math.max(1, Math.round(side / scale)));

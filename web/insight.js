@@ -3,6 +3,7 @@
 // computed in this browser, by the code and the weights that the server has too.
 
 import { byId, element } from "./dom.js";
+import { number, parts, t } from "./words.js";
 
 const section = byId("insight");
 const steps = { ink: byId("step-ink"), box: byId("step-box"), framed: byId("step-framed"), heat: byId("step-heat") };
@@ -18,10 +19,10 @@ const BOX = 20;
 const REST = 250;
 // What the first layers do, for people who see them for the first time.
 const TOLD = [
-  "Each map belongs to one stencil of the size above: choose one to see it.",
-  "Stencils of 3 × 3 over all maps of layer 1: what they answer to is larger, and made of what those found.",
-  "The same again over layer 2: larger still.",
-  "Few places are left, and many maps: much of what is there, little of where. From these the label is computed.",
+  t`Each map belongs to one stencil of the size above: choose one to see it.`,
+  t`Stencils of 3 × 3 over all maps of layer 1: what they answer to is larger, and made of what those found.`,
+  t`The same again over layer 2: larger still.`,
+  t`Few places are left, and many maps: much of what is there, little of where. From these the label is computed.`,
 ];
 
 let engine;
@@ -170,7 +171,7 @@ const glow = (value) => [Math.min(255, value * 1.6), Math.min(255, value * 1.05)
 
 function figure([channels, side], i) {
   const canvas = element("canvas", { class: "maps", role: "img",
-    "aria-label": `The ${channels} maps of layer ${i + 1}, ${side} by ${side} places each` });
+    "aria-label": t`The ${channels} maps of layer ${i + 1}, ${side} by ${side} places each` });
   if (i === 0) {
     canvas.addEventListener("click", ({ offsetX, offsetY }) => {
       const columns = columnsOf(channels);
@@ -180,7 +181,7 @@ function figure([channels, side], i) {
   }
   return element("figure", {},
     canvas,
-    element("figcaption", {}, element("b", {}, `Layer ${i + 1}: ${channels} maps of ${side} × ${side}`), TOLD[i] ?? TOLD.at(-1)));
+    element("figcaption", {}, element("b", {}, t`Layer ${i + 1}: ${channels} maps of ${side} × ${side}`), TOLD[i] ?? TOLD.at(-1)));
 }
 
 function choose(map, channels) {
@@ -206,7 +207,7 @@ function showStencil(channels, side, maps) {
   });
   const map = maps.subarray(chosen * side * side, (chosen + 1) * side * side);
   paint(stencilMap, side, side, (x, y) => glow(map[y * side + x]));
-  stencilSaid.textContent = `Stencil ${chosen + 1} of ${channels}`;
+  stencilSaid.textContent = t`Stencil ${chosen + 1} of ${channels}`;
 }
 
 // The ink that spoke for the label in orange, what spoke against it in blue.
@@ -226,7 +227,7 @@ function showNearest(found) {
   byId("nearest").hidden = !found?.examples.length;
   byId("nearest-list").replaceChildren(...(found?.examples ?? []).map(({ label, from, picture }) =>
     element("li", {}, element("img", { src: picture, alt: "", width: 56, height: 56 }),
-      element("b", {}, label), from === "taught" ? element("span", {}, "taught") : null)));
+      element("b", {}, label), from === "taught" ? element("span", {}, t`taught`) : null)));
 }
 
 // The temperature divides all logits, so a probability before is the one after, to the
@@ -235,9 +236,10 @@ function showCalibration({ label, probabilities, confidence }, labels, temperatu
   if (!temperature) return calibrated.replaceChildren();
   const before = probabilities.map((probability) => probability ** temperature);
   const raw = before[labels.indexOf(label)] / before.reduce((a, b) => a + b, 0);
-  const percent = (share) => `${(100 * share).toFixed(share > 0.999 ? 2 : 1)} %`;
-  calibrated.replaceChildren(
-    `As trained, the network says ${percent(raw)}. On examples held back from its training it was `,
-    temperature < 1 ? "right more often than it said" : "right less often than it said",
-    ", so its answers are corrected, and it says ", element("b", {}, percent(confidence)), ".");
+  const percent = (share) => number(100 * share, share > 0.999 ? 2 : 1, "%");
+  const often = temperature < 1
+    ? t`On examples held back from its training it was right more often than it said,`
+    : t`On examples held back from its training it was right less often than it said,`;
+  const corrected = element("b", {}, percent(confidence));
+  calibrated.replaceChildren(...parts`As trained, the network says ${percent(raw)}. ${often} so its answers are corrected, and it says ${corrected}.`);
 }

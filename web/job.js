@@ -1,8 +1,9 @@
 // The training job: how far it is, how it ended, what can be done about it.
 
-import { Away, cancelJob, comparison, jobs, promote, rollBack, train } from "./api.js";
+import { Away, cancelJob, comparison, jobs, promote, rollBack, told, train } from "./api.js";
 import { drawCurve } from "./chart.js";
 import { byId, element, plural } from "./dom.js";
+import { dictionary, duration, english, number, t } from "./words.js";
 
 // Time between two looks at a job under way, and at none, in ms.
 const LOOK_EVERY = 700;
@@ -34,7 +35,7 @@ export async function trainNow() {
   try {
     await train();
   } catch (error) {
-    if (error.code !== "job_under_way") return showProblem(text(error));
+    if (error.code !== "job_under_way") return showProblem(told(error));
   }
   look();
 }
@@ -55,7 +56,7 @@ async function look() {
   } catch (error) {
     // A server without a database will not have jobs later either.
     if (error.code === "teaching_off") return;
-    if (!(error instanceof Away)) showProblem(error.message);
+    if (!(error instanceof Away)) showProblem(told(error));
   }
   timer = setTimeout(look, underWay ? LOOK_EVERY : LOOK_IDLY_EVERY);
 }
@@ -65,11 +66,11 @@ function showProgress(job) {
   panel.hidden = false;
   panel.dataset.state = job.state;
   // A live region is written only when it changes.
-  const now = job.cancel ? "Stopping …" : "Learning …";
+  const now = job.cancel ? t`Stopping …` : t`Learning …`;
   if (title.textContent !== now) title.textContent = now;
   detail.textContent = steps
-    ? `${time(left)} left · ${(100 * accuracy).toFixed(1)} % of the exercises right`
-    : job.state === "queued" ? "waiting for a free server" : "reading the samples";
+    ? t`${duration(left)} left · ${number(100 * accuracy, 1, "%")} of the exercises right`
+    : job.state === "queued" ? t`waiting for a free server` : t`reading the samples`;
   bar.hidden = false;
   bar.max = Math.max(steps, 1);
   if (steps) bar.value = step;
@@ -78,7 +79,7 @@ function showProgress(job) {
   curve.toggleAttribute("hidden", points.length < 2);
   if (points.length >= 2) drawCurve(curve, points, steps);
   changed.replaceChildren();
-  setActions(job.cancel ? [] : [["Cancel", () => act(() => cancelJob(job.id))]]);
+  setActions(job.cancel ? [] : [[t`Cancel`, () => act(() => cancelJob(job.id))]]);
 }
 
 async function showEnding(job) {
@@ -89,22 +90,23 @@ async function showEnding(job) {
   bar.hidden = true;
   curve.toggleAttribute("hidden", true);
   const titles = {
-    promoted: "Learned, and in use",
-    candidate: "Learned, but not in use",
-    failed: "Training failed",
-    cancelled: "Training was cancelled",
+    promoted: t`Learned, and in use`,
+    candidate: t`Learned, but not in use`,
+    failed: t`Training failed`,
+    cancelled: t`Training was cancelled`,
   };
   title.textContent = titles[job.state];
-  detail.textContent = sentence(job.message ?? "");
+  const inShort = dictionary ? [dictionary[`job ${job.state}`], " "] : [];
+  detail.replaceChildren(...inShort, english(sentence(job.message ?? "")));
   setActions([]);
   onEnd(job);
   if (job.state === "promoted") {
     const back = () => rollBack(job.candidate);
-    setActions([["Roll back", () => act(back, "The network before serves again.")]]);
+    setActions([[t`Roll back`, () => act(back, t`The network before serves again.`)]]);
   }
   if (job.state === "candidate" && job.candidate) {
     const serve = () => promote(job.candidate, job.parent, true);
-    setActions([["Use it anyway", () => act(serve, "It is in use now.")]]);
+    setActions([[t`Use it anyway`, () => act(serve, t`It is in use now.`)]]);
   }
   if (job.candidate) await showChanged(job);
 }
@@ -127,12 +129,12 @@ async function showChanged(job) {
       { "data-better": String(better) },
       glyphCanvas(picture.glyph),
       element("figcaption", {}, `${picture.before} → ${picture.after}`,
-        element("span", { class: "visually-hidden" }, better ? ", now right" : ", now wrong")),
+        element("span", { class: "visually-hidden" }, better ? t`, now right` : t`, now wrong`)),
     );
   });
   if (shown.length === 0) return;
   changed.replaceChildren(
-    element("p", {}, `${plural(gained, "picture")} read right now, ${lost} no more:`),
+    element("p", {}, t`${plural(gained, "picture")} read right now, ${lost} no more:`),
     element("div", { class: "pictures" }, ...shown),
   );
 }
@@ -162,19 +164,15 @@ async function act(action, done) {
       look();
     }
   } catch (error) {
-    showProblem(text(error));
+    showProblem(told(error));
   }
 }
 
-function text(error) {
-  return error instanceof Away ? "the server is away" : error.message;
-}
-
-function showProblem(message) {
+function showProblem(words) {
   panel.hidden = false;
   panel.dataset.state = "failed";
-  title.textContent = "That did not work";
-  detail.textContent = sentence(message);
+  title.textContent = t`That did not work`;
+  detail.replaceChildren(...(dictionary ? words : words.map(sentence)));
   bar.hidden = true;
   curve.toggleAttribute("hidden", true);
   setActions([]);
@@ -191,9 +189,4 @@ function setActions(list) {
 
 function sentence(text) {
   return text ? text[0].toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".") : "";
-}
-
-function time(seconds) {
-  const whole = Math.ceil(seconds);
-  return whole < 100 ? `${whole} s` : `${Math.ceil(whole / 60)} min`;
 }

@@ -11,10 +11,11 @@ import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, sho
 import { setInput, setLabels, startTeaching } from "./teach.js";
 import "./tour.js";
 import { listenForPictures, listenToInput } from "./upload.js";
+import { t } from "./words.js";
 
 // Time between two tries to reach a server that is away, in ms.
 const RETRY_EVERY = 1500;
-const READING = "Reading …";
+const READING = t`Reading …`;
 // The server's default limit of a request.
 const MAX_BYTES = 16 * 2 ** 20;
 
@@ -90,6 +91,7 @@ if (document.documentElement.dataset.server === "none") {
   startTeaching({ taught, changed: connect });
   connect();
 }
+keepOverReload();
 worksOffline();
 
 function clearAll() {
@@ -116,7 +118,7 @@ function openPicture(blob) {
   drawing.forget();
   showPicture(blob);
   updateTools();
-  if (blob.size > MAX_BYTES) return showError("This file is over 16 MB: choose a smaller picture.");
+  if (blob.size > MAX_BYTES) return showError(t`This file is over 16 MB: choose a smaller picture.`);
   look({ blob }, true);
 }
 
@@ -162,7 +164,7 @@ function teachable() {
   const number = digitsOf(answered).length > 1;
   const digit = chosenDigit();
   if (!number && !input.boxes) return setInput(input);
-  if (!digit) return setInput(null, "Choose one of the digits to say what it was.");
+  if (!digit) return setInput(null, t`Choose one of the digits to say what it was.`);
   if (digit.strokes && input.strokes) {
     return setInput({ strokes: digit.strokes.map((stroke) => input.strokes[stroke]) });
   }
@@ -177,7 +179,7 @@ function fromDataUrl(url) {
 function showPicture(blob) {
   URL.revokeObjectURL(picture.src);
   picture.src = URL.createObjectURL(blob);
-  picture.alt = blob.name ? `The picture ${blob.name}` : "The pasted picture";
+  picture.alt = blob.name ? t`The picture ${blob.name}` : t`The pasted picture`;
   picture.hidden = false;
 }
 
@@ -193,7 +195,7 @@ function forget() {
   nothingAnswered();
   engines.forget();
   setInput(null);
-  showEmpty("Nothing drawn yet.", true);
+  showEmpty(t`Nothing drawn yet.`, true);
 }
 
 function nothingAnswered() {
@@ -239,15 +241,15 @@ async function askOnce(request) {
       failed(request);
       if (shown !== request) return;
       return showError(document.documentElement.dataset.server === "none"
-        ? "The network could not be loaded; trying again …"
-        : "The server is away. Your drawing is kept and will be read when it is back.");
+        ? t`The network could not be loaded; trying again …`
+        : t`The server is away. Your drawing is kept and will be read when it is back.`);
     }
     if (error instanceof Refused && error.status === 429) {
       await pause(200);
       if (shown === request) next ??= request;
     } else if (shown === request) {
       const alone = document.documentElement.dataset.server === "none";
-      showError(error instanceof Away && !alone ? "This could not be sent to the server." : error.message);
+      showError(error instanceof Away && !alone ? t`This could not be sent to the server.` : error.message);
     }
   }
 }
@@ -277,7 +279,7 @@ async function connect() {
       return;
     } catch {
       engines.setServer("away");
-      showConnection("away", "The server is away; trying again …");
+      showConnection("away", t`The server is away; trying again …`);
       await pause(RETRY_EVERY);
     }
   }
@@ -287,7 +289,7 @@ async function connect() {
 function alone() {
   engines.setServer("none");
   document.getElementById("pages").hidden = true;
-  showConnection("ready", "this browser, by itself");
+  showConnection("ready", t`this browser, by itself`);
 }
 
 // Another engine, or another checkpoint, answers from now on.
@@ -302,6 +304,19 @@ function enginesChanged({ checkpoint, labels }) {
 // What was drawn meanwhile is newer than what was asked last.
 function readAgain() {
   if (shown && !next) read(shown);
+}
+
+// What is drawn outlives the change of the language, which loads the page anew.
+function keepOverReload() {
+  const name = "glyphic-drawing";
+  try {
+    const kept = sessionStorage.getItem(name);
+    sessionStorage.removeItem(name);
+    if (kept) drawing.kept = kept;
+    tool("language").addEventListener("click", () => !drawing.isEmpty && sessionStorage.setItem(name, drawing.kept));
+  } catch {
+    // A browser that keeps nothing begins anew.
+  }
 }
 
 // Keeps the page, so that it opens without a network after the first visit.

@@ -1,10 +1,11 @@
 // The page of checkpoints: what each can, where it comes from, which one serves; and
 // making another one serve.
 
-import { Away, models, pin, promote, rollBack } from "./api.js";
+import { Away, models, pin, promote, rollBack, told } from "./api.js";
 import { offer } from "./compare.js";
 import { byId, element, plural } from "./dom.js";
 import { followRuns } from "./runs.js";
+import { english, moment, number, t } from "./words.js";
 
 // Other pages and `train` change what serves, too. In ms.
 const LOOK_EVERY = 3000;
@@ -32,7 +33,7 @@ async function load() {
     show(answer);
     showState("ready", answer.device);
   } catch (error) {
-    showState("away", error instanceof Away ? "The server is away; trying again …" : error.message);
+    showState("away", error instanceof Away ? t`The server is away; trying again …` : error.message);
   }
 }
 
@@ -51,27 +52,31 @@ function show(answer) {
 function card(model, all) {
   const serves = model.id === current;
   const title = element("h3", {}, element("a", { href: `models/${model.id}` }, model.id),
-    serves ? element("b", { class: "badge" }, "serving") : null,
+    serves ? element("b", { class: "badge" }, t`serving`) : null,
     ...(model.names ?? []).map((name) => element("b", { class: "badge" }, name)),
-    model.pinned ? element("b", { class: "badge" }, "pinned") : null);
-  if (model.error) return element("article", { class: "checkpoint" }, title, element("p", { class: "bad" }, model.error));
+    model.pinned ? element("b", { class: "badge" }, t`pinned`) : null);
+  if (model.error) return element("article", { class: "checkpoint" }, title, element("p", { class: "bad" }, english(model.error)));
   const { labels, metrics, parameters, macs, speed, created, parent } = model;
   const facts = [
-    ["Test set", score(metrics?.test)],
-    ["Held back", score(metrics?.validation)],
-    ["Labels", labels.length > 12 ? plural(labels.length, "label") : labels.join(" ")],
-    ["Size", `${thousands(parameters)} parameters, ${(macs / 1e6).toFixed(2)} M multiply-adds`],
-    ["Speed", speed ? `${speed.single_ms.toFixed(2)} ms a digit, ${thousands(Math.round(speed.batched_per_second))} a second in batches, where it was measured` : "not measured"],
-    ["Made", new Date(created).toLocaleString()],
-    ["From", parent ? lineage(model, all) : "scratch"],
+    [t`Test set`, score(metrics?.test)],
+    [t`Held back`, score(metrics?.validation)],
+    [t`Labels`, labels.length > 12 ? plural(labels.length, "label") : labels.join(" ")],
+    [t`Size`, t`${thousands(parameters)} parameters, ${number(macs / 1e6, 2)} M multiply-adds`],
+    [t`Speed`, speed ? fast(speed) : t`not measured`],
+    [t`Made`, moment(created)],
+    [t`From`, parent ? lineage(model, all) : t`scratch`],
   ];
   return element("article", { class: "checkpoint", "data-serving": String(serves) },
     title,
     element("dl", {}, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
     element("div", { class: "row" },
-      serves ? null : button("Let it serve", model.id, () => serve(model.id)),
-      button(model.pinned ? "Unpin" : "Pin", model.id,
-        () => change(() => pin(model.id, !model.pinned), () => (model.pinned ? "It may be removed." : "It stays.")))));
+      serves ? null : button(t`Let it serve`, model.id, () => serve(model.id)),
+      button(model.pinned ? t`Unpin` : t`Pin`, model.id,
+        () => change(() => pin(model.id, !model.pinned), () => (model.pinned ? t`It may be removed.` : t`It stays.`)))));
+}
+
+function fast({ single_ms: single, batched_per_second: batched }) {
+  return t`${number(single, 2)} ms a digit, ${number(Math.round(batched))} a second in batches, where it was measured`;
 }
 
 // One of several with the same text: its name says for which checkpoint.
@@ -83,7 +88,7 @@ function button(text, id, onclick) {
 async function serve(id) {
   const error = await change(() => promote(id, current));
   if (error?.code === "objected") {
-    said.append(" ", button("Serve it all the same", id, () => change(() => promote(id, current, true))));
+    said.append(" ", button(t`Serve it all the same`, id, () => change(() => promote(id, current, true))));
   }
 }
 
@@ -98,31 +103,31 @@ function lineage({ parent }, all) {
 }
 
 function score(score) {
-  if (!score?.examples) return "not measured";
-  return `${(100 * score.accuracy).toFixed(2)} % of ${thousands(score.examples)}`;
+  if (!score?.examples) return t`not measured`;
+  return t`${number(100 * score.accuracy, 2, "%")} of ${thousands(score.examples)}`;
 }
 
-const thousands = (count) => count.toLocaleString("en");
+const thousands = (count) => number(count);
 
 // Says what came of it; the error, if it failed.
-async function change(run, done = ({ current: now }) => `${now} serves now.`) {
+async function change(run, done = ({ current: now }) => t`${now} serves now.`) {
   const buttons = [back, ...list.querySelectorAll("button")];
   buttons.forEach((button) => (button.disabled = true));
-  say("Verifying, warming …");
+  say(t`Verifying, warming …`);
   let failed = null;
   try {
     say(done(await run()));
   } catch (error) {
     failed = error;
-    say(error instanceof Away ? "The server is away: nothing was changed." : error.message);
+    say(...(error instanceof Away ? [t`The server is away: nothing was changed.`] : told(error)));
   }
   shown = "";
   await load();
   return failed;
 }
 
-function say(text) {
-  said.textContent = text;
+function say(...text) {
+  said.replaceChildren(...text);
 }
 
 function showState(name, text) {

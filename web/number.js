@@ -3,6 +3,7 @@
 
 import { extent, hideBoxes, previewBoxes, showBoxes, withEdge } from "./boxes.js";
 import { byId, element } from "./dom.js";
+import { number, t } from "./words.js";
 
 const row = byId("number");
 const mend = byId("mend");
@@ -145,10 +146,10 @@ function show() {
 }
 
 function button({ label, verdict, counts, confidence }, i) {
-  const sure = counts ? `${label}, ${Math.floor(100 * confidence)} % sure` : "not a digit";
+  const sure = counts ? t`${label}, ${number(Math.floor(100 * confidence), 0, "%")} sure` : t`not a digit`;
   return element("button", {
     type: "button", class: "digit", "data-verdict": verdict, "data-counts": String(counts),
-    "aria-pressed": String(i === selected), "aria-label": `Digit ${i + 1}: ${sure}`, onclick: () => choose(i),
+    "aria-pressed": String(i === selected), "aria-label": t`Digit ${i + 1}: ${sure}`, onclick: () => choose(i),
   }, counts ? label : "·");
 }
 

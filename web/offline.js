@@ -5,7 +5,7 @@
 const CACHE = `glyphic ${registration.scope}`;
 const PAGE = [
   "./", "index.html", "style.css", "icon.svg", "main.js", "api.js", "boxes.js", "dom.js", "drawing.js",
-  "engines.js", "inbrowser.js", "insight.js", "number.js", "result.js", "bars.js", "upload.js", "teach.js", "token.js", "tour.js", "job.js", "chart.js",
+  "engines.js", "inbrowser.js", "insight.js", "number.js", "result.js", "bars.js", "upload.js", "teach.js", "token.js", "tour.js", "words.js", "es.js", "job.js", "chart.js",
   "reader.js", "glyphic.js", "glyphic_bg.wasm", "checkpoint.json",
 ];
 const addresses = new Set(PAGE.map((name) => new URL(name, registration.scope).href));

@@ -2,18 +2,19 @@
 
 import { byId, element } from "./dom.js";
 import { authorization } from "./token.js";
+import { english, t } from "./words.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 // Longest answer that is shown, in characters.
 const SHOWN = 4000;
 
 show().catch((error) => {
-  byId("about").textContent = `The server does not answer: ${error.message}. Reload to try again.`;
+  byId("about").textContent = t`The server does not answer: ${error.message}. Reload to try again.`;
 });
 
 async function show() {
   const api = await (await fetch("api/openapi.json")).json();
-  byId("about").textContent = api.info.description;
+  byId("about").replaceChildren(english(api.info.description));
   byId("operations").replaceChildren(...api.tags.map((tag) => group(api, tag)));
 }
 
@@ -22,35 +23,35 @@ function group(api, tag) {
     METHODS.filter((method) => item[method]?.tags?.includes(tag.name))
       .map((method) => operation(api, path, method, item[method])));
   return element("div", { class: "group" },
-    element("h3", {}, tag.name), element("p", { class: "hint" }, tag.description), ...of);
+    element("h3", { lang: "en" }, tag.name), element("p", { class: "hint", lang: "en" }, tag.description), ...of);
 }
 
 function operation(api, path, method, about) {
   const parameters = about.parameters ?? [];
   const answers = Object.entries(about.responses).map(([status, answer]) =>
-    element("tr", {}, element("th", { scope: "row" }, status), element("td", {}, answer.description || meaning(status))));
+    element("tr", {}, element("th", { scope: "row" }, status), element("td", {}, answer.description ? english(answer.description) : meaning(status))));
   return element("details", { class: "operation" },
     element("summary", {}, element("b", { class: "method" }, method.toUpperCase()), " ",
-      element("code", {}, path), " ", element("span", {}, ...prose(about.summary ?? ""))),
-    about.description && element("p", {}, ...prose(about.description)),
-    about.security?.some((one) => one.token) ? element("p", { class: "hint" }, "Needs the server's token where one is set.") : null,
-    parameters.length ? table("Parameters", parameters.map(parameter)) : null,
+      element("code", {}, path), " ", element("span", { lang: "en" }, ...prose(about.summary ?? ""))),
+    about.description && element("p", { lang: "en" }, ...prose(about.description)),
+    about.security?.some((one) => one.token) ? element("p", { class: "hint" }, t`Needs the server's token where one is set.`) : null,
+    parameters.length ? table(t`Parameters`, parameters.map(parameter)) : null,
     about.requestBody ? body(api, about.requestBody) : null,
-    table("Answers", answers),
+    table(t`Answers`, answers),
     method === "get" ? attempt(path, parameters) : null);
 }
 
 function parameter({ name, in: place, required, description, schema }) {
   const kind = [place, type(schema), required ? "required" : null].filter(Boolean).join(", ");
   return element("tr", {}, element("th", { scope: "row" }, element("code", {}, name)),
-    element("td", {}, ...prose(`${kind}. ${description ?? ""}`)));
+    element("td", { lang: "en" }, ...prose(`${kind}. ${description ?? ""}`)));
 }
 
 function body(api, { description, content }) {
   const rows = Object.entries(content).map(([kind, { schema, example }]) =>
     element("tr", {}, element("th", { scope: "row" }, element("code", {}, kind)),
       element("td", {}, ...fields(api, schema), example ? element("pre", { tabindex: "0" }, shortened(JSON.stringify(example))) : null)));
-  return element("div", {}, description ? element("p", {}, ...prose(description)) : null, table("Body", rows));
+  return element("div", {}, description ? element("p", { lang: "en" }, ...prose(description)) : null, table(t`Body`, rows));
 }
 
 // What an object has in it.
@@ -59,7 +60,7 @@ function fields(api, schema) {
   const properties = Object.entries(found?.properties ?? {});
   return properties.map(([name, of]) => {
     const about = resolved(api, of);
-    return element("p", {}, element("code", {}, name), ...prose(` ${type(about)}${about?.description ? `: ${about.description}` : ""}`));
+    return element("p", { lang: "en" }, element("code", {}, name), ...prose(` ${type(about)}${about?.description ? `: ${about.description}` : ""}`));
   });
 }
 
@@ -90,7 +91,7 @@ function attempt(path, parameters) {
     place, name, field: element("input", { name, required, placeholder: name, "aria-label": name }),
   }));
   const form = element("form", { class: "row" }, ...inputs.map(({ field }) => field),
-    element("button", { type: "submit", class: "small" }, "Try it"));
+    element("button", { type: "submit", class: "small" }, t`Try it`));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const given = inputs.filter(({ field }) => field.value !== "");
@@ -102,7 +103,7 @@ function attempt(path, parameters) {
       const response = await fetch(`.${filled}${query.size ? `?${query}` : ""}`, { headers: authorization() });
       answer.textContent = `${response.status}\n${shortened(await response.text())}`;
     } catch (error) {
-      answer.textContent = `no answer: ${error.message}`;
+      answer.textContent = t`no answer: ${error.message}`;
     }
   });
   return element("div", {}, form, answer);
@@ -112,9 +113,9 @@ const shortened = (text) => (text.length > SHOWN ? `${text.slice(0, SHOWN)} …`
 
 function meaning(status) {
   const known = {
-    200: "Done", 201: "Kept", 202: "Begun", 400: "Malformed", 401: "The token is missing or wrong", 403: "Another site's page asks",
-    404: "Not there", 409: "Not as things are now", 413: "Too large", 415: "Not a type that is read",
-    422: "Damaged, or not what it should be", 429: "Busy; Retry-After says when", 503: "Cannot answer now", 507: "As many as allowed",
+    200: t`Done`, 201: t`Kept`, 202: t`Begun`, 400: t`Malformed`, 401: t`The token is missing or wrong`, 403: t`Another site's page asks`,
+    404: t`Not there`, 409: t`Not as things are now`, 413: t`Too large`, 415: t`Not a type that is read`,
+    422: t`Damaged, or not what it should be`, 429: t`Busy; Retry-After says when`, 503: t`Cannot answer now`, 507: t`As many as allowed`,
   };
   return known[status] ?? "";
 }

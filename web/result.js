@@ -3,6 +3,7 @@
 import { buildBars, percent, setBars } from "./bars.js";
 import { plural } from "./dom.js";
 import { digitsOf, hideNumber, inFocus, showNumber } from "./number.js";
+import { number, parts, t } from "./words.js";
 
 const verdict = document.getElementById("verdict");
 const label = document.getElementById("label");
@@ -18,7 +19,7 @@ let idle = ["\u00a0"];
 
 // Says which checkpoint serves.
 export function showServing(checkpoint) {
-  idle = ["Checkpoint ", report(checkpoint), " is serving."];
+  idle = parts`Checkpoint ${report(checkpoint)} is serving.`;
   if (verdict.dataset.state === "empty") provenance.replaceChildren(...idle);
 }
 
@@ -46,7 +47,7 @@ export function showAnswer(answer, finished, { engine, waited, drawn, boxes }) {
     finished = false;
   }
   showLabels(answer.labels);
-  if (digits.length === 0) return showEmpty("There is no ink in this picture.", finished);
+  if (digits.length === 0) return showEmpty(t`There is no ink in this picture.`, finished);
   if (digits.length > 1 || boxes) {
     showDigit(showNumber(answer, boxes), answer.labels);
     sayNumber(answer, finished);
@@ -54,14 +55,11 @@ export function showAnswer(answer, finished, { engine, waited, drawn, boxes }) {
     hideNumber();
     showOne(digits[0], answer.labels, finished);
   }
-  const [place, part] = engine === "server"
-    ? ["on the server", "the network"]
-    : ["in this browser", "preprocessing and network"];
-  const compute = answer.timing_us.compute / 1000;
-  provenance.replaceChildren(
-    report(answer.model),
-    ` answered in ${waited.toFixed(0)} ms ${place}, of which ${part} took ${compute.toFixed(2)} ms.`,
-  );
+  const [name, all] = [report(answer.model), number(waited, 0, "ms")];
+  const compute = number(answer.timing_us.compute / 1000, 2, "ms");
+  provenance.replaceChildren(...(engine === "server"
+    ? parts`${name} answered in ${all} on the server, of which the network took ${compute}.`
+    : parts`${name} answered in ${all} in this browser, of which preprocessing and network took ${compute}.`));
 }
 
 // One digit by itself.
@@ -92,12 +90,13 @@ export function sayNumber(answer, finished = true) {
   const all = digitsOf(answer);
   const counted = all.filter(({ counts }) => counts);
   const { digit, place, isChosen } = inFocus();
-  const sure = digit.counts ? percent(digit.confidence) : "not a digit, it seems";
-  const which = isChosen ? `Digit ${place}: ` : "The least sure is ";
+  const sure = digit.counts ? percent(digit.confidence) : t`not a digit, it seems`;
+  const [count, name] = [plural(counted.length, "digit"), element("b", "", digit.counts ? digit.label : "·")];
   verdict.dataset.state = "number";
   label.hidden = true;
-  sentence.replaceChildren(
-    `${plural(counted.length, "digit")}. ${which}`, element("b", "", digit.counts ? digit.label : "·"), ` (${sure}).`);
+  sentence.replaceChildren(...(isChosen
+    ? parts`${count}. Digit ${place}: ${name} (${sure}).`
+    : parts`${count}. The least sure is ${name} (${sure}).`));
   if (finished) announcement.textContent = `${answer.text.replaceAll("\n", ", ")}. ${sentence.textContent}`;
 }
 
@@ -107,17 +106,19 @@ function saying({ label, confidence, verdict, best, labels }) {
   switch (verdict) {
     case "not_a_digit": {
       const digits = labels.every((name) => /^[0-9]$/.test(name));
-      const what = digits ? "Not a digit" : "None of the labels";
-      return { label: "?", sentence: [`${what}, it seems. The closest is `, bold(label), "."] };
+      const sentence = digits
+        ? parts`Not a digit, it seems. The closest is ${bold(label)}.`
+        : parts`None of the labels, it seems. The closest is ${bold(label)}.`;
+      return { label: "?", sentence };
     }
     case "unsure": {
       const [first, second] = best;
-      const each = ({ label, confidence }) => [bold(label), ` (${percent(confidence)})`];
-      return { label: `${label}?`, sentence: ["Unsure: ", ...each(first), " or ", ...each(second), "."] };
+      const each = ({ label, confidence }) => parts`${bold(label)} (${percent(confidence)})`;
+      return { label: `${label}?`, sentence: parts`Unsure: ${each(first)} or ${each(second)}.` };
     }
     default: {
       const sure = percent(confidence);
-      return { label, sentence: [bold(sure), "sure"], aloud: `${label}, ${sure} sure` };
+      return { label, sentence: parts`${bold(sure)}sure`, aloud: t`${label}, ${sure} sure` };
     }
   }
 }
@@ -132,7 +133,7 @@ function report(checkpoint) {
   return link;
 }
 
-export function showEmpty(message = "Nothing drawn yet.", finished = false) {
+export function showEmpty(message = t`Nothing drawn yet.`, finished = false) {
   clearTimeout(doubt);
   hideNumber();
   verdict.dataset.state = "empty";

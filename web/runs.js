@@ -1,9 +1,10 @@
 // Training on the page of checkpoints: begin a run, watch it, stop it, and what became of
 // those before it. The server says what happens as it happens.
 
-import { Away, cancelJob, follow, job as fetchJob, train } from "./api.js";
+import { cancelJob, follow, job as fetchJob, told, train } from "./api.js";
 import { drawAccuracy, drawCurve } from "./chart.js";
 import { byId, element, plural } from "./dom.js";
+import { duration, english, moment, number, t } from "./words.js";
 
 // What a live run shows beside its bar, once there are so many points.
 const POINTS = 2;
@@ -22,7 +23,6 @@ const past = byId("past");
 // The one under way.
 let active = null;
 
-bar.after(curves());
 from.addEventListener("change", describe);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -71,11 +71,11 @@ function begin() {
 }
 
 async function attempt(change) {
-  said.textContent = "";
+  said.replaceChildren();
   try {
     await change();
   } catch (error) {
-    said.textContent = error instanceof Away ? "The server is away: try again." : error.message;
+    said.replaceChildren(...told(error));
   }
 }
 
@@ -86,7 +86,7 @@ function show(job) {
   panel.hidden = job === null;
   if (job === null) return;
   const { step = 0, steps = 0, validation = [] } = job.progress;
-  const now = `${name(job)}: ${phase(job)}`;
+  const now = t`${name(job)}: ${phase(job)}`;
   // A live region is written only when it changes.
   if (title.textContent !== now) title.textContent = now;
   stop.disabled = job.cancel;
@@ -96,24 +96,27 @@ function show(job) {
   drawCurves(panel, job.progress);
   const held = validation.at(-1)?.[1];
   facts.textContent = steps ? [
-    step < steps ? `${time(job.progress.seconds_left)} left` : null,
-    `step ${step.toLocaleString("en")} of ${steps.toLocaleString("en")}`,
-    `${Math.round(job.progress.images_per_second).toLocaleString("en")} pictures a second`,
-    `loss ${job.progress.loss.toFixed(3)}`,
-    `${percent(job.progress.accuracy)} right in training`,
-    held == null ? null : `${percent(held)} of the held-back ones`,
+    step < steps ? t`${duration(job.progress.seconds_left)} left` : null,
+    t`step ${number(step)} of ${number(steps)}`,
+    t`${number(Math.round(job.progress.images_per_second))} pictures a second`,
+    t`loss ${number(job.progress.loss, 3)}`,
+    t`${percent(job.progress.accuracy)} right in training`,
+    held == null ? null : t`${percent(held)} of those held back`,
   ].filter(Boolean).join(" · ") : "";
 }
 
 function phase({ state, cancel, progress: { step, steps } }) {
-  if (cancel) return "stopping …";
-  if (state === "queued") return "waiting for a free server …";
-  if (!steps) return "reading the data …";
-  return step < steps ? "training …" : "measuring what it can …";
+  if (cancel) return t`stopping …`;
+  if (state === "queued") return t`waiting for a free server …`;
+  if (!steps) return t`reading the data …`;
+  return step < steps ? t`training …` : t`measuring what it can …`;
 }
 
+// Charts like those of the run under way.
 function curves() {
-  return byId("run-curves").content.cloneNode(true);
+  const charts = panel.querySelector(".curves").cloneNode(true);
+  charts.hidden = true;
+  return charts;
 }
 
 function drawCurves(place, { curve = [], validation = [], steps }) {
@@ -134,8 +137,8 @@ function showPast(jobs) {
 
 function entry(job, open) {
   const details = element("details", { "data-id": job.id, open },
-    element("summary", {}, element("b", {}, name(job)), ` ${new Date(job.finished).toLocaleString()}: ${ending(job.state)}`),
-    job.message ? element("p", { class: "hint" }, `${job.message}.`) : null,
+    element("summary", {}, element("b", {}, name(job)), ` ${moment(job.finished)}: ${ending(job.state)}`),
+    job.message ? element("p", { class: "hint" }, english(`${job.message}.`)) : null,
     job.candidate ? element("p", {}, element("a", { href: `models/${job.candidate}` }, job.candidate)) : null,
     curves());
   const fill = async () => {
@@ -150,21 +153,16 @@ function entry(job, open) {
 
 function ending(state) {
   return {
-    promoted: "learned, and it serves",
-    candidate: "trained; it waits to be promoted",
-    failed: "failed",
-    cancelled: "stopped",
+    promoted: t`learned, and in use`,
+    candidate: t`trained; it waits to be promoted`,
+    failed: t`failed`,
+    cancelled: t`stopped`,
   }[state];
 }
 
 function name({ recipe, network, epochs, samples }) {
-  if (recipe === "scratch") return `${network} from scratch, ${plural(epochs, "epoch")}`;
-  return samples ? `What serves, with ${plural(samples, "sample")}` : "What serves, with the samples";
+  if (recipe === "scratch") return t`${network} from scratch, ${plural(epochs, "epoch")}`;
+  return samples ? t`What serves, with ${plural(samples, "sample")}` : t`What serves, with the samples`;
 }
 
-const percent = (share) => `${(100 * share).toFixed(share > 0.99 ? 2 : 1)} %`;
-
-function time(seconds) {
-  const whole = Math.ceil(seconds);
-  return whole < 100 ? `${whole} s` : `${Math.ceil(whole / 60)} min`;
-}
+const percent = (share) => number(100 * share, share > 0.99 ? 2 : 1, "%");

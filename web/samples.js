@@ -1,10 +1,11 @@
 // The samples page: what was taught, found, mended, deleted, taken elsewhere.
 
 import {
-  Away, deleteSample, deleteSamples, exportAddress, importSamples, relabel, samples, summary, undo,
+  Away, deleteSample, deleteSamples, exportAddress, importSamples, relabel, samples, summary, told, undo,
 } from "./api.js";
 import { byId, element, plural } from "./dom.js";
 import { startSuggestions } from "./suggestions.js";
+import { moment, number, t } from "./words.js";
 
 const PAGE = 60;
 
@@ -23,16 +24,18 @@ form.addEventListener("input", () => load());
 form.addEventListener("submit", (event) => event.preventDefault());
 more.addEventListener("click", () => load(next));
 byId("undo").addEventListener("click", () => act(undo, ({ undone, samples: count }) =>
-  `${undone === "delete" ? "Brought back" : "Label put back on"} ${plural(count, "sample")}.`));
+  (undone === "delete"
+    ? t`Brought back ${plural(count, "sample")}.`
+    : t`Label put back on ${plural(count, "sample")}.`)));
 drop.addEventListener("click", () => act(() => deleteSamples(filter()), ({ deleted }) =>
-  `Deleted ${plural(deleted, "sample")}; “Undo” brings them back.`));
+  t`Deleted ${plural(deleted, "sample")}; “Undo” brings them back.`));
 byId("import").addEventListener("change", async ({ target }) => {
   const [file] = target.files;
   target.value = "";
   if (!file) return;
-  say(`Reading ${file.name} …`);
+  say(t`Reading ${file.name} …`);
   await act(() => importSamples(file), ({ added, duplicates, contradictions }) =>
-    `${plural(added, "sample")} added, ${duplicates} known already, ${contradictions} known under another label.`);
+    t`${plural(added, "sample")} added, ${duplicates} known already, ${contradictions} known under another label.`);
 });
 
 startSuggestions(() => load());
@@ -61,13 +64,13 @@ async function load(before = null) {
     else cards.replaceChildren(...fresh);
     if (cards.children.length === 0) {
       cards.append(element("p", { class: "hint" }, all.total > 0
-        ? "No sample matches." : "Nothing was taught yet: draw something and say what it is."));
+        ? t`No sample matches.` : t`Nothing was taught yet: draw something and say what it is.`));
     }
     next = page.next;
     more.hidden = !next;
     const narrowed = Object.values(chosen).some((value) => value !== "") && chosen.deleted !== 1;
     drop.hidden = !narrowed || page.total === 0;
-    drop.textContent = `Delete all ${page.total}`;
+    drop.textContent = t`Delete all ${page.total}`;
     for (const format of ["jsonl", "csv", "idx", "png"]) {
       byId(`export-${format}`).href = exportAddress(format, chosen);
     }
@@ -76,7 +79,7 @@ async function load(before = null) {
     state.textContent = plural(all.total, "sample");
   } catch (error) {
     state.dataset.state = "away";
-    state.textContent = error instanceof Away ? "The server is away" : error.message;
+    state.textContent = error instanceof Away ? t`The server is away` : error.message;
   }
 }
 
@@ -85,7 +88,7 @@ function showSummary({ labels, sources }) {
   const choice = form.elements.source;
   const chosen = choice.value;
   choice.replaceChildren(
-    element("option", { value: "" }, "anyone"),
+    element("option", { value: "" }, t`anyone`),
     ...sources.map(({ name }) => element("option", { value: name }, name)),
   );
   choice.value = chosen;
@@ -93,19 +96,19 @@ function showSummary({ labels, sources }) {
     element("tr", {},
       element("th", { scope: "row" }, name),
       element("td", {}, String(count)),
-      element("td", {}, `${Math.round((100 * disagree) / count)} %`),
+      element("td", {}, number((100 * disagree) / count, 0, "%")),
       element("td", {}, element("button", {
-        type: "button", class: "small", "aria-label": `Delete all samples from ${name}`,
+        type: "button", class: "small", "aria-label": t`Delete all samples from ${name}`,
         onclick: () => act(() => deleteSamples({ source: name }), ({ deleted }) =>
-          `Deleted ${plural(deleted, "sample")} from ${name}; “Undo” brings them back.`),
-      }, "Delete all")))));
+          t`Deleted ${plural(deleted, "sample")} from ${name}; “Undo” brings them back.`),
+      }, t`Delete all`)))));
 }
 
 // What the network made of a sample when it came.
 function reading({ verdict, prediction, confidence }) {
-  const label = `${prediction}, ${Math.round(100 * confidence)} %`;
-  if (verdict === "not_a_digit") return `read as none; closest ${label}`;
-  return verdict === "unsure" ? `unsure: ${label}` : `read as ${label}`;
+  const label = `${prediction}, ${number(100 * confidence, 0, "%")}`;
+  if (verdict === "not_a_digit") return t`read as none; closest ${label}`;
+  return verdict === "unsure" ? t`unsure: ${label}` : t`read as ${label}`;
 }
 
 function card(sample) {
@@ -113,32 +116,32 @@ function card(sample) {
   const when = new Date(sample.created);
   const label = element("input", {
     value: sample.label ?? "", list: "labels", maxlength: 32, size: 5, autocomplete: "off",
-    "aria-label": "What it shows", placeholder: "?",
+    "aria-label": t`What it shows`, placeholder: "?",
     onchange: () => label.value.trim() && act(() => relabel(sample.id, label.value),
-      () => `It is ${label.value.trim()} now.`),
+      () => t`It is ${label.value.trim()} now.`),
   });
   return element("article", { class: "card", "data-wrong": wrong, "data-id": sample.id },
-    element("img", { src: sample.picture, width: 84, height: 84, alt: `A sample of ${sample.label ?? "something"}` }),
+    element("img", { src: sample.picture, width: 84, height: 84, alt: t`A sample of ${sample.label ?? t`something`}` }),
     element("div", {},
       label,
       element("p", {}, reading(sample)),
-      element("p", { title: `${when.toLocaleString()}, ${sample.model}` },
-        sample.held_back ? "held back · " : "", sample.source)),
+      element("p", { title: `${moment(when)}, ${sample.model}` },
+        sample.held_back ? `${t`held back`} · ` : "", sample.source)),
     sample.deleted === null && element("button", {
-      type: "button", class: "small", "aria-label": `Delete this sample of ${sample.label ?? "something"}`,
-      onclick: () => act(() => deleteSample(sample.id), () => "Deleted; “Undo” brings it back."),
-    }, "Delete") || "");
+      type: "button", class: "small", "aria-label": t`Delete this sample of ${sample.label ?? t`something`}`,
+      onclick: () => act(() => deleteSample(sample.id), () => t`Deleted; “Undo” brings it back.`),
+    }, t`Delete`) || "");
 }
 
 async function act(action, sentence) {
   try {
     say(sentence(await action()));
   } catch (error) {
-    say(error instanceof Away ? "The server is away: nothing was changed." : error.message);
+    say(...(error instanceof Away ? [t`The server is away: nothing was changed.`] : told(error)));
   }
   await load();
 }
 
-function say(text) {
-  said.textContent = text;
+function say(...text) {
+  said.replaceChildren(...text);
 }

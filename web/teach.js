@@ -3,6 +3,7 @@
 import { Away, deleteSample, summary, teach } from "./api.js";
 import { byId, element, plural } from "./dom.js";
 import { trainNow, watchJobs } from "./job.js";
+import { t } from "./words.js";
 
 const section = byId("teach");
 const teachHint = byId("teach-hint");
@@ -55,7 +56,7 @@ export function setLabels(known) {
 
 // What would be taught now: { strokes }, { pixels }, { blob } or null.
 // `hint` says what to do first, if there is nothing.
-export function setInput(input, hint = "Say what you drew, and Glyphic keeps it to learn from.") {
+export function setInput(input, hint = t`Say what you drew, and Glyphic keeps it to learn from.`) {
   current = input;
   teachHint.textContent = hint;
   section.toggleAttribute("data-ready", input !== null);
@@ -73,7 +74,7 @@ function showChips() {
   const chip = (label) =>
     element("button", {
       type: "button", class: "chip", disabled: current === null,
-      "aria-label": `It is ${label}: teach it`, onclick: () => keep(label),
+      "aria-label": t`It is ${label}: teach it`, onclick: () => keep(label),
     }, label);
   chips.replaceChildren(...all.map(chip));
 }
@@ -83,18 +84,19 @@ async function keep(label) {
   const input = current;
   // The second click of a double one is not meant.
   if (keeping) return;
-  if (!input) return say("Draw something first, then say what it is.");
+  if (!input) return say(t`Draw something first, then say what it is.`);
   keeping = true;
   try {
     const sample = await teach(input, label);
-    const was = sample.prediction === label ? "read right" : `read as ${sample.prediction}`;
-    say(sample.duplicate ? `This very picture is known as ${label} already.` : `Kept as ${label} (it was ${was}).`);
+    if (sample.duplicate) say(t`This very picture is known as ${label} already.`);
+    else if (sample.prediction === label) say(t`Kept as ${label} (it was read right).`);
+    else say(t`Kept as ${label} (it was read as ${sample.prediction}).`);
     if (!sample.duplicate) offerUndo(sample.id);
     // Whoever draws on already keeps that drawing.
     if (current === input) callbacks.taught();
     refresh();
   } catch (error) {
-    say(error instanceof Away ? "The server is away: this was not kept." : error.message);
+    say(error instanceof Away ? t`The server is away: this was not kept.` : error.message);
   }
   keeping = false;
 }
@@ -108,7 +110,7 @@ function offerUndo(id) {
 async function takeBack() {
   try {
     await deleteSample(last);
-    say("Taken back.");
+    say(t`Taken back.`);
   } catch (error) {
     say(error.message);
   }
@@ -128,8 +130,8 @@ async function refresh() {
     // What was deleted can be unlearned, too.
     trainButton.disabled = labelled === 0;
     count.textContent = fresh > 0
-      ? `${plural(fresh, "new sample")} to learn from.`
-      : labelled > 0 ? `${plural(labelled, "sample")}, all learned from.` : "Nothing taught yet.";
+      ? t`${plural(fresh, "new sample")} to learn from.`
+      : labelled > 0 ? t`${plural(labelled, "sample")}, all learned from.` : t`Nothing taught yet.`;
   } catch (error) {
     // A server without a database does not teach.
     if (error.code === "teaching_off") section.hidden = true;

@@ -1,6 +1,7 @@
 // The server's token: changes need it where one is set. This browser keeps it.
 
 import { element } from "./dom.js";
+import { t } from "./words.js";
 
 const NAME = "glyphic-token";
 
@@ -24,14 +25,14 @@ function ask() {
   });
   const dialog = element("dialog", { class: "token", "aria-labelledby": "token-title" },
     element("form", { method: "dialog" },
-      element("h2", { id: "token-title" }, "The server's token"),
+      element("h2", { id: "token-title" }, t`The server's token`),
       element("p", { class: "hint" }, stored()
-        ? "The one that this browser has is not right."
-        : "Changes need it. Whoever started the server has it: it was printed, or set with --admin-token."),
-      element("label", {}, "Token ", field),
+        ? t`The one that this browser has is not right.`
+        : t`Changes need it. Whoever started the server has it: it was printed, or set with --admin-token.`),
+      element("label", {}, t`Token`, " ", field),
       element("div", { class: "row" },
-        element("button", { type: "submit", class: "primary", value: "given" }, "Go on"),
-        element("button", { type: "submit", value: "", formnovalidate: true }, "Cancel"))));
+        element("button", { type: "submit", class: "primary", value: "given" }, t`Go on`),
+        element("button", { type: "submit", value: "", formnovalidate: true }, t`Cancel`))));
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {

@@ -1,0 +1,396 @@
+// The pages in Spanish and in English: whether the dictionary has exactly what the pages
+// say, and what a visitor of each language meets.
+
+import assert from "node:assert/strict";
+import { cp, readFile, readdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { Server, draw, launch, pictures, repository, screenshot } from "./browser.mjs";
+
+const web = join(repository, "web");
+const { default: dictionary } = await import(join(web, "es.js"));
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+// Names, formats and keys, which are the same in both languages; and the switch.
+const SAME = new Set([
+  "Glyphic", "API", "API · Glyphic", "CSV", "IDX", "PNG", "openapi.json", "Ctrl Z", "Esc", "Español",
+]);
+// Words by a code: how a job ended, and errors that are not the server's own.
+const CODES = ["job promoted", "job candidate", "job failed", "job cancelled", "error in_browser", "error open_inference"];
+
+let server;
+let browser;
+
+before(async () => {
+  server = await Server.start();
+  // The other checkpoint of the repository: the page compares two.
+  const all = join(repository, "artifacts", "checkpoints");
+  for (const id of await readdir(all)) {
+    await cp(join(all, id), join(server.artifacts, "checkpoints", id), { recursive: true });
+  }
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.remove();
+});
+
+// The key of the template that begins at a place of a source, and where it ends.
+function template(source, at) {
+  let key = "";
+  for (let values = 0; source[at] !== "`"; at++) {
+    if (!source.startsWith("${", at)) {
+      key += source[at];
+      continue;
+    }
+    key += `{${values++}}`;
+    for (let depth = 1, i = at + 2; depth > 0; at = i++) {
+      if (source[i] === "`") i = template(source, i + 1).end;
+      depth += { "{": 1, "}": -1 }[source[i]] ?? 0;
+    }
+  }
+  return { key, end: at };
+}
+
+async function keysOfCode() {
+  const keys = [];
+  const names = (await readdir(web)).filter((name) => name.endsWith(".js") && !["es.js", "glyphic.js"].includes(name));
+  for (const name of names) {
+    const source = (await readFile(join(web, name), "utf8")).replace(/^\s*\/\/.*$/gm, "");
+    for (const { 0: begin, index } of source.matchAll(/(?<![\w$]|[^.]\.)(t|parts)`/g)) {
+      keys.push(template(source, index + begin.length).key);
+    }
+    const plurals = [...source.matchAll(/\bplural\([\w.]+, "([^"]+)"(?:, "([^"]+)")?\)/g)];
+    const asked = source.match(/\bplural\(/g) ?? [];
+    assert.equal(plurals.length, asked.length, `${name}: plural() takes a name and texts, to be found here`);
+    for (const [, one, many = `${one}s`] of plurals) keys.push(`{0} ${one}`, `{0} ${many}`);
+  }
+  return keys;
+}
+
+async function keysOfPages() {
+  const page = await browser.newPage();
+  const names = (await readdir(web)).filter((name) => name.endsWith(".html"));
+  const sources = await Promise.all(names.map((name) => readFile(join(web, name), "utf8")));
+  const keys = await page.evaluate((sources) => sources.flatMap((source) => {
+    const parsed = new DOMParser().parseFromString(source, "text/html");
+    // Without scripts there is no Spanish.
+    parsed.querySelectorAll("noscript, meta:not([name=description])").forEach((node) => node.remove());
+    const found = parsed.evaluate(
+      "//text()|//@aria-label|//@placeholder|//@title|//@alt|//@content", parsed, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE);
+    return Array.from({ length: found.snapshotLength }, (_, i) => found.snapshotItem(i).nodeValue.trim().replace(/\s+/g, " "));
+  }), sources);
+  await page.close();
+  return keys;
+}
+
+async function codesOfServer() {
+  const source = await readFile(join(repository, "server", "src", "error.rs"), "utf8");
+  const [, body] = source.match(/fn status_and_code([\s\S]*?)\n    }\n/);
+  return [...body.matchAll(/"([a-z_]+)"/g)].map(([, code]) => `error ${code}`);
+}
+
+const placeholders = (text) => (text.match(/\{\d\}/g) ?? []).sort();
+const hasWords = (key) => /\p{L}/u.test(key.replace(/\{\d\}/g, ""));
+
+test("the dictionary has what the pages say, all of it and no more", async () => {
+  const said = [...(await keysOfCode()), ...(await keysOfPages())].filter((key) => hasWords(key) && !SAME.has(key));
+  const keys = new Set([...said, ...(await codesOfServer()), ...CODES]);
+  assert.deepEqual([...keys].filter((key) => !Object.hasOwn(dictionary, key)), [], "without Spanish");
+  assert.deepEqual(Object.keys(dictionary).filter((key) => !keys.has(key)), [], "said nowhere");
+  for (const [key, text] of Object.entries(dictionary)) {
+    assert.deepEqual(placeholders(text), placeholders(key), key);
+    assert.ok(text && text === text.trim().replace(/ +/g, " "), key);
+  }
+});
+
+const DESKTOP = { viewport: { width: 1100, height: 800 } };
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+const SPANISH = { locale: "es-ES" };
+
+const seven = [[[0.25, 0.2], [0.5, 0.19], [0.75, 0.2], [0.62, 0.5], [0.45, 0.85]]];
+const one = [[[1.05, 0.2], [1.04, 0.5], [1.03, 0.85]]];
+// Drawn after a 7, these make it 71.
+const seventyOne = [...seven.map((stroke) => stroke.map(([x, y]) => [0.7 * x, y])), ...one];
+
+// A page of its own for each test; fails if the page threw or logged an error that
+// `expected` does not match.
+function onPage(name, { path = "", expected, ...options }, run) {
+  test(name, async () => {
+    const context = await browser.newContext({ ...DESKTOP, ...options });
+    const page = await context.newPage();
+    const errors = [];
+    page.on("pageerror", (error) => errors.push(error.message));
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    try {
+      await page.goto(server.url + path);
+      await run(page, context);
+      assert.deepEqual(errors.filter((error) => !expected?.test(error)), []);
+    } finally {
+      await context.close();
+    }
+  });
+}
+
+const ready = (page) => page.locator('#connection[data-state="ready"]').waitFor();
+// What an element says; a number and its unit are held together by another space.
+const text = async (page, id) => (await page.locator(id).textContent()).replaceAll("\u00a0", " ");
+const reads = (page, label) =>
+  page.waitForFunction((label) => document.getElementById("label").textContent === label, label, { timeout: 5000 });
+
+// What a page says in English though the dictionary has Spanish for it, but for what is
+// marked as English.
+async function english(page) {
+  const keys = Object.entries(dictionary).filter(([key, words]) => key !== words).map(([key]) => key);
+  return page.evaluate((keys) => {
+    const known = new Set(keys);
+    const found = document.evaluate(
+      "//text()|//@aria-label|//@placeholder|//@title|//@alt|//@content", document, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE);
+    return Array.from({ length: found.snapshotLength }, (_, i) => found.snapshotItem(i))
+      .filter((node) => !(node.ownerElement ?? node.parentElement).closest("[lang=en], noscript"))
+      .map((node) => node.nodeValue.trim().replace(/\s+/g, " "))
+      .filter((said) => known.has(said));
+  }, keys);
+}
+
+const tooWide = (page) => page.evaluate(() => document.documentElement.scrollWidth - screen.width);
+
+for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+  onPage(`in Spanish on a ${size}: draw, read, look inside, be shown around, teach`, { ...SPANISH, ...options }, async (page) => {
+    await ready(page);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), "es");
+    assert.equal(await text(page, "#sentence"), "Aún no hay nada dibujado.");
+    assert.equal(await text(page, "#provenance").then((said) => said.replace(/ mnist.*/, "")), "Está en servicio el punto de control");
+    assert.equal(await page.locator("#pad .invitation").evaluate((node) => node.firstChild.data), "Dibuja un dígito o un número");
+    assert.match(await page.locator("#canvas").getAttribute("aria-label"), /^Zona de dibujo: /);
+    assert.match(await page.locator("meta[name=description]").getAttribute("content"), /^Dibuja un dígito/);
+    assert.deepEqual(await english(page), [], "empty");
+    await screenshot(page, `spanish-${size}`);
+
+    await draw(page, seven);
+    await reads(page, "7");
+    assert.equal(await text(page, "#sentence"), "> 99,9 %de confianza");
+    await page.waitForFunction(() => document.getElementById("announcement").textContent.startsWith("7, > 99,9\u00a0% de confianza"));
+    assert.match(await text(page, "#provenance"), / respondió en \d+ ms en el servidor, de los que la red empleó \d+,\d\d ms\.$/);
+    await page.locator("#engines-said", { hasText: "Ambos dicen lo mismo." }).waitFor();
+    await page.locator("#insight summary").click();
+    await page.locator('#insight[data-state="shown"]').waitFor();
+    assert.match(await text(page, "#calibrated"), /^Tal como se entrenó, la red dice \d+,\d+ %\. .* y dice \d+,\d+ %\.$/);
+    assert.equal(await text(page, "#stencil-said"), "Plantilla 1 de 24");
+    assert.deepEqual(await english(page), [], "a digit");
+    await screenshot(page, `spanish-${size}-digit`);
+
+    await page.locator("#clear").click();
+    await draw(page, seventyOne);
+    await page.waitForFunction(() => document.querySelectorAll("#number .digit").length === 2);
+    await page.waitForTimeout(800);
+    assert.match(await text(page, "#sentence"), /^2 dígitos\. El menos seguro es \d \([\d,> ]+ %\)\.$/);
+    await page.locator("#number .digit").nth(1).click();
+    assert.match(await text(page, "#sentence"), /^2 dígitos\. Dígito 2: 1 \([\d,> ]+ %\)\.$/);
+    assert.match(await page.locator("#number .digit").nth(1).getAttribute("aria-label"), /^Dígito 2: 1, \d+\u00a0% de confianza$/);
+    assert.deepEqual(await english(page), [], "a number");
+    await screenshot(page, `spanish-${size}-number`);
+
+    await page.locator("#tour").click();
+    for (const title of ["Dibuja aquí", "Se lee mientras dibujas", "Mira por dentro"]) {
+      await page.locator(".tour h2", { hasText: title }).waitFor();
+      assert.deepEqual(await english(page), [], title);
+      await page.locator(".tour .primary").click();
+    }
+    await page.getByRole("button", { name: "Es 1: enseñarlo" }).click();
+    await page.locator("#teach-said", { hasText: "Guardado como 1 (se leyó bien)." }).waitFor();
+    await page.locator("#teach-count", { hasText: /^\d+ muestras? nuevas? por aprender\.$/ }).waitFor();
+    assert.deepEqual(await english(page), [], "taught");
+    assert.ok((await tooWide(page)) <= 0);
+  });
+
+  onPage(`the other pages in Spanish on a ${size}`, { path: "samples.html", ...SPANISH, ...options }, async (page) => {
+    // A 7 that somebody took for a 1.
+    const form = new URLSearchParams({ label: "1", source: "test" });
+    const body = JSON.stringify({ strokes: seven });
+    await fetch(`${server.url}api/samples?${form}`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    await page.reload();
+    await page.locator("#cards .card").first().waitFor();
+    await page.getByRole("button", { name: "Etiquetas sospechosas" }).click();
+    await page.locator("#look .card").first().waitFor();
+    assert.equal(await page.title(), "Muestras · Glyphic");
+    assert.equal(await text(page, "#look-hint"), "1 muestra por revisar.");
+    assert.match(await text(page, "#look .card p"), /^etiquetada como 1; la red lee 7 con \d+ % de confianza$/);
+    assert.match(await text(page, "#cards"), /leída como 7, 100 %/);
+    assert.deepEqual(await english(page), [], "samples");
+    assert.ok((await tooWide(page)) <= 0);
+    await screenshot(page, `spanish-${size}-samples`);
+    await page.locator('#filters [name="label"]').fill("x");
+    await page.locator("#cards", { hasText: "Ninguna muestra coincide." }).waitFor();
+
+    await page.goto(`${server.url}models.html`);
+    await page.locator(".checkpoint").nth(1).waitFor();
+    assert.match(await text(page, '.checkpoint[data-serving="true"] dl'), /Prueba9\d,\d\d % de 10.000/);
+    assert.deepEqual(await english(page), [], "checkpoints");
+    assert.ok((await tooWide(page)) <= 0);
+    await screenshot(page, `spanish-${size}-checkpoints`);
+
+    await page.goto(`${server.url}reference.html`);
+    await page.locator(".operation").first().waitFor();
+    for (const summary of await page.locator(".operation summary").all()) await summary.click();
+    assert.deepEqual(await english(page), [], "the API");
+    assert.equal(await page.locator(".operation summary span:not([lang=en])").count(), 0);
+    assert.ok((await tooWide(page)) <= 0);
+    await screenshot(page, `spanish-${size}-api`);
+  });
+}
+
+onPage("what goes wrong is said in Spanish", { ...SPANISH, expected: /422|409|401/ }, async (page) => {
+  await ready(page);
+  await page.locator("#file").setInputFiles(join(pictures, "png_truncated_half.png"));
+  await reads(page, "!");
+  assert.equal(await text(page, "#sentence"), "No se puede leer la imagen: está dañada o incompleta.");
+  assert.deepEqual(await english(page), []);
+  // The server's own words follow where they say more, marked as English.
+  await page.route("**/promote*", (route) => route.fulfill({
+    status: 409, json: { error: { code: "objected", message: "its accuracy on the test set is 95.00 %" } },
+  }));
+  await page.goto(`${server.url}models.html`);
+  await page.getByRole("button", { name: /^Poner en servicio: / }).first().click();
+  await page.locator("#said", { hasText: /^No toma el relevo: its accuracy .* Ponerlo en servicio igualmente$/ }).waitFor();
+  assert.equal(await page.locator("#said [lang=en]").textContent(), "its accuracy on the test set is 95.00 %");
+});
+
+onPage("a server that is away is said to be away in Spanish", { ...SPANISH, serviceWorkers: "block", expected: /net::ERR_/ }, async (page) => {
+  await ready(page);
+  await page.locator('#engines[data-browser="ready"]').waitFor();
+  await server.stop();
+  try {
+    await draw(page, seven);
+    await page.locator('#connection[data-state="away"]').waitFor();
+    assert.equal(await text(page, "#connection"), "El servidor no responde; reintentando…");
+    await page.locator("#engines-said", { hasText: "Hasta que vuelva el servidor, este navegador lee por sí solo." }).waitFor();
+    assert.match(await text(page, "#provenance"), / en este navegador, de los que el preprocesamiento y la red emplearon /);
+    assert.deepEqual(await english(page), []);
+    await screenshot(page, "spanish-away");
+  } finally {
+    await server.resume();
+  }
+  await ready(page);
+});
+
+onPage("Spanish is there without a network, after the first visit", { ...SPANISH, expected: /net::ERR_/ }, async (page) => {
+  await ready(page);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.waitForFunction(async () => (await caches.match("es.js")) && (await caches.match("checkpoint.json")));
+  await server.stop();
+  try {
+    await page.reload();
+    await page.locator('#connection[data-state="away"]').waitFor();
+    assert.equal(await text(page, "#connection"), "El servidor no responde; reintentando…");
+  } finally {
+    await server.resume();
+  }
+  await ready(page);
+});
+
+onPage("training ends in Spanish, with the server's own words after it", SPANISH, async (page) => {
+  let job = { id: "a", state: "running", progress: { step: 1, steps: 9, seconds_left: 42, accuracy: 0.985 } };
+  await page.route("**/api/jobs", (route) => route.fulfill({ json: { jobs: [job] } }));
+  await page.reload();
+  await page.locator("#job-title", { hasText: "Aprendiendo…" }).waitFor();
+  assert.equal(await text(page, "#job-detail"), "tiempo restante: 42 s · aciertos en los ejercicios: 98,5 %");
+  assert.deepEqual(await english(page), []);
+  job = { ...job, state: "candidate", message: "it does not take over: it reads 1 of 2 held-back samples right" };
+  await page.locator("#job-title", { hasText: "Aprendido, pero no en uso" }).waitFor();
+  assert.equal(await text(page, "#job-detail"), "La red nueva queda guardada, pero no sustituye a la que está en servicio."
+    + " It does not take over: it reads 1 of 2 held-back samples right.");
+  assert.match(await text(page, "#job-detail [lang=en]"), /^It does not take over/);
+});
+
+for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+  onPage(`in English on a ${size}: as it stands in the code, and nothing more is loaded`, { locale: "en-GB", ...options }, async (page) => {
+    const loaded = [];
+    page.on("request", (request) => loaded.push(new URL(request.url()).pathname));
+    await page.reload();
+    await ready(page);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), "en");
+    await draw(page, seven);
+    await reads(page, "7");
+    assert.equal(await page.locator("#sentence").textContent(), "> 99.9 %sure");
+    assert.match(await page.locator("#provenance").textContent(), / answered in \d+ ms on the server, of which the network took \d+\.\d\d ms\.$/);
+    assert.equal(await page.locator("#language").getAttribute("lang"), "es");
+    assert.equal(await page.locator("#language").textContent(), "Español");
+    assert.ok(loaded.includes("/words.js") && !loaded.includes("/es.js"), `${loaded}`);
+    assert.ok((await tooWide(page)) <= 0);
+    await screenshot(page, `english-${size}`);
+  });
+}
+
+onPage("the switch changes the language, keeps the drawing, and is remembered", SPANISH, async (page) => {
+  const lang = () => page.evaluate(() => document.documentElement.lang);
+  await ready(page);
+  await draw(page, seven);
+  await reads(page, "7");
+  const button = page.getByRole("button", { name: "English", exact: true });
+  assert.equal(await button.getAttribute("lang"), "en");
+  await Promise.all([page.waitForEvent("load"), button.click()]);
+  await page.waitForFunction(() => document.getElementById("sentence").textContent === "> 99.9 %sure");
+  assert.equal(await lang(), "en");
+  assert.equal(await page.locator("#label").textContent(), "7");
+  await page.locator("#undo").click();
+  await reads(page, "–");
+  // The drawing was for that one time; the language stays, on the other pages too.
+  await page.reload();
+  await ready(page);
+  assert.deepEqual([await lang(), await page.locator("#sentence").textContent()], ["en", "Nothing drawn yet."]);
+  await page.goto(`${server.url}samples.html`);
+  assert.equal(await page.getByRole("heading", { level: 2 }).first().textContent(), "Worth a look");
+  await Promise.all([page.waitForEvent("load"), page.getByRole("button", { name: "Español" }).click()]);
+  assert.equal(await page.getByRole("heading", { level: 2 }).first().textContent(), "Conviene revisar");
+});
+
+test("whoever reads Spanish sees no English first, and English if Spanish does not come", async () => {
+  const context = await browser.newContext({ ...DESKTOP, ...SPANISH, serviceWorkers: "block" });
+  try {
+    const page = await context.newPage();
+    const late = async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await route.continue();
+    };
+    await page.route("**/words.js", late);
+    await page.route("**/es.js", late);
+    await page.goto(server.url);
+    await ready(page);
+    const painted = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime);
+    assert.ok(painted > 1000, `painted after ${painted} ms`);
+    await page.route("**/es.js", (route) => route.abort());
+    await page.reload();
+    await ready(page);
+    assert.equal(await page.locator("#sentence").textContent(), "Nothing drawn yet.");
+    assert.equal(await page.locator("#language").textContent(), "Español");
+  } finally {
+    await context.close();
+  }
+});
+
+onPage("numbers are written as where the visitor is", { locale: "es-MX", path: "models.html" }, async (page) => {
+  await page.locator(".checkpoint").first().waitFor();
+  assert.match(await text(page, '.checkpoint[data-serving="true"] dl'), /Prueba9\d\.\d\d % de 10,000/);
+});
+
+for (const options of [DESKTOP, PHONE]) {
+  const { width } = options.viewport;
+  onPage(`nothing serious at ${width} pixels, in Spanish`, { ...SPANISH, ...options, bypassCSP: true, reducedMotion: "reduce" }, async (page) => {
+    const broken = async () => {
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => window.axe.run());
+      return violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(({ id }) => id);
+    };
+    await ready(page);
+    assert.deepEqual(await broken(), [], "empty");
+    await page.locator("#insight summary").click();
+    await draw(page, seventyOne);
+    await page.locator("#number .digit").nth(1).click();
+    await page.locator('#insight[data-state="shown"]').waitFor();
+    assert.deepEqual(await broken(), [], "a number, and how it was read");
+  });
+}

@@ -1,12 +1,14 @@
 // The API's page: the server's own description, to be read by people and tried.
 
-import { byId, element } from "./dom.js";
+import { byId, element, pause } from "./dom.js";
 import { authorization } from "./token.js";
 import { english, t } from "./words.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 // Longest answer that is shown, in characters.
 const SHOWN = 4000;
+// What has not ended then is shown as far as it came, in ms.
+const PATIENCE = 3000;
 
 show().catch((error) => {
   byId("about").textContent = t`The server does not answer: ${error.message}. Reload to try again.`;
@@ -101,12 +103,26 @@ function attempt(path, parameters) {
     answer.hidden = false;
     try {
       const response = await fetch(`.${filled}${query.size ? `?${query}` : ""}`, { headers: authorization() });
-      answer.textContent = `${response.status}\n${shortened(await response.text())}`;
+      answer.textContent = `${response.status}\n${shortened(await beginning(response))}`;
     } catch (error) {
       answer.textContent = t`no answer: ${error.message}`;
     }
   });
   return element("div", {}, form, answer);
+}
+
+// What came of an answer so far, or in a while: one of events has no end.
+async function beginning({ body }) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const late = pause(PATIENCE);
+  let text = "";
+  while (text.length <= SHOWN) {
+    const next = await Promise.race([reader.read(), late]);
+    if (!next || next.done) break;
+    text += next.value;
+  }
+  reader.cancel();
+  return text;
 }
 
 const shortened = (text) => (text.length > SHOWN ? `${text.slice(0, SHOWN)} …` : text);

@@ -102,7 +102,7 @@ pub enum ApiError {
     #[error("this server does not learn: {0}")]
     TeachingOff(String),
     /// What the checkpoint learned from is not here.
-    #[error("the training data is not to be had: {0}")]
+    #[error("what the checkpoint learned from is not to be had: {0}")]
     NoExamples(String),
     /// There is no ink to learn from.
     #[error("there is no ink in it: there is nothing to learn from a blank picture")]
@@ -199,6 +199,9 @@ impl ApiError {
             Self::Checkpoint(CheckpointError::NotFound { id, .. }) => {
                 format!("there is no checkpoint '{id}'; GET /api/models lists them")
             }
+            Self::NoExamples(_) => "what this checkpoint learned from is not on this server; its \
+                 log says why"
+                .to_owned(),
             Self::Bucket(BucketError::Unknown(_)) => {
                 "the shared registry fell silent: it is not known whether the change was made. \
                  Look what serves, then decide"

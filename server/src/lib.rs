@@ -87,6 +87,8 @@ pub struct Parts {
     exchanges: Arc<Semaphore>,
     /// A permit for each KiB of request bodies in memory.
     bodies: Arc<Semaphore>,
+    /// Those who follow training; each keeps a connection for minutes.
+    followers: Arc<Semaphore>,
     /// True once the server is to stop: answers without an end must find one.
     stopping: watch::Sender<bool>,
 }
@@ -115,6 +117,7 @@ impl App {
             exchanges: Arc::new(Semaphore::new(2)),
             waiting: Arc::new(Semaphore::new(WAITING_UPLOADS)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB.max(limits.max_body() / 1024 + 1))),
+            followers: Arc::new(Semaphore::new((usize::from(limits.connections) / 4).max(1))),
             stopping: watch::Sender::new(false),
             limits,
         }))
@@ -205,6 +208,7 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
     let teaching = app.teaching.clone().ok();
     let working = teaching.clone().map(|t| tokio::spawn(t.work(app.models.clone(), stopped)));
+    let telling = teaching.clone().map(|t| tokio::spawn(t.tell()));
     let connections = Connections {
         most: app.limits.connections.into(),
         of_one: app.limits.connections_of_one(),
@@ -220,6 +224,9 @@ pub async fn run(
     following.abort();
     sharing.abort();
     shadowing.abort();
+    if let Some(telling) = telling {
+        telling.abort();
+    }
     stop.send_replace(true);
     if let Some(working) = working {
         // A job under way goes back to the queue; if the database does not answer,

@@ -4,7 +4,10 @@
 //! visitor sees what the network knows that is like their drawing, and where its answer
 //! comes from.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use glyphic_model::{
     Classifier, Glyph,
@@ -18,8 +21,13 @@ use crate::error::ApiError;
 const MEMORY: usize = 16 << 20;
 /// Most examples that are described.
 const EXAMPLES: usize = 10_000;
-/// Examples that the network reads at once.
-const BATCH: usize = 256;
+/// Examples that the network reads at once: so few that one thread does it, and the others
+/// answer those who wait.
+const BATCH: usize = 16;
+/// What is not to be had is asked for again after this time.
+const RETRY_AFTER: Duration = Duration::from_secs(60);
+/// Values whose products are added up in 32 bits.
+const SUMMED: usize = 1 << 15;
 
 /// A glyph that a network learned from.
 #[derive(Clone, Debug)]
@@ -39,9 +47,17 @@ pub type Source = dyn Fn(&Manifest) -> Result<Vec<Example>, String> + Send + Syn
 #[derive(Clone)]
 pub struct Neighbours {
     source: Arc<Source>,
-    known: Arc<Mutex<Option<Arc<Known>>>>,
+    last: Arc<Mutex<Option<Reading>>>,
     /// Held while examples are read: once is enough.
     reading: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What came of reading a checkpoint's examples.
+struct Reading {
+    model: String,
+    at: Instant,
+    /// Them, or why they are not to be had.
+    found: Result<Arc<Known>, String>,
 }
 
 /// An example and how near it is.
@@ -55,7 +71,6 @@ pub struct Neighbour {
 
 /// The examples of a checkpoint as its network describes them.
 pub struct Known {
-    model: String,
     classifier: Classifier,
     examples: Vec<Example>,
     /// One description an example.
@@ -72,7 +87,7 @@ struct Description {
 impl Neighbours {
     /// Looks among the examples of this source.
     pub fn new(source: Arc<Source>) -> Self {
-        Self { source, known: Arc::default(), reading: Arc::default() }
+        Self { source, last: Arc::default(), reading: Arc::default() }
     }
 
     /// The examples of a checkpoint. The first to ask for it waits until they are read, a
@@ -81,21 +96,54 @@ impl Neighbours {
         &self,
         registry: &Registry,
         model: &str,
-        taught: impl AsyncFnOnce(&Manifest) -> Vec<Example>,
+        taught: impl AsyncFnOnce() -> Result<Vec<Example>, ApiError>,
     ) -> Result<Arc<Known>, ApiError> {
-        let _reading = self.reading.lock().await;
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known().as_ref().filter(|known| known.model == model) {
-            return Ok(Arc::clone(known));
+        if let Some(found) = self.found(model) {
+            return found;
         }
-        let taught = taught(&registry.manifest(model)?).await;
-        let (registry, id, source) = (registry.clone(), model.to_owned(), Arc::clone(&self.source));
-        let read =
-            tokio::task::spawn_blocking(move || Known::read(&registry, &id, &*source, taught));
-        let read = read.await.map_err(|error| ApiError::Unavailable(error.to_string()))??;
-        let read = Arc::new(read);
-        *known() = Some(Arc::clone(&read));
-        Ok(read)
+        let reading = Arc::clone(&self.reading).lock_owned().await;
+        if let Some(found) = self.found(model) {
+            return found;
+        }
+        let taught = taught().await?;
+        let (neighbours, registry, model) = (self.clone(), registry.clone(), model.to_owned());
+        // To its end, and kept, even if whoever asked has gone: the next one would have it
+        // read again.
+        let read = tokio::task::spawn_blocking(move || {
+            let read = Known::read(&registry, &model, &*neighbours.source, taught);
+            neighbours.keep(model, &read);
+            drop(reading);
+            read
+        });
+        read.await.map_err(|error| ApiError::Unavailable(error.to_string()))?
+    }
+
+    /// What came of reading this checkpoint's examples last.
+    fn found(&self, model: &str) -> Option<Result<Arc<Known>, ApiError>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let reading = last.as_ref().filter(|reading| reading.model == model)?;
+        match &reading.found {
+            Ok(known) => Some(Ok(Arc::clone(known))),
+            Err(reason) if reading.at.elapsed() < RETRY_AFTER => {
+                Some(Err(ApiError::NoExamples(reason.clone())))
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn keep(&self, model: String, read: &Result<Arc<Known>, ApiError>) {
+        let found = match read {
+            Ok(known) => Ok(Arc::clone(known)),
+            Err(ApiError::NoExamples(reason)) => {
+                tracing::warn!(
+                    "the nearest training examples of '{model}' are not shown: {reason}"
+                );
+                Err(reason.clone())
+            }
+            Err(_) => return,
+        };
+        let reading = Reading { model, at: Instant::now(), found };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
     }
 }
 
@@ -104,22 +152,23 @@ impl Known {
         registry: &Registry,
         model: &str,
         source: &Source,
-        taught: Vec<Example>,
-    ) -> Result<Self, ApiError> {
-        // Beside what serves: its threads are for those who want an answer.
+        mut examples: Vec<Example>,
+    ) -> Result<Arc<Self>, ApiError> {
+        let data = source(&registry.manifest(model)?).map_err(ApiError::NoExamples)?;
         let device = ComputeDevice::cpu().device;
         let checkpoint = registry.load(model, &device)?;
-        let examples = source(&checkpoint.manifest).map_err(ApiError::NoExamples)?;
         let classifier = checkpoint.into_classifier(&device);
         let width = describe(&classifier, &[Glyph::new([0; 784])])?[0].values.len();
         let most = (MEMORY / width.max(1)).min(EXAMPLES);
-        let examples = [taught, spread(examples, most)].concat();
+        // Those that were taught come first: there are few, and they are what is new.
+        examples.truncate(most);
+        examples.extend(spread(data, most - examples.len()));
         let mut descriptions = Vec::with_capacity(examples.len());
         for batch in examples.chunks(BATCH) {
             let glyphs: Vec<Glyph> = batch.iter().map(|example| example.glyph.clone()).collect();
             descriptions.extend(describe(&classifier, &glyphs)?);
         }
-        Ok(Self { model: model.to_owned(), classifier, examples, descriptions })
+        Ok(Arc::new(Self { classifier, examples, descriptions }))
     }
 
     /// How many examples there are.
@@ -151,8 +200,13 @@ impl Description {
     }
 
     fn cosine(&self, other: &Self) -> f32 {
-        let pairs = self.values.iter().zip(&other.values);
-        let product: u32 = pairs.map(|(&a, &b)| u32::from(a) * u32::from(b)).sum();
+        let parts = self.values.chunks(SUMMED).zip(other.values.chunks(SUMMED));
+        let product: u64 = parts
+            .map(|(a, b)| {
+                let products = a.iter().zip(b).map(|(&a, &b)| u32::from(a) * u32::from(b));
+                u64::from(products.sum::<u32>())
+            })
+            .sum();
         product as f32 / (self.length * other.length).max(1.0)
     }
 }

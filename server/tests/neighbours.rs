@@ -3,10 +3,18 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::{
+    io::Write,
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use common::{Artifacts, Server, TeachingSetup, drawings, repository, seven};
+use common::{Artifacts, Server, TeachingSetup, drawings, repository, seven, train};
 use glyphic_model::checkpoint::Manifest;
 use glyphic_server::{config::Limits, neighbours::Example};
 use glyphic_train::data::{Data, learned_from};
@@ -84,30 +92,69 @@ fn drawings_lie_near_examples_of_their_label() {
 #[test]
 fn what_was_taught_is_among_them() {
     let artifacts = Artifacts::released();
-    let server = server(&artifacts);
-    // A checkpoint that came from the one before it, after the sample was given.
-    server.teach("7", "me", &seven());
-    let parent = artifacts.registry.current().unwrap();
-    let taught = artifacts.registry.folder("taught");
-    std::fs::create_dir_all(&taught).unwrap();
-    for name in ["weights.bpk", "manifest.json"] {
-        std::fs::copy(artifacts.registry.folder(&parent).join(name), taught.join(name)).unwrap();
+    let mut setup = TeachingSetup::default();
+    setup.settings.arguments = ["--examples", "512", "--epochs", "1"].map(str::to_owned).to_vec();
+    let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), |app| {
+        app.with_examples(Arc::new(mnist))
+    });
+    let drawings = drawings(12);
+    for (label, strokes) in &drawings {
+        server.teach(label, "me", strokes);
     }
-    let manifest = std::fs::read(taught.join("manifest.json")).unwrap();
-    let mut manifest: Value = serde_json::from_slice(&manifest).unwrap();
-    manifest["id"] = json!("taught");
-    manifest["parent"] = json!(parent);
-    manifest["created"] = json!("2100-01-01T00:00:00Z");
-    std::fs::write(taught.join("manifest.json"), manifest.to_string()).unwrap();
-    let drawing = json!({ "strokes": seven() });
-    let (_, before) = server.post_json("/api/nearest", &drawing);
-    assert!(examples(&before).iter().all(|(_, from, _)| from == "mnist"), "{before}");
-    let (status, answer) = server.post_json("/api/models/taught/promote", &json!({}));
+    let held_back = server.get("/api/samples?held_back=1").1["total"].as_u64().unwrap();
+    assert!((1..12).contains(&held_back), "{held_back}");
+    let nearest = |strokes: &Value| {
+        let drawing = json!({ "strokes": strokes });
+        let (status, answer) = server.post_json("/api/nearest?count=50", &drawing);
+        assert_eq!(status, 200, "{answer}");
+        answer
+    };
+    let is_itself = |answer: &Value| {
+        let (_, from, alike) = &examples(answer)[0];
+        from == "taught" && *alike > 0.9999
+    };
+    assert!(drawings.iter().all(|(_, strokes)| !is_itself(&nearest(strokes))), "not learned yet");
+
+    let job = train(&server);
+    let candidate = job["candidate"].as_str().unwrap();
+    // What is taught after that, it did not learn from.
+    server.teach("7", "me", &seven());
+    let path = format!("/api/models/{candidate}/promote?force=1");
+    let (status, answer) = server.post_json(&path, &json!({}));
     assert_eq!(status, 200, "{answer}");
-    let (_, after) = server.post_json("/api/nearest", &drawing);
-    assert_eq!(after["model"], "taught");
-    assert_eq!(examples(&after)[0].1, "taught", "{after}");
-    assert!(examples(&after)[0].2 > 0.9999);
+    assert_eq!(nearest(&seven())["model"], candidate);
+    assert!(!is_itself(&nearest(&seven())));
+    let learned = drawings.iter().filter(|(_, strokes)| is_itself(&nearest(strokes))).count();
+    assert_eq!(learned as u64, 12 - held_back, "all but those held back");
+}
+
+#[test]
+fn whoever_hangs_up_does_not_have_it_read_again() {
+    let artifacts = Artifacts::released();
+    let reads = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&reads);
+    let server = Server::start_changed(&artifacts, Limits::default(), None, move |app| {
+        app.with_examples(Arc::new(move |manifest| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(500));
+            mnist(manifest)
+        }))
+    });
+    let body = json!({ "strokes": seven() }).to_string();
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        write!(
+            stream,
+            "POST /api/nearest HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let (status, answer) = server.post_json("/api/nearest", &json!({ "strokes": seven() }));
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(reads.load(Ordering::SeqCst), 1);
 }
 
 #[test]
@@ -128,6 +175,9 @@ fn without_its_data_a_checkpoint_has_none() {
     artifacts.registry.promote("other").unwrap();
     let server = self::server(&artifacts);
     assert_eq!(code(server.post_json("/api/nearest", &drawing)), none);
+    // Where its files are is the server's business.
+    let (_, refused) = server.post_json("/api/nearest", &drawing);
+    assert!(!refused.to_string().contains("datasets"), "{refused}");
     // What is no request.
     let malformed = (400, "malformed".to_owned());
     assert_eq!(code(server.post_json("/api/nearest?count=0", &drawing)), malformed);

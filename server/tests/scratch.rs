@@ -14,6 +14,7 @@ use std::{
 
 use common::{Artifacts, Server, TeachingSetup, repository, wait_for_job};
 use flate2::read::GzDecoder;
+use glyphic_server::config::Limits;
 use serde_json::{Value, json};
 
 /// Training takes all cores: one at a time.
@@ -70,6 +71,7 @@ fn a_network_is_trained_from_scratch_and_waits_to_be_promoted() {
     let artifacts = Artifacts::released();
     let serving = artifacts.registry.current().unwrap();
     let server = server(&artifacts);
+    server.teach("7", "me", &common::seven());
     let mut events = follow(&server);
     assert_eq!(events.next().unwrap(), ("jobs".to_owned(), json!([])));
     assert_eq!(events.next().unwrap(), ("progress".to_owned(), Value::Null));
@@ -104,7 +106,6 @@ fn a_network_is_trained_from_scratch_and_waits_to_be_promoted() {
     let listed = models["models"].as_array().unwrap().iter().find(|m| m["id"] == id).unwrap();
     assert_eq!(listed["names"], json!(["candidate"]));
     // It learned nothing of the samples.
-    server.teach("7", "me", &common::seven());
     assert_eq!(server.get("/api/samples/summary").1["since_training"], 1);
 }
 
@@ -139,6 +140,50 @@ fn who_follows_does_not_hold_the_server_up_when_it_stops() {
 }
 
 #[test]
+fn not_all_connections_may_follow() {
+    let artifacts = Artifacts::released();
+    let limits = Limits { connections: 8.try_into().unwrap(), ..Limits::default() };
+    let server =
+        Server::start_changed(&artifacts, limits, Some(TeachingSetup::default()), |app| app);
+    let followers = [follow(&server), follow(&server)];
+    let refused = ureq::get(server.url("/api/jobs/events")).call().unwrap_err();
+    assert!(matches!(refused, ureq::Error::StatusCode(429)), "{refused}");
+    assert_eq!(server.get("/healthz").0, 200);
+    drop(followers);
+    // Their places are free again once the server has noticed.
+    let begun = Instant::now();
+    while ureq::get(server.url("/api/jobs/events")).call().is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "nobody may follow any more");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_lesson_is_due_by_what_came_since_the_last_one_whatever_was_trained_between() {
+    let _alone = alone();
+    let artifacts = Artifacts::released();
+    let data = artifacts.registry.root().join("little");
+    a_little_of_mnist(&data);
+    let mut setup = TeachingSetup::default();
+    setup.settings.data = Some(data);
+    setup.settings.every_samples = Some(2);
+    let server = Server::teaching(&artifacts, setup);
+    server.teach("7", "me", &common::seven());
+    let (_, job) = server.post_json("/api/jobs?from=scratch&network=mlp&epochs=1", &json!({}));
+    assert_eq!(wait_for_job(&server, job["id"].as_str().unwrap())["state"], "candidate");
+    let (label, strokes) = &common::drawings(1)[0];
+    server.teach(label, "me", strokes);
+    let begun = Instant::now();
+    while server.get("/api/jobs").1["jobs"][0]["reason"] != "samples" {
+        assert!(begun.elapsed() < Duration::from_secs(10), "no lesson begins");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let newest = server.get("/api/jobs").1["jobs"][0].clone();
+    assert_eq!(newest["recipe"], "samples");
+    server.post_json(&format!("/api/jobs/{}/cancel", newest["id"].as_str().unwrap()), &json!({}));
+}
+
+#[test]
 fn what_is_asked_for_must_make_sense() {
     let artifacts = Artifacts::released();
     let server = Server::teaching(&artifacts, TeachingSetup::default());
@@ -147,6 +192,8 @@ fn what_is_asked_for_must_make_sense() {
         "from=scratch&epochs=0",
         "from=scratch&epochs=501",
         "from=scratch&network=..%2Fetc",
+        "from=samples&epochs=3",
+        "network=mlp",
         "from=scratch&epochs=x",
     ] {
         let (status, answer) = server.post_json(&format!("/api/jobs?{query}"), &json!({}));

@@ -265,6 +265,9 @@ fn one_job_at_a_time_with_progress_and_an_ending() {
         assert_eq!(left, 0, "{folder}");
     }
     assert_eq!(server.get("/api/samples/summary").1["since_training"], 0);
+    // What comes by way of a server whose clock is right, an hour behind that one, is new.
+    server.teach("7", "me", &seven());
+    assert_eq!(server.get("/api/samples/summary").1["since_training"], 1);
     assert_eq!(server.get("/api/jobs/none").0, 404);
 }
 

@@ -95,9 +95,10 @@ impl<'a> Run<'a> {
     ) -> Result<Self> {
         check_devices(&position, devices)?;
         let position = position.with_synthetic(&data.shapes);
-        let (id, folder) = new_folder(registry, &position)?;
         let examples = all_examples(&position, data);
         let trainer = Trainer::new(position, &examples, devices)?;
+        // Not before: drawing takes seconds, and whoever ends the process then would leave it.
+        let (id, folder) = new_folder(registry, &trainer.position)?;
         let run = Self::with(id, folder, trainer, registry, data, devices)?;
         run.trainer.state()?.save(&run.folder)?;
         Ok(run)

@@ -176,6 +176,11 @@ test("the API's page shows every path and asks what it can", async () => {
   await one.getByLabel("model").fill("glyphic");
   await one.getByRole("button", { name: "Try it" }).click();
   await one.getByRole("status").filter({ hasText: '"platform":"glyphic_burn"' }).waitFor();
+  // An answer without an end is shown as far as it has come.
+  const events = page.locator(".operation", { has: page.locator("code", { hasText: /^\/api\/jobs\/events$/ }) });
+  await events.locator("summary").click();
+  await events.getByRole("button", { name: "Try it" }).click();
+  await events.getByRole("status").filter({ hasText: "event: progress" }).waitFor();
   const predict = page.locator(".operation", { has: page.locator("code", { hasText: /^\/api\/predict$/ }) });
   await predict.locator("summary").click();
   assert.match(await predict.textContent(), /strokes.*Pen strokes/);

@@ -46,9 +46,8 @@ pub async fn read_body(app: &App, body: Body) -> Result<Bytes, ApiError> {
     })
 }
 
-/// Opens an input and makes of it what the network is to read, on a thread of its own; as
-/// many at once as there are cores, so that memory stays bounded, and only so many may
-/// wait.
+/// Opens an input and makes of it what the network is to read, as [`on_a_core`] does, so
+/// that memory stays bounded.
 #[tracing::instrument(level = "debug", skip_all)]
 pub async fn decode<T: Send + 'static>(
     app: &App,
@@ -63,6 +62,15 @@ pub async fn decode<T: Send + 'static>(
     if let Input::Pixels(_) = input {
         return open(input);
     }
+    on_a_core(app, move || open(input)).await
+}
+
+/// Computes on a thread of its own; as many at once as there are cores, and only so many
+/// may wait.
+pub async fn on_a_core<T: Send + 'static>(
+    app: &App,
+    compute: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
     let _waiting = Arc::clone(&app.waiting).try_acquire_owned().map_err(|_| {
         app.meters().turned_away("decoders");
         ApiError::Busy
@@ -70,9 +78,9 @@ pub async fn decode<T: Send + 'static>(
     let failed = |error: &dyn std::fmt::Display| ApiError::Unavailable(error.to_string());
     let permit = Arc::clone(&app.decoders).acquire_owned().await.map_err(|e| failed(&e))?;
     let task = tokio::task::spawn_blocking(move || {
-        let opened = open(input);
+        let computed = compute();
         drop(permit);
-        opened
+        computed
     });
     task.await.map_err(|error| {
         tracing::error!(%error, "decoding panicked");

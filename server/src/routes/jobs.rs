@@ -1,6 +1,6 @@
 //! `/api/jobs`: training, from the samples or from scratch.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -16,7 +16,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 
@@ -24,15 +24,12 @@ use super::{openapi::ErrorBody, samples::path};
 use crate::{
     App,
     error::ApiError,
-    store::jobs::{Job, Recipe},
+    store::jobs::{Job, Network, Recipe},
+    teach::Told,
 };
 
 /// How many jobs are listed.
 const LISTED: i64 = 50;
-/// How many of them are followed.
-const FOLLOWED: i64 = 10;
-/// Time between two looks for those who follow.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Longest time that somebody follows without asking again: a client that has gone may
 /// not be noticed before.
 const FOLLOW_FOR: Duration = Duration::from_secs(600);
@@ -48,27 +45,14 @@ pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
 }
 
 /// What to begin with.
-#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum From {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
     /// What serves, with what it was taught.
     #[default]
     Samples,
     /// Random weights, and the data alone.
     Scratch,
-}
-
-/// A network that can be trained from scratch.
-#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Network {
-    /// The one that is released.
-    #[default]
-    Small,
-    /// Accuracy first, for a GPU.
-    Large,
-    /// Without convolutions: to see what they are worth.
-    Mlp,
 }
 
 /// What to train.
@@ -78,11 +62,10 @@ pub struct Options {
     /// `samples`, if it is not given
     #[serde(default)]
     #[param(required = false, inline)]
-    from: From,
+    from: Start,
     /// From scratch: which network; `small`, if it is not given
-    #[serde(default)]
-    #[param(required = false, inline)]
-    network: Network,
+    #[param(inline)]
+    network: Option<Network>,
     /// From scratch: passes over the data, 1 to 500; 12 if it is not given
     #[param(minimum = 1, maximum = 500)]
     epochs: Option<i64>,
@@ -90,18 +73,18 @@ pub struct Options {
 
 impl Options {
     fn recipe(&self) -> Result<Recipe, ApiError> {
-        let network = match self.network {
-            Network::Small => "small",
-            Network::Large => "large",
-            Network::Mlp => "mlp",
-        };
-        let epochs = self.epochs.unwrap_or(USUAL_EPOCHS);
+        let malformed = |problem: String| Err(ApiError::Malformed(problem));
+        let (network, epochs) =
+            (self.network.unwrap_or_default(), self.epochs.unwrap_or(USUAL_EPOCHS));
         match self.from {
-            From::Samples => Ok(Recipe::Samples),
-            From::Scratch if (1..=MOST_EPOCHS).contains(&epochs) => {
-                Ok(Recipe::Scratch { network: network.to_owned(), epochs })
+            Start::Samples if self.network.is_some() || self.epochs.is_some() => {
+                malformed("network and epochs are for from=scratch".to_owned())
             }
-            From::Scratch => Err(ApiError::Malformed(format!("epochs must be 1 to {MOST_EPOCHS}"))),
+            Start::Samples => Ok(Recipe::Samples),
+            Start::Scratch if (1..=MOST_EPOCHS).contains(&epochs) => {
+                Ok(Recipe::Scratch { network, epochs })
+            }
+            Start::Scratch => malformed(format!("epochs must be 1 to {MOST_EPOCHS}")),
         }
     }
 }
@@ -144,56 +127,57 @@ pub async fn cancel(
 
 /// The jobs as they go on, as server-sent events.
 ///
-/// `jobs` has the last ten, newest first, without their curves, whenever one of them begins
-/// or ends; `progress` has the one under way, whole, twice a second. It ends after ten
-/// minutes, and when the server stops: ask again, as browsers do by themselves.
-#[utoipa::path(get, path = "/api/jobs/events", tag = "training", responses((status = 200, content_type = "text/event-stream", body = String), (status = 503, body = ErrorBody)))]
+/// `jobs` has the last ten, newest first, without their progress, whenever one of them
+/// begins or ends; `progress` has the one under way, whole, or `null`, whenever that changes,
+/// at most twice a second. It ends after ten minutes, and when the server stops: ask again,
+/// as browsers do by themselves. A quarter of the server's connections may follow; further ones get 429.
+#[utoipa::path(get, path = "/api/jobs/events", tag = "training", responses((status = 200, content_type = "text/event-stream", body = String), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn events(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
-    app.teaching()?;
-    let (sender, receiver) = mpsc::channel(4);
+    let teaching = app.teaching()?;
+    let place = Arc::clone(&app.followers).try_acquire_owned().map_err(|_| {
+        app.meters().turned_away("followers");
+        ApiError::Busy
+    })?;
+    let told = teaching.follow();
+    let mut stopping = app.stopping.subscribe();
+    let (listener, events) = mpsc::channel(4);
     tokio::spawn(async move {
-        let mut stopping = app.stopping.subscribe();
-        let gone = sender.clone();
+        let gone = listener.clone();
         tokio::select! {
-            () = follow(&app, sender) => {}
+            () = pass_on(told, listener) => {}
             () = gone.closed() => {}
             () = tokio::time::sleep(FOLLOW_FOR) => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
         }
+        drop(place);
     });
     // nginx would keep it until it is large.
     let unbuffered = [(HeaderName::from_static("x-accel-buffering"), "no")];
-    let events = Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::default());
+    let events = Sse::new(ReceiverStream::new(events)).keep_alive(KeepAlive::default());
     Ok((unbuffered, events))
 }
 
-/// Tells of the jobs until nobody listens.
-async fn follow(app: &App, listener: mpsc::Sender<Result<Event, Infallible>>) {
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let [mut told_jobs, mut told_progress] = [String::new(), String::new()];
+/// Passes on what is told, as long as somebody listens.
+async fn pass_on(
+    mut told: watch::Receiver<Option<Told>>,
+    listener: mpsc::Sender<Result<Event, Infallible>>,
+) {
+    let mut before = Told::default();
     loop {
-        look.tick().await;
-        let Ok(teaching) = app.teaching() else { return };
-        // The database may be away for a moment.
-        let Ok(jobs) = teaching.store.jobs(FOLLOWED).await else { continue };
-        let active = jobs.iter().find(|job| job.is_active()).map_or(Value::Null, |job| json!(job));
-        let mut listed = json!(jobs);
-        for job in listed.as_array_mut().into_iter().flatten() {
-            job["progress"] = Value::Null;
+        let now = told.borrow_and_update().clone();
+        if let Some(now) = now {
+            let parts =
+                [("jobs", &now.jobs, &before.jobs), ("progress", &now.progress, &before.progress)];
+            for (name, text, before) in parts {
+                let event = || Event::default().event(name).data(&**text);
+                if text != before && listener.send(Ok(event())).await.is_err() {
+                    return;
+                }
+            }
+            before = now;
         }
-        let events = [
-            ("jobs", listed.to_string(), &mut told_jobs),
-            ("progress", active.to_string(), &mut told_progress),
-        ];
-        for (name, text, told) in events {
-            if text == *told {
-                continue;
-            }
-            if listener.send(Ok(Event::default().event(name).data(&text))).await.is_err() {
-                return;
-            }
-            *told = text;
+        if told.changed().await.is_err() {
+            return;
         }
     }
 }

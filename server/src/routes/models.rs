@@ -54,7 +54,7 @@ fn speed(registry: &Registry, id: &str) -> Option<Value> {
     struct Card {
         speed: Value,
     }
-    let card = registry.file(id, CARD_FILE).ok()??;
+    let card = std::fs::read(registry.folder(id).join(CARD_FILE)).ok()?;
     Some(serde_json::from_slice::<Card>(&card).ok()?.speed)
 }
 

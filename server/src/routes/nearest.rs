@@ -6,13 +6,12 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::HeaderMap,
 };
-use glyphic_model::checkpoint::Manifest;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use super::{
-    intake::{data_url, decode, read_body, room_for_body},
+    intake::{data_url, decode, on_a_core, read_body, room_for_body},
     openapi::ErrorBody,
 };
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
     error::ApiError,
     input::{FormInput, Input, JsonInput, Raw},
     neighbours::Example,
-    store::samples::Filter,
+    store::samples::Sample,
 };
 
 /// Most examples of an answer, and how many there are if nobody says.
@@ -66,11 +65,10 @@ pub async fn nearest(
     let Some(glyph) = glyph else {
         return Ok(Json(json!({ "model": model, "of": 0, "examples": [] })));
     };
-    let taught = async |manifest: &Manifest| taught(&app, manifest).await;
+    let taught = async || taught(&app, &model).await;
     let known = neighbours.of(app.models.registry(), &model, taught).await?;
     let of = known.count();
-    let found = tokio::task::spawn_blocking(move || known.nearest(&glyph, count));
-    let found = found.await.map_err(|error| ApiError::Unavailable(error.to_string()))??;
+    let found = on_a_core(&app, move || known.nearest(&glyph, count)).await?;
     let examples = found.iter().map(|neighbour| {
         json!({
             "label": neighbour.example.label,
@@ -83,18 +81,13 @@ pub async fn nearest(
     Ok(Json(json!({ "model": model, "of": of, "examples": examples })))
 }
 
-/// The samples that a taught checkpoint learned from: those that were there when it was
-/// made. Without the database that has them it is known by its data alone.
-async fn taught(app: &App, manifest: &Manifest) -> Vec<Example> {
-    let Ok(teaching) = app.teaching() else { return Vec::new() };
-    let made: Result<jiff::Timestamp, _> = manifest.created.parse();
-    let (Some(_), Ok(made)) = (&manifest.parent, made) else { return Vec::new() };
-    let until = Some(made.as_millisecond());
-    let filter = Filter { labelled: Some(1), held_back: Some(0), until, ..Filter::default() };
-    let samples = teaching.store.find(&filter, None, TAUGHT).await.unwrap_or_default();
-    let example = |sample: crate::store::samples::Sample| {
+/// The samples that a checkpoint learned from, if it learned from any here.
+async fn taught(app: &App, checkpoint: &str) -> Result<Vec<Example>, ApiError> {
+    let Ok(teaching) = app.teaching() else { return Ok(Vec::new()) };
+    let samples = teaching.store.taught(checkpoint, TAUGHT).await?;
+    let example = |sample: Sample| {
         let label = sample.content.label?;
         Some(Example { glyph: sample.content.glyph, label, from: "taught".into() })
     };
-    samples.into_iter().filter_map(example).collect()
+    Ok(samples.into_iter().filter_map(example).collect())
 }

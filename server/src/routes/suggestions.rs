@@ -93,8 +93,8 @@ async fn unsure(app: &App) -> Result<Vec<Value>, ApiError> {
 async fn disagreement(app: &App) -> Result<Vec<Value>, ApiError> {
     let store = &app.teaching()?.store;
     let jobs = store.jobs(50).await?;
-    let lessons = jobs.into_iter().filter(|job| job.recipe == Recipe::Samples);
-    let Some(candidate) = { lessons }.find_map(|job| job.candidate) else {
+    let mut lessons = jobs.into_iter().filter(|job| job.recipe == Recipe::Samples);
+    let Some(candidate) = lessons.find_map(|job| job.candidate) else {
         return Ok(Vec::new());
     };
     let registry = app.models.registry().clone();

@@ -1,8 +1,9 @@
 //! Training jobs, one at a time over all servers of a database.
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 use sqlx::{Row, any::AnyRow};
+use utoipa::ToSchema;
 
 use super::{Store, StoreError, new_id, now};
 
@@ -29,6 +30,19 @@ pub enum State {
     Cancelled,
 }
 
+/// A network that can be trained from scratch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// The one that is released.
+    #[default]
+    Small,
+    /// Accuracy first, for a GPU.
+    Large,
+    /// Without convolutions: to see what they are worth.
+    Mlp,
+}
+
 /// What a job trains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recipe {
@@ -36,11 +50,13 @@ pub enum Recipe {
     Samples,
     /// A network anew, on data alone.
     Scratch {
-        /// Which: `small`, `large` or `mlp`.
-        network: String,
+        /// Which.
+        network: Network,
         /// Passes over the data.
         epochs: i64,
     },
+    /// What a later version of this program asked for.
+    Unknown(String),
 }
 
 /// A training job.
@@ -111,8 +127,8 @@ impl Store {
     pub async fn ask_for_job(&self, reason: &str, recipe: &Recipe) -> Result<Job, StoreError> {
         let id = new_id();
         let (network, epochs) = match recipe {
-            Recipe::Samples => (None, None),
-            Recipe::Scratch { network, epochs } => (Some(network.clone()), Some(*epochs)),
+            Recipe::Scratch { network, epochs } => (Some(network.name().to_owned()), Some(*epochs)),
+            Recipe::Samples | Recipe::Unknown(_) => (None, None),
         };
         let asked = sqlx::query(concat!(
             "INSERT INTO jobs (id, created, reason, state, active, attempts, cancel, samples, \
@@ -172,7 +188,9 @@ impl Store {
     /// The newest labelling that a job learned from which ended with a checkpoint;
     /// 0 if none did.
     pub async fn last_learned(&self) -> Result<i64, StoreError> {
-        let sql = "SELECT COALESCE(MAX(labelled_until), 0) FROM jobs \
+        // An older program leaves 0.
+        let sql = "SELECT COALESCE(MAX(CASE WHEN labelled_until > 0 THEN labelled_until \
+                   ELSE COALESCE(started, created) END), 0) FROM jobs \
                    WHERE candidate IS NOT NULL AND recipe = 'samples'";
         let row = sqlx::query(sql).fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
@@ -197,7 +215,8 @@ impl Store {
             "UPDATE jobs SET state = 'running', owner = $1, heartbeat = $2, started = $2, \
              attempts = attempts + 1, labelled_until = ",
             newest_labelling!(),
-            " WHERE active = 1 AND (state = 'queued' OR heartbeat < $3)",
+            " WHERE active = 1 AND (state = 'queued' OR heartbeat < $3) \
+             AND recipe IN ('samples', 'scratch')",
         ))
         .bind(owner.to_owned())
         .bind(now())
@@ -320,12 +339,28 @@ impl Job {
     }
 }
 
+impl Network {
+    /// Its name in the database, in the API and on `train`'s command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Small => "small",
+            Self::Large => "large",
+            Self::Mlp => "mlp",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Small, Self::Large, Self::Mlp].into_iter().find(|network| network.name() == name)
+    }
+}
+
 impl Recipe {
     /// Its name in the database and in the API.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Samples => "samples",
             Self::Scratch { .. } => "scratch",
+            Self::Unknown(name) => name,
         }
     }
 }
@@ -368,9 +403,10 @@ fn job(row: &AnyRow) -> Result<Job, sqlx::Error> {
         id: row.try_get("id")?,
         created: row.try_get("created")?,
         reason: row.try_get("reason")?,
-        recipe: match (recipe.as_str(), network, epochs) {
+        recipe: match (recipe.as_str(), network.as_deref().and_then(Network::named), epochs) {
+            ("samples", ..) => Recipe::Samples,
             ("scratch", Some(network), Some(epochs)) => Recipe::Scratch { network, epochs },
-            _ => Recipe::Samples,
+            _ => Recipe::Unknown(recipe),
         },
         state: states.into_iter().find(|s| s.name() == state).ok_or_else(unknown)?,
         owner: row.try_get("owner")?,
@@ -379,7 +415,11 @@ fn job(row: &AnyRow) -> Result<Job, sqlx::Error> {
         parent: row.try_get("parent")?,
         candidate: row.try_get("candidate")?,
         samples: row.try_get("samples")?,
-        labelled_until: row.try_get("labelled_until")?,
+        labelled_until: match row.try_get("labelled_until")? {
+            // As in `last_learned`.
+            0 => row.try_get::<Option<i64>, _>("started")?.unwrap_or(row.try_get("created")?),
+            until => until,
+        },
         progress: serde_json::from_str(&row.try_get::<String, _>("progress")?).unwrap_or_default(),
         message: row.try_get("message")?,
         started: row.try_get("started")?,

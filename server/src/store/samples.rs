@@ -219,9 +219,10 @@ impl Store {
     ) -> Result<Vec<Added>, StoreError> {
         let mut transaction = self.begin().await?;
         let mut room = Room::count(&mut transaction, quota).await?;
+        let labelling = next_labelling(&mut transaction).await?;
         let mut added = Vec::with_capacity(samples.len());
         for sample in samples {
-            added.push(add_one(&mut transaction, sample, &mut room).await?);
+            added.push(add_one(&mut transaction, sample, labelling, &mut room).await?);
         }
         transaction.commit().await?;
         Ok(added)
@@ -289,6 +290,21 @@ impl Store {
         rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
     }
 
+    /// The samples that a lesson which ended in this checkpoint learned from, the newest
+    /// first; of those that have been relabelled or deleted since nobody knows any more.
+    pub async fn taught(&self, checkpoint: &str, limit: i64) -> Result<Vec<Sample>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            light_columns!(),
+            " FROM samples WHERE label IS NOT NULL AND held_back = 0 AND deleted IS NULL \
+             AND labelled <= (SELECT MAX(labelled_until) FROM jobs \
+             WHERE candidate = $1 AND recipe = 'samples') ORDER BY id DESC LIMIT $2"
+        );
+        let query = sqlx::query(sql).bind(checkpoint.to_owned()).bind(limit);
+        let rows = query.fetch_all(&self.pool).await?;
+        rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
+    }
+
     /// Whether there is a sample of exactly this picture.
     pub async fn has_glyph(&self, glyph: &Glyph) -> Result<bool, StoreError> {
         let sql = "SELECT COUNT(*) FROM samples WHERE glyph_hash = $1 AND deleted IS NULL";
@@ -323,8 +339,7 @@ impl Store {
     }
 
     /// Samples that got the label they have after the labelling `time`, deleted
-    /// ones aside. Within one millisecond, or where the clock of the server that
-    /// labels is behind, one may be missing.
+    /// ones aside.
     pub async fn labelled_since(&self, time: i64) -> Result<i64, StoreError> {
         let sql = "SELECT COUNT(*) FROM samples \
                    WHERE labelled > $1 AND label IS NOT NULL AND deleted IS NULL";
@@ -335,13 +350,14 @@ impl Store {
     /// Gives a sample a label, or confirms the one it has.
     pub async fn relabel(&self, id: &str, label: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
+        let labelling = next_labelling(&mut transaction).await?;
         note_edit(&mut transaction, &new_id(), id, "relabel").await?;
         sqlx::query(
             "UPDATE samples SET confirmed = 1, label = $1, \
              labelled = CASE WHEN label = $1 THEN labelled ELSE $2 END WHERE id = $3",
         )
         .bind(label.to_owned())
-        .bind(now())
+        .bind(labelling)
         .bind(id.to_owned())
         .execute(&mut *transaction)
         .await?;
@@ -398,9 +414,10 @@ impl Store {
             before("confirmed"),
             before("deleted"),
         );
+        let labelling = next_labelling(&mut transaction).await?;
         sqlx::query(AssertSqlSafe(sql))
             .bind(batch.clone())
-            .bind(now())
+            .bind(labelling)
             .execute(&mut *transaction)
             .await?;
         sqlx::query("DELETE FROM edits WHERE batch = $1")
@@ -431,6 +448,7 @@ impl Store {
 async fn add_one(
     transaction: &mut Transaction<'static, Any>,
     sample: NewSample,
+    labelling: i64,
     room: &mut Room,
 ) -> Result<Added, StoreError> {
     let hash = hash(&sample.glyph);
@@ -456,7 +474,7 @@ async fn add_one(
         None => next_is_held_back(transaction, &sample).await?,
     };
     let id = new_id();
-    let labelled = sample.label.as_ref().map(|_| now());
+    let labelled = sample.label.as_ref().map(|_| labelling);
     let insert = concat!(
         "INSERT INTO samples (",
         columns!(),
@@ -482,6 +500,15 @@ async fn add_one(
         .execute(&mut **transaction)
         .await?;
     Ok(Added { id, duplicate: false, contradicts, held_back })
+}
+
+/// When a label that is given now was given: later than all before it, whatever the
+/// clocks of other servers said, so that the order of labellings is the order in which
+/// they were kept.
+async fn next_labelling(transaction: &mut Transaction<'static, Any>) -> Result<i64, StoreError> {
+    let last = "SELECT COALESCE(MAX(labelled), 0) FROM samples";
+    let last: i64 = sqlx::query(last).fetch_one(&mut **transaction).await?.try_get(0)?;
+    Ok(now().max(last + 1))
 }
 
 /// Every fifth sample of those that are alike (same label, read alike) is held

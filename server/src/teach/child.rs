@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::Settings;
+use crate::store::jobs::Network;
 
 /// Longest time for a look through the training data.
 const AUDIT: Duration = Duration::from_secs(1800);
@@ -73,11 +74,11 @@ impl Trainer {
     pub fn train(
         settings: &Settings,
         artifacts: &Path,
-        network: &str,
+        network: Network,
         epochs: i64,
     ) -> std::io::Result<Self> {
         let mut command = command(settings, &settings.device, artifacts, None)?;
-        command.args(["--network", network, "--epochs", &epochs.to_string()]);
+        command.args(["--network", network.name(), "--epochs", &epochs.to_string()]);
         Self::start(command)
     }
 

@@ -10,6 +10,7 @@
 
 mod child;
 mod runner;
+mod tell;
 
 use std::{
     path::{Path, PathBuf},
@@ -21,7 +22,9 @@ use std::{
 };
 
 use glyphic_model::checkpoint::Gate;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+
+pub use tell::Told;
 
 use crate::{
     error::ApiError,
@@ -66,6 +69,8 @@ pub struct Teaching {
     /// This server's name among those that share the database.
     owner: String,
     wake: Arc<Notify>,
+    /// How training goes on, for those who follow.
+    told: watch::Sender<Option<Told>>,
     /// Whether a child looks through the training data now.
     auditing: Arc<AtomicBool>,
     /// Why the last one that did failed. A lock, for it is rarely touched.
@@ -79,7 +84,8 @@ impl Teaching {
         let owner = format!("{}-{:08x}", std::process::id(), fastrand::u32(..));
         let settings = Arc::new(settings);
         let (wake, auditing, audit_failure) = (Arc::default(), Arc::default(), Arc::default());
-        Self { store, quota, settings, owner, wake, auditing, audit_failure }
+        let told = watch::Sender::new(None);
+        Self { store, quota, settings, owner, wake, told, auditing, audit_failure }
     }
 
     /// Asks for a training job.

@@ -180,8 +180,12 @@ impl Teaching {
         }
         let Some(because) = because else {
             return match trainer.end().await {
-                Ok(Progress { finished: Some(id), .. }) => Ok(Trained::Checkpoint(id)),
-                Ok(_) => anyhow::bail!("the trainer ended without a checkpoint"),
+                Ok(progress) => {
+                    // What it said last came after the last report.
+                    self.report(job, &progress).await;
+                    let id = progress.finished.context("the trainer ended without a checkpoint")?;
+                    Ok(Trained::Checkpoint(id))
+                }
                 Err((progress, words)) => {
                     remove_run(artifacts, progress.run);
                     anyhow::bail!("training failed: {words}")
@@ -209,7 +213,10 @@ impl Teaching {
                 Trainer::teach(&self.settings, artifacts, &parent, &samples)
             }
             Recipe::Scratch { network, epochs } => {
-                Trainer::train(&self.settings, artifacts, network, *epochs)
+                Trainer::train(&self.settings, artifacts, *network, *epochs)
+            }
+            Recipe::Unknown(recipe) => {
+                anyhow::bail!("this server does not know how to train '{recipe}': update it")
             }
         };
         started.with_context(|| {

@@ -35,7 +35,11 @@ export function read(input) {
 
 // The training examples that look most like a glyph's 784 pixels to the network.
 export const nearest = (pixels) =>
-  request("api/nearest?count=8", post(new Blob([pixels]), "application/octet-stream"));
+  request("api/nearest?count=8", {
+    ...post(new Blob([pixels]), "application/octet-stream"),
+    // The first to ask waits until the data is read.
+    signal: AbortSignal.timeout(30_000),
+  });
 
 // Keeps an input as a sample of this label.
 export function teach(input, label) {
@@ -85,9 +89,9 @@ export const cancelJob = (id) => request(`api/jobs/${id}/cancel`, post());
 // Time until a server that refused to be followed is asked again, in ms.
 const FOLLOW_AGAIN = 5000;
 
-// Has `told.jobs(list)` and `told.progress(job)` called as the server says it; `told.none()`
-// if it does not train. Returns something to close.
-export function follow(told) {
+// Has `listener.jobs(list)` and `listener.progress(job)` called as the server says it;
+// `listener.none()` if it does not train. Returns something to close.
+export function follow(listener) {
   let source = null;
   let again = null;
   let closed = false;
@@ -97,14 +101,14 @@ export function follow(told) {
       if (closed) return;
       source = new EventSource("api/jobs/events");
       for (const name of ["jobs", "progress"]) {
-        source.addEventListener(name, ({ data }) => told[name](JSON.parse(data)));
+        source.addEventListener(name, ({ data }) => listener[name](JSON.parse(data)));
       }
       // A browser connects again by itself, unless it was refused.
       source.addEventListener("error", () => {
         if (source.readyState === EventSource.CLOSED) again = setTimeout(open, FOLLOW_AGAIN);
       });
     } catch (error) {
-      if (error.code === "teaching_off") told.none();
+      if (error.code === "teaching_off") listener.none();
       else if (!closed) again = setTimeout(open, FOLLOW_AGAIN);
     }
   };

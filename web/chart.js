@@ -29,6 +29,8 @@ function draw(svg, lines, steps) {
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   svg.querySelectorAll("polyline").forEach((polyline, i) => {
     const points = lines[i].map(([step, height]) => `${x(step).toFixed(1)},${y(height).toFixed(1)}`);
+    // A line of one point is none: doubled it is a dot.
+    if (points.length === 1) points.push(points[0]);
     polyline.setAttribute("points", points.join(" "));
   });
 }

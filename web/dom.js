@@ -1,6 +1,6 @@
 // Small helpers to build elements.
 
-import { t } from "./words.js";
+import { number, t } from "./words.js";
 
 // element("button", { class: "x", type: "button", onclick: f }, child, "text", …)
 export function element(name, attributes = {}, ...children) {
@@ -17,7 +17,12 @@ export function element(name, attributes = {}, ...children) {
 export const byId = (id) => document.getElementById(id);
 
 // The keys of plural(n, "sample") are "{0} sample" and "{0} samples".
-export const plural = (count, one, many = `${one}s`) => t(["", ` ${count === 1 ? one : many}`], count);
+export const plural = (count, one, many = `${one}s`) => t(["", ` ${count === 1 ? one : many}`], number(count));
+
+// What the server says, as a sentence.
+export function sentence(text) {
+  return text ? text[0].toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".") : "";
+}
 
 export function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));

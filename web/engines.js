@@ -119,7 +119,7 @@ async function load() {
     if (inBrowser.isReady) return;
     panel.dataset.browser = "failed";
     times.browser.textContent = t`not available`;
-    if (engine() === "browser") said.replaceChildren(...(error instanceof Away ? [error.message] : told(error)));
+    if (engine() === "browser") said.replaceChildren(...(error instanceof Away ? [t`the network could not be loaded`] : told(error)));
   }
   if (inBrowser.checkpoint === before) return;
   loaded();

@@ -28,6 +28,8 @@ const TOLD = [
 let engine;
 let unable;
 let nearest;
+// The glyph whose neighbours are shown.
+let shownNear = null;
 let last = null;
 let rest = null;
 let chosen = 0;
@@ -45,6 +47,7 @@ export function startInsight(explain, isUnable, near) {
 // Another checkpoint reads: its stencils are others.
 export function forgetStencils() {
   stencils = null;
+  shownNear = null;
   layersShown.replaceChildren();
 }
 
@@ -60,6 +63,8 @@ export async function explainDigit(given) {
     if (last !== given) return;
     showSteps(pixels, digit, drawInk);
     showCalibration(digit, labels, temperature);
+    const glyph = pixels.join();
+    byId("nearest").toggleAttribute("data-stale", glyph !== shownNear);
     const { shapes, maps } = await engine("layers", { pixels });
     stencils ??= await engine("stencils", {});
     if (last !== given) return;
@@ -69,8 +74,13 @@ export async function explainDigit(given) {
       const label = labels.indexOf(digit.label);
       const falls = await engine("occlusion", { pixels, label }).catch(() => null);
       if (falls && last === given) showHeat(pixels, falls);
+      // A stencil is chosen without another glyph.
+      if (glyph === shownNear) return;
       const found = await nearest(pixels).catch(() => null);
-      if (last === given) showNearest(found);
+      if (last !== given) return;
+      showNearest(found);
+      shownNear = found && glyph;
+      byId("nearest").toggleAttribute("data-stale", false);
     }, REST);
   } catch {
     if (last === given) section.dataset.state = unable() ? "failed" : "waiting";

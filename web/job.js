@@ -2,7 +2,7 @@
 
 import { Away, cancelJob, comparison, jobs, promote, rollBack, told, train } from "./api.js";
 import { drawCurve } from "./chart.js";
-import { byId, element, plural } from "./dom.js";
+import { byId, element, plural, sentence } from "./dom.js";
 import { dictionary, duration, english, number, t } from "./words.js";
 
 // Time between two looks at a job under way, and at none, in ms.
@@ -185,8 +185,4 @@ function setActions(list) {
   actions.replaceChildren(
     ...list.map(([name, onclick]) => element("button", { type: "button", onclick }, name)),
   );
-}
-
-function sentence(text) {
-  return text ? text[0].toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".") : "";
 }

@@ -52,8 +52,11 @@ startNumbers({
     teachable();
     explainFocus();
   },
+  // Says whether it is done: not while something newer is awaited.
   mend(boxes) {
-    if (isCurrent()) look({ ...answeredInput, boxes: boxes ?? undefined }, true);
+    if (!isCurrent()) return false;
+    look({ ...answeredInput, boxes: boxes ?? undefined }, true);
+    return true;
   },
 });
 
@@ -66,7 +69,7 @@ const tools = {
 for (const [id, run] of Object.entries(tools)) tool(id).addEventListener("click", run);
 document.addEventListener("keydown", (event) => {
   // Keys that are typed into a field belong to it.
-  if (event.target.closest("input:not([type=radio]), textarea, select")) return;
+  if (event.target.closest("input:not([type=radio], [type=range]), textarea, select")) return;
   const command = (event.ctrlKey || event.metaKey) && event.key.toLowerCase();
   if (command === "z" || command === "y") {
     event.preventDefault();

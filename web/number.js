@@ -18,6 +18,9 @@ const REST = 350;
 let digits = [];
 let selected = null;
 let mended = false;
+// Where a slider has put the boxes, and when that is to be read.
+let moved = null;
+let rest = null;
 // Whether the focus was on a button that mends, which may be gone when the answer is there.
 let heldByMend = false;
 let callbacks;
@@ -27,8 +30,9 @@ let callbacks;
 export function startNumbers(given) {
   callbacks = { ...given, mend(boxes) {
     heldByMend = mend.contains(document.activeElement) && document.activeElement.matches("button");
-    given.mend(boxes);
+    return given.mend(boxes);
   } };
+  mend.addEventListener("click", (event) => event.target.closest("button") && forgetEdge());
   join.addEventListener("click", () => {
     const boxes = digits.map(({ box }) => box);
     boxes.splice(selected, 2, around(boxes[selected], boxes[selected + 1]));
@@ -48,15 +52,32 @@ export function startNumbers(given) {
 // A slider that moves an edge; what is read meanwhile does not move it back.
 function startEdge(side, slider) {
   let before = null;
-  let rest = null;
   slider.addEventListener("focus", () => (before = { digits, at: Number(slider.value) }));
   slider.addEventListener("input", () => {
     if (selected === null) return;
+    moved = withEdge(before.digits, selected, side, Number(slider.value) - before.at);
+    previewBoxes(moved);
+    describe(slider);
     clearTimeout(rest);
-    const boxes = withEdge(before.digits, selected, side, Number(slider.value) - before.at);
-    previewBoxes(boxes);
-    rest = setTimeout(() => callbacks.mend(boxes), REST);
+    rest = setTimeout(restEdge, REST);
   });
+}
+
+// An edge has come to rest. While another answer is awaited, it waits for that.
+function restEdge() {
+  if (callbacks.mend(moved)) moved = null;
+  else rest = setTimeout(restEdge, REST);
+}
+
+// The edge that was moved is of a number that is not shown any more.
+function forgetEdge() {
+  clearTimeout(rest);
+  moved = null;
+}
+
+// Where an edge is, for those who hear it.
+function describe(slider) {
+  slider.setAttribute("aria-valuetext", number((100 * slider.value) / extent(), 0, "%"));
 }
 
 function showEdges() {
@@ -67,6 +88,7 @@ function showEdges() {
     slider.max = extent();
     slider.step = extent() / 100;
     slider.value = side === "left" ? box[0] : box[0] + box[2];
+    describe(slider);
   }
 }
 
@@ -81,6 +103,8 @@ export function showNumber(answer, boxes) {
   const before = digits.length;
   digits = digitsOf(answer);
   mended = boxes != null;
+  // Another drawing, or another number of digits: nothing of it is where it was.
+  if (!mended || moved?.length !== digits.length) forgetEdge();
   if (digits.length !== before || selected >= digits.length) {
     // A slider that has nothing to move any more must not take the focus with it.
     heldByMend ||= Object.values(edges).includes(document.activeElement);
@@ -92,6 +116,7 @@ export function showNumber(answer, boxes) {
 
 // No number is shown.
 export function hideNumber() {
+  forgetEdge();
   digits = [];
   selected = null;
   row.hidden = true;
@@ -105,6 +130,7 @@ export function chosenDigit() {
 }
 
 function choose(i) {
+  forgetEdge();
   selected = selected === i ? null : i;
   show();
   callbacks.chosen(digits[focus()]);
@@ -138,6 +164,7 @@ function show() {
   row.toggleAttribute("data-long", digits.length > 6 || lines.length > 1);
   row.hidden = false;
   showBoxes({ digits, selected, moved: callbacks.mend });
+  if (moved) previewBoxes(moved);
   mend.hidden = false;
   join.disabled = selected === null || digits[selected + 1]?.line !== digits[selected].line;
   split.disabled = selected === null;

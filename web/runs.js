@@ -3,7 +3,7 @@
 
 import { cancelJob, follow, job as fetchJob, told, train } from "./api.js";
 import { drawAccuracy, drawCurve } from "./chart.js";
-import { byId, element, plural } from "./dom.js";
+import { byId, element, plural, sentence } from "./dom.js";
 import { duration, english, moment, number, t } from "./words.js";
 
 // What a live run shows beside its bar, once there are so many points.
@@ -20,8 +20,14 @@ const facts = byId("run-facts");
 const stop = byId("run-stop");
 const past = byId("past");
 
+const begins = form.querySelector("button");
+
 // The one under way.
 let active = null;
+// Whether one was asked for that is not seen yet.
+let beginning = false;
+// The jobs that are shown, as text.
+let listed = "";
 
 from.addEventListener("change", describe);
 form.addEventListener("submit", (event) => {
@@ -43,7 +49,10 @@ export function followRuns(ended) {
       following ??= follow({
         jobs(jobs) {
           section.hidden = false;
+          // It may have come and gone between two events.
+          if (beginning && jobs[0]?.finished) beginning = false;
           showPast(jobs);
+          enable();
         },
         progress(job) {
           if (active && !job) ended();
@@ -61,29 +70,54 @@ export function followRuns(ended) {
 // Only what is trained from scratch has a network and epochs to choose.
 function describe() {
   const scratch = from.value === "scratch";
-  for (const field of form.querySelectorAll("[data-scratch]")) field.hidden = !scratch;
+  for (const field of form.querySelectorAll("[data-scratch]")) {
+    field.hidden = !scratch;
+    // What is hidden must not be found missing.
+    field.querySelector("input, select").disabled = !scratch;
+  }
 }
 
-function begin() {
+async function begin() {
   const { network, epochs } = Object.fromEntries(new FormData(form));
   const options = from.value === "scratch" ? { from: "scratch", network, epochs } : {};
-  return attempt(() => train(options));
+  // Until it is seen to run, or is refused: a second click asks for nothing.
+  beginning = true;
+  enable();
+  if (!(await attempt(() => train(options)))) beginning = false;
+  enable();
 }
 
+// Says what went wrong, if anything did; what is under way already is what was wanted.
 async function attempt(change) {
-  said.replaceChildren();
+  say();
   try {
     await change();
+    return true;
   } catch (error) {
-    said.replaceChildren(...told(error));
+    if (error.code === "job_under_way") return true;
+    say(...told(error));
+    said.className = "bad";
+    return false;
   }
+}
+
+function say(...words) {
+  said.className = "hint";
+  said.replaceChildren(...words);
+}
+
+function enable() {
+  begins.disabled = beginning || active !== null;
 }
 
 // The run under way; null if there is none.
 function show(job) {
+  const held = panel.contains(document.activeElement);
   active = job;
-  form.querySelector("button").disabled = job !== null;
+  if (job) beginning = false;
+  enable();
   panel.hidden = job === null;
+  if (job === null && held) begins.focus();
   if (job === null) return;
   const { step = 0, steps = 0, validation = [] } = job.progress;
   const now = t`${name(job)}: ${phase(job)}`;
@@ -94,14 +128,14 @@ function show(job) {
   if (steps) bar.value = step;
   else bar.removeAttribute("value");
   drawCurves(panel, job.progress);
-  const held = validation.at(-1)?.[1];
+  const checked = validation.at(-1)?.[1];
   facts.textContent = steps ? [
     step < steps ? t`${duration(job.progress.seconds_left)} left` : null,
     t`step ${number(step)} of ${number(steps)}`,
     t`${number(Math.round(job.progress.images_per_second))} pictures a second`,
     t`loss ${number(job.progress.loss, 3)}`,
     t`${percent(job.progress.accuracy)} right in training`,
-    held == null ? null : t`${percent(held)} of those held back`,
+    checked == null ? null : t`${percent(checked)} of those held back`,
   ].filter(Boolean).join(" · ") : "";
 }
 
@@ -130,15 +164,23 @@ function drawCurves(place, { curve = [], validation = [], steps }) {
 
 // Those that have ended, newest first. What is open stays open.
 function showPast(jobs) {
-  const open = new Set([...past.querySelectorAll("details[open]")].map(({ dataset }) => dataset.id));
   const ended = jobs.filter(({ state }) => state !== "queued" && state !== "running");
+  const text = JSON.stringify(ended);
+  if (text === listed) return;
+  // Said aloud when it happens, not when the page is opened.
+  const [newest] = ended;
+  if (listed && newest) say(t`${name(newest)}: ${ending(newest.state)}`);
+  listed = text;
+  const open = new Set([...past.querySelectorAll("details[open]")].map(({ dataset }) => dataset.id));
+  const held = document.activeElement.closest("#past details")?.dataset.id;
   past.replaceChildren(...ended.map((job) => entry(job, open.has(job.id))));
+  if (held) past.querySelector(`[data-id="${held}"] summary`)?.focus();
 }
 
 function entry(job, open) {
   const details = element("details", { "data-id": job.id, open },
-    element("summary", {}, element("b", {}, name(job)), ` ${moment(job.finished)}: ${ending(job.state)}`),
-    job.message ? element("p", { class: "hint" }, english(`${job.message}.`)) : null,
+    element("summary", {}, element("b", {}, name(job)), ` · ${moment(job.finished)} · ${ending(job.state)}`),
+    job.message ? element("p", { class: "hint" }, english(sentence(job.message))) : null,
     job.candidate ? element("p", {}, element("a", { href: `models/${job.candidate}` }, job.candidate)) : null,
     curves());
   const fill = async () => {

@@ -14,7 +14,9 @@ export let dictionary;
 if (/^es/i.test(language)) {
   // No English before.
   page.toggleAttribute("data-wording", true);
-  dictionary = await import("./es.js").then((words) => words.default, () => undefined);
+  // A host that hangs must not leave an empty page.
+  const late = new Promise((resolve) => setTimeout(resolve, 3000));
+  dictionary = await Promise.race([import("./es.js").then((words) => words.default, () => undefined), late]);
   if (dictionary) translate();
   page.toggleAttribute("data-wording", false);
 }

@@ -59,6 +59,8 @@ for (const colorScheme of ["light", "dark"]) {
         assert.deepEqual(await broken(page), [], "samples");
         await page.goto(`${server.url}models.html`);
         await page.locator(".checkpoint").first().waitFor();
+        await page.locator("#runs").waitFor();
+        await page.selectOption("#begin-from", "scratch");
         assert.deepEqual(await broken(page), [], "checkpoints");
         await page.goto(`${server.url}reference.html`);
         await page.locator(".operation").first().waitFor();

@@ -230,6 +230,22 @@ test("a network is trained from scratch, watched, stopped, and what ended is lis
   await page.locator("#run-stop").click();
   await page.locator("#past summary", { hasText: "500 epochs" }).filter({ hasText: "stopped" }).waitFor({ timeout: 30_000 });
   assert.ok(await page.locator("#begin button").isEnabled());
+  assert.match(await page.locator("#runs-said").textContent(), /500 epochs: stopped$/);
+  // What is not shown is not asked for; and the server says why it cannot be done.
+  await page.fill('[name="epochs"]', "");
+  await page.selectOption("#begin-from", "samples");
+  await page.locator("#begin button").dblclick();
+  await page.locator("#past summary", { hasText: "What serves" }).filter({ hasText: "failed" }).waitFor();
+  await page.locator("#past summary").first().click();
+  assert.match(await page.locator("#past details").first().textContent(), /There is no labelled sample to learn from: teach it some first\./);
+  // Another event does not take the focus or what is open.
+  await page.locator("#past summary").nth(1).focus();
+  await page.selectOption("#begin-from", "scratch");
+  await page.fill('[name="epochs"]', "1");
+  await fetch(`${server.url}api/jobs?from=scratch&network=mlp&epochs=1`, { method: "POST" });
+  await page.waitForFunction(() => document.querySelectorAll("#past details").length === 4, null, { timeout: 60_000 });
+  assert.match(await page.evaluate(() => document.activeElement.textContent), /500 epochs/);
+  assert.equal(await page.locator("#past details[open]").count(), 2);
   assert.deepEqual(errors, []);
   await context.close();
 });

@@ -214,6 +214,34 @@ onPage("the edges of a box are moved by keyboard", DESKTOP, async (page) => {
   await screenshot(page, "number-edges");
 });
 
+onPage("an edge that moves on while an answer is awaited ends where it was put", DESKTOP, async (page) => {
+  await draw(page, number([one, seven, one]));
+  await reads(page, "171");
+  const sent = [];
+  await page.route("**/api/read?*boxes=*", async (route) => {
+    sent.push(JSON.parse(new URL(route.request().url()).searchParams.get("boxes")));
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    await route.continue();
+  });
+  await page.locator("#number .digit").nth(1).click();
+  const slider = page.locator("#edge-left");
+  await slider.focus();
+  await page.keyboard.press("ArrowRight");
+  await page.waitForTimeout(450);
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowRight");
+  await page.waitForTimeout(2500);
+  assert.equal(sent.length, 2, "one when it first rested, one when the answer was there");
+  assert.ok(sent[1][1][0] > sent[0][1][0], JSON.stringify(sent));
+  assert.match(await slider.getAttribute("aria-valuetext"), /^\d+ %$/);
+  // Taken back before it rests, the drawing is read as it is, and nothing is mended.
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Control+z");
+  await page.waitForTimeout(1500);
+  assert.equal(sent.length, 2, "it was of another drawing");
+  assert.ok(await page.locator("#as-found").isHidden());
+});
+
 onPage("a digit of a number is taught by its own strokes", DESKTOP, async (page) => {
   await draw(page, number([seven, four]));
   await reads(page, "74");

@@ -11,6 +11,7 @@ import { Server, draw, launch, pictures, repository, screenshot } from "./browse
 
 const web = join(repository, "web");
 const { default: dictionary } = await import(join(web, "es.js"));
+const source = await readFile(join(web, "es.js"), "utf8");
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 // Names, formats and keys, which are the same in both languages; and the switch.
@@ -101,6 +102,9 @@ test("the dictionary has what the pages say, all of it and no more", async () =>
   const keys = new Set([...said, ...(await codesOfServer()), ...CODES]);
   assert.deepEqual([...keys].filter((key) => !Object.hasOwn(dictionary, key)), [], "without Spanish");
   assert.deepEqual(Object.keys(dictionary).filter((key) => !keys.has(key)), [], "said nowhere");
+  // Of two that are alike an object keeps the last.
+  const written = [...source.matchAll(/^ {2}("(?:[^"\\]|\\.)*"):/gm)].map(([, key]) => JSON.parse(key));
+  assert.equal(written.length, Object.keys(dictionary).length, "one Spanish for each");
   for (const [key, text] of Object.entries(dictionary)) {
     assert.deepEqual(placeholders(text), placeholders(key), key);
     assert.ok(text && text === text.trim().replace(/ +/g, " "), key);
@@ -164,7 +168,7 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     assert.equal(await page.evaluate(() => document.documentElement.lang), "es");
     assert.equal(await text(page, "#sentence"), "Aún no hay nada dibujado.");
     assert.equal(await text(page, "#provenance").then((said) => said.replace(/ mnist.*/, "")), "Está en servicio el punto de control");
-    assert.equal(await page.locator("#pad .invitation").evaluate((node) => node.firstChild.data), "Dibuja un dígito o un número");
+    assert.equal(await page.locator("#pad .invitation").evaluate((node) => node.firstChild.data), "Dibuja un dígito o un número completo");
     assert.match(await page.locator("#canvas").getAttribute("aria-label"), /^Zona de dibujo: /);
     assert.match(await page.locator("meta[name=description]").getAttribute("content"), /^Dibuja un dígito/);
     assert.deepEqual(await english(page), [], "empty");
@@ -218,7 +222,7 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     await page.locator("#look .card").first().waitFor();
     assert.equal(await page.title(), "Muestras · Glyphic");
     assert.equal(await text(page, "#look-hint"), "1 muestra por revisar.");
-    assert.match(await text(page, "#look .card p"), /^etiquetada como 1; la red lee 7 con \d+ % de confianza$/);
+    assert.match(await text(page, "#look .card p"), /^etiquetada como 1; la red lee 7 con un \d+ % de confianza$/);
     assert.match(await text(page, "#cards"), /leída como 7, 100 %/);
     assert.deepEqual(await english(page), [], "samples");
     assert.ok((await tooWide(page)) <= 0);
@@ -228,7 +232,18 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
 
     await page.goto(`${server.url}models.html`);
     await page.locator(".checkpoint").nth(1).waitFor();
-    assert.match(await text(page, '.checkpoint[data-serving="true"] dl'), /Prueba9\d,\d\d % de 10.000/);
+    assert.match(await text(page, '.checkpoint[data-serving="true"] dl'), /Conjunto de prueba9\d,\d\d % de 10\.000/);
+    await page.locator("#runs").waitFor();
+    await page.selectOption("#begin-from", "scratch");
+    await page.selectOption('[name="network"]', "mlp");
+    await page.fill('[name="epochs"]', "500");
+    await page.locator("#begin button").click();
+    await page.locator("#run-facts", { hasText: "imágenes por segundo" }).waitFor({ timeout: 60_000 });
+    assert.match(await text(page, "#run-title"), /^mlp desde cero, 500 épocas: entrenando…$/);
+    assert.deepEqual(await english(page), [], "a run");
+    assert.ok((await tooWide(page)) <= 0, "a run");
+    await page.locator("#run-stop").click();
+    await page.locator("#past summary", { hasText: "detenida" }).first().waitFor({ timeout: 30_000 });
     assert.deepEqual(await english(page), [], "checkpoints");
     assert.ok((await tooWide(page)) <= 0);
     await screenshot(page, `spanish-${size}-checkpoints`);
@@ -374,7 +389,7 @@ test("whoever reads Spanish sees no English first, and English if Spanish does n
 
 onPage("numbers are written as where the visitor is", { locale: "es-MX", path: "models.html" }, async (page) => {
   await page.locator(".checkpoint").first().waitFor();
-  assert.match(await text(page, '.checkpoint[data-serving="true"] dl'), /Prueba9\d\.\d\d % de 10,000/);
+  assert.match(await text(page, '.checkpoint[data-serving="true"] dl'), /Conjunto de prueba9\d\.\d\d % de 10,000/);
 });
 
 for (const options of [DESKTOP, PHONE]) {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 
@@ -206,9 +206,13 @@ impl Teaching {
         let artifacts = models.registry().root();
         let started = match &job.recipe {
             Recipe::Samples => {
+                let labelled = self.store.labelled_since(0).await?;
+                ensure!(
+                    labelled > 0,
+                    "there is no labelled sample to learn from: teach it some first"
+                );
                 let samples = self.write_samples(folder).await?;
                 let parent = models.engine().serving().id.clone();
-                let labelled = self.store.labelled_since(0).await?;
                 self.store.begin_job(&job.id, &self.owner, &parent, labelled).await?;
                 Trainer::teach(&self.settings, artifacts, &parent, &samples)
             }

@@ -310,6 +310,7 @@ fn a_job_that_fails_says_why_and_the_next_can_begin() {
     let artifacts = Artifacts::released();
     let setup = TeachingSetup::with_program(&["/no/such/program"]);
     let server = Server::teaching(&artifacts, setup);
+    teach_some(&server);
     let job = train(&server);
     assert_eq!(job["state"], "failed");
     assert!(job["message"].as_str().unwrap().contains("/no/such/program"), "{job}");
@@ -318,6 +319,7 @@ fn a_job_that_fails_says_why_and_the_next_can_begin() {
     let artifacts = Artifacts::released();
     let setup = TeachingSetup::with_program(&["sh", "-c", "kill -9 $$"]);
     let server = Server::teaching(&artifacts, setup);
+    teach_some(&server);
     let job = train(&server);
     assert_eq!(job["state"], "failed");
     assert!(job["message"].as_str().unwrap().contains("signal: 9"), "{job}");

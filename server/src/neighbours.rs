@@ -13,6 +13,7 @@ use glyphic_model::{
     Classifier, Glyph,
     checkpoint::{Manifest, Registry},
     device::ComputeDevice,
+    glyph::PIXELS,
 };
 
 use crate::error::ApiError;
@@ -158,7 +159,7 @@ impl Known {
         let device = ComputeDevice::cpu().device;
         let checkpoint = registry.load(model, &device)?;
         let classifier = checkpoint.into_classifier(&device);
-        let width = describe(&classifier, &[Glyph::new([0; 784])])?[0].values.len();
+        let width = describe(&classifier, &[Glyph::new([0; PIXELS])])?[0].values.len();
         let most = (MEMORY / width.max(1)).min(EXAMPLES);
         // Those that were taught come first: there are few, and they are what is new.
         examples.truncate(most);

@@ -71,6 +71,25 @@ fn a_training_example_is_nearest_to_itself() {
     }
 }
 
+/// Prints what LOG.md says of it.
+#[test]
+fn what_is_nearest_says_what_a_test_picture_is() {
+    let artifacts = Artifacts::released();
+    let server = server(&artifacts);
+    let path = repository().join("artifacts/datasets/mnist");
+    let Data { test, labels, .. } = glyphic_train::data::load(&path, 0.1).unwrap();
+    let (mut first, mut all) = (0, 0);
+    for example in &test[..1000] {
+        let pixels = example.glyph.pixels();
+        let (_, answer) = server.post("/api/nearest", "application/octet-stream", pixels);
+        let right = |(label, ..): &(String, String, f64)| *label == labels[example.label];
+        first += usize::from(right(&examples(&answer)[0]));
+        all += examples(&answer).iter().filter(|one| right(one)).count();
+    }
+    println!("the nearest is of the label for {first} of 1000, of the eight nearest {all} of 8000");
+    assert!(first >= 985 && all >= 7800, "{first} of 1000, {all} of 8000");
+}
+
 #[test]
 fn drawings_lie_near_examples_of_their_label() {
     let artifacts = Artifacts::released();

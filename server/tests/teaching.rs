@@ -271,6 +271,36 @@ fn one_job_at_a_time_with_progress_and_an_ending() {
     assert_eq!(server.get("/api/jobs/none").0, 404);
 }
 
+/// A newer program has added to the schema, and an older one has trained beside this one: it
+/// does not know which labelling was the newest.
+#[test]
+fn programs_of_other_versions_share_the_database() {
+    let artifacts = Artifacts::released();
+    drop(Server::teaching(&artifacts, TeachingSetup::default()));
+    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        for statement in [
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, \
+             execution_time) VALUES (99, 'from the future', 1, x'00', 0)",
+            "INSERT INTO jobs (id, created, reason, state, attempts, cancel, samples, progress, \
+             candidate, started) VALUES ('0', 1, 'asked', 'promoted', 1, 0, 12, '{}', 'x', \
+             4000000000000)",
+            "INSERT INTO jobs (id, created, reason, state, active, attempts, cancel, samples, \
+             progress, recipe) VALUES ('1', 1, 'asked', 'queued', 1, 0, 0, 0, '{}', 'dream')",
+        ] {
+            connection.execute(statement).await.unwrap();
+        }
+    });
+    let server = Server::teaching(&artifacts, short());
+    server.teach("7", "me", &seven());
+    assert_eq!(server.get("/api/samples/summary").1["since_training"], 0, "taught before 2096");
+    // What it does not know it shows, and leaves to those who do.
+    std::thread::sleep(Duration::from_millis(1500));
+    let unknown = server.get("/api/jobs/1").1;
+    assert_eq!((&unknown["recipe"], &unknown["state"]), (&json!("dream"), &json!("queued")));
+}
+
 #[test]
 fn a_job_is_cancelled() {
     let _alone = alone();

@@ -221,6 +221,12 @@ impl Network {
         self.output.forward(self.features(pixels))
     }
 
+    /// Number of labels.
+    pub fn classes(&self) -> usize {
+        let [_, classes] = self.output.weight.val().dims();
+        classes
+    }
+
     /// What the last layer reads.
     ///
     /// # Shapes

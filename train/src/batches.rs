@@ -17,7 +17,7 @@ pub struct DeviceSet {
 
 /// Some of a set's examples.
 pub struct Batch {
-    /// `[batch, 1, 28, 28]`, on the scale 0–255.
+    /// `[batch, 1, 28, 28]`, on the scale 0–255 or normalised.
     pub pixels: Tensor<4>,
     /// `[batch]`
     pub labels: Tensor<1, Int>,

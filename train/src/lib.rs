@@ -28,6 +28,7 @@ pub mod replica;
 pub mod report;
 pub mod run;
 pub mod self_test;
+pub mod source;
 pub mod state;
 pub mod sweep;
 pub mod tensorboard;

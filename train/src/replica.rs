@@ -18,17 +18,9 @@ use burn::{
         activation::{log_softmax, softmax},
     },
 };
-use glyphic_model::{
-    device::ComputeDevice,
-    network::{Network, normalise},
-};
+use glyphic_model::{compiled::Training, device::ComputeDevice, network::Network};
 
-use crate::{
-    augment::{Augmenter, MAP},
-    batches::DeviceSet,
-    config::TrainConfig,
-    data::Example,
-};
+use crate::{augment::MAP, batches::Batch, config::TrainConfig, data::Example, source::Source};
 
 /// Weight of the teacher's answer, beside the label, on what was known.
 const SOFT: f32 = 0.5;
@@ -36,13 +28,14 @@ const SOFT: f32 = 0.5;
 /// One device's copy of the examples and of all that turns them into gradients.
 pub struct Replica {
     device: Device,
-    examples: DeviceSet,
-    augmenter: Augmenter,
+    source: Source,
     loss: CrossEntropyLoss,
     smoothing: f32,
     /// Whether some examples are none of the labels.
     rejects: bool,
     teacher: Option<Teacher>,
+    /// What goes through the network, if that is the CPU's own code and not burn.
+    compiled: Option<Training>,
     /// `[loss, correct]` summed over the steps since they were last taken.
     sums: Tensor<1>,
 }
@@ -92,21 +85,22 @@ impl Replica {
     /// Examples whose label is `classes` or above are none of the labels.
     pub fn new(
         config: &TrainConfig,
-        classes: usize,
+        network: &Network,
         examples: &[Example],
         device: &Device,
     ) -> Self {
+        let classes = network.classes();
         let smoothing = config.label_smoothing;
         let rejects = examples.iter().any(|example| example.label >= classes);
         Self {
-            examples: DeviceSet::new(examples, device),
-            augmenter: Augmenter::new(config.augmentation.clone(), device),
+            source: Source::new(examples, &config.augmentation, device),
             loss: CrossEntropyLossConfig::new()
                 .with_smoothing((smoothing > 0.0).then_some(smoothing))
                 .init(&device.clone().autodiff()),
             smoothing,
             rejects,
             teacher: None,
+            compiled: (*device == Device::flex()).then(|| Training::of(network)).flatten(),
             sums: Tensor::zeros([2], device),
             device: device.clone(),
         }
@@ -124,33 +118,41 @@ impl Replica {
         self.teacher = Some(Teacher { network, known_from: known_from as u32, classes });
     }
 
-    /// The share's part of the batch's gradients. Nothing is read back.
-    pub fn gradients(&mut self, network: &Network, share: &Share) -> GradientsParams {
-        let batch = self.examples.pick(&share.indices);
-        let pixels = normalise(self.augmenter.apply(batch.pixels, &share.maps));
+    /// The share's part of the batch's gradients. From a GPU nothing is read back.
+    pub fn gradients(&mut self, network: &Network, share: &Share) -> Result<GradientsParams> {
+        let Batch { pixels, labels } = self.source.batch(&share.indices, &share.maps);
         let targets = self.teacher.as_ref().map(|teacher| {
             let Self { smoothing, rejects, .. } = *self;
-            teacher.targets(&share.indices, &batch.labels, pixels.clone(), smoothing, rejects)
+            teacher.targets(&share.indices, &labels, pixels.clone(), smoothing, rejects)
         });
-        let mut logits = network.forward(pixels.autodiff());
-        if self.rejects {
-            logits = with_none(logits);
-        }
-        let correct = logits
-            .clone()
-            .inner()
-            .argmax(1)
-            .flatten::<1>(0, 1)
-            .equal(batch.labels.clone())
-            .float()
-            .sum();
+        let of_network = match &mut self.compiled {
+            Some(compiled) => {
+                let pixels: Vec<f32> = pixels.into_data().try_into_vec()?;
+                let logits = compiled.forward(network, &pixels)?;
+                let shape = [share.indices.len(), logits.len() / share.indices.len()];
+                let logits = TensorData::new(logits, shape);
+                Tensor::from_data(logits, &self.device.clone().autodiff()).require_grad()
+            }
+            None => network.forward(pixels.autodiff()),
+        };
+        let logits = match self.rejects {
+            true => with_none(of_network.clone()),
+            false => of_network.clone(),
+        };
+        let correct =
+            logits.clone().inner().argmax(1).flatten::<1>(0, 1).equal(labels.clone()).float().sum();
         let loss = match targets {
-            None => self.loss.forward(logits, batch.labels.autodiff()),
+            None => self.loss.forward(logits, labels.autodiff()),
             Some(targets) => (log_softmax(logits, 1) * targets.autodiff()).sum_dim(1).mean().neg(),
         };
         let loss = if share.weight < 1.0 { loss * share.weight } else { loss };
         self.sums = self.sums.clone() + Tensor::cat(vec![loss.clone().inner(), correct], 0);
-        GradientsParams::from_grads(loss.backward(), network)
+        let gradients = loss.backward();
+        let Some(compiled) = &mut self.compiled else {
+            return Ok(GradientsParams::from_grads(gradients, network));
+        };
+        let of_logits = of_network.grad(&gradients).context("the loss has no gradient")?;
+        Ok(compiled.backward(network, &of_logits.into_data().try_into_vec::<f32>()?))
     }
 
     /// Waits for the device: the sums of loss and of examples read right since the

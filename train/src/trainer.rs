@@ -103,9 +103,8 @@ impl Trainer {
         if let Some(bytes) = optimizer_state {
             optimizer = optimizer.from_bytes(Bytes::from_bytes_vec(bytes))?;
         }
-        let classes = position.network.classes;
         let replica = |device: &ComputeDevice| {
-            Replica::new(&position.config, classes, examples, &device.device)
+            Replica::new(&position.config, &network, examples, &device.device)
         };
         let start = |device| Worker::start(device, replica(device));
         let pool = examples.len().saturating_sub(position.dataset.training);
@@ -148,23 +147,23 @@ impl Trainer {
     fn gradients(&mut self, shares: Vec<Share>) -> Result<GradientsParams> {
         let mut shares = shares.into_iter();
         let of_main = shares.next().context("a batch has at least one share")?;
-        let others: Vec<Answer<GradientsParams>> = (self.workers.iter().zip(shares))
+        let others: Vec<Answer<Result<GradientsParams>>> = (self.workers.iter().zip(shares))
             .map(|(worker, share)| {
                 let (network, main) = (self.network.clone(), self.main.device().clone());
                 worker.begin(move |replica| {
                     let network = network.fork(&replica.device().clone().autodiff());
-                    replica.gradients(&network, &share).to_device(&main, &network)
+                    Ok(replica.gradients(&network, &share)?.to_device(&main, &network))
                 })
             })
             .collect();
-        let gradients = self.main.gradients(&self.network, &of_main);
+        let gradients = self.main.gradients(&self.network, &of_main)?;
         if others.is_empty() {
             return Ok(gradients);
         }
         let mut sum = GradientsAccumulator::new();
         sum.accumulate(&self.network, gradients);
         for answer in others {
-            sum.accumulate(&self.network, answer.wait()?);
+            sum.accumulate(&self.network, answer.wait()??);
         }
         Ok(sum.grads())
     }

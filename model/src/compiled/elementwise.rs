@@ -1,0 +1,153 @@
+//! What happens to a layer's sums between two products, on one glyph: norm and ReLU, and
+//! the way back through both. Sums and their gradients are `[places, wide]`, whole vectors;
+//! what is one a channel is `wide` long.
+
+use pulp::{Simd, WithSimd};
+
+/// The next layer's input: sums scaled and shifted, 0 where that is negative.
+pub(super) struct Activate<'a> {
+    pub(super) sums: &'a [f32],
+    pub(super) scale: &'a [f32],
+    pub(super) shift: &'a [f32],
+    pub(super) channels: usize,
+    /// Where each place's channels go.
+    pub(super) outputs: &'a [usize],
+    pub(super) input: &'a mut [f32],
+}
+
+impl WithSimd for Activate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let [scale, shift] = [self.scale, self.shift].map(whole::<S>);
+        let zero = simd.splat_f32s(0.0);
+        let places = whole::<S>(self.sums).chunks_exact(scale.len()).zip(self.outputs);
+        for (sums, &at) in places {
+            let input = self.input[at..at + self.channels].chunks_mut(S::F32_LANES);
+            for (((input, &sum), &scale), &shift) in input.zip(sums).zip(scale).zip(shift) {
+                store(simd, input, simd.max_f32s(simd.mul_add_e_f32s(sum, scale, shift), zero));
+            }
+        }
+    }
+}
+
+/// Adds up the sums, and their squares.
+pub(super) struct Statistics<'a> {
+    pub(super) sums: &'a [f32],
+    pub(super) totals: &'a mut [Vec<f32>; 2],
+}
+
+impl WithSimd for Statistics<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let [plain, squares] = self.totals;
+        let (plain, squares) = (whole_mut::<S>(plain), whole_mut::<S>(squares));
+        for sums in whole::<S>(self.sums).chunks_exact(plain.len()) {
+            for ((&sum, plain), square) in sums.iter().zip(&mut *plain).zip(&mut *squares) {
+                *plain = simd.add_f32s(*plain, sum);
+                *square = simd.mul_add_e_f32s(sum, sum, *square);
+            }
+        }
+    }
+}
+
+/// The gradient of a norm's output becomes that of its input:
+/// `gradient · by + sum · by_sum + plus`.
+pub(super) struct ThroughNorm<'a> {
+    pub(super) sums: &'a [f32],
+    pub(super) by: &'a [f32],
+    pub(super) by_sum: &'a [f32],
+    pub(super) plus: &'a [f32],
+    pub(super) gradient: &'a mut [f32],
+}
+
+impl WithSimd for ThroughNorm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let [by, by_sum, plus] = [self.by, self.by_sum, self.plus].map(whole::<S>);
+        let gradients = whole_mut::<S>(self.gradient).chunks_exact_mut(by.len());
+        for (sums, gradients) in whole::<S>(self.sums).chunks_exact(by.len()).zip(gradients) {
+            let factors = by.iter().zip(by_sum).zip(plus);
+            for ((gradient, &sum), ((&by, &by_sum), &plus)) in
+                gradients.iter_mut().zip(sums).zip(factors)
+            {
+                let rest = simd.mul_add_e_f32s(sum, by_sum, plus);
+                *gradient = simd.mul_add_e_f32s(*gradient, by, rest);
+            }
+        }
+    }
+}
+
+/// The gradient of the next layer's input becomes that of a layer's output before ReLU.
+/// It is added up, and so is its product with the sums.
+pub(super) struct ThroughRelu<'a> {
+    pub(super) sums: &'a [f32],
+    pub(super) scale: &'a [f32],
+    pub(super) shift: &'a [f32],
+    pub(super) channels: usize,
+    /// Where each place's channels lie in the next layer's input.
+    pub(super) outputs: &'a [usize],
+    /// That input's gradient.
+    pub(super) input: &'a [f32],
+    pub(super) gradient: &'a mut [f32],
+    pub(super) totals: &'a mut [Vec<f32>; 2],
+}
+
+impl WithSimd for ThroughRelu<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let [scale, shift] = [self.scale, self.shift].map(whole::<S>);
+        let [plain, times] = self.totals;
+        let (plain, times) = (whole_mut::<S>(plain), whole_mut::<S>(times));
+        let zero = simd.splat_f32s(0.0);
+        let vectors = scale.len();
+        let gradients = whole_mut::<S>(self.gradient).chunks_exact_mut(vectors);
+        let places = whole::<S>(self.sums).chunks_exact(vectors).zip(gradients);
+        for ((sums, gradients), &at) in places.zip(self.outputs) {
+            let input = self.input[at..at + self.channels].chunks(S::F32_LANES);
+            for (v, (input, gradient)) in input.zip(gradients).enumerate() {
+                let active = simd.mul_add_e_f32s(sums[v], scale[v], shift[v]);
+                let passes = simd.greater_than_f32s(active, zero);
+                *gradient = simd.select_f32s(passes, load(simd, input), zero);
+                plain[v] = simd.add_f32s(plain[v], *gradient);
+                times[v] = simd.mul_add_e_f32s(sums[v], *gradient, times[v]);
+            }
+        }
+    }
+}
+
+/// Values as vectors.
+#[inline(always)]
+fn whole<S: Simd>(values: &[f32]) -> &[S::f32s] {
+    S::as_simd_f32s(values).0
+}
+
+#[inline(always)]
+fn whole_mut<S: Simd>(values: &mut [f32]) -> &mut [S::f32s] {
+    S::as_mut_simd_f32s(values).0
+}
+
+/// A vector of these values, and zeros behind them if they are too few.
+#[inline(always)]
+pub(super) fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
+    match S::as_simd_f32s(values).0 {
+        &[vector] => vector,
+        _ => simd.partial_load_f32s(values),
+    }
+}
+
+/// Writes a vector, or as much of it as there is room for.
+#[inline(always)]
+pub(super) fn store<S: Simd>(simd: S, values: &mut [f32], vector: S::f32s) {
+    match S::as_mut_simd_f32s(values).0 {
+        [whole] => *whole = vector,
+        _ => simd.partial_store_f32s(values, vector),
+    }
+}

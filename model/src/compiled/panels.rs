@@ -1,0 +1,69 @@
+//! Weights, cut to the CPU's registers.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// The weights of some neighbouring output channels.
+#[derive(Clone, Debug)]
+pub(super) struct Panel {
+    /// The first of its channels.
+    pub(super) first: usize,
+    /// Its width in the CPU's vectors, 1 to 4.
+    pub(super) vectors: usize,
+    /// For each value of a window, a weight for each channel.
+    pub(super) weights: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+}
+
+/// Lanes of a vector, and how many vectors wide a panel may be so that the sums of several
+/// windows stay in registers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Registered {
+    pub(super) lanes: usize,
+    most: usize,
+}
+
+impl Registered {
+    pub(super) fn of(arch: Arch) -> Self {
+        arch.dispatch(Registers)
+    }
+
+    /// So many channels as whole vectors.
+    pub(super) fn whole(self, channels: usize) -> usize {
+        channels.next_multiple_of(self.lanes)
+    }
+
+    /// Weights `[values of a window, channels]` and biases as panels, filled up with zeros.
+    pub(super) fn panels(self, weights: &[f32], bias: &[f32], channels: usize) -> Vec<Panel> {
+        let Self { lanes, most } = self;
+        let vectors = channels.div_ceil(lanes);
+        let count = vectors.div_ceil(most);
+        let mut first = 0;
+        let mut panel = |i: usize| {
+            // As even as can be: 5 vectors are 3 and 2.
+            let vectors = (vectors * (i + 1)).div_ceil(count) - (vectors * i).div_ceil(count);
+            let width = vectors * lanes;
+            let own = first..(first + width).min(channels);
+            let mut filled = vec![0.0; weights.len() / channels * width];
+            for (row, all) in filled.chunks_exact_mut(width).zip(weights.chunks_exact(channels)) {
+                row[..own.len()].copy_from_slice(&all[own.clone()]);
+            }
+            let mut own_bias = bias.get(own).unwrap_or_default().to_vec();
+            own_bias.resize(width, 0.0);
+            let panel = Panel { first, vectors, weights: filled, bias: own_bias };
+            first += width;
+            panel
+        };
+        (0..count).map(&mut panel).collect()
+    }
+}
+
+/// Asks how the CPU's registers are cut.
+struct Registers;
+
+impl WithSimd for Registers {
+    type Output = Registered;
+
+    fn with_simd<S: Simd>(self, _: S) -> Registered {
+        Registered { lanes: S::F32_LANES, most: if S::REGISTER_COUNT >= 32 { 4 } else { 2 } }
+    }
+}

@@ -1,0 +1,86 @@
+//! Where a device's batches come from: picked and varied on the device itself, or, where
+//! that is the CPU, straight from the glyphs and on all its threads. Both give the same
+//! pictures.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use glyphic_model::{
+    Glyph,
+    glyph::{MEAN, PIXELS, SIDE, STD},
+    network::normalise,
+};
+use rayon::prelude::*;
+
+use crate::{
+    augment::{Augmenter, MAP, Resampler},
+    batches::{Batch, DeviceSet},
+    config::Augmentation,
+    data::Example,
+};
+
+/// A device's examples, and what varies them.
+pub enum Source {
+    /// All on the device: nothing but indices and maps travels.
+    OnDevice {
+        /// The examples.
+        examples: DeviceSet,
+        /// What varies them.
+        augmenter: Augmenter,
+    },
+    /// On the CPU, a byte a pixel.
+    OnHost {
+        /// The examples.
+        glyphs: Vec<Glyph>,
+        /// Their labels.
+        labels: Vec<i32>,
+        /// What varies them; `None` if nothing does.
+        resampler: Option<Resampler>,
+    },
+}
+
+impl Source {
+    /// The examples, for batches on `device`.
+    pub fn new(examples: &[Example], ranges: &Augmentation, device: &Device) -> Self {
+        if *device != Device::flex() {
+            return Self::OnDevice {
+                examples: DeviceSet::new(examples, device),
+                augmenter: Augmenter::new(ranges.clone(), device),
+            };
+        }
+        Self::OnHost {
+            glyphs: examples.iter().map(|example| example.glyph.clone()).collect(),
+            labels: examples.iter().map(|example| example.label as i32).collect(),
+            resampler: (*ranges != Augmentation::NONE).then(Resampler::new),
+        }
+    }
+
+    /// The examples at these indices, each varied by its own map ([`MAP`] numbers) and
+    /// normalised.
+    pub fn batch(&self, indices: &[u32], maps: &[f32]) -> Batch {
+        match self {
+            Self::OnDevice { examples, augmenter } => {
+                let batch = examples.pick(indices);
+                Batch { pixels: normalise(augmenter.apply(batch.pixels, maps)), ..batch }
+            }
+            Self::OnHost { glyphs, labels, resampler } => {
+                let len = indices.len();
+                let mut pixels = vec![0.0; len * PIXELS];
+                let rows = pixels.par_chunks_exact_mut(PIXELS).zip(indices);
+                rows.zip(maps.par_chunks_exact(MAP)).for_each(|((pixels, &index), map)| {
+                    let ink = glyphs[index as usize].pixels();
+                    match resampler {
+                        Some(resampler) => resampler.apply(ink, map, pixels),
+                        None => pixels.iter_mut().zip(ink).for_each(|(to, &ink)| *to = ink.into()),
+                    }
+                    pixels.iter_mut().for_each(|ink| *ink = (*ink / 255.0 - MEAN) / STD);
+                });
+                let labels: Vec<i32> = indices.iter().map(|&i| labels[i as usize]).collect();
+                let device = Device::flex();
+                let pixels = TensorData::new(pixels, [len, 1, SIDE, SIDE]);
+                Batch {
+                    pixels: Tensor::from_data(pixels, &device),
+                    labels: Tensor::<1, Int>::from_data(TensorData::new(labels, [len]), &device),
+                }
+            }
+        }
+    }
+}

@@ -108,9 +108,8 @@ impl Resampler {
 
 /// The ink between four pixels, by their distances; 0 outside.
 fn sample(ink: &[u8; PIXELS], [x, y]: [f32; 2]) -> f32 {
-    let (left, top) = (x.floor(), y.floor());
-    let (right, below) = (x - left, y - top);
-    let (left, top) = (left as i32, top as i32);
+    let [left, top] = [x, y].map(|at| at as i32 - i32::from(at < 0.0));
+    let (right, below) = (x - left as f32, y - top as f32);
     let at = |x: i32, y: i32| {
         let inside = |at: i32| (0..SIDE as i32).contains(&at);
         if inside(x) && inside(y) { f32::from(ink[y as usize * SIDE + x as usize]) } else { 0.0 }

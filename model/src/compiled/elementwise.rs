@@ -45,10 +45,11 @@ impl WithSimd for Statistics<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let [plain, squares] = self.totals;
         let (plain, squares) = (whole_mut::<S>(plain), whole_mut::<S>(squares));
-        for sums in whole::<S>(self.sums).chunks_exact(plain.len()) {
-            for ((&sum, plain), square) in sums.iter().zip(&mut *plain).zip(&mut *squares) {
-                *plain = simd.add_f32s(*plain, sum);
-                *square = simd.mul_add_e_f32s(sum, sum, *square);
+        let (sums, vectors) = (whole::<S>(self.sums), plain.len());
+        for (v, (plain, square)) in plain.iter_mut().zip(squares).enumerate() {
+            for sums in sums.chunks_exact(vectors) {
+                *plain = simd.add_f32s(*plain, sums[v]);
+                *square = simd.mul_add_e_f32s(sums[v], sums[v], *square);
             }
         }
     }
@@ -107,17 +108,19 @@ impl WithSimd for ThroughRelu<'_> {
         let [plain, times] = self.totals;
         let (plain, times) = (whole_mut::<S>(plain), whole_mut::<S>(times));
         let zero = simd.splat_f32s(0.0);
-        let vectors = scale.len();
-        let gradients = whole_mut::<S>(self.gradient).chunks_exact_mut(vectors);
-        let places = whole::<S>(self.sums).chunks_exact(vectors).zip(gradients);
-        for ((sums, gradients), &at) in places.zip(self.outputs) {
-            let input = self.input[at..at + self.channels].chunks(S::F32_LANES);
-            for (v, (input, gradient)) in input.zip(gradients).enumerate() {
+        let (vectors, lanes) = (scale.len(), S::F32_LANES);
+        let (sums, gradients) = (whole::<S>(self.sums), whole_mut::<S>(self.gradient));
+        // Channel by channel, so that the totals stay in registers.
+        for (v, (plain, times)) in plain.iter_mut().zip(times).enumerate() {
+            let own = v * lanes..self.channels.min((v + 1) * lanes);
+            let places = sums.chunks_exact(vectors).zip(gradients.chunks_exact_mut(vectors));
+            for ((sums, gradients), &at) in places.zip(self.outputs) {
                 let active = simd.mul_add_e_f32s(sums[v], scale[v], shift[v]);
                 let passes = simd.greater_than_f32s(active, zero);
-                *gradient = simd.select_f32s(passes, load(simd, input), zero);
-                plain[v] = simd.add_f32s(plain[v], *gradient);
-                times[v] = simd.mul_add_e_f32s(sums[v], *gradient, times[v]);
+                let input = load(simd, &self.input[at + own.start..at + own.end]);
+                gradients[v] = simd.select_f32s(passes, input, zero);
+                *plain = simd.add_f32s(*plain, gradients[v]);
+                *times = simd.mul_add_e_f32s(sums[v], gradients[v], *times);
             }
         }
     }

@@ -4,9 +4,8 @@
     cargo build --release && bench/train/run [--quick] [--memory] [--gpu auto|none|gpu:N] [--json FILE]
 
 Both train on MNIST alone (ours with --drawn 0 --others 0), 55,000 examples and 5,000 held
-back, augmented in the step, in processes of their own one after the other. Ours is timed
-as one device and as two that share each batch (`cpu,cpu`); the bar takes the faster. On
-the CPU both have as many threads as there are cores; fewer: taskset -c 0 bench/train/run.
+back, augmented in the step, in processes of their own one after the other. On the CPU both
+have as many threads as there are cores; fewer: taskset -c 0 bench/train/run.
 
 - img/s: of all epochs of a short run but the first, which may compile kernels; the median
   of the rounds. Steps alone, without the looks at held-back examples; ours includes saving
@@ -490,8 +489,7 @@ def main():
 
     kinds = []
     if not options.no_cpu:
-        kinds.append(("CPU", [Variant("Glyphic, cpu", "cpu", True), Variant("Glyphic, cpu,cpu", "cpu,cpu", True),
-                              Variant("PyTorch", "cpu", False)], [1, 3, 30]))
+        kinds.append(("CPU", [Variant("Glyphic", "cpu", True), Variant("PyTorch", "cpu", False)], [1, 3, 30]))
     if gpu:
         ours = "gpu" if options.gpu == "auto" else options.gpu
         variants = [Variant("Glyphic, GPU", ours, True), Variant("PyTorch, fp32", gpu, False)]

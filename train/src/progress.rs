@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use serde::Serialize;
 
-use crate::state::Position;
+use crate::{state::Position, waiting::Waiting};
 
 /// Time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -31,6 +31,8 @@ pub struct Progress {
     json: bool,
     devices: String,
     on_gpu: bool,
+    /// While a GPU has not taken its first step.
+    waiting: Option<Waiting>,
     /// The bar of all runs that this one is part of, and the step it stands at.
     whole: Option<(ProgressBar, usize)>,
 }
@@ -79,12 +81,13 @@ impl Progress {
             json: false,
             devices: names.join(" and "),
             on_gpu: devices.iter().any(|device| device.adapter.is_some()),
+            waiting: None,
             whole: None,
         }
     }
 
     /// Announces the run.
-    pub fn begin(&self, position: &Position) {
+    pub fn begin(&mut self, position: &Position) {
         let network = &position.network;
         self.line(&format!(
             "Training on {}: {} examples, {} held back; {} labels; {} parameters, {:.2} M \
@@ -110,6 +113,15 @@ impl Progress {
                 "The first steps compile and tune the GPU's kernels: up to some minutes the first \
                  time, seconds after that.",
             );
+            if !self.is_part() {
+                let bar = self.bar.clone();
+                self.waiting = Some(match self.is_terminal {
+                    true => Waiting::begin(Duration::from_secs(1), move |line| {
+                        bar.set_message(line);
+                    }),
+                    false => Waiting::begin(LINE_EVERY, |line| say(&line)),
+                });
+            }
         }
     }
 
@@ -132,6 +144,7 @@ impl Progress {
 
     /// Shows where the run stands.
     pub fn look(&mut self, position: &Position) {
+        self.waiting = None;
         if let Some((bar, step)) = &mut self.whole {
             bar.inc((position.step - *step) as u64);
             *step = position.step;
@@ -237,7 +250,7 @@ pub(crate) fn say(text: &str) {
 }
 
 /// Seconds as a person writes them: `42 s`, `3 min 05 s`, `2 h 10 min`.
-fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     match seconds {
         0..60 => format!("{seconds} s"),

@@ -193,7 +193,7 @@ impl<'a> Run<'a> {
     }
 
     /// Trains to the end, or until [`STOP`] is set.
-    pub fn drive(self) -> Result<Ending> {
+    pub fn drive(mut self) -> Result<Ending> {
         self.progress.begin(&self.trainer.position);
         if self.progress.is_part() {
             // How to go on is the sweep's to say.

@@ -5,13 +5,17 @@ mod common;
 
 use burn::tensor::{Device, Tensor};
 use common::{folder, two_symbols};
-use glyphic_model::{device::ComputeDevice, network::NetworkConfig};
+use glyphic_model::{
+    device::ComputeDevice,
+    network::{NetworkConfig, normalise},
+};
 use glyphic_train::{
     augment::{Augmenter, random_maps},
     batches::{DeviceSet, Purpose, epoch_order, rng},
     config::{Augmentation, TrainConfig},
     data::load,
     self_test,
+    source::Source,
     state::{Position, State},
     trainer::Trainer,
 };
@@ -88,6 +92,29 @@ fn augmentation_follows_from_seed_and_step() {
     let same = Tensor::cat(vec![pictures(&device).narrow(0, 0, 1); 2], 0);
     let changed = values(augmenter.apply(same, &maps(&Augmentation::default(), 2, 1, 0)));
     assert_ne!(changed[..784], changed[784..]);
+}
+
+#[test]
+fn the_cpu_varies_pictures_as_a_device_does() {
+    let folder = folder();
+    let data = load(&two_symbols(folder.path(), 16), 0.2).unwrap();
+    let device = Device::flex();
+    let indices: Vec<u32> = (0..16).rev().collect();
+    // So far that much of a picture leaves the field.
+    let far = Augmentation { rotation: 90.0, scale: 0.5, shear: 0.5, shift: 9.0, elastic: 3.0 };
+    for ranges in [Augmentation::default(), far, NONE] {
+        let maps = maps(&ranges, 16, 4, 2);
+        let picked = DeviceSet::new(&data.training, &device).pick(&indices);
+        let pixels = Augmenter::new(ranges.clone(), &device).apply(picked.pixels, &maps);
+        let expected = values(normalise(pixels));
+        let batch = Source::new(&data.training, &ranges, &device).batch(&indices, &maps);
+        for (a, b) in values(batch.pixels).iter().zip(&expected) {
+            assert!((a - b).abs() < 1e-3, "{a}, on a device {b}, {ranges:?}");
+        }
+        let [labels, theirs] =
+            [batch.labels, picked.labels].map(|l| l.try_into_vec_as::<i32>().unwrap());
+        assert_eq!(labels, theirs);
+    }
 }
 
 #[test]

@@ -103,12 +103,15 @@ impl Training {
     /// For networks of this one's shape: every convolution with a norm, every linear
     /// layer with a bias. `None` if it has another, or cannot be read.
     pub fn of(network: &Network) -> Option<Self> {
+        Self::on(Arch::new(), network)
+    }
+
+    fn on(arch: Arch, network: &Network) -> Option<Self> {
         let normed = |c: &crate::network::Convolution| c.norm.is_some() && c.conv.bias.is_none();
         let mut linears = network.hidden.iter().chain([&network.output]);
         if !network.convolutions.iter().all(normed) || !linears.all(|l| l.bias.is_some()) {
             return None;
         }
-        let arch = Arch::new();
         let registered = Registered::of(arch);
         let norms = network.convolutions.iter().map(|convolution| convolution.norm.as_ref());
         let norms = norms.chain(std::iter::repeat(None));
@@ -557,7 +560,7 @@ mod tests {
         (found(network, values(logits).unwrap(), params), of_logits)
     }
 
-    fn check(config: &NetworkConfig, batch: usize) {
+    fn check(arch: Arch, config: &NetworkConfig, batch: usize) {
         let device = Device::flex();
         device.seed(1);
         let [network, same] = {
@@ -575,7 +578,7 @@ mod tests {
         let pixels = noise(batch * PIXELS);
         let labels: Vec<i32> = (0..batch).map(|i| (i * 7 % config.classes) as i32).collect();
         let (expected, of_logits) = by_burn(&network, &pixels, &labels);
-        let mut training = Training::of(&same).unwrap();
+        let mut training = Training::on(arch, &same).unwrap();
         // Twice: what the first pass left must not show in the second.
         let other = noise((batch + 3) * PIXELS);
         let logits = training.forward(&config.init(&device), &other).unwrap();
@@ -594,24 +597,59 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_step_finds_what_burn_finds() {
-        check(&NetworkConfig::small(10), 21);
-        check(&NetworkConfig::mlp(10), 9);
-        check(&NetworkConfig { convolutions: vec![], hidden: vec![], classes: 3 }, 8);
-        let odd = NetworkConfig {
-            // Channels that fill no vector, one that is alone, strides that skip the last
-            // pixels, several hidden layers.
+    /// Channels that fill no vector, one that is alone, strides that skip the last pixels,
+    /// several hidden layers.
+    fn odd() -> NetworkConfig {
+        let conv = |channels, kernel, stride, padding| ConvolutionConfig {
+            channels,
+            kernel,
+            stride,
+            padding,
+        };
+        NetworkConfig {
             convolutions: vec![
-                ConvolutionConfig { channels: 3, kernel: 4, stride: 3, padding: 0 },
-                ConvolutionConfig { channels: 77, kernel: 2, stride: 2, padding: 1 },
-                ConvolutionConfig { channels: 1, kernel: 3, stride: 1, padding: 2 },
-                ConvolutionConfig { channels: 130, kernel: 3, stride: 2, padding: 1 },
+                conv(3, 4, 3, 0),
+                conv(77, 2, 2, 1),
+                conv(1, 3, 1, 2),
+                conv(130, 3, 2, 1),
             ],
             hidden: vec![33, 5],
             classes: 47,
+        }
+    }
+
+    #[test]
+    fn a_step_finds_what_burn_finds() {
+        let arch = Arch::new();
+        check(arch, &NetworkConfig::small(10), 21);
+        check(arch, &NetworkConfig::mlp(10), 9);
+        check(arch, &NetworkConfig { convolutions: vec![], hidden: vec![], classes: 3 }, 8);
+        check(arch, &odd(), 17);
+    }
+
+    #[test]
+    fn a_cpu_without_vectors_finds_it_too() {
+        check(Arch::Scalar, &odd(), 17);
+    }
+
+    #[test]
+    fn the_same_batch_has_the_same_gradients_whatever_the_threads_do() {
+        let network = NetworkConfig::small(10).init(&Device::flex().autodiff());
+        let pixels = noise(40 * PIXELS);
+        let step = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let mut training = Training::of(&network).unwrap();
+                let logits = training.forward(&network, &pixels).unwrap();
+                let gradients = training.backward(&network, &logits);
+                let mut collector = Collector(gradients, vec![logits]);
+                network.visit(&mut collector);
+                collector.1
+            })
         };
-        check(&odd, 17);
+        let alone = step(1);
+        assert_eq!(alone, step(2));
+        assert_eq!(alone, step(7));
     }
 
     #[test]

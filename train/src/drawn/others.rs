@@ -62,7 +62,7 @@ pub(super) fn glyph(shapes: &Shapes, kind: Kind, rng: &mut StdRng) -> Option<Gly
         Kind::Mark => shapes.marks.choose(rng)?.clone(),
         Kind::Several => side_by_side(shapes, rng)?,
         Kind::Scribble => Strokes::new(scribble::strokes(any_symbol(shapes, rng)?, rng)).ok()?,
-        Kind::Texture => return texture::glyph(rng),
+        Kind::Texture => return texture::glyph(rng).filter(|glyph| !glyph.is_blank()),
     };
     Variation::default().glyph(&strokes, rng).filter(|glyph| !glyph.is_blank())
 }

@@ -1,0 +1,62 @@
+//! What a person sees before a GPU's first step: nobody should look at a silent terminal
+//! while kernels are compiled and tuned.
+
+use std::{
+    sync::mpsc::{RecvTimeoutError, Sender, channel},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crate::progress::duration;
+
+/// Says how long the wait has been, until it is dropped.
+pub struct Waiting {
+    /// Its drop ends the thread.
+    going_on: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Waiting {
+    /// Speaks `every` so often, until it is dropped; not a word after that.
+    pub fn begin(every: Duration, mut speak: impl FnMut(String) + Send + 'static) -> Self {
+        let (sender, ended) = channel::<()>();
+        let begun = Instant::now();
+        let wait = move || {
+            while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                let waited = duration(begun.elapsed().as_secs_f64());
+                speak(format!("compiling and tuning the GPU's kernels: {waited} so far"));
+            }
+        };
+        // Without a thread nobody is told; the run goes on.
+        let thread = thread::Builder::new().name("waiting".to_owned()).spawn(wait).ok();
+        Self { going_on: Some(sender), thread }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.going_on = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_speaks_until_it_is_dropped() {
+        let (sender, said) = channel();
+        let waiting = Waiting::begin(Duration::from_millis(2), move |line| {
+            let _ = sender.send(line);
+        });
+        let twice: Vec<String> = said.iter().take(2).collect();
+        assert_eq!(twice, ["compiling and tuning the GPU's kernels: 0 s so far"; 2]);
+        drop(waiting);
+        // The thread has gone, and what it would have spoken with.
+        assert!(said.iter().count() < 1000);
+        assert!(said.recv().is_err());
+    }
+}

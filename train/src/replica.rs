@@ -18,7 +18,11 @@ use burn::{
         activation::{log_softmax, softmax},
     },
 };
-use glyphic_model::{compiled::Training, device::ComputeDevice, network::Network};
+use glyphic_model::{
+    compiled::{Compiled, Training},
+    device::ComputeDevice,
+    network::Network,
+};
 
 use crate::{augment::MAP, batches::Batch, config::TrainConfig, data::Example, source::Source};
 
@@ -73,6 +77,8 @@ impl Share {
 struct Teacher {
     /// The network as it was, without autodiff.
     network: Network,
+    /// The same for the CPU, if that computes.
+    compiled: Option<Compiled>,
     /// Examples from this index on were known to it.
     known_from: u32,
     /// Labels of the network that is trained: the teacher's, and new ones behind.
@@ -114,8 +120,10 @@ impl Replica {
     /// Holds what is trained to the answers of `network` on the examples from
     /// index `known_from` on.
     pub fn supervise(&mut self, network: &Network, known_from: usize, classes: usize) {
-        let network = network.valid().to_device(&self.device);
-        self.teacher = Some(Teacher { network, known_from: known_from as u32, classes });
+        let network = network.valid().to_device(&self.device).fold();
+        let on_cpu = self.device == Device::flex();
+        let compiled = on_cpu.then(|| Compiled::checked(&network)).flatten();
+        self.teacher = Some(Teacher { network, compiled, known_from: known_from as u32, classes });
     }
 
     /// The share's part of the batch's gradients. From a GPU nothing is read back.
@@ -125,6 +133,7 @@ impl Replica {
             let Self { smoothing, rejects, .. } = *self;
             teacher.targets(&share.indices, &labels, pixels.clone(), smoothing, rejects)
         });
+        let targets = targets.transpose()?;
         let of_network = match &mut self.compiled {
             Some(compiled) => {
                 let pixels: Vec<f32> = pixels.into_data().try_into_vec()?;
@@ -178,12 +187,12 @@ impl Teacher {
         pixels: Tensor<4>,
         smoothing: f32,
         rejects: bool,
-    ) -> Tensor<2> {
+    ) -> Result<Tensor<2>> {
         let (batch, classes) = (indices.len(), self.classes);
         let answers = if rejects { classes + 1 } else { classes };
         let hard: Tensor<2> = labels.clone().one_hot(answers).float();
         let hard = hard * (1.0 - smoothing) + smoothing / answers as f32;
-        let logits = self.network.forward(pixels);
+        let logits = self.logits(pixels)?;
         let [_, known] = logits.dims();
         let soft = softmax(if rejects { with_none(logits) } else { logits }, 1);
         let device = soft.device();
@@ -202,7 +211,20 @@ impl Teacher {
         let weight = |&index: &u32| if index < self.known_from { 0.0 } else { SOFT };
         let weights: Vec<f32> = indices.iter().map(weight).collect();
         let weights = Tensor::<2>::from_data(TensorData::new(weights, [batch, 1]), &device);
-        hard.clone() + (soft - hard) * weights
+        Ok(hard.clone() + (soft - hard) * weights)
+    }
+
+    /// What it says of pictures.
+    ///
+    /// # Shapes
+    /// `[batch, 1, 28, 28]` → `[batch, classes]`
+    fn logits(&self, pixels: Tensor<4>) -> Result<Tensor<2>> {
+        let Some(compiled) = &self.compiled else { return Ok(self.network.forward(pixels)) };
+        let device = pixels.device();
+        let [batch, ..] = pixels.dims();
+        let logits = compiled.logits_of_pixels(&pixels.into_data().try_into_vec::<f32>()?);
+        let shape = [batch, logits.len() / batch];
+        Ok(Tensor::from_data(TensorData::new(logits, shape), &device))
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     classifier::DeviceFailed,
-    glyph::{Glyph, MEAN, SIDE, STD},
+    glyph::{Glyph, MEAN, PIXELS, SIDE, STD},
     network::{Network, normalise},
     plain::PlainLayer,
 };
@@ -69,41 +69,66 @@ impl Compiled {
 
     /// The logits of each glyph.
     pub fn logits(&self, glyphs: &[Glyph]) -> Vec<Vec<f32>> {
-        self.through(&self.layers, glyphs)
+        self.through(&self.layers, glyphs, ink)
+    }
+
+    /// The logits of each picture, one after the other.
+    ///
+    /// # Shapes
+    /// `[batch, 784]`, normalised → `[batch, classes]`
+    pub fn logits_of_pixels(&self, pixels: &[f32]) -> Vec<f32> {
+        let (pictures, _) = pixels.as_chunks::<PIXELS>();
+        self.through(&self.layers, pictures, |picture, i| picture[i]).concat()
     }
 
     /// What the last layer reads of each glyph, channels last.
     pub fn features(&self, glyphs: &[Glyph]) -> Vec<Vec<f32>> {
-        self.through(&self.layers[..self.layers.len().saturating_sub(1)], glyphs)
+        self.through(&self.layers[..self.layers.len().saturating_sub(1)], glyphs, ink)
     }
 
-    /// What comes out of the last of these layers.
-    fn through(&self, layers: &[Layer], glyphs: &[Glyph]) -> Vec<Vec<f32>> {
-        if glyphs.len() < SHARED {
-            return self.in_turn(layers, glyphs);
+    /// What comes out of the last of these layers. `pixel` is what the network reads of a
+    /// picture's pixel.
+    fn through<P: Sync>(
+        &self,
+        layers: &[Layer],
+        pictures: &[P],
+        pixel: impl Fn(&P, usize) -> f32 + Copy + Sync,
+    ) -> Vec<Vec<f32>> {
+        if pictures.len() < SHARED {
+            return self.in_turn(layers, pictures, pixel);
         }
         // Not larger than an equal share, so that no thread idles.
-        let share = glyphs.len().div_ceil(rayon::current_num_threads());
-        let parts = glyphs.par_chunks(share.min(CHUNK)).map(|part| self.in_turn(layers, part));
-        parts.flatten_iter().collect()
+        let share = pictures.len().div_ceil(rayon::current_num_threads());
+        let parts = pictures.par_chunks(share.min(CHUNK));
+        parts.map(|part| self.in_turn(layers, part, pixel)).flatten_iter().collect()
     }
 
-    fn in_turn(&self, layers: &[Layer], glyphs: &[Glyph]) -> Vec<Vec<f32>> {
+    fn in_turn<P>(
+        &self,
+        layers: &[Layer],
+        pictures: &[P],
+        pixel: impl Fn(&P, usize) -> f32 + Copy,
+    ) -> Vec<Vec<f32>> {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = spare().pop();
         let sizes = [self.input.size()].into_iter().chain(self.layers.iter().map(|l| l.to.size()));
         let mut maps = kept.unwrap_or_else(|| sizes.map(|size| vec![0.0; size]).collect());
-        let rows = glyphs.iter().map(|glyph| self.read(layers, glyph, &mut maps)).collect();
+        let rows = pictures.iter().map(|p| self.read(layers, |i| pixel(p, i), &mut maps)).collect();
         spare().push(maps);
         rows
     }
 
-    fn read(&self, layers: &[Layer], glyph: &Glyph, maps: &mut [Vec<f32>]) -> Vec<f32> {
+    fn read(
+        &self,
+        layers: &[Layer],
+        pixel: impl Fn(usize) -> f32,
+        maps: &mut [Vec<f32>],
+    ) -> Vec<f32> {
         let Some((mut input, outputs)) = maps.split_first_mut() else { return Vec::new() };
-        for (y, row) in glyph.pixels().chunks_exact(SIDE).enumerate() {
+        for y in 0..SIDE {
             let at = self.input.at(0, y);
-            for (pixel, &ink) in input[at..at + SIDE].iter_mut().zip(row) {
-                *pixel = (f32::from(ink) / 255.0 - MEAN) / STD;
+            for (x, value) in input[at..at + SIDE].iter_mut().enumerate() {
+                *value = pixel(y * SIDE + x);
             }
         }
         for (layer, output) in layers.iter().zip(outputs) {
@@ -158,6 +183,11 @@ impl Compiled {
         let close = |(a, b): (&f32, &f32)| (a - b).abs() <= TOLERANCE * scale;
         Ok(expected.len() == found.len() && expected.iter().zip(&found).all(close))
     }
+}
+
+/// A glyph's pixel as the network reads it.
+fn ink(glyph: &Glyph, i: usize) -> f32 {
+    (f32::from(glyph.pixels()[i]) / 255.0 - MEAN) / STD
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceFailed> {
@@ -245,6 +275,9 @@ mod tests {
         let one_by_one: Vec<_> =
             glyphs.iter().flat_map(|glyph| compiled.logits(std::slice::from_ref(glyph))).collect();
         assert_eq!(compiled.logits(&glyphs), one_by_one);
+        let pixels: Vec<f32> =
+            glyphs.iter().flat_map(|glyph| (0..PIXELS).map(|i| ink(glyph, i))).collect();
+        assert_eq!(compiled.logits_of_pixels(&pixels), one_by_one.concat());
         assert_eq!(compiled.logits(&[]), Vec::<Vec<f32>>::new());
     }
 

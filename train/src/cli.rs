@@ -187,6 +187,15 @@ pub struct Settings {
     /// Elastic displacement, pixels.
     #[arg(long, default_value_t = Augmentation::default().elastic)]
     elastic: f32,
+    /// Share of the pictures whose strokes grow or thin.
+    #[arg(long, default_value_t = Augmentation::default().thickness)]
+    thickness: f32,
+    /// Share of the pictures that are blurred.
+    #[arg(long, default_value_t = Augmentation::default().blur)]
+    blur: f32,
+    /// Share of the pictures that lose a small rectangle.
+    #[arg(long, default_value_t = Augmentation::default().erase)]
+    erase: f32,
 }
 
 /// Arguments of `train resume`.
@@ -362,6 +371,9 @@ impl Settings {
                 shear: self.shear,
                 shift: self.shift,
                 elastic: self.elastic,
+                thickness: self.thickness,
+                blur: self.blur,
+                erase: self.erase,
             },
         }
     }

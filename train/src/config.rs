@@ -49,6 +49,16 @@ pub struct Augmentation {
     pub shift: f32,
     /// Standard deviation of the elastic displacement's control points, pixels.
     pub elastic: f32,
+    /// Share (0–1) of the pictures whose strokes grow or thin, by up to 0.7 of the way to the
+    /// most or the least ink around.
+    #[serde(default)]
+    pub thickness: f32,
+    /// Share (0–1) of the pictures that are blurred, by up to one step of 1 2 1.
+    #[serde(default)]
+    pub blur: f32,
+    /// Share (0–1) of the pictures that lose a rectangle, 2 to 7 pixels a side.
+    #[serde(default)]
+    pub erase: f32,
 }
 
 impl Default for TrainConfig {
@@ -71,13 +81,31 @@ impl Default for TrainConfig {
 
 impl Default for Augmentation {
     fn default() -> Self {
-        Self { rotation: 8.0, scale: 0.08, shear: 0.15, shift: 1.0, elastic: 0.45 }
+        Self {
+            rotation: 8.0,
+            scale: 0.08,
+            shear: 0.15,
+            shift: 1.0,
+            elastic: 0.45,
+            thickness: 0.3,
+            blur: 0.2,
+            erase: 0.2,
+        }
     }
 }
 
 impl Augmentation {
     /// No change to any picture.
-    pub const NONE: Self = Self { rotation: 0.0, scale: 0.0, shear: 0.0, shift: 0.0, elastic: 0.0 };
+    pub const NONE: Self = Self {
+        rotation: 0.0,
+        scale: 0.0,
+        shear: 0.0,
+        shift: 0.0,
+        elastic: 0.0,
+        thickness: 0.0,
+        blur: 0.0,
+        erase: 0.0,
+    };
 }
 
 impl TrainConfig {
@@ -117,13 +145,17 @@ impl TrainConfig {
         for (flag, value) in [("--drawn", self.drawn), ("--others", self.others)] {
             ensure!((0.0..=0.45).contains(&value), "{flag} must be 0 to 0.45");
         }
-        let Augmentation { rotation, scale, shear, shift, elastic } = self.augmentation;
+        let Augmentation { rotation, scale, shear, shift, elastic, thickness, blur, erase } =
+            self.augmentation;
         for (flag, value, most) in [
             ("--rotation", rotation, 180.0),
             ("--scale", scale, 0.9),
             ("--shear", shear, 2.0),
             ("--shift", shift, 28.0),
             ("--elastic", elastic, 28.0),
+            ("--thickness", thickness, 1.0),
+            ("--blur", blur, 1.0),
+            ("--erase", erase, 1.0),
         ] {
             ensure!((0.0..=most).contains(&value), "{flag} must be 0 to {most}");
         }

@@ -11,7 +11,7 @@ use glyphic_model::{
 use rayon::prelude::*;
 
 use crate::{
-    augment::{Augmenter, MAP, Resampler},
+    augment::{Augmenter, HostAugmenter, MAP},
     batches::{Batch, DeviceSet},
     config::Augmentation,
     data::Example,
@@ -33,7 +33,7 @@ pub enum Source {
         /// Their labels.
         labels: Vec<i32>,
         /// What varies them; `None` if nothing does.
-        resampler: Option<Resampler>,
+        augmenter: Option<HostAugmenter>,
     },
 }
 
@@ -49,7 +49,7 @@ impl Source {
         Self::OnHost {
             glyphs: examples.iter().map(|example| example.glyph.clone()).collect(),
             labels: examples.iter().map(|example| example.label as i32).collect(),
-            resampler: (*ranges != Augmentation::NONE).then(Resampler::new),
+            augmenter: (*ranges != Augmentation::NONE).then(HostAugmenter::new),
         }
     }
 
@@ -61,14 +61,14 @@ impl Source {
                 let batch = examples.pick(indices);
                 Batch { pixels: normalise(augmenter.apply(batch.pixels, maps)), ..batch }
             }
-            Self::OnHost { glyphs, labels, resampler } => {
+            Self::OnHost { glyphs, labels, augmenter } => {
                 let len = indices.len();
                 let mut pixels = vec![0.0; len * PIXELS];
                 let rows = pixels.par_chunks_exact_mut(PIXELS).zip(indices);
                 rows.zip(maps.par_chunks_exact(MAP)).for_each(|((pixels, &index), map)| {
                     let ink = glyphs[index as usize].pixels();
-                    match resampler {
-                        Some(resampler) => resampler.apply(ink, map, pixels),
+                    match augmenter {
+                        Some(augmenter) => augmenter.apply(ink, map, pixels),
                         None => pixels.iter_mut().zip(ink).for_each(|(to, &ink)| *to = ink.into()),
                     }
                     pixels.iter_mut().for_each(|ink| *ink = (*ink / 255.0 - MEAN) / STD);

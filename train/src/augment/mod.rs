@@ -1,0 +1,111 @@
+//! Random changes to training pictures: one affine map and one smooth elastic displacement
+//! a picture, in a single resampling; then strokes grow or thin, blur, or lose a piece.
+//!
+//! [`random_maps`] decides what happens, for a whole batch. An [`Augmenter`] does it on any
+//! device, a [`HostAugmenter`] on the CPU; both make the same pictures.
+
+mod device;
+mod host;
+
+use std::{array::from_fn, ops::Range};
+
+pub use device::Augmenter;
+use glyphic_model::glyph::SIDE;
+pub use host::HostAugmenter;
+use rand::{RngExt, rngs::StdRng};
+
+use crate::config::Augmentation;
+
+/// Control points of the elastic displacement, a side.
+const CONTROL: usize = 5;
+/// Reach of a control point (standard deviation of its Gaussian), in pixels.
+const REACH: f32 = 5.0;
+/// Terms of a warp: x, y, the constant, and the control points.
+const TERMS: usize = 3 + CONTROL * CONTROL;
+/// Numbers of a warp.
+const WARP: usize = 2 * TERMS;
+
+/// How far at most a pixel's ink moves to the most, or the least, of its four neighbours'.
+const THICKER: f32 = 0.7;
+/// Sides of the erased rectangle, in pixels.
+const ERASED: Range<usize> = 2..8;
+/// Pixels at the edges where nothing is erased: there is no ink.
+const MARGIN: usize = 2;
+/// Numbers that say what happens to the ink.
+const INK: usize = 6;
+
+/// Numbers that describe how one picture is changed.
+pub const MAP: usize = WARP + INK;
+
+/// Random changes within these ranges, [`MAP`] numbers a picture. They are drawn for a
+/// whole batch, so that they do not depend on how many devices share it.
+pub fn random_maps(ranges: &Augmentation, batch: usize, rng: &mut StdRng) -> Vec<f32> {
+    (0..batch).flat_map(|_| random_map(ranges, rng)).collect()
+}
+
+/// How one picture is changed. First the coefficients of its warp, `[28, 2]` in row order:
+/// the affine part, then the displacement of each control point. Then what happens to the
+/// ink: change of thickness, blur, and the erased rectangle's left, top, right and bottom.
+fn random_map(ranges: &Augmentation, rng: &mut StdRng) -> Vec<f32> {
+    let Augmentation { rotation, scale, shear, shift, elastic, .. } = *ranges;
+    let mut within = |range: f32| range * (2.0 * rng.random::<f32>() - 1.0);
+    let (sin, cos) = within(rotation).to_radians().sin_cos();
+    let (wide, high) = (1.0 + within(scale), 1.0 + within(scale));
+    let slant = within(shear);
+    let pixel = 2.0 / SIDE as f32;
+    // Rotation × slant × size, transposed: rows are x, y and the constant.
+    let mut map = vec![
+        cos * wide,
+        sin * wide,
+        (cos * slant - sin) * high,
+        (sin * slant + cos) * high,
+        within(shift) * pixel,
+        within(shift) * pixel,
+    ];
+    map.extend((0..2 * CONTROL * CONTROL).map(|_| elastic * pixel * normal(rng)));
+    map.extend(random_ink(ranges, rng));
+    map
+}
+
+/// What happens to the ink. Nothing is drawn for what never happens, so that the other
+/// random numbers are the same without it.
+fn random_ink(ranges: &Augmentation, rng: &mut StdRng) -> [f32; INK] {
+    let mut happens = |share: f32| share > 0.0 && rng.random::<f32>() < share;
+    let [thickness, blur, erase] = [ranges.thickness, ranges.blur, ranges.erase].map(&mut happens);
+    let thickness = if thickness { THICKER * (2.0 * rng.random::<f32>() - 1.0) } else { 0.0 };
+    let blur = if blur { rng.random::<f32>() } else { 0.0 };
+    let [left, top, right, bottom] = if erase { rectangle(rng) } else { [0.0; 4] };
+    [thickness, blur, left, top, right, bottom]
+}
+
+/// A rectangle within the field.
+fn rectangle(rng: &mut StdRng) -> [f32; 4] {
+    let [[left, right], [top, bottom]] = from_fn(|_| {
+        let side = rng.random_range(ERASED);
+        let first = rng.random_range(MARGIN..SIDE - MARGIN - side);
+        [first as f32, (first + side) as f32]
+    });
+    [left, top, right, bottom]
+}
+
+/// A pixel's middle in grid coordinates.
+fn grid(pixel: usize) -> f32 {
+    (2.0 * pixel as f32 + 1.0) / SIDE as f32 - 1.0
+}
+
+/// Where a control point is, in pixels.
+fn centre(control: usize) -> f32 {
+    let spacing = SIDE as f32 / CONTROL as f32;
+    (control as f32 + 0.5) * spacing - 0.5
+}
+
+/// How much a control point moves what is so many pixels away.
+fn gaussian(distance: f32) -> f32 {
+    (-distance * distance / (2.0 * REACH * REACH)).exp()
+}
+
+/// A standard normal number (Box and Muller, 1958).
+fn normal(rng: &mut StdRng) -> f32 {
+    let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
+    radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()
+}

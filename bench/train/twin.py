@@ -40,10 +40,6 @@ CONVOLUTIONS = [(24, 5, 2, 2), (56, 3, 2, 1), (56, 3, 1, 1), (96, 3, 2, 1)]
 # The recipe: train/src/config.rs.
 WARMUP, WEIGHT_DECAY, SMOOTHING, HELD_BACK = 0.2, 0.05, 0.05, 1 / 12
 ROTATION, SCALE, SHEAR, SHIFT, ELASTIC = 8.0, 0.08, 0.15, 1.0, 0.45
-# Shares of the pictures whose strokes grow or thin, that are blurred, that lose a rectangle.
-THICKNESS, BLUR, ERASE = 0.3, 0.2, 0.2
-# How far strokes grow or thin; sides of the rectangles; the edges where there are none.
-THICKER, ERASED, MARGIN = 0.7, (2, 8), 2
 # burn's AdamW divides by a little more than PyTorch's would by default.
 EPSILON = 1e-5
 # The elastic displacement: control points a side, and their reach in pixels.
@@ -96,9 +92,6 @@ class Augmenter:
         affine = torch.stack([grid(x), grid(y), torch.ones_like(x)], 1)
         # [784, 3 + 25]: x, y, 1, and how much each control point moves the pixel.
         self.basis = torch.cat([affine, torch.exp(-far / (2 * REACH**2))], 1).to(device)
-        line = torch.tensor([1.0, 2.0, 1.0]) / 4
-        self.blur = (line[:, None] * line).reshape(1, 1, 3, 3).to(device)
-        self.line = pixels.to(device)
 
     def maps(self, batch):
         """`[batch, 28, 2]`: what the basis is multiplied with."""
@@ -119,29 +112,7 @@ class Augmenter:
     def __call__(self, pixels):
         batch = len(pixels)
         grid = (self.basis @ self.maps(batch)).reshape(batch, SIDE, SIDE, 2)
-        return self.ink(functional.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False))
-
-    def ink(self, pixels):
-        """Strokes grow or thin, blur, lose a piece: each happens to a share of every batch."""
-        of_generator = {"device": self.device, "generator": self.generator}
-        some = lambda share: torch.randperm(len(pixels), **of_generator)[: round(share * len(pixels))]
-        uniform = lambda of: torch.rand(len(of), 1, 1, 1, **of_generator)
-
-        of = some(THICKNESS)
-        chosen, by = pixels[of], THICKER * (2 * uniform(of) - 1)
-        padded = functional.pad(chosen, (1, 1, 1, 1))
-        around = torch.stack([chosen, padded[..., 1:-1, :-2], padded[..., 1:-1, 2:], padded[..., :-2, 1:-1], padded[..., 2:, 1:-1]])
-        pixels[of] = chosen + by.abs() * (torch.where(by > 0, around.amax(0), around.amin(0)) - chosen)
-
-        of = some(BLUR)
-        pixels[of] = torch.lerp(pixels[of], functional.conv2d(pixels[of], self.blur, padding=1), uniform(of))
-
-        of = some(ERASE)
-        side = torch.randint(*ERASED, (2, len(of), 1), **of_generator)
-        begin = MARGIN + (torch.rand(2, len(of), 1, **of_generator) * (SIDE - 2 * MARGIN - side)).floor()
-        within = (self.line >= begin) & (self.line < begin + side)
-        pixels[of] = pixels[of].masked_fill((within[0][:, None] & within[1][:, :, None])[:, None], 0)
-        return pixels
+        return functional.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def learning_rate_at(peak, step, steps):

@@ -27,7 +27,8 @@ struct Collector(GradientsParams, Vec<Vec<f32>>);
 
 impl ModuleVisitor for Collector {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let gradient = self.0.get::<D>(param.id).unwrap();
+        // Running statistics have none.
+        let Some(gradient) = self.0.get::<D>(param.id) else { return };
         assert_eq!(gradient.dims(), param.val().dims());
         self.1.push(gradient.try_into_vec_as().unwrap());
     }
@@ -37,6 +38,8 @@ impl ModuleVisitor for Collector {
 fn found(network: &Network, logits: Vec<f32>, gradients: GradientsParams) -> Vec<Vec<f32>> {
     let mut collector = Collector(gradients, vec![logits]);
     network.visit(&mut collector);
+    let linears = network.hidden.len() + 1;
+    assert_eq!(collector.1.len(), 1 + 3 * network.convolutions.len() + 2 * linears);
     let norms = network.convolutions.iter().filter_map(|c| c.norm.as_ref());
     let running = norms.flat_map(|n| [&n.running_mean, &n.running_var]);
     collector.1.extend(running.map(|state| values(state.value_sync()).unwrap()));
@@ -46,13 +49,15 @@ fn found(network: &Network, logits: Vec<f32>, gradients: GradientsParams) -> Vec
 fn by_burn(network: &Network, pixels: &[f32], labels: &[i32]) -> (Vec<Vec<f32>>, Vec<f32>) {
     let device = Device::flex().autodiff();
     let data = TensorData::new(pixels.to_vec(), [labels.len(), 1, SIDE, SIDE]);
-    let logits = network.forward(Tensor::<4>::from_data(data, &device)).require_grad();
+    let logits = network.forward(Tensor::<4>::from_data(data, &device));
+    let leaf = logits.clone().detach().require_grad();
     let labels = TensorData::new(labels.to_vec(), [labels.len()]);
     let labels = Tensor::<1, Int>::from_data(labels, &device);
-    let loss = CrossEntropyLossConfig::new().init(&device).forward(logits.clone(), labels);
-    let mut gradients = loss.backward();
-    let of_logits = values(logits.grad(&gradients).unwrap()).unwrap();
-    let params = GradientsParams::from_module(&mut gradients, network);
+    let loss = CrossEntropyLossConfig::new().init(&device);
+    let gradients = loss.forward(leaf.clone(), labels.clone()).backward();
+    let of_logits = values(leaf.grad(&gradients).unwrap()).unwrap();
+    let gradients = loss.forward(logits.clone(), labels).backward();
+    let params = GradientsParams::from_grads(gradients, network);
     (found(network, values(logits).unwrap(), params), of_logits)
 }
 
@@ -79,14 +84,18 @@ fn check(arch: Arch, config: &NetworkConfig, batch: usize) {
     let gradients = training.backward(&same, &of_logits);
     let found = found(&same, logits, gradients);
     assert_eq!(found.len(), expected.len());
+    let mut zeros = 0;
     for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
         assert_eq!(found.len(), expected.len());
         let largest = expected.iter().fold(0f32, |most, value| most.max(value.abs()));
-        assert!(largest > 1e-6, "{i}: all are 0");
+        zeros += usize::from(largest < 1e-5);
         for (a, b) in found.iter().zip(expected) {
-            assert!((a - b).abs() < 2e-3 * largest, "{i}: {a}, by burn {b}, of {largest}");
+            let close = (a - b).abs() < 2e-3 * largest + 1e-6;
+            assert!(close, "{i}: {a}, by burn {b}, of {largest}");
         }
     }
+    // The scale of a channel that is alone is undone by the norm behind it.
+    assert!(zeros <= 1, "{zeros} parameters have no gradient");
 }
 
 /// Channels that fill no vector, one that is alone, strides that skip the last pixels,

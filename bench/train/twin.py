@@ -4,8 +4,9 @@
     target/bench-train/venv/bin/python bench/train/twin.py [--epochs N] [--device cpu|cuda|mps] [--threads N] [--compile]
 
 Trains on an IDX folder in MNIST's naming and prints JSON lines: `ready`, `first_step`, an
-`epoch` each, `finished`. What it mirrors: model/src/network.rs, train/src/{config,augment,
-batches,trainer,run}.rs, as of training with --drawn 0 --others 0, on the data alone.
+`epoch` each, `finished`. What it mirrors: model/src/network.rs, train/src/{config,source,
+replica,trainer,run}.rs and augment/, as of training with --drawn 0 --others 0, on the data alone;
+what is off by default there (--thickness, --blur, --erase) is not here.
 
 Clocks run as ours do. An epoch's speed counts its steps, from picking the batch to the
 optimiser, and the wait for the device at the end. `seconds` adds the look at the held-back
@@ -14,6 +15,7 @@ only reported, nothing is chosen by it.
 
 What differs from ours, besides the random numbers:
 - they are drawn on the device, ours on the host;
+- pictures are floats on the device; on the CPU ours are bytes until they are varied;
 - the optimiser is PyTorch's fused one (same formula);
 - running variances are of the sample, n / (n - 1) of ours;
 - no state is saved, and the loss is not read twice a second.

@@ -1,6 +1,6 @@
 //! Everything that decides what a run does. It is checked once, stored in the
 //! run's state and in the checkpoint, and the same config and seed give the
-//! same weights on burn-flex, on one device.
+//! same weights on the CPU, on one device.
 
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -51,14 +51,20 @@ pub struct Augmentation {
     pub elastic: f32,
     /// Share (0–1) of the pictures whose strokes grow or thin, by up to 0.7 of the way to the
     /// most or the least ink around.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub thickness: f32,
     /// Share (0–1) of the pictures that are blurred, by up to one step of 1 2 1.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub blur: f32,
     /// Share (0–1) of the pictures that lose a rectangle, 2 to 7 pixels a side.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub erase: f32,
+}
+
+/// Choices that are newer than some runs are not written where they are not made, so that
+/// a sweep finds the runs that it finished before them.
+fn is_zero(share: &f32) -> bool {
+    *share == 0.0
 }
 
 impl Default for TrainConfig {
@@ -173,5 +179,32 @@ impl TrainConfig {
             0.5 * (1.0 + (std::f64::consts::PI * fallen).cos())
         };
         self.learning_rate * share
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_that_is_not_made_is_not_written() {
+        let written = serde_json::to_string(&Augmentation::default()).unwrap();
+        assert!(!written.contains("erase"), "{written}");
+        assert_eq!(
+            serde_json::from_str::<Augmentation>(&written).unwrap(),
+            Augmentation::default()
+        );
+        let made =
+            Augmentation { thickness: 0.3, blur: 0.2, erase: 0.1, ..Augmentation::default() };
+        let written = serde_json::to_string(&made).unwrap();
+        assert_eq!(serde_json::from_str::<Augmentation>(&written).unwrap(), made);
+    }
+
+    #[test]
+    fn rejects_shares_beyond_one() {
+        let augmentation = Augmentation { blur: 1.5, ..Augmentation::default() };
+        let config = TrainConfig { augmentation, ..TrainConfig::default() };
+        assert_eq!(config.check().unwrap_err().to_string(), "--blur must be 0 to 1");
     }
 }

@@ -113,7 +113,8 @@ impl Progress {
                 "The first steps compile and tune the GPU's kernels: up to some minutes the first \
                  time, seconds after that.",
             );
-            if !self.is_part() {
+            // Whoever has no step left to take waits for none.
+            if !self.is_part() && position.step < position.total_steps() {
                 let bar = self.bar.clone();
                 self.waiting = Some(match self.is_terminal {
                     true => Waiting::begin(Duration::from_secs(1), move |line| {

@@ -161,7 +161,7 @@ impl Replica {
             return Ok(GradientsParams::from_grads(gradients, network));
         };
         let of_logits = of_network.grad(&gradients).context("the loss has no gradient")?;
-        Ok(compiled.backward(network, &of_logits.into_data().try_into_vec::<f32>()?))
+        Ok(compiled.backward(network, &of_logits.into_data().try_into_vec::<f32>()?)?)
     }
 
     /// Waits for the device: the sums of loss and of examples read right since the

@@ -64,14 +64,16 @@ impl Source {
             Self::OnHost { glyphs, labels, augmenter } => {
                 let len = indices.len();
                 let mut pixels = vec![0.0; len * PIXELS];
-                let rows = pixels.par_chunks_exact_mut(PIXELS).zip(indices);
-                rows.zip(maps.par_chunks_exact(MAP)).for_each(|((pixels, &index), map)| {
+                let (pictures, _) = pixels.as_chunks_mut::<PIXELS>();
+                let (maps, _) = maps.as_chunks::<MAP>();
+                let pictures = pictures.par_iter_mut().zip(indices).enumerate();
+                pictures.for_each(|(i, (picture, &index))| {
                     let ink = glyphs[index as usize].pixels();
                     match augmenter {
-                        Some(augmenter) => augmenter.apply(ink, map, pixels),
-                        None => pixels.iter_mut().zip(ink).for_each(|(to, &ink)| *to = ink.into()),
+                        Some(augmenter) => augmenter.apply(ink, &maps[i], picture),
+                        None => *picture = ink.map(f32::from),
                     }
-                    pixels.iter_mut().for_each(|ink| *ink = (*ink / 255.0 - MEAN) / STD);
+                    picture.iter_mut().for_each(|ink| *ink = (*ink / 255.0 - MEAN) / STD);
                 });
                 let labels: Vec<i32> = indices.iter().map(|&i| labels[i as usize]).collect();
                 let device = Device::flex();

@@ -1,5 +1,5 @@
 //! The network under training: one step after another, nothing read back from
-//! the device until somebody asks.
+//! a GPU until somebody asks.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -52,11 +52,12 @@ mod tests {
         let waiting = Waiting::begin(Duration::from_millis(2), move |line| {
             let _ = sender.send(line);
         });
-        let twice: Vec<String> = said.iter().take(2).collect();
-        assert_eq!(twice, ["compiling and tuning the GPU's kernels: 0 s so far"; 2]);
+        for line in said.iter().take(2) {
+            assert!(line.starts_with("compiling and tuning the GPU's kernels: "), "{line}");
+        }
         drop(waiting);
-        // The thread has gone, and what it would have spoken with.
-        assert!(said.iter().count() < 1000);
-        assert!(said.recv().is_err());
+        // The thread has gone, and what it would have spoken with: nothing more can come.
+        while said.try_recv().is_ok() {}
+        assert_eq!(said.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected));
     }
 }

@@ -26,39 +26,61 @@ impl WithSimd for Activate<'_> {
         for (sums, &at) in places {
             let input = self.input[at..at + self.channels].chunks_mut(S::F32_LANES);
             for (((input, &sum), &scale), &shift) in input.zip(sums).zip(scale).zip(shift) {
-                store(simd, input, simd.max_f32s(simd.mul_add_e_f32s(sum, scale, shift), zero));
+                store(simd, input, at_least(simd, zero, simd.mul_add_e_f32s(sum, scale, shift)));
             }
         }
     }
 }
 
-/// Adds up the sums, and their squares.
-pub(super) struct Statistics<'a> {
+/// Adds up the sums.
+pub(super) struct Total<'a> {
     pub(super) sums: &'a [f32],
-    pub(super) totals: &'a mut [Vec<f32>; 2],
+    pub(super) total: &'a mut [f32],
 }
 
-impl WithSimd for Statistics<'_> {
+impl WithSimd for Total<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let [plain, squares] = self.totals;
-        let (plain, squares) = (whole_mut::<S>(plain), whole_mut::<S>(squares));
-        let (sums, vectors) = (whole::<S>(self.sums), plain.len());
-        for (v, (plain, square)) in plain.iter_mut().zip(squares).enumerate() {
+        let (total, sums) = (whole_mut::<S>(self.total), whole::<S>(self.sums));
+        let vectors = total.len();
+        for (v, total) in total.iter_mut().enumerate() {
             for sums in sums.chunks_exact(vectors) {
-                *plain = simd.add_f32s(*plain, sums[v]);
-                *square = simd.mul_add_e_f32s(sums[v], sums[v], *square);
+                *total = simd.add_f32s(*total, sums[v]);
+            }
+        }
+    }
+}
+
+/// Adds up the squares of the sums' distances from these means.
+pub(super) struct Spread<'a> {
+    pub(super) sums: &'a [f32],
+    pub(super) mean: &'a [f32],
+    pub(super) total: &'a mut [f32],
+}
+
+impl WithSimd for Spread<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (total, sums) = (whole_mut::<S>(self.total), whole::<S>(self.sums));
+        let (vectors, mean) = (total.len(), whole::<S>(self.mean));
+        for (v, total) in total.iter_mut().enumerate() {
+            for sums in sums.chunks_exact(vectors) {
+                let distance = simd.sub_f32s(sums[v], mean[v]);
+                *total = simd.mul_add_e_f32s(distance, distance, *total);
             }
         }
     }
 }
 
 /// The gradient of a norm's output becomes that of its input:
-/// `gradient · by + sum · by_sum + plus`.
+/// `gradient · by + (sum − mean) · by_sum + plus`.
 pub(super) struct ThroughNorm<'a> {
     pub(super) sums: &'a [f32],
+    pub(super) mean: &'a [f32],
     pub(super) by: &'a [f32],
     pub(super) by_sum: &'a [f32],
     pub(super) plus: &'a [f32],
@@ -70,24 +92,23 @@ impl WithSimd for ThroughNorm<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let [by, by_sum, plus] = [self.by, self.by_sum, self.plus].map(whole::<S>);
+        let [mean, by, by_sum, plus] = [self.mean, self.by, self.by_sum, self.plus].map(whole::<S>);
         let gradients = whole_mut::<S>(self.gradient).chunks_exact_mut(by.len());
         for (sums, gradients) in whole::<S>(self.sums).chunks_exact(by.len()).zip(gradients) {
-            let factors = by.iter().zip(by_sum).zip(plus);
-            for ((gradient, &sum), ((&by, &by_sum), &plus)) in
-                gradients.iter_mut().zip(sums).zip(factors)
-            {
-                let rest = simd.mul_add_e_f32s(sum, by_sum, plus);
-                *gradient = simd.mul_add_e_f32s(*gradient, by, rest);
+            for (v, (gradient, &sum)) in gradients.iter_mut().zip(sums).enumerate() {
+                let distance = simd.sub_f32s(sum, mean[v]);
+                let rest = simd.mul_add_e_f32s(distance, by_sum[v], plus[v]);
+                *gradient = simd.mul_add_e_f32s(*gradient, by[v], rest);
             }
         }
     }
 }
 
 /// The gradient of the next layer's input becomes that of a layer's output before ReLU.
-/// It is added up, and so is its product with the sums.
+/// It is added up, and so is its product with the sums' distances from the mean.
 pub(super) struct ThroughRelu<'a> {
     pub(super) sums: &'a [f32],
+    pub(super) mean: &'a [f32],
     pub(super) scale: &'a [f32],
     pub(super) shift: &'a [f32],
     pub(super) channels: usize,
@@ -104,7 +125,7 @@ impl WithSimd for ThroughRelu<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let [scale, shift] = [self.scale, self.shift].map(whole::<S>);
+        let [mean, scale, shift] = [self.mean, self.scale, self.shift].map(whole::<S>);
         let [plain, times] = self.totals;
         let (plain, times) = (whole_mut::<S>(plain), whole_mut::<S>(times));
         let zero = simd.splat_f32s(0.0);
@@ -120,10 +141,18 @@ impl WithSimd for ThroughRelu<'_> {
                 let input = load(simd, &self.input[at + own.start..at + own.end]);
                 gradients[v] = simd.select_f32s(passes, input, zero);
                 *plain = simd.add_f32s(*plain, gradients[v]);
-                *times = simd.mul_add_e_f32s(sums[v], gradients[v], *times);
+                let distance = simd.sub_f32s(sums[v], mean[v]);
+                *times = simd.mul_add_e_f32s(distance, gradients[v], *times);
             }
         }
     }
+}
+
+/// The values, those below the floor as the floor. What is no number stays so: a CPU's
+/// maximum may lose it, and with it the sign that training diverged.
+#[inline(always)]
+pub(super) fn at_least<S: Simd>(simd: S, floor: S::f32s, values: S::f32s) -> S::f32s {
+    simd.select_f32s(simd.greater_than_f32s(floor, values), floor, values)
 }
 
 /// Values as vectors.

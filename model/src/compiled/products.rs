@@ -6,7 +6,7 @@ use std::array::from_fn;
 use pulp::{Simd, WithSimd};
 
 use super::{
-    elementwise::{load, store},
+    elementwise::{at_least, load, store},
     layout::Windows,
     panels::Panel,
 };
@@ -34,7 +34,7 @@ pub(super) struct Output<'a> {
     pub(super) panels: &'a [Panel],
     /// Where each window's results go.
     pub(super) outputs: &'a [usize],
-    /// How many of them there are.
+    /// Values that are written for each.
     pub(super) channels: usize,
     /// Results below this become this: 0 is ReLU.
     pub(super) floor: f32,
@@ -104,7 +104,7 @@ fn some_windows<S: Simd, const V: usize, const R: usize>(
         let at = at + panel.first;
         let places = layer.output[at..at + width].chunks_mut(S::F32_LANES);
         for (place, sum) in places.zip(sums) {
-            store(simd, place, simd.max_f32s(sum, floor));
+            store(simd, place, at_least(simd, floor, sum));
         }
     }
 }

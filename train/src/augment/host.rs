@@ -4,11 +4,10 @@ use std::array::from_fn;
 
 use glyphic_model::glyph::{PIXELS, SIDE};
 
-use super::{CONTROL, WARP, centre, gaussian, grid};
+use super::{CONTROL, MAP, WARP, centre, gaussian, grid};
 
-/// The same for one picture at a time on the CPU: an [`Augmenter`]'s product and its
-/// resampling in one go. Gaussians of a grid are products of one of the row and one of the
-/// column, which saves most of the work.
+/// What an [`Augmenter`](super::Augmenter) does, for one picture on the CPU. Gaussians of a
+/// grid are products of one of the row and one of the column, which saves most of the work.
 pub struct HostAugmenter {
     /// For each pixel of a side the weight of each control point of a side.
     reach: [[f32; CONTROL]; SIDE],
@@ -26,11 +25,12 @@ impl HostAugmenter {
         Self { reach: from_fn(|pixel| from_fn(|control| gaussian(pixel as f32 - centre(control)))) }
     }
 
-    /// Changes a picture by its map, [`MAP`] numbers. What comes from outside is 0.
-    pub fn apply(&self, ink: &[u8; PIXELS], map: &[f32], to: &mut [f32]) {
-        let Some((warp, ink_changes)) = map.split_at_checked(WARP) else { return };
+    /// Changes a picture by its map. It stays on the scale 0–255; what comes from outside
+    /// is 0.
+    pub fn apply(&self, ink: &[u8; PIXELS], map: &[f32; MAP], to: &mut [f32; PIXELS]) {
+        let (warp, changes) = map.split_at(WARP);
         let (points, _) = warp.as_chunks::<2>();
-        let Some((affine, elastic)) = points.split_at_checked(3) else { return };
+        let (affine, elastic) = points.split_at(3);
         let (lines, _) = elastic.as_chunks::<CONTROL>();
         for (y, row) in to.chunks_exact_mut(SIDE).enumerate() {
             // The row's own displacements: what each column of control points does to it.
@@ -50,7 +50,7 @@ impl HostAugmenter {
                 *to = sample(ink, place.map(|at| ((at + 1.0) * SIDE as f32 - 1.0) / 2.0));
             }
         }
-        if let &[thickness, blur, left, top, right, bottom] = ink_changes {
+        if let &[thickness, blur, left, top, right, bottom] = changes {
             thicken(to, thickness);
             smooth(to, blur);
             let within = |from: f32, to: f32| from as usize..to as usize;

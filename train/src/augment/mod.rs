@@ -82,7 +82,7 @@ fn random_ink(ranges: &Augmentation, rng: &mut StdRng) -> [f32; INK] {
 fn rectangle(rng: &mut StdRng) -> [f32; 4] {
     let [[left, right], [top, bottom]] = from_fn(|_| {
         let side = rng.random_range(ERASED);
-        let first = rng.random_range(MARGIN..SIDE - MARGIN - side);
+        let first = rng.random_range(MARGIN..=SIDE - MARGIN - side);
         [first as f32, (first + side) as f32]
     });
     [left, top, right, bottom]
@@ -108,4 +108,30 @@ fn gaussian(distance: f32) -> f32 {
 fn normal(rng: &mut StdRng) -> f32 {
     let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
     radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batches::{Purpose, rng};
+
+    #[test]
+    fn ink_changes_as_often_as_asked() {
+        let ink = Augmentation { thickness: 0.5, blur: 0.25, erase: 0.1, ..Augmentation::NONE };
+        let maps = random_maps(&ink, 2000, &mut rng(1, Purpose::Augmentation, 0));
+        let (maps, _) = maps.as_chunks::<MAP>();
+        let share =
+            |at: usize| maps.iter().filter(|map| map[WARP + at] != 0.0).count() as f32 / 2000.0;
+        for (at, asked) in [(0, 0.5), (1, 0.25), (2, 0.1)] {
+            assert!((share(at) - asked).abs() < 0.04, "{at}: {} of {asked}", share(at));
+        }
+        let edges =
+            |at: usize| maps.iter().map(move |map| map[WARP + at]).filter(|&edge| edge != 0.0);
+        assert_eq!(edges(2).fold(f32::MAX, f32::min), MARGIN as f32);
+        assert_eq!(edges(4).fold(0.0, f32::max), (SIDE - MARGIN) as f32);
+        assert!(
+            maps.iter()
+                .all(|map| map[WARP].abs() <= THICKER && (0.0..=1.0).contains(&map[WARP + 1]))
+        );
+    }
 }

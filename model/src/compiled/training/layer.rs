@@ -19,7 +19,7 @@ pub(super) struct Layer {
     /// The channels, filled up with zeros to whole vectors.
     pub(super) wide: usize,
     pub(super) weights: Vec<Panel>,
-    /// For each row of a window, `[channels, values]`.
+    /// The same for each row of a window, the other way round: `[channels, values]`.
     pub(super) transposed: Vec<Vec<Panel>>,
     pub(super) norm: Option<Norm>,
     /// Whether a layer before it learns.
@@ -67,5 +67,10 @@ impl Layer {
         let shifts = norm.beta.iter().zip(&norm.mean).zip(&scale);
         let shift = shifts.map(|((beta, mean), scale)| beta - mean * scale).collect();
         [scale, shift]
+    }
+
+    /// The mean that its norm takes off, one a channel; 0 without a norm.
+    pub(super) fn mean(&self) -> Vec<f32> {
+        self.norm.as_ref().map_or_else(|| vec![0.0; self.wide], |norm| norm.mean.clone())
     }
 }

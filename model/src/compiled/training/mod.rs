@@ -1,8 +1,9 @@
 //! A network's forward and backward pass on the CPU, with the norms of training.
 //!
-//! A batch is cut into parts of a few glyphs that threads share. The cut does not depend on
-//! how many threads there are, and sums over parts are taken in their order: the same
-//! batch has the same gradients on every run.
+//! A batch is cut into parts of a few glyphs that threads share, [`PARTS`] at most, for each
+//! has a copy of the weights' gradients; so no more threads than that find work. The cut does
+//! not depend on how many threads there are, and sums over parts are taken in their order: the
+//! same batch has the same gradients on every run.
 //!
 //! ```text
 //! forward   for each layer:  parts: activate what came before ► product ► sums
@@ -26,7 +27,7 @@ use burn::{
 };
 use layer::Layer;
 use norm::Norm;
-use part::{PART, Part, Traces};
+use part::{Part, Traces};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -37,6 +38,11 @@ use crate::{
     network::{Convolution, Network},
 };
 
+/// Glyphs of a part, if the batch is not too large for that.
+const GLYPHS: usize = 8;
+/// Most parts of a batch.
+const PARTS: usize = 32;
+
 /// What computes the gradients of one network's parameters.
 #[derive(Debug)]
 pub struct Training {
@@ -45,6 +51,8 @@ pub struct Training {
     layers: Vec<Layer>,
     /// The batch that went forward last.
     parts: Vec<Part>,
+    /// Glyphs of a part, but for the last one.
+    glyphs: usize,
 }
 
 impl Training {
@@ -79,7 +87,7 @@ impl Training {
             }
         };
         let layers = placed.into_iter().zip(norms).enumerate().map(layer).collect();
-        Some(Self { arch, registered, layers, parts: Vec::new() })
+        Some(Self { arch, registered, layers, parts: Vec::new(), glyphs: 0 })
     }
 
     /// Logits of a batch, in training: norms take the batch's statistics, and the
@@ -87,20 +95,28 @@ impl Training {
     ///
     /// # Shapes
     /// `[batch, 784]`, normalised → `[batch, classes]`
+    ///
+    /// # Errors
+    /// There is no picture, or the parameters cannot be read.
     pub fn forward(&mut self, network: &Network, pixels: &[f32]) -> Result<Vec<f32>, DeviceFailed> {
-        self.read(network)?;
         let batch = pixels.len() / PIXELS;
+        if batch == 0 {
+            return Err(DeviceFailed::new("a step needs at least one picture".to_owned()));
+        }
+        self.read(network)?;
         self.make_room(batch);
         let arch = self.arch;
-        let glyphs = self.parts.par_iter_mut().zip(pixels.par_chunks(PART * PIXELS));
+        let glyphs = self.parts.par_iter_mut().zip(pixels.par_chunks(self.glyphs * PIXELS));
         glyphs.for_each(|(part, pixels)| part.take(&self.layers, pixels));
         for i in 0..self.layers.len() {
             let layers = &self.layers;
             self.parts.par_iter_mut().for_each(|part| part.forward(arch, layers, i));
             let layer = &mut self.layers[i];
             if let Some(norm) = &mut layer.norm {
-                let places = batch * layer.outputs.len();
-                norm.take_statistics(added_up(&self.parts, i), places);
+                let places = layer.outputs.len();
+                let parts: Vec<_> =
+                    self.parts.iter().filter_map(|part| part.statistics(i, places)).collect();
+                norm.take_statistics(&parts);
             }
         }
         for (layer, convolution) in self.layers.iter().zip(&network.convolutions) {
@@ -119,13 +135,24 @@ impl Training {
 
     /// The gradients of the network's parameters, from those of the logits that
     /// [`forward`](Self::forward) gave last, `[batch, classes]`.
-    pub fn backward(&mut self, network: &Network, logits: &[f32]) -> GradientsParams {
+    ///
+    /// # Errors
+    /// There are not as many as there were logits.
+    pub fn backward(
+        &mut self,
+        network: &Network,
+        logits: &[f32],
+    ) -> Result<GradientsParams, DeviceFailed> {
         let arch = self.arch;
         let classes = self.layers.last().map_or(1, |layer| layer.placed.to.channels);
-        for (part, logits) in self.parts.iter_mut().zip(logits.chunks(PART * classes)) {
+        let batch: usize = self.parts.iter().map(|part| part.glyphs).sum();
+        if batch == 0 || logits.len() != batch * classes {
+            let found = logits.len();
+            return Err(DeviceFailed::new(format!("{found} gradients for {batch} × {classes}")));
+        }
+        for (part, logits) in self.parts.iter_mut().zip(logits.chunks(self.glyphs * classes)) {
             part.take_gradient(&self.layers, logits, classes);
         }
-        let batch = self.parts.iter().map(|part| part.glyphs).sum();
         for i in (0..self.layers.len()).rev() {
             let layers = &self.layers;
             self.parts.par_iter_mut().for_each(|part| part.backward(arch, layers, i, batch));
@@ -134,7 +161,7 @@ impl Training {
                 norm.take_gradients(added_up(&self.parts, i - 1));
             }
         }
-        self.gradients(network)
+        Ok(self.gradients(network))
     }
 
     /// Takes the network's parameters over.
@@ -159,13 +186,18 @@ impl Training {
 
     /// As many parts as the batch has, each with room for all traces.
     fn make_room(&mut self, batch: usize) {
-        self.parts.resize_with(batch.div_ceil(PART), Part::default);
+        let glyphs = batch.div_ceil(PARTS).max(GLYPHS);
+        if glyphs != self.glyphs {
+            self.parts.clear();
+            self.glyphs = glyphs;
+        }
+        self.parts.resize_with(batch.div_ceil(glyphs), Part::default);
         let largest = self.layers.iter().map(|layer| layer.placed.from.size()).max();
         for (i, part) in self.parts.iter_mut().enumerate() {
-            part.glyphs = PART.min(batch - i * PART);
+            part.glyphs = glyphs.min(batch - i * glyphs);
             if part.layers.is_empty() {
                 part.gradient = vec![0.0; largest.unwrap_or_default()];
-                part.layers = self.layers.iter().map(Traces::of).collect();
+                part.layers = self.layers.iter().map(|layer| Traces::of(layer, glyphs)).collect();
             }
         }
     }

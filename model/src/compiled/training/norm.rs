@@ -5,7 +5,8 @@ use burn::{
     tensor::{Tensor, TensorData},
 };
 
-/// A batch norm in training, each value one a channel.
+/// A batch norm in training. Each list has one value a channel, and some behind them that
+/// fill whole vectors.
 #[derive(Debug, Default)]
 pub(super) struct Norm {
     pub(super) epsilon: f32,
@@ -21,32 +22,44 @@ pub(super) struct Norm {
 }
 
 impl Norm {
-    /// From the sums of the values and of their squares over so many places.
-    pub(super) fn take_statistics(&mut self, [sums, squares]: [Vec<f32>; 2], places: usize) {
-        let places = places as f32;
-        self.mean = sums.iter().map(|sum| sum / places).collect();
-        let variances = squares.iter().zip(&self.mean);
-        self.variance =
-            variances.map(|(sum, mean)| (sum / places - mean * mean).max(0.0)).collect();
+    /// From each part's number of values a channel, their sums, and the squares of their
+    /// distances from the part's own mean: so nothing cancels where values are all but
+    /// constant.
+    pub(super) fn take_statistics(&mut self, parts: &[(usize, &[Vec<f32>; 2])]) {
+        let all = parts.iter().map(|(count, _)| count).sum::<usize>() as f32;
+        let wide = self.gamma.len();
+        (self.mean, self.variance) = (vec![0.0; wide], vec![0.0; wide]);
+        for (_, [sums, _]) in parts {
+            for (mean, sum) in self.mean.iter_mut().zip(sums) {
+                *mean += sum / all;
+            }
+        }
+        for &(count, [sums, squares]) in parts {
+            let values = sums.iter().zip(squares).zip(&self.mean);
+            for (variance, ((sum, square), mean)) in self.variance.iter_mut().zip(values) {
+                let away = sum / count as f32 - mean;
+                *variance += (square + count as f32 * away * away) / all;
+            }
+        }
         self.inverse = self.variance.iter().map(|v| (v + self.epsilon).sqrt().recip()).collect();
     }
 
-    /// From the sums of the output's gradients, and of these times the values.
+    /// From the sums of the output's gradients, and of these times the values' distances
+    /// from the mean.
     pub(super) fn take_gradients(&mut self, [plain, times]: [Vec<f32>; 2]) {
-        // What counts is the normalised value.
-        let values = times.iter().zip(&plain).zip(self.mean.iter().zip(&self.inverse));
-        self.of_gamma = values.map(|((t, p), (mean, inverse))| (t - p * mean) * inverse).collect();
+        self.of_gamma = times.iter().zip(&self.inverse).map(|(t, inverse)| t * inverse).collect();
         self.of_beta = plain;
     }
 
-    /// What the gradient of the output is times, what the value is times, and what is
-    /// added, for that of the input (Ioffe and Szegedy, "Batch Normalization", 2015): the
-    /// output's, less what moves the mean and the variance, times the scale.
+    /// What the gradient of the output is times, what the value's distance from the mean is
+    /// times, and what is added, for the gradient of the input: the output's, less what moves
+    /// the mean and the variance, times the scale (Ioffe and Szegedy, "Batch Normalization",
+    /// 2015).
     pub(super) fn backward(&self, places: usize) -> [Vec<f32>; 3] {
         let places = places as f32;
         let scale = |i: usize| self.gamma[i] * self.inverse[i];
         let by_sum = |i: usize| -scale(i) * self.inverse[i] * self.of_gamma[i] / places;
-        let plus = |i: usize| -scale(i) * self.of_beta[i] / places - by_sum(i) * self.mean[i];
+        let plus = |i: usize| -scale(i) * self.of_beta[i] / places;
         let channels = 0..self.mean.len();
         [
             channels.clone().map(scale).collect(),

@@ -4,30 +4,28 @@ use pulp::Arch;
 
 use super::{
     super::{
-        elementwise::{Activate, Statistics, ThroughNorm, ThroughRelu},
+        elementwise::{Activate, Spread, ThroughNorm, ThroughRelu, Total},
         panels::Panel,
         products::{InputGradient, Output, WeightGradient},
     },
     layer::Layer,
+    norm::Norm,
 };
 use crate::glyph::PIXELS;
-
-/// Glyphs of a part.
-pub(super) const PART: usize = 8;
 
 /// Some glyphs of a batch: what their forward pass left, and their share of the gradients.
 #[derive(Debug, Default)]
 pub(super) struct Part {
     pub(super) glyphs: usize,
     pub(super) layers: Vec<Traces>,
-    /// The gradient of a layer's input, for one glyph.
+    /// The gradient of a layer's input, for one glyph: a map, room for the largest.
     pub(super) gradient: Vec<f32>,
 }
 
 /// What is kept of a layer.
 #[derive(Debug)]
 pub(super) struct Traces {
-    /// Its input, padding included.
+    /// Its input, `[glyphs, map]`, padding included.
     pub(super) input: Vec<f32>,
     /// Windows times weights, before norm and ReLU, `[glyphs, places, wide]`.
     pub(super) output: Vec<f32>,
@@ -35,22 +33,23 @@ pub(super) struct Traces {
     pub(super) gradient: Vec<f32>,
     /// The gradient of the weights.
     pub(super) weights: Vec<Panel>,
-    /// Two sums over all places, one a channel: forward of the outputs and their squares,
-    /// backward of the gradients and of the gradients times the outputs.
+    /// Two sums over all places, one a channel: forward of the outputs and of the squares of
+    /// their distances from the mean; backward of the gradients and of the gradients times
+    /// the outputs' distances from the mean.
     pub(super) sums: [Vec<f32>; 2],
 }
 
 impl Traces {
-    /// Room for what is kept of a layer.
-    pub(super) fn of(layer: &Layer) -> Self {
-        let places = PART * layer.sums.len() * layer.wide;
+    /// Room for what is kept of a layer, of so many glyphs.
+    pub(super) fn of(layer: &Layer, glyphs: usize) -> Self {
+        let places = glyphs * layer.sums.len() * layer.wide;
         let empty = |panel: &Panel| Panel {
             weights: vec![0.0; panel.weights.len()],
             bias: Vec::new(),
             ..*panel
         };
         Self {
-            input: vec![0.0; PART * layer.placed.from.size()],
+            input: vec![0.0; glyphs * layer.placed.from.size()],
             output: vec![0.0; places],
             gradient: vec![0.0; places],
             weights: layer.weights.iter().map(empty).collect(),
@@ -101,10 +100,21 @@ impl Part {
                 input,
                 output,
             });
-            if layer.norm.is_some() {
-                arch.dispatch(Statistics { sums: output, totals: &mut traces.sums });
-            }
         }
+        if layer.norm.is_some() {
+            let places = self.glyphs * layer.sums.len();
+            let sums = &traces.output[..places * layer.wide];
+            let [total, spread] = &mut traces.sums;
+            arch.dispatch(Total { sums, total });
+            let mean: Vec<f32> = total.iter().map(|total| total / places as f32).collect();
+            arch.dispatch(Spread { sums, mean: &mean, total: spread });
+        }
+    }
+
+    /// How many values a channel layer `i` has here, at so many places a glyph, and what a
+    /// norm asks of them.
+    pub(super) fn statistics(&self, i: usize, places: usize) -> Option<(usize, &[Vec<f32>; 2])> {
+        Some((self.glyphs * places, &self.layers.get(i)?.sums))
     }
 
     /// The last layer's gradient.
@@ -126,7 +136,8 @@ impl Part {
         let (layer, traces) = (&layers[i], &mut rest[0]);
         let mut before = i.checked_sub(1).map(|i| &layers[i]).zip(before.last_mut());
         let [scale, shift] = before.as_ref().map(|(l, _)| l.scale_and_shift()).unwrap_or_default();
-        let norm = layer.norm.as_ref().map(|norm| norm.backward(batch * layer.sums.len()));
+        let factors = layer.norm.as_ref().map(|norm| norm.backward(batch * layer.sums.len()));
+        let mean = before.as_ref().map(|(layer, _)| layer.mean()).unwrap_or_default();
         traces.weights.iter_mut().for_each(|panel| panel.weights.fill(0.0));
         if let Some((_, traces)) = &mut before {
             traces.sums.iter_mut().for_each(|sums| sums.fill(0.0));
@@ -135,9 +146,9 @@ impl Part {
         let (places, size) = (layer.sums.len() * layer.wide, layer.placed.from.size());
         for glyph in 0..self.glyphs {
             let gradient = &mut traces.gradient[glyph * places..][..places];
-            if let Some([by, by_sum, plus]) = &norm {
+            if let (Some(Norm { mean, .. }), Some([by, by_sum, plus])) = (&layer.norm, &factors) {
                 let sums = &traces.output[glyph * places..][..places];
-                arch.dispatch(ThroughNorm { sums, by, by_sum, plus, gradient });
+                arch.dispatch(ThroughNorm { sums, mean, by, by_sum, plus, gradient });
             }
             arch.dispatch(WeightGradient {
                 windows,
@@ -154,6 +165,7 @@ impl Part {
             let places = before.sums.len() * before.wide;
             arch.dispatch(ThroughRelu {
                 sums: &traces.output[glyph * places..][..places],
+                mean: &mean,
                 scale: &scale,
                 shift: &shift,
                 channels: before.placed.to.channels,

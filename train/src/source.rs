@@ -19,13 +19,9 @@ use crate::{
 
 /// A device's examples, and what varies them.
 pub enum Source {
-    /// All on the device: nothing but indices and maps travels.
-    OnDevice {
-        /// The examples.
-        examples: DeviceSet,
-        /// What varies them.
-        augmenter: Augmenter,
-    },
+    /// All on the device: nothing but indices and maps travels. The examples, and what varies
+    /// them.
+    OnDevice(Box<(DeviceSet, Augmenter)>),
     /// On the CPU, a byte a pixel.
     OnHost {
         /// The examples.
@@ -41,10 +37,8 @@ impl Source {
     /// The examples, for batches on `device`.
     pub fn new(examples: &[Example], ranges: &Augmentation, device: &Device) -> Self {
         if *device != Device::flex() {
-            return Self::OnDevice {
-                examples: DeviceSet::new(examples, device),
-                augmenter: Augmenter::new(ranges.clone(), device),
-            };
+            let augmenter = Augmenter::new(ranges.clone(), device);
+            return Self::OnDevice(Box::new((DeviceSet::new(examples, device), augmenter)));
         }
         Self::OnHost {
             glyphs: examples.iter().map(|example| example.glyph.clone()).collect(),
@@ -57,7 +51,8 @@ impl Source {
     /// normalised.
     pub fn batch(&self, indices: &[u32], maps: &[f32]) -> Batch {
         match self {
-            Self::OnDevice { examples, augmenter } => {
+            Self::OnDevice(both) => {
+                let (examples, augmenter) = both.as_ref();
                 let batch = examples.pick(indices);
                 Batch { pixels: normalise(augmenter.apply(batch.pixels, maps)), ..batch }
             }

@@ -10,7 +10,7 @@ use super::{CONTROL, MAP, WARP, centre, gaussian, grid};
 /// grid are products of one of the row and one of the column, which saves most of the work.
 pub struct HostAugmenter {
     /// For each pixel of a side the weight of each control point of a side.
-    reach: [[f32; CONTROL]; SIDE],
+    reach: Vec<[f32; CONTROL]>,
 }
 
 impl Default for HostAugmenter {
@@ -22,7 +22,8 @@ impl Default for HostAugmenter {
 impl HostAugmenter {
     /// It does not depend on how much pictures are to be varied: that is in the maps.
     pub fn new() -> Self {
-        Self { reach: from_fn(|pixel| from_fn(|control| gaussian(pixel as f32 - centre(control)))) }
+        let weights = |pixel: usize| from_fn(|control| gaussian(pixel as f32 - centre(control)));
+        Self { reach: (0..SIDE).map(weights).collect() }
     }
 
     /// Changes a picture by its map. It stays on the scale 0–255; what comes from outside

@@ -112,6 +112,17 @@ impl Replica {
         }
     }
 
+    /// The same with every step burn's, as on a device that is not this machine's CPU.
+    #[cfg(test)]
+    pub(crate) fn by_burn(&mut self, config: &TrainConfig, examples: &[Example]) {
+        use crate::{augment::Augmenter, batches::DeviceSet};
+
+        let augmenter = Augmenter::new(config.augmentation.clone(), &self.device);
+        let examples = DeviceSet::new(examples, &self.device);
+        self.source = Source::OnDevice(Box::new((examples, augmenter)));
+        self.compiled = None;
+    }
+
     /// Where it computes.
     pub fn device(&self) -> &Device {
         &self.device

@@ -245,6 +245,8 @@ fn order(position: &Position, pool: usize) -> Vec<u32> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::path::Path;
+
     use burn::{
         module::{ModuleVisitor, Param},
         tensor::Tensor,
@@ -252,6 +254,7 @@ mod tests {
     use glyphic_model::{Glyph, checkpoint::DatasetRecord, glyph::PIXELS, network::NetworkConfig};
 
     use super::*;
+    use crate::data::load;
 
     /// All gradients, in the order of the parameters.
     struct Collector(GradientsParams, Vec<f32>);
@@ -311,5 +314,41 @@ mod tests {
         }
         assert!((sums.loss - shared.loss).abs() < 1e-5);
         assert_eq!(sums.correct, shared.correct);
+    }
+
+    #[test]
+    fn a_cpu_learns_what_burn_learns() {
+        let mnist = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../artifacts/datasets/mnist"));
+        let examples = &load(mnist, 0.5).unwrap().training[..480];
+        let record = DatasetRecord {
+            name: "mnist".to_owned(),
+            training: examples.len(),
+            validation: 0,
+            test: 0,
+            files: Vec::new(),
+        };
+        let config = TrainConfig { epochs: 1, batch_size: 48, ..TrainConfig::default() };
+        let eight_steps = |by_burn: bool| {
+            let (network, labels) = (NetworkConfig::small(10), (0..10).map(|i| i.to_string()));
+            let labels = labels.collect();
+            let position =
+                Position::start(config.clone(), network, "m".into(), record.clone(), labels, false);
+            let mut trainer = Trainer::new(position, examples, &[ComputeDevice::cpu()]).unwrap();
+            if by_burn {
+                trainer.main.by_burn(&config, examples);
+            }
+            let mut before = 0.0;
+            let step = |_| {
+                trainer.step().unwrap();
+                let sum = trainer.sync().unwrap().loss;
+                sum - std::mem::replace(&mut before, sum)
+            };
+            (0..8).map(step).collect::<Vec<f32>>()
+        };
+        let (ours, burns) = (eight_steps(false), eight_steps(true));
+        assert!(ours[7] < 0.8 * ours[0], "nothing was learned: {ours:?}");
+        for (a, b) in ours.iter().zip(&burns) {
+            assert!((a - b).abs() < 1e-4 * a, "{ours:?}, by burn {burns:?}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use glyphic_model::checkpoint::Registry;
+use glyphic_model::{checkpoint::Registry, device::DeviceChoice};
 use glyphic_server::{
     App,
     access::Admin,
@@ -29,7 +29,10 @@ use glyphic_server::{
     teach::Teaching,
     traces,
 };
-use glyphic_train::data::{Data, learned_from};
+use glyphic_train::{
+    data::{Data, learned_from},
+    waiting::{LINE_EVERY, Waiting},
+};
 use tokio::net::TcpListener;
 
 /// The first argument that makes this the training program.
@@ -86,8 +89,11 @@ async fn serve(config: Config) -> Result<()> {
         Artifacts::Shared(url) => Some(shared(url, registry.clone()).await?),
     };
     let (queue, max_batch) = (config.limits.queue.into(), config.limits.max_batch.into());
+    let on_gpu = config.device != DeviceChoice::Cpu;
+    let waiting = on_gpu.then(|| Waiting::begin(LINE_EVERY, |line| tracing::info!("{line}")));
     let device = auto::open(&config.device, &registry, max_batch)?;
     let models = Models::start(registry, device, queue, max_batch)?.shared_in(bucket);
+    drop(waiting);
     let model = models.engine().serving();
     // Whoever started it may not read this to its end.
     let _ = writeln!(

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 use glyphic_model::device::{ComputeDevice, DeviceChoice, DeviceError};
 
 use crate::config::{Augmentation, TrainConfig};
@@ -196,6 +196,9 @@ pub struct Settings {
     /// Share of the pictures that lose a small rectangle.
     #[arg(long, default_value_t = Augmentation::default().erase)]
     erase: f32,
+    /// Share of the pictures with grain on all pixels.
+    #[arg(long, default_value_t = Augmentation::default().noise)]
+    noise: f32,
 }
 
 /// Arguments of `train resume`.
@@ -291,6 +294,9 @@ pub struct EvalArgs {
     pub id: Option<String>,
     /// A second checkpoint, to compare it with on the same examples.
     pub other: Option<String>,
+    /// Checkpoints that vote with it, with commas between them: says what their mean is worth.
+    #[arg(long, value_delimiter = ',')]
+    pub vote: Vec<String>,
     /// An IDX directory (its test set), a folder of pictures with one
     /// sub-folder a label, or a file of labelled strokes (.jsonl)
     /// [default: datasets/mnist in the artifacts folder].
@@ -328,8 +334,8 @@ pub struct DrawArgs {
     #[arg(long, requires = "drawings")]
     pub as_drawn: bool,
     /// Glyphs a row.
-    #[arg(long, default_value = "30")]
-    pub columns: NonZeroUsize,
+    #[arg(long, default_value = "30", value_parser = value_parser!(u16).range(1..=1000))]
+    pub columns: u16,
     /// The picture to write.
     #[arg(long, default_value = "sheet.png")]
     pub out: PathBuf,
@@ -374,6 +380,7 @@ impl Settings {
                 thickness: self.thickness,
                 blur: self.blur,
                 erase: self.erase,
+                noise: self.noise,
             },
         }
     }

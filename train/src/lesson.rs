@@ -98,7 +98,7 @@ impl Lesson {
         let drawings = drawings.and_then(|bytes| String::from_utf8(bytes).ok());
         let mut shapes = match known.shapes.is_empty() {
             // Its labels are numbers that stand for something.
-            true => Shapes::default(),
+            true => Shapes::nameless(parent.manifest.labels.len()),
             false => Shapes::of(&parent.manifest.labels),
         };
         if let Some(text) = &drawings {

@@ -33,4 +33,4 @@ pub mod state;
 pub mod sweep;
 pub mod tensorboard;
 pub mod trainer;
-mod waiting;
+pub mod waiting;

@@ -15,10 +15,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use serde::Serialize;
 
-use crate::{state::Position, waiting::Waiting};
-
-/// Time between two plain lines.
-const LINE_EVERY: Duration = Duration::from_secs(10);
+use crate::{
+    state::Position,
+    waiting::{LINE_EVERY, Waiting},
+};
 
 /// Shows a run's progress on standard error.
 pub struct Progress {
@@ -114,16 +114,26 @@ impl Progress {
                  time, seconds after that.",
             );
             // Whoever has no step left to take waits for none.
-            if !self.is_part() && position.step < position.total_steps() {
-                let bar = self.bar.clone();
-                self.waiting = Some(match self.is_terminal {
-                    true => Waiting::begin(Duration::from_secs(1), move |line| {
-                        bar.set_message(line);
-                    }),
-                    false => Waiting::begin(LINE_EVERY, |line| say(&line)),
-                });
+            if position.step < position.total_steps() {
+                self.waiting = self.waiting();
             }
         }
+    }
+
+    /// Says that a GPU compiles and tunes, until what comes back is dropped.
+    pub fn waiting(&self) -> Option<Waiting> {
+        let every_second = Duration::from_secs(1);
+        self.on_gpu.then(|| match (&self.whole, self.is_terminal) {
+            (_, false) => Waiting::begin(LINE_EVERY, |line| say(&line)),
+            (None, true) => {
+                let bar = self.bar.clone();
+                Waiting::begin(every_second, move |line| bar.set_message(line))
+            }
+            (Some((bar, _)), true) => {
+                let bar = bar.clone();
+                Waiting::begin(LINE_EVERY, move |line| bar.println(line))
+            }
+        })
     }
 
     /// Whether the run is one of many.

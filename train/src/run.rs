@@ -255,7 +255,9 @@ impl<'a> Run<'a> {
     /// Validates and writes the epoch's line.
     fn end_epoch(&mut self) -> Result<()> {
         let begun = Instant::now();
+        let waiting = self.progress.waiting();
         let outcome = evaluate(&self.classifier(), &self.data.validation)?;
+        drop(waiting);
         let position = &mut self.trainer.position;
         position.seconds += begun.elapsed().as_secs_f64();
         let steps = position.steps_per_epoch() as f64;
@@ -286,6 +288,7 @@ impl<'a> Run<'a> {
     /// Fits the temperature and the thresholds, measures on the test set, once, and
     /// publishes the checkpoint.
     fn publish(&self) -> Result<Manifest> {
+        let _waiting = self.progress.waiting();
         let position = &self.trainer.position;
         let network = match self.lesson {
             Some(lesson) => lesson.settle(&self.trainer.network(), &self.device)?,

@@ -43,7 +43,7 @@ impl Source {
         Self::OnHost {
             glyphs: examples.iter().map(|example| example.glyph.clone()).collect(),
             labels: examples.iter().map(|example| example.label as i32).collect(),
-            augmenter: (*ranges != Augmentation::NONE).then(HostAugmenter::new),
+            augmenter: (*ranges != Augmentation::NONE).then(|| HostAugmenter::new(ranges)),
         }
     }
 

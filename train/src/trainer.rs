@@ -347,8 +347,11 @@ mod tests {
         };
         let (ours, burns) = (eight_steps(false), eight_steps(true));
         assert!(ours[7] < 0.8 * ours[0], "nothing was learned: {ours:?}");
-        for (a, b) in ours.iter().zip(&burns) {
-            assert!((a - b).abs() < 1e-4 * a, "{ours:?}, by burn {burns:?}");
+        for (step, (a, b)) in ours.iter().zip(&burns).enumerate() {
+            // A sum within rounding of 0 is let through on one side only, and from there the
+            // runs part: of 16 seeds the widest were 3e-5 apart at the second loss, 5e-3 later.
+            let most = [1e-5, 1e-3].get(step).unwrap_or(&3e-2);
+            assert!((a - b).abs() < most * a, "{ours:?}, by burn {burns:?}");
         }
     }
 }

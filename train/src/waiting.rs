@@ -1,4 +1,4 @@
-//! What a person sees before a GPU's first step: nobody should look at a silent terminal
+//! What a person sees before a GPU's first answer: nobody should look at a silent terminal
 //! while kernels are compiled and tuned.
 
 use std::{
@@ -7,7 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::progress::duration;
+use glyphic_model::device::ComputeDevice;
+
+use crate::progress::{duration, say};
+
+/// Time between two plain lines.
+pub const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Says how long the wait has been, until it is dropped.
 pub struct Waiting {
@@ -30,6 +35,11 @@ impl Waiting {
         // Without a thread nobody is told; the run goes on.
         let thread = thread::Builder::new().name("waiting".to_owned()).spawn(wait).ok();
         Self { going_on: Some(sender), thread }
+    }
+
+    /// Speaks on standard error, if this is a GPU.
+    pub fn on(device: &ComputeDevice) -> Option<Self> {
+        device.adapter.is_some().then(|| Self::begin(LINE_EVERY, |line| say(&line)))
     }
 }
 

@@ -51,6 +51,9 @@ fn labels_come_from_the_data() {
     assert_eq!(load(&path, 0.1).unwrap().labels, ["d", "h"]);
     fs::write(path.join("labels.txt"), "a\nb\n").unwrap();
     assert!(matches!(load(&path, 0.1), Err(DataError::Damaged { .. })));
+    fs::write(path.join("labels.txt"), "a\nb\nc\nd\ne\nf\ng\nd\n").unwrap();
+    let twice = load(&path, 0.1).err().unwrap().to_string();
+    assert!(twice.contains("the label 'd' twice"), "{twice}");
 }
 
 #[test]

@@ -71,7 +71,8 @@ fn reads_pen_digits_of_others_and_is_as_sure_as_right() {
     );
     assert!(chars74k >= 0.99 && pendigits >= 0.98, "{chars74k} {pendigits}");
     assert!(error <= 0.02, "{error}");
-    assert!(accepted >= 0.985, "{accepted}");
+    // What the share of rejected letters below is worth.
+    assert!(accepted >= 0.99, "{accepted}");
 }
 
 #[test]

@@ -107,14 +107,19 @@ fn eight_steps(data: &Data, devices: &[ComputeDevice]) -> (Vec<f32>, Vec<Vec<f32
 fn assert_alike(data: &Data, here: &[ComputeDevice], there: &[ComputeDevice]) {
     let ((losses, logits), (far_losses, far_logits)) =
         (eight_steps(data, here), eight_steps(data, there));
-    for (a, b) in losses.iter().zip(&far_losses) {
-        assert!((a - b).abs() < 1e-4 * a, "here {losses:?}, there {far_losses:?}");
+    for (step, (a, b)) in losses.iter().zip(&far_losses).enumerate() {
+        // Here the CPU's own code computes, there burn. The same pictures through the same
+        // network have the same loss; then a sum within rounding of 0 may be let through on
+        // one side only, and the runs part.
+        let most = [1e-5, 1e-3].get(step).unwrap_or(&3e-2);
+        assert!((a - b).abs() < most * a, "here {losses:?}, there {far_losses:?}");
     }
     assert!(losses[7] < 0.8 * losses[0], "nothing was learned: {losses:?}");
-    let largest = logits.iter().flatten().fold(0f32, |most, value| most.max(value.abs()));
-    for (a, b) in logits.iter().flatten().zip(far_logits.iter().flatten()) {
-        assert!((a - b).abs() < 1e-3 * largest, "a logit of {a} here is {b} there");
-    }
+    let length = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
+    let (near, far) = (logits.iter().flatten(), far_logits.iter().flatten());
+    let apart = length(&mut near.clone().zip(far).map(|(a, b)| a - b));
+    let apart = apart / length(&mut near.copied());
+    assert!(apart < 0.1, "logits there are {apart} of their length from those here");
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn learns_a_folder_of_two_symbols() {
     assert_eq!(manifest.training["epochs"], 12);
 
     // It learned them: an evaluation on all of them says so.
-    let output = run(folder.path(), &["eval", "--data", data.to_str().unwrap()]);
+    let output = run(folder.path(), &["eval", "stable", "--data", data.to_str().unwrap()]);
     assert_success(&output);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("100.000 %  (32 of 32)"), "{said}");
@@ -86,8 +86,11 @@ fn an_evaluation_leaves_a_card_with_all_that_was_measured() {
     assert!(first.thresholds.rejects(), "{:?}", first.thresholds);
     assert!(first.datasets[1].name.starts_with("synthetic handwriting"));
 
-    let output = run(folder.path(), &["eval", &first.id, &second.id, "--data", path]);
+    let output =
+        run(folder.path(), &["eval", &first.id, &second.id, "--vote", &second.id, "--data", path]);
     assert_success(&output);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains(&format!("Voting with {}: ", second.id)), "{said}");
     let checkpoint = folder.path().join("artifacts/checkpoints").join(&first.id);
     let card = |name: &str| -> Card {
         serde_json::from_slice(&fs::read(checkpoint.join(name)).unwrap()).unwrap()
@@ -232,19 +235,39 @@ fn trains_the_network_of_a_file() {
 }
 
 #[test]
+fn the_recipe_learns_digits_in_seconds() {
+    let folder = folder();
+    let data = small_mnist(folder.path(), 6000);
+    let arguments =
+        ["--data", data.to_str().unwrap(), "--epochs", "3", "--seed", "1", "--device", "cpu"];
+    assert_success(&run(folder.path(), &arguments));
+    let manifest = manifests(folder.path()).remove(0);
+    let accuracy = manifest.metrics.validation.accuracy;
+    println!("{:.2} % of {} held back", 100.0 * accuracy, manifest.metrics.validation.examples);
+    assert!(accuracy >= 0.95, "{accuracy}");
+    // What is none of the labels is told apart by now.
+    assert!(manifest.thresholds.rejects(), "{:?}", manifest.thresholds);
+}
+
+#[test]
 fn every_command_has_help() {
     let folder = folder();
-    for command in [
-        &["--help"][..],
-        &["resume", "--help"],
-        &["eval", "--help"],
-        &["draw", "--help"],
-        &["list", "--help"],
-        &["devices", "--help"],
-    ] {
-        let output = run(folder.path(), command);
+    let said = |arguments: &[&str]| {
+        let output = run(folder.path(), arguments);
         assert_success(&output);
-        assert!(String::from_utf8_lossy(&output.stdout).contains("Usage:"), "{command:?}");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("Usage:"), "{arguments:?}: {said}");
+        said
+    };
+    let all = said(&["--help"]);
+    let commands = all.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let commands = commands.take_while(|line| !line.is_empty()).filter_map(|line| {
+        line.strip_prefix("  ").filter(|line| !line.starts_with(' '))?.split(' ').next()
+    });
+    let commands: Vec<&str> = commands.filter(|command| *command != "help").collect();
+    assert!(commands.contains(&"finetune") && commands.len() >= 11, "{commands:?}");
+    for command in commands {
+        said(&[command, "--help"]);
     }
 }
 
@@ -256,4 +279,11 @@ fn numbers_that_stand_for_something_are_not_drawn() {
     assert_success(&run(folder.path(), &["--data", data.to_str().unwrap(), "--epochs", "1"]));
     let manifest = manifests(folder.path()).remove(0);
     assert_eq!((manifest.datasets.len(), manifest.thresholds.known), (1, 0.0));
+
+    // Not even beside what the user draws.
+    let drawings = folder.path().join("mine.jsonl");
+    fs::write(&drawings, r#"{"label": "hook", "strokes": [[[0, 0], [0, 9], [5, 9]]]}"#).unwrap();
+    let data = load(&data, 0.1).unwrap().with_drawings(&drawings).unwrap();
+    assert_eq!(data.labels[10], "hook");
+    assert_eq!(data.shapes.labels().collect::<Vec<_>>(), [10]);
 }

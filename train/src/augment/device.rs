@@ -6,7 +6,7 @@ use burn::tensor::{
 };
 use glyphic_model::glyph::{PIXELS, SIDE};
 
-use super::{CONTROL, INK, MAP, TERMS, WARP, centre, gaussian, grid};
+use super::{CONTROL, GRAINS, INK, MAP, TERMS, WARP, centre, gaussian, grains, grid};
 use crate::config::Augmentation;
 
 /// Applies an [`Augmentation`] to batches. Holds what is the same for every
@@ -16,6 +16,8 @@ pub struct Augmenter {
     /// `[1, 784, 3 + 25]`: for each pixel x, y, 1 and the weight of each
     /// control point, in grid coordinates −1…1.
     basis: Tensor<3>,
+    /// `[256, 1, 28, 28]`: pictures of grain, if any is asked for.
+    grains: Option<Tensor<4>>,
 }
 
 impl Augmenter {
@@ -23,7 +25,9 @@ impl Augmenter {
     pub fn new(ranges: Augmentation, device: &Device) -> Self {
         let basis: Vec<f32> = (0..PIXELS).flat_map(|i| basis_of(i % SIDE, i / SIDE)).collect();
         let basis = Tensor::from_data(TensorData::new(basis, [1, PIXELS, TERMS]), device);
-        Self { ranges, basis }
+        let grains = (ranges.noise > 0.0)
+            .then(|| Tensor::from_data(TensorData::new(grains(), [GRAINS, 1, SIDE, SIDE]), device));
+        Self { ranges, basis, grains }
     }
 
     /// Changes every picture of a batch by its own map, [`MAP`] numbers each.
@@ -48,10 +52,10 @@ impl Augmenter {
         self.ink(pixels, maps)
     }
 
-    /// Changes the ink: thicker or thinner, blurred, a rectangle erased.
+    /// Changes the ink: thicker or thinner, blurred, a rectangle erased, grain on all.
     fn ink(&self, pixels: Tensor<4>, maps: &[[f32; MAP]]) -> Tensor<4> {
-        let Augmentation { thickness, blur, erase, .. } = self.ranges;
-        if [thickness, blur, erase] == [0.0; 3] {
+        let Augmentation { thickness, blur, erase, noise, .. } = self.ranges;
+        if [thickness, blur, erase, noise] == [0.0; 4] {
             return pixels;
         }
         let device = pixels.device();
@@ -87,6 +91,10 @@ impl Augmenter {
                 at.clone().greater_equal(from).bool_and(at.lower(one(first + 2).expand(shape)))
             };
             pixels = pixels.mask_fill(within(across, 2).bool_and(within(down, 3)), 0.0);
+        }
+        if let Some(grains) = &self.grains {
+            let which = one(7).reshape([maps.len()]).int();
+            pixels = (pixels + grains.clone().select(0, which) * one(6)).clamp(0.0, 255.0);
         }
         pixels
     }

@@ -4,26 +4,24 @@ use std::array::from_fn;
 
 use glyphic_model::glyph::{PIXELS, SIDE};
 
-use super::{CONTROL, MAP, WARP, centre, gaussian, grid};
+use super::{CONTROL, MAP, WARP, centre, gaussian, grains, grid};
+use crate::config::Augmentation;
 
 /// What an [`Augmenter`](super::Augmenter) does, for one picture on the CPU. Gaussians of a
 /// grid are products of one of the row and one of the column, which saves most of the work.
 pub struct HostAugmenter {
     /// For each pixel of a side the weight of each control point of a side.
     reach: Vec<[f32; CONTROL]>,
-}
-
-impl Default for HostAugmenter {
-    fn default() -> Self {
-        Self::new()
-    }
+    /// Pictures of grain, one after the other; none if none is asked for.
+    grains: Vec<f32>,
 }
 
 impl HostAugmenter {
-    /// It does not depend on how much pictures are to be varied: that is in the maps.
-    pub fn new() -> Self {
+    /// An augmenter for maps within these ranges.
+    pub fn new(ranges: &Augmentation) -> Self {
         let weights = |pixel: usize| from_fn(|control| gaussian(pixel as f32 - centre(control)));
-        Self { reach: (0..SIDE).map(weights).collect() }
+        let grains = if ranges.noise > 0.0 { grains() } else { Vec::new() };
+        Self { reach: (0..SIDE).map(weights).collect(), grains }
     }
 
     /// Changes a picture by its map. It stays on the scale 0–255; what comes from outside
@@ -51,13 +49,22 @@ impl HostAugmenter {
                 *to = sample(ink, place.map(|at| ((at + 1.0) * SIDE as f32 - 1.0) / 2.0));
             }
         }
-        if let &[thickness, blur, left, top, right, bottom] = changes {
+        if let &[thickness, blur, left, top, right, bottom, coarse, which] = changes {
             thicken(to, thickness);
             smooth(to, blur);
             let within = |from: f32, to: f32| from as usize..to as usize;
             for row in to.chunks_exact_mut(SIDE).take(bottom as usize).skip(top as usize) {
                 row[within(left, right)].fill(0.0);
             }
+            self.roughen(to, coarse, which as usize);
+        }
+    }
+
+    /// Adds grain.
+    fn roughen(&self, pixels: &mut [f32], coarse: f32, which: usize) {
+        let grain = self.grains.chunks_exact(PIXELS).nth(which).filter(|_| coarse > 0.0);
+        for (pixel, grain) in pixels.iter_mut().zip(grain.into_iter().flatten()) {
+            *pixel = (*pixel + coarse * grain).clamp(0.0, 255.0);
         }
     }
 }

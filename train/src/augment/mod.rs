@@ -1,5 +1,6 @@
 //! Random changes to training pictures: one affine map and one smooth elastic displacement
-//! a picture, in a single resampling; then strokes grow or thin, blur, or lose a piece.
+//! a picture, in a single resampling; then strokes grow or thin, blur, or lose a piece, and
+//! grain falls on all.
 //!
 //! [`random_maps`] decides what happens, for a whole batch. An [`Augmenter`] does it on any
 //! device, a [`HostAugmenter`] on the CPU; both make the same pictures.
@@ -10,9 +11,9 @@ mod host;
 use std::{array::from_fn, ops::Range};
 
 pub use device::Augmenter;
-use glyphic_model::glyph::SIDE;
+use glyphic_model::glyph::{PIXELS, SIDE};
 pub use host::HostAugmenter;
-use rand::{RngExt, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use crate::config::Augmentation;
 
@@ -31,8 +32,12 @@ const THICKER: f32 = 0.7;
 const ERASED: Range<usize> = 2..8;
 /// Pixels at the edges where nothing is erased: there is no ink.
 const MARGIN: usize = 2;
+/// The coarsest grain, as the standard deviation of its ink (of 255).
+const COARSEST: f32 = 32.0;
+/// Pictures of grain to choose from.
+const GRAINS: usize = 256;
 /// Numbers that say what happens to the ink.
-const INK: usize = 6;
+const INK: usize = 8;
 
 /// Numbers that describe how one picture is changed.
 pub const MAP: usize = WARP + INK;
@@ -45,7 +50,8 @@ pub fn random_maps(ranges: &Augmentation, batch: usize, rng: &mut StdRng) -> Vec
 
 /// How one picture is changed. First the coefficients of its warp, `[28, 2]` in row order:
 /// the affine part, then the displacement of each control point. Then what happens to the
-/// ink: change of thickness, blur, and the erased rectangle's left, top, right and bottom.
+/// ink: change of thickness, blur, the erased rectangle's left, top, right and bottom, how
+/// coarse the grain is and which.
 fn random_map(ranges: &Augmentation, rng: &mut StdRng) -> Vec<f32> {
     let Augmentation { rotation, scale, shear, shift, elastic, .. } = *ranges;
     let mut within = |range: f32| range * (2.0 * rng.random::<f32>() - 1.0);
@@ -75,7 +81,18 @@ fn random_ink(ranges: &Augmentation, rng: &mut StdRng) -> [f32; INK] {
     let thickness = if thickness { THICKER * (2.0 * rng.random::<f32>() - 1.0) } else { 0.0 };
     let blur = if blur { rng.random::<f32>() } else { 0.0 };
     let [left, top, right, bottom] = if erase { rectangle(rng) } else { [0.0; 4] };
-    [thickness, blur, left, top, right, bottom]
+    let (coarse, which) = match ranges.noise > 0.0 && rng.random::<f32>() < ranges.noise {
+        true => (COARSEST * rng.random::<f32>(), rng.random_range(0..GRAINS)),
+        false => (0.0, 0),
+    };
+    [thickness, blur, left, top, right, bottom, coarse, which as f32]
+}
+
+/// [`GRAINS`] pictures of standard normal numbers, the same in every run: what a device and
+/// a CPU add is alike, and nothing but its number and strength travels.
+fn grains() -> Vec<f32> {
+    let mut rng = StdRng::seed_from_u64(0);
+    (0..GRAINS * PIXELS).map(|_| normal(&mut rng)).collect()
 }
 
 /// A rectangle within the field.
@@ -118,11 +135,12 @@ mod tests {
     #[test]
     fn ink_changes_as_often_as_asked() {
         let ink = Augmentation { thickness: 0.5, blur: 0.25, erase: 0.1, ..Augmentation::NONE };
+        let ink = Augmentation { noise: 0.4, ..ink };
         let maps = random_maps(&ink, 2000, &mut rng(1, Purpose::Augmentation, 0));
         let (maps, _) = maps.as_chunks::<MAP>();
         let share =
             |at: usize| maps.iter().filter(|map| map[WARP + at] != 0.0).count() as f32 / 2000.0;
-        for (at, asked) in [(0, 0.5), (1, 0.25), (2, 0.1)] {
+        for (at, asked) in [(0, 0.5), (1, 0.25), (2, 0.1), (6, 0.4)] {
             assert!((share(at) - asked).abs() < 0.04, "{at}: {} of {asked}", share(at));
         }
         let edges =

@@ -10,22 +10,20 @@ use glyphic_model::{
 };
 use serde_json::json;
 
-use super::default_data;
+use super::{chosen, default_data};
 use crate::{
     cli::AuditArgs,
     config::TrainConfig,
     data::{self, Example},
     evaluate::evaluate,
+    waiting::Waiting,
 };
 
 /// Writes the most doubtful labels to `audits/<checkpoint>.json` in the artifacts
 /// folder, where the server shows them.
 pub fn run(arguments: AuditArgs) -> Result<()> {
     let registry = Registry::new(&arguments.common.artifacts);
-    let id = match arguments.id {
-        Some(id) => id,
-        None => registry.current()?,
-    };
+    let id = chosen(&registry, arguments.id.as_deref())?;
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
     let device = arguments.common.device.open()?;
     let checkpoint = registry.load(&id, &device.device)?;
@@ -33,7 +31,9 @@ pub fn run(arguments: AuditArgs) -> Result<()> {
     let config: TrainConfig = serde_json::from_value(manifest.training).unwrap_or_default();
     let data = data::load(&path, config.validation)?;
     let examples: Vec<Example> = [data.validation, data.training].concat();
+    let waiting = Waiting::on(&device);
     let outcome = evaluate(&checkpoint.into_classifier(&device.device), &examples)?;
+    drop(waiting);
 
     let index = |label: usize| manifest.labels.iter().position(|l| *l == data.labels[label]);
     let labels: Vec<usize> =

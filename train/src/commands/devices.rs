@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::{Result, ensure};
 use glyphic_model::device::adapters;
 
-use crate::{cli::DevicesArgs, self_test};
+use crate::{cli::DevicesArgs, self_test, waiting::Waiting};
 
 /// Lists the adapters, opens the chosen device and tests it.
 pub fn run(arguments: DevicesArgs) -> Result<()> {
@@ -28,7 +28,9 @@ pub fn run(arguments: DevicesArgs) -> Result<()> {
             "Testing it against the CPU; on a GPU the first time compiles its kernels …"
         )?;
     }
+    let waiting = Waiting::on(&device);
     let report = self_test::compare(&device.device)?;
+    drop(waiting);
     writeln!(out, "{report}")?;
     ensure!(report.passed(), "{device} computes wrongly; use another device, or update its driver");
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::{
     cli::DrawArgs,
@@ -19,7 +19,10 @@ pub fn run(arguments: DrawArgs) -> Result<()> {
         Some(path) => data::strokes::by_label(data::strokes::read(path)?),
         None => Vec::new(),
     };
-    let columns = arguments.columns.get();
+    if let (Some(path), []) = (&arguments.drawings, drawings.as_slice()) {
+        bail!("{} has no drawing", path.display());
+    }
+    let columns = arguments.columns.into();
     let rows = if arguments.as_drawn {
         sheet::as_drawn(&drawings, columns)
     } else {

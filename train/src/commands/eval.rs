@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
+    iter,
     path::Path,
 };
 
@@ -14,34 +15,30 @@ use glyphic_model::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::default_data;
+use super::{chosen, default_data};
 use crate::{
-    card::{
-        Card, Measured, Others, Verdicts, robustness,
-        statistics::{self, Pair},
-    },
+    card::{Card, Measured, Others, Verdicts, robustness, statistics},
     cli::EvalArgs,
     data::{self, Example, LabelledSet},
     drawn::Shapes,
     environment,
-    evaluate::{Outcome, evaluate},
+    evaluate::{Outcome, evaluate, vote},
     report,
+    waiting::Waiting,
 };
 
 /// Measures a checkpoint, prints what was found, and leaves its card and report in the
 /// checkpoint.
 pub fn run(arguments: EvalArgs) -> Result<()> {
     let registry = Registry::new(&arguments.common.artifacts);
-    let id = match arguments.id {
-        Some(id) => id,
-        None => registry.current()?,
-    };
+    let id = chosen(&registry, arguments.id.as_deref())?;
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
     let set = data::load_for_evaluation(&path)?;
     let device = arguments.common.device.open()?;
     let checkpoint = registry.load(&id, &device.device)?;
     let manifest = checkpoint.manifest.clone();
     let labels = &manifest.labels;
+    let files = set.files.clone();
     let Sorted { examples, sources, mut others } = sorted(set, labels);
     ensure!(
         !examples.is_empty() || (!others.is_empty() && manifest.thresholds.rejects()),
@@ -53,7 +50,10 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
     let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
     let name = name.unwrap_or_default().to_string_lossy().into_owned();
     // The test set of the data that it learned from: what its own report is about.
-    let own = |dataset: &DatasetRecord| dataset.name == name && dataset.test == examples.len();
+    let own = |dataset: &DatasetRecord| {
+        let read = files.iter().all(|file| dataset.files.contains(file));
+        !files.is_empty() && read && dataset.test == examples.len()
+    };
     let own = !examples.is_empty() && manifest.datasets.iter().any(own);
     if own && manifest.thresholds.rejects() {
         others.extend(Shapes::of(labels).others_to_check_on());
@@ -65,16 +65,24 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
         examples: &examples,
         others: &others,
     };
+    let waiting = Waiting::on(&device);
     let (mut card, outcome) = Card::measure(&classifier, measured)?;
+    drop(waiting);
     if let Some(other) = &arguments.other {
-        card.comparison = Some(beside(&registry, other, &device, labels, &outcome, &examples)?);
+        let (other, others) = read_by(&registry, other, &device, labels, &examples)?;
+        let (here, there) = (&outcome.predictions, &others.predictions);
+        card.comparison = Some(statistics::pair(&other, here, there, &examples));
     }
+    let voters = arguments.vote.iter();
+    let voters = voters.map(|voter| read_by(&registry, voter, &device, labels, &examples));
+    let voters: Vec<(String, Outcome)> = voters.collect::<Result<_>>()?;
 
     let mut out = io::stdout().lock();
     writeln!(out, "{id} on {} ({device}):", path.display())?;
     if !examples.is_empty() {
         print_by_source(&mut out, &outcome, &examples, &sources)?;
         print_by_label(&mut out, &outcome, &examples, labels)?;
+        print_vote(&mut out, &outcome, &voters, &examples)?;
     }
     print_doubt(&mut out, &card, &manifest)?;
     if !examples.is_empty() {
@@ -139,22 +147,22 @@ fn sorted(set: LabelledSet, labels: &[String]) -> Sorted {
     sorted
 }
 
-/// Another checkpoint on the same examples.
-fn beside(
+/// Another checkpoint's id, and what it says of the same examples.
+fn read_by(
     registry: &Registry,
     other: &str,
     device: &ComputeDevice,
     labels: &[String],
-    outcome: &Outcome,
     examples: &[Example],
-) -> Result<Pair> {
-    let checkpoint = registry.load(other, &device.device)?;
+) -> Result<(String, Outcome)> {
+    let other = chosen(registry, Some(other))?;
+    let checkpoint = registry.load(&other, &device.device)?;
     ensure!(
         checkpoint.manifest.labels == labels,
         "{other} has other labels: they cannot be compared"
     );
-    let others = evaluate(&checkpoint.into_classifier(&device.device), examples)?;
-    Ok(statistics::pair(other, &outcome.predictions, &others.predictions, examples))
+    let outcome = evaluate(&checkpoint.into_classifier(&device.device), examples)?;
+    Ok((other, outcome))
 }
 
 /// Tries the changes, with a bar.
@@ -170,6 +178,28 @@ fn with_details(card: Card, classifier: &Classifier, examples: &[Example]) -> Re
     let card = card.with_details(classifier, examples, step)?;
     bar.finish_and_clear();
     Ok(card)
+}
+
+fn print_vote(
+    out: &mut impl Write,
+    own: &Outcome,
+    others: &[(String, Outcome)],
+    examples: &[Example],
+) -> io::Result<()> {
+    if others.is_empty() {
+        return Ok(());
+    }
+    let voters: Vec<&Outcome> =
+        iter::once(own).chain(others.iter().map(|(_, outcome)| outcome)).collect();
+    let score = vote(&voters, examples).score;
+    let names: Vec<&str> = others.iter().map(|(id, _)| id.as_str()).collect();
+    writeln!(
+        out,
+        "Voting with {}: {:.3} %  (loss {:.4})",
+        names.join(" and "),
+        100.0 * score.accuracy,
+        score.loss
+    )
 }
 
 fn print_doubt(out: &mut impl Write, card: &Card, manifest: &Manifest) -> io::Result<()> {

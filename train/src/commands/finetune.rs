@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use glyphic_model::checkpoint::{Gate, Registry};
 
-use super::{become_a_child, default_data};
+use super::{become_a_child, chosen, default_data};
 use crate::{
     cli::FinetuneArgs,
     config::TrainConfig,
@@ -25,10 +25,7 @@ pub fn run(arguments: FinetuneArgs) -> Result<Ending> {
         "--taught must be above 0 and at most 1"
     );
     let registry = Registry::new(&arguments.common.artifacts);
-    let parent = match &arguments.from {
-        Some(id) => id.clone(),
-        None => registry.current()?,
-    };
+    let parent = chosen(&registry, arguments.from.as_deref())?;
     let config = settings(&registry, &parent, &arguments)?;
     config.check()?;
     let config = config.settled()?;

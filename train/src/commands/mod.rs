@@ -21,7 +21,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use glyphic_model::network::NetworkConfig;
+use glyphic_model::{checkpoint::Registry, network::NetworkConfig};
 
 use crate::run::STOP;
 
@@ -32,6 +32,14 @@ const NICENESS: i32 = 15;
 /// The dataset that is in the repository.
 pub fn default_data(artifacts: &Path) -> PathBuf {
     artifacts.join("datasets").join("mnist")
+}
+
+/// The checkpoint of this id or label; without one, the promoted one.
+pub(crate) fn chosen(registry: &Registry, name: Option<&str>) -> Result<String> {
+    Ok(match name {
+        Some(name) => registry.resolve(name)?,
+        None => registry.current()?,
+    })
 }
 
 /// The network of a name, or in a JSON file; its number of classes is the data's.

@@ -249,7 +249,14 @@ fn label_texts(
             problem: format!("it names no label for the value {value}"),
         })
     };
-    index_of.keys().map(text_of).collect()
+    let labels: Vec<String> = index_of.keys().map(text_of).collect::<Result<_, _>>()?;
+    match labels.iter().enumerate().find(|(i, label)| labels[..*i].contains(label)) {
+        Some((_, twice)) => {
+            let problem = format!("it has the label '{twice}' twice");
+            Err(DataError::Damaged { path, problem })
+        }
+        None => Ok(labels),
+    }
 }
 
 /// The file that says what the labels' numbers mean, if there is one.

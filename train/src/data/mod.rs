@@ -36,13 +36,15 @@ pub struct Data {
     pub record: DatasetRecord,
     /// The text of each label; an example's label is an index into this.
     pub labels: Vec<String>,
+    /// Whether the labels say what they are, and are not numbers that stand for something.
+    pub(crate) are_named: bool,
     /// Examples to train on.
     pub training: Vec<Example>,
     /// Examples held back from training, to choose by.
     pub validation: Vec<Example>,
     /// The test set, if the data has one.
     pub test: Vec<Example>,
-    /// What can be drawn for the labels, if they say what they are.
+    /// What can be drawn: for labels that say what they are, and from the user's drawings.
     pub shapes: Shapes,
     /// The file of drawings that was added: it goes into the checkpoint, so that what it
     /// shows can be drawn again when the checkpoint is taught.
@@ -63,12 +65,21 @@ impl Data {
                 self.labels.push(drawing.label.clone());
             }
         }
-        self.shapes = Shapes::of(&self.labels);
+        self.shapes = self.library();
         self.shapes.add_all(&self.labels, drawings);
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         self.record.files.push(FileRecord { name, sha256: sha256(text.as_bytes()) });
         self.drawings = Some(text);
         Ok(self)
+    }
+
+    /// What the library can draw. What a bare number stands for is not known: nothing is
+    /// drawn for it.
+    fn library(&self) -> Shapes {
+        match self.are_named {
+            true => Shapes::of(&self.labels),
+            false => Shapes::nameless(self.labels.len()),
+        }
     }
 }
 
@@ -80,6 +91,8 @@ pub struct LabelledSet {
     pub examples: Vec<Example>,
     /// Where each example comes from (a collection, or the file itself).
     pub sources: Vec<String>,
+    /// The files that were read, of an IDX directory or a folder of pictures.
+    pub files: Vec<FileRecord>,
 }
 
 /// Why data could not be read. Every message names the file and the remedy.
@@ -176,17 +189,17 @@ pub fn load(path: &Path, validation_share: f64) -> Result<Data, DataError> {
         test: raw.test.len(),
         files: raw.files,
     };
-    // What a bare number stands for is not known: nothing is drawn for it.
-    let shapes = if raw.are_named { Shapes::of(&raw.labels) } else { Shapes::default() };
-    Ok(Data {
+    let data = Data {
         record,
         labels: raw.labels,
+        are_named: raw.are_named,
         training,
         validation,
         test: raw.test,
-        shapes,
+        shapes: Shapes::default(),
         drawings: None,
-    })
+    };
+    Ok(Data { shapes: data.library(), ..data })
 }
 
 /// Reads examples to measure on: the test set of an IDX directory, or all of a
@@ -214,12 +227,12 @@ pub fn load_for_evaluation(path: &Path) -> Result<LabelledSet, DataError> {
         return Err(DataError::TooLittle { path: path.to_owned(), problem });
     }
     let sources = vec![raw.name; examples.len()];
-    Ok(LabelledSet { labels: raw.labels, examples, sources })
+    Ok(LabelledSet { labels: raw.labels, examples, sources, files: raw.files })
 }
 
 /// What a reader found, before anything is held back.
 struct Raw {
-    /// Whether the labels say what they are, and are not numbers that stand for something.
+    /// As of [`Data`].
     are_named: bool,
     name: String,
     labels: Vec<String>,

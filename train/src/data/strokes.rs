@@ -48,10 +48,11 @@ pub fn parse(text: &str, path: &Path) -> Result<Vec<Drawing>, DataError> {
         if strokes.points().is_empty() {
             return Err(bad("nothing is drawn".to_owned()));
         }
-        if line.label.trim().is_empty() {
+        let label = line.label.trim().to_owned();
+        if label.is_empty() {
             return Err(bad("its label is empty".to_owned()));
         }
-        drawings.push(Drawing { label: line.label, source: line.source, strokes });
+        drawings.push(Drawing { label, source: line.source, strokes });
     }
     Ok(drawings)
 }
@@ -77,5 +78,5 @@ pub(super) fn labelled_set(path: &Path) -> Result<LabelledSet, DataError> {
             Some((Example { glyph: strokes.glyph()?, label }, source))
         })
         .unzip();
-    Ok(LabelledSet { labels, examples, sources })
+    Ok(LabelledSet { labels, examples, sources, files: Vec::new() })
 }

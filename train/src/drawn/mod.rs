@@ -90,6 +90,11 @@ impl Shapes {
         }
     }
 
+    /// Nothing of the library, for so many labels whose names do not say what they stand for.
+    pub fn nameless(classes: usize) -> Self {
+        Self { classes, ..Self::default() }
+    }
+
     /// Adds a user's drawings of a label, each a shape of its own.
     pub fn add(&mut self, label: usize, drawings: Vec<Strokes>) {
         match self.known.iter_mut().find(|(known, _)| *known == label) {

@@ -330,6 +330,7 @@ fn shown(value: &Value) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::config::Augmentation;
 
     fn plan(text: &str) -> Result<Plan> {
         Plan::parse(text, Path::new("."), 10)
@@ -343,15 +344,16 @@ mod tests {
     fn a_grid_has_every_combination_with_every_seed() {
         let plan = plan(
             "seeds = [1, 2]\n[settings]\nepochs = 3\n[vary]\nlearning_rate = [1e-3, 4e-3]\n\
-             augmentation.rotation = [4, 8, 12]",
+             augmentation.rotation = [4, 8, 12]\naugmentation.noise = [0, 0.2]",
         )
         .unwrap();
-        assert_eq!(plan.varied, ["augmentation.rotation", "learning_rate"]);
-        assert_eq!(plan.runs.len(), 12);
-        let last = &plan.runs[11];
-        assert_eq!(last.values, ["12", "0.004"]);
+        assert_eq!(plan.varied, ["augmentation.noise", "augmentation.rotation", "learning_rate"]);
+        assert_eq!(plan.runs.len(), 24);
+        let last = &plan.runs[23];
+        assert_eq!(last.values, ["0.2", "12", "0.004"]);
         assert_eq!((last.config.epochs, last.config.seed), (3, 2));
-        assert_eq!(last.config.augmentation.rotation, 12.0);
+        let Augmentation { rotation, noise, .. } = last.config.augmentation;
+        assert_eq!((rotation, noise), (12.0, 0.2));
         assert_eq!(last.config.batch_size, TrainConfig::default().batch_size);
     }
 

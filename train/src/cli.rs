@@ -196,6 +196,9 @@ pub struct Settings {
     /// Share of the pictures that lose a small rectangle.
     #[arg(long, default_value_t = Augmentation::default().erase)]
     erase: f32,
+    /// A checkpoint whose answers are half of what is learned, beside the labels.
+    #[arg(long, value_name = "ID")]
+    teacher: Option<String>,
     /// Share of the pictures with grain on all pixels.
     #[arg(long, default_value_t = Augmentation::default().noise)]
     noise: f32,
@@ -371,6 +374,7 @@ impl Settings {
             seed: self.seed,
             drawn: self.drawn,
             others: self.others,
+            teacher: self.teacher.clone(),
             augmentation: Augmentation {
                 rotation: self.rotation,
                 scale: self.scale,

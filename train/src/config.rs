@@ -34,6 +34,10 @@ pub struct TrainConfig {
     pub others: f32,
     /// How training pictures are varied.
     pub augmentation: Augmentation,
+    /// A checkpoint whose answers are half of what is learned, beside the labels: distillation
+    /// (Hinton, Vinyals and Dean, 2015).
+    #[serde(default)]
+    pub teacher: Option<String>,
 }
 
 /// Ranges of the random changes to each training picture.
@@ -79,6 +83,7 @@ impl Default for TrainConfig {
             drawn: 0.2,
             others: 0.15,
             augmentation: Augmentation::default(),
+            teacher: None,
         }
     }
 }

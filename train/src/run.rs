@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
 use glyphic_model::{
     Classifier,
@@ -96,7 +96,7 @@ impl<'a> Run<'a> {
         check_devices(&position, devices)?;
         let position = position.with_synthetic(&data.shapes);
         let examples = all_examples(&position, data);
-        let trainer = Trainer::new(position, &examples, devices)?;
+        let trainer = supervised(Trainer::new(position, &examples, devices)?, registry)?;
         // Not before: drawing takes seconds, and whoever ends the process then would leave it.
         let (id, folder) = new_folder(registry, &trainer.position)?;
         let run = Self::with(id, folder, trainer, registry, data, devices)?;
@@ -161,6 +161,7 @@ impl<'a> Run<'a> {
         let examples = all_examples(&state.position, data);
         let trainer = Trainer::restore(state, &examples, devices)
             .with_context(|| format!("the state in {} is damaged", folder.display()))?;
+        let trainer = supervised(trainer, registry)?;
         Self::with(id, folder, trainer, registry, data, devices)
     }
 
@@ -412,6 +413,18 @@ impl<'a> Run<'a> {
         let _ = fs::remove_dir_all(&self.folder);
         Ok(())
     }
+}
+
+/// Holds a run to its teacher, if it has one.
+fn supervised(trainer: Trainer, registry: &Registry) -> Result<Trainer> {
+    let Some(id) = &trainer.position.config.teacher else { return Ok(trainer) };
+    let teacher = registry.load(id, &Device::flex())?;
+    ensure!(
+        trainer.position.labels.starts_with(&teacher.manifest.labels),
+        "the teacher {id} knows other labels than the data has: {}",
+        teacher.manifest.labels.join(", ")
+    );
+    trainer.with_teacher(&teacher.network, 0)
 }
 
 /// What a run trains on: the data's examples, and behind them what is drawn.

@@ -6,7 +6,10 @@ mod common;
 use std::fs;
 
 use common::{assert_success, errors, folder, manifests, run, small_mnist, two_symbols};
-use glyphic_train::card::{Card, robustness::CHANGES};
+use glyphic_train::{
+    card::{Card, robustness::CHANGES},
+    data::load,
+};
 
 #[test]
 fn learns_a_folder_of_two_symbols() {
@@ -247,6 +250,26 @@ fn the_recipe_learns_digits_in_seconds() {
     assert!(accuracy >= 0.95, "{accuracy}");
     // What is none of the labels is told apart by now.
     assert!(manifest.thresholds.rejects(), "{:?}", manifest.thresholds);
+}
+
+#[test]
+fn a_teacher_is_listened_to() {
+    let folder = folder();
+    let data = small_mnist(folder.path(), 400);
+    let arguments = ["--data", data.to_str().unwrap(), "--epochs", "1"];
+    assert_success(&run(folder.path(), &arguments));
+    let teacher = manifests(folder.path()).remove(0);
+    assert_success(&run(folder.path(), &[&arguments[..], &["--teacher", &teacher.id]].concat()));
+    let all = manifests(folder.path());
+    let student = all.iter().find(|manifest| manifest.id != teacher.id).unwrap();
+    assert_eq!(student.training["teacher"], teacher.id.as_str());
+    assert_ne!(student.weights.sha256, teacher.weights.sha256);
+
+    let symbols = two_symbols(folder.path(), 8);
+    let output =
+        run(folder.path(), &["--data", symbols.to_str().unwrap(), "--teacher", &teacher.id]);
+    assert!(!output.status.success());
+    assert!(errors(&output).contains("knows other labels than the data has"), "{output:?}");
 }
 
 #[test]

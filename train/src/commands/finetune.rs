@@ -69,6 +69,8 @@ fn settings(registry: &Registry, parent: &str, arguments: &FinetuneArgs) -> Resu
         // The lesson brings its own.
         drawn: 0.0,
         others: 0.0,
+        // The parent is the teacher.
+        teacher: None,
         ..of_parent
     })
 }

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Result, ensure};
 use glyphic_model::checkpoint::Registry;
 
-use super::{become_a_child, default_data, read_network};
+use super::{become_a_child, chosen, default_data, read_network};
 use crate::{
     cli::StartArgs,
     data,
@@ -18,10 +18,13 @@ pub fn run(arguments: StartArgs) -> Result<Ending> {
     if arguments.as_child {
         become_a_child();
     }
-    let config = arguments.settings.config();
-    config.check()?;
-    let config = config.settled()?;
     let registry = Registry::new(&arguments.common.artifacts);
+    let mut config = arguments.settings.config();
+    config.check()?;
+    if let Some(teacher) = &config.teacher {
+        config.teacher = Some(chosen(&registry, Some(teacher))?);
+    }
+    let config = config.settled()?;
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
     let mut data = data::load(&path, config.validation)?;
     if let Some(drawings) = &arguments.drawings {

@@ -33,9 +33,10 @@ const MOST: usize = 10_000;
 /// The setting that names a file with a network.
 const NETWORK: &str = "network";
 /// Settings that are not a sweep's to give.
-const NOT_GIVEN: [(&str, &str); 2] = [
+const NOT_GIVEN: [(&str, &str); 3] = [
     ("validation", "all runs are compared on train's own held-back examples"),
     ("seed", "give `seeds` instead"),
+    ("teacher", "its runs see no checkpoint but their own"),
 ];
 
 /// All runs of a sweep, and what differs between them.

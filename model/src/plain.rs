@@ -125,7 +125,8 @@ fn bias(bias: Option<&Param<Tensor<1>>>, outputs: usize) -> Result<Vec<f32>, Dev
     bias.map_or_else(|| Ok(vec![0.0; outputs]), |bias| values(bias.val()))
 }
 
-fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceFailed> {
+/// A tensor's numbers, in row-major order.
+pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceFailed> {
     Ok(tensor.into_data().try_into_vec()?)
 }
 

@@ -297,6 +297,9 @@ pub struct EvalArgs {
     pub id: Option<String>,
     /// A second checkpoint, to compare it with on the same examples.
     pub other: Option<String>,
+    /// Leave out the changes and the speed, which take minutes.
+    #[arg(long)]
+    pub quick: bool,
     /// Checkpoints that vote with it, with commas between them: says what their mean is worth.
     #[arg(long, value_delimiter = ',')]
     pub vote: Vec<String>,

@@ -247,7 +247,7 @@ fn the_recipe_learns_digits_in_seconds() {
     let manifest = manifests(folder.path()).remove(0);
     let accuracy = manifest.metrics.validation.accuracy;
     println!("{:.2} % of {} held back", 100.0 * accuracy, manifest.metrics.validation.examples);
-    assert!(accuracy >= 0.95, "{accuracy}");
+    assert!(accuracy >= 0.97, "{accuracy}");
     // What is none of the labels is told apart by now.
     assert!(manifest.thresholds.rejects(), "{:?}", manifest.thresholds);
 }

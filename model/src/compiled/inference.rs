@@ -18,7 +18,7 @@ use crate::{
     classifier::DeviceFailed,
     glyph::{Glyph, MEAN, PIXELS, SIDE, STD},
     network::{Network, normalise},
-    plain::PlainLayer,
+    plain::{PlainLayer, values},
 };
 
 /// From so many glyphs on several threads share them: waking them takes as long as some
@@ -188,10 +188,6 @@ impl Compiled {
 /// A glyph's pixel as the network reads it.
 fn ink(glyph: &Glyph, i: usize) -> f32 {
     (f32::from(glyph.pixels()[i]) / 255.0 - MEAN) / STD
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceFailed> {
-    Ok(tensor.into_data().try_into_vec()?)
 }
 
 #[cfg(test)]

@@ -37,22 +37,46 @@ pub struct Robustness {
     pub examples: usize,
 }
 
-/// A kind of change: its name, what its strengths count, and the strengths.
-pub type Change = (&'static str, &'static str, [f32; 5]);
+/// A kind of change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing is changed, but the picture is read as an upload.
+    None,
+    /// The digit is smaller and not in the middle.
+    Shift,
+    /// The digit is smaller.
+    Scale,
+    /// The digit is turned, either way.
+    Rotation,
+    /// The digit is slanted, either way.
+    Shear,
+    /// The pen is wider or thinner.
+    StrokeWidth,
+    /// All is out of focus.
+    Blur,
+    /// Grain on all pixels.
+    Noise,
+    /// A square hides a part of the digit.
+    Occlusion,
+    /// Light ink on dark paper, ever fainter.
+    Polarity,
+    /// The file is ever smaller.
+    Jpeg,
+}
 
-/// All changes.
-pub const CHANGES: [Change; 11] = [
-    ("none", "", [0.0; 5]),
-    ("shift", "% of the picture", [5.0, 10.0, 15.0, 20.0, 25.0]),
-    ("scale", "% of its size", [75.0, 60.0, 45.0, 30.0, 20.0]),
-    ("rotation", "degrees", [10.0, 20.0, 30.0, 40.0, 50.0]),
-    ("shear", "tangent", [0.15, 0.3, 0.45, 0.6, 0.75]),
-    ("stroke width", "glyph pixels more or less", [-1.0, -0.5, 0.5, 1.0, 1.5]),
-    ("blur", "glyph pixels", [0.25, 0.5, 0.75, 1.0, 1.5]),
-    ("noise", "standard deviation of 255", [10.0, 20.0, 35.0, 50.0, 70.0]),
-    ("occlusion", "% of its side, hidden", [10.0, 20.0, 30.0, 40.0, 50.0]),
-    ("inverted polarity", "% of the contrast", [100.0, 70.0, 45.0, 30.0, 20.0]),
-    ("JPEG", "quality", [80.0, 50.0, 30.0, 15.0, 5.0]),
+/// All changes: the name of each, what its strengths count, and the strengths.
+pub const CHANGES: [(Change, &str, &str, [f32; 5]); 11] = [
+    (Change::None, "none", "", [0.0; 5]),
+    (Change::Shift, "shift", "% of the picture", [5.0, 10.0, 15.0, 20.0, 25.0]),
+    (Change::Scale, "scale", "% of its size", [75.0, 60.0, 45.0, 30.0, 20.0]),
+    (Change::Rotation, "rotation", "degrees", [10.0, 20.0, 30.0, 40.0, 50.0]),
+    (Change::Shear, "shear", "tangent", [0.15, 0.3, 0.45, 0.6, 0.75]),
+    (Change::StrokeWidth, "stroke width", "glyph pixels more or less", [-1.0, -0.5, 0.5, 1.0, 1.5]),
+    (Change::Blur, "blur", "glyph pixels", [0.25, 0.5, 0.75, 1.0, 1.5]),
+    (Change::Noise, "noise", "standard deviation of 255", [10.0, 20.0, 35.0, 50.0, 70.0]),
+    (Change::Occlusion, "occlusion", "% of its side, hidden", [10.0, 20.0, 30.0, 40.0, 50.0]),
+    (Change::Polarity, "inverted polarity", "% of the contrast", [100.0, 70.0, 45.0, 30.0, 20.0]),
+    (Change::Jpeg, "JPEG", "quality", [80.0, 50.0, 30.0, 15.0, 5.0]),
 ];
 
 /// Accuracy on the examples under each change.
@@ -62,17 +86,16 @@ pub fn measure(
     mut step: impl FnMut(&str),
 ) -> Result<Vec<Robustness>> {
     let mut all = Vec::new();
-    for change in &CHANGES {
-        let (name, unit, strengths) = change;
+    for (change, name, unit, strengths) in &CHANGES {
         step(name);
         // Unchanged once will do.
-        let strengths = if *name == "none" { &strengths[..1] } else { &strengths[..] };
+        let strengths = if *change == Change::None { &strengths[..1] } else { &strengths[..] };
         let mut accuracy = Vec::new();
         for &strength in strengths {
             let changed: Vec<Option<Glyph>> = examples
                 .par_iter()
                 .enumerate()
-                .map(|(i, example)| read_changed(&example.glyph, name, strength, i as u64))
+                .map(|(i, example)| read_changed(&example.glyph, *change, strength, i as u64))
                 .collect();
             let visible: Vec<Example> = changed
                 .into_iter()
@@ -95,11 +118,11 @@ pub fn measure(
 }
 
 /// The glyph that an upload of the changed picture becomes.
-pub fn read_changed(glyph: &Glyph, change: &str, strength: f32, number: u64) -> Option<Glyph> {
+pub fn read_changed(glyph: &Glyph, change: Change, strength: f32, number: u64) -> Option<Glyph> {
     let mut rng = rng(strength.to_bits().into(), Purpose::Robustness, number);
     let grey = picture(glyph, change, strength, &mut rng);
     let picture = match change {
-        "JPEG" => decode(&jpeg(&grey, strength as u8)?).ok()?,
+        Change::Jpeg => decode(&jpeg(&grey, strength as u8)?).ok()?,
         _ => {
             let rgba = grey.iter().flat_map(|&grey| [grey, grey, grey, 255]).collect();
             Picture::new(SIDE_OF_PICTURE, SIDE_OF_PICTURE, rgba)?
@@ -109,37 +132,38 @@ pub fn read_changed(glyph: &Glyph, change: &str, strength: f32, number: u64) -> 
 }
 
 /// The changed picture, dark on light, row by row.
-fn picture(glyph: &Glyph, change: &str, strength: f32, rng: &mut StdRng) -> Vec<u8> {
+fn picture(glyph: &Glyph, change: Change, strength: f32, rng: &mut StdRng) -> Vec<u8> {
     let angle = std::f32::consts::TAU * rng.random::<f32>();
     let side = if rng.random() { 1.0 } else { -1.0 };
     let mut place = Place::default();
     let mut paper_and_ink = (PAPER, INK);
+    let mut noise = 0.0;
     match change {
-        "shift" => {
+        Change::Shift => {
             // Of a smaller digit, which stays within the picture.
             let reach = strength / 100.0 * SIDE as f32;
             place.shift = [reach * angle.cos(), reach * angle.sin()];
             place.scale = 0.6;
         }
-        "scale" => place.scale = strength / 100.0,
-        "rotation" => place.rotation = side * strength.to_radians(),
-        "shear" => {
+        Change::Scale => place.scale = strength / 100.0,
+        Change::Rotation => place.rotation = side * strength.to_radians(),
+        Change::Shear => {
             place.shear = side * strength;
             place.scale = 0.75;
         }
-        "inverted polarity" => paper_and_ink = (INK, INK + (PAPER - INK) * strength / 100.0),
-        _ => {}
+        Change::Polarity => paper_and_ink = (INK, INK + (PAPER - INK) * strength / 100.0),
+        Change::Noise => noise = strength,
+        Change::None | Change::StrokeWidth | Change::Blur | Change::Occlusion | Change::Jpeg => {}
     }
     let mut ink: Vec<f32> =
         (0..SIDE_OF_PICTURE * SIDE_OF_PICTURE).map(|i| place.ink(glyph, i)).collect();
     match change {
-        "stroke width" => ink = widened(&ink, strength * ENLARGED as f32 / 2.0),
-        "blur" => ink = blurred(&ink, strength * ENLARGED as f32),
-        "occlusion" => hide(&mut ink, strength / 100.0, rng),
+        Change::StrokeWidth => ink = widened(&ink, strength * ENLARGED as f32 / 2.0),
+        Change::Blur => ink = blurred(&ink, strength * ENLARGED as f32),
+        Change::Occlusion => hide(&mut ink, strength / 100.0, rng),
         _ => {}
     }
     let (paper, pen) = paper_and_ink;
-    let noise = if change == "noise" { strength } else { 0.0 };
     ink.iter()
         .map(|ink| {
             // The sum of three even numbers is near enough to a normal one.
@@ -278,33 +302,37 @@ mod tests {
     fn preprocessing_undoes_what_it_should_and_nothing_else() {
         let glyph = seven();
         let read = |change, strength| read_changed(&glyph, change, strength, 3).unwrap();
-        let unchanged = distance(&glyph, &read("none", 0.0));
+        let unchanged = distance(&glyph, &read(Change::None, 0.0));
         assert!(unchanged < 8.0, "{unchanged}");
-        for (change, strength) in [("shift", 15.0), ("scale", 60.0), ("inverted polarity", 70.0)] {
+        for (change, strength) in
+            [(Change::Shift, 15.0), (Change::Scale, 60.0), (Change::Polarity, 70.0)]
+        {
             let moved = distance(&glyph, &read(change, strength));
-            assert!(moved < 12.0, "{change}: {moved}");
+            assert!(moved < 12.0, "{change:?}: {moved}");
         }
-        for (change, strength) in [("rotation", 40.0), ("shear", 0.6), ("occlusion", 50.0)] {
+        for (change, strength) in
+            [(Change::Rotation, 40.0), (Change::Shear, 0.6), (Change::Occlusion, 50.0)]
+        {
             let changed = distance(&glyph, &read(change, strength));
-            assert!(changed > unchanged + 3.0, "{change}: {changed}");
+            assert!(changed > unchanged + 3.0, "{change:?}: {changed}");
         }
     }
 
     #[test]
     fn a_wider_pen_leaves_more_ink_and_a_thinner_one_less() {
         let glyph = seven();
-        let ink = |strength| ink(&read_changed(&glyph, "stroke width", strength, 0).unwrap());
+        let ink = |strength| ink(&read_changed(&glyph, Change::StrokeWidth, strength, 0).unwrap());
         assert!(ink(1.5) > ink(0.5) && ink(0.5) > ink(-1.0));
     }
 
     #[test]
     fn ink_is_found_after_every_change() {
-        for (change, _, strengths) in CHANGES {
+        for (change, name, _, strengths) in CHANGES {
             for strength in strengths {
                 // So much noise is taken for paper's grain.
-                let drowned = change == "noise" && strength >= 50.0;
+                let drowned = change == Change::Noise && strength >= 50.0;
                 let read = read_changed(&seven(), change, strength, 1);
-                assert!(read.is_some() || drowned, "{change} {strength}");
+                assert!(read.is_some() || drowned, "{name} {strength}");
             }
         }
     }

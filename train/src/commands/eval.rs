@@ -85,10 +85,10 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
         print_vote(&mut out, &outcome, &voters, &examples)?;
     }
     print_doubt(&mut out, &card, &manifest)?;
-    if !examples.is_empty() {
+    if !examples.is_empty() && !arguments.quick {
         card = with_details(card, &classifier, &examples)?;
-        print_details(&mut out, &card)?;
     }
+    print_details(&mut out, &card)?;
     let epochs = registry.epochs(&id)?;
     let page = report::html(&report::Content {
         title: &id,
@@ -247,7 +247,9 @@ fn print_details(out: &mut impl Write, card: &Card) -> io::Result<()> {
             pair.p
         )?;
     }
-    writeln!(out, "Changed and read as uploads are, % right at each strength:")?;
+    if !card.robustness.is_empty() {
+        writeln!(out, "Changed and read as uploads are, % right at each strength:")?;
+    }
     for kind in &card.robustness {
         let accuracy: Vec<String> =
             kind.accuracy.iter().map(|share| format!("{:.1}", 100.0 * share)).collect();

@@ -36,6 +36,7 @@ use crate::{
     classifier::DeviceFailed,
     glyph::PIXELS,
     network::{Convolution, Network},
+    plain::values,
 };
 
 /// Glyphs of a part, if the batch is not too large for that.
@@ -258,8 +259,4 @@ fn added_up(parts: &[Part], layer: usize) -> [Vec<f32>; 2] {
 fn filled(mut values: Vec<f32>, wide: usize) -> Vec<f32> {
     values.resize(wide, 0.0);
     values
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DeviceFailed> {
-    Ok(tensor.into_data().try_into_vec()?)
 }

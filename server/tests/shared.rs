@@ -213,7 +213,7 @@ impl Server {
     }
 }
 
-/// The repository's two checkpoints: the promoted one, and the other.
+/// Two of the repository's checkpoints: the promoted one, and another.
 fn released() -> (Registry, String, String) {
     let registry = Registry::new(repository().join("artifacts"));
     let current = registry.current().unwrap();

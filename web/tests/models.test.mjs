@@ -1,4 +1,4 @@
-// The page of checkpoints, with two of them.
+// The page of checkpoints, with all of the repository's.
 
 import assert from "node:assert/strict";
 import { cp, readFile, readdir, writeFile } from "node:fs/promises";
@@ -13,7 +13,7 @@ let browser;
 before(async () => {
   server = await Server.start();
   browser = await launch();
-  // The other checkpoint of the repository, which the server finds by itself.
+  // The other checkpoints of the repository, which the server finds by itself.
   const all = join(repository, "artifacts", "checkpoints");
   for (const id of await readdir(all)) {
     await cp(join(all, id), join(server.artifacts, "checkpoints", id), { recursive: true });
@@ -98,6 +98,8 @@ test("two checkpoints read one drawing side by side, and what was loaded is let 
   await first.locator("select").waitFor();
   assert.equal(await first.locator("select").inputValue(), serves);
   assert.equal(await second.locator("select").inputValue(), "");
+  // The list above is whole, and moves nothing any more.
+  await page.locator(".checkpoint", { hasText: other }).waitFor();
   await page.locator("#canvas").scrollIntoViewIfNeeded();
   await draw(page, [[[0.35, 0.2], [0.65, 0.2], [0.45, 0.8]]]);
   await first.locator(".label", { hasText: /^7$/ }).waitFor();

@@ -383,7 +383,7 @@ export default {
   "what serves, and the samples": "la red en servicio y las muestras",
   "nothing: from scratch": "nada: desde cero",
   "small: what is released": "small: la publicada",
-  "large: for a GPU": "large: para una GPU",
+  "large: slower, and more accurate": "large: más lenta y más precisa",
   "mlp: no convolutions": "mlp: sin convoluciones",
   "Epochs": "Épocas",
   "Train": "Entrenar",

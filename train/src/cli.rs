@@ -118,7 +118,7 @@ pub struct StartArgs {
     /// sub-folder a label [default: datasets/mnist in the artifacts folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// small, large (for GPUs), mlp (no convolutions: to see what they are worth), or a
+    /// small, large (accuracy before speed), mlp (no convolutions: to see what they are worth), or a
     /// JSON file with `convolutions` and `hidden` layers, as in a checkpoint's manifest.
     #[arg(long, default_value = "small")]
     pub network: PathBuf,

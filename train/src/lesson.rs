@@ -96,11 +96,12 @@ impl Lesson {
         training.extend(neighbours(&reader, &known.training, &samples, training.len(), index)?);
         let drawings = registry.file(&source.parent, DRAWINGS_FILE)?;
         let drawings = drawings.and_then(|bytes| String::from_utf8(bytes).ok());
-        let mut shapes = match known.shapes.is_empty() {
+        let library = |labels: &[String]| match known.are_named {
+            true => Shapes::of(labels),
             // Its labels are numbers that stand for something.
-            true => Shapes::nameless(parent.manifest.labels.len()),
-            false => Shapes::of(&parent.manifest.labels),
+            false => Shapes::nameless(labels.len()),
         };
+        let mut shapes = library(&parent.manifest.labels);
         if let Some(text) = &drawings {
             let path = registry.folder(&source.parent).join(DRAWINGS_FILE);
             shapes.add_all(&parent.manifest.labels, data::strokes::parse(text, &path)?);
@@ -108,7 +109,7 @@ impl Lesson {
         training.extend(shapes.to_train_on(taught / 2));
         let rejects = parent.manifest.thresholds.rejects();
         if rejects {
-            training.extend(Shapes::of(&labels).others_to_train_on((taught / 2).max(1)));
+            training.extend(library(&labels).others_to_train_on((taught / 2).max(1)));
         }
         let replayed = source.examples.saturating_sub(training.len());
         training.extend(replay(&known.training, replayed, config.seed));

@@ -289,7 +289,6 @@ impl<'a> Run<'a> {
     /// Fits the temperature and the thresholds, measures on the test set, once, and
     /// publishes the checkpoint.
     fn publish(&self) -> Result<Manifest> {
-        let _waiting = self.progress.waiting();
         let position = &self.trainer.position;
         let network = match self.lesson {
             Some(lesson) => lesson.settle(&self.trainer.network(), &self.device)?,
@@ -298,7 +297,9 @@ impl<'a> Run<'a> {
         let labels = self.data.labels.clone();
         let classifier = Classifier::new(network.clone(), labels.clone(), &self.device);
         let held_back = &self.held_back();
+        let waiting = self.progress.waiting();
         let logits = logits(&classifier, held_back)?;
+        drop(waiting);
         let temperature = temperature(&logits, held_back);
         let mut thresholds = thresholds(&tempered(&logits, temperature), held_back, self.rejects());
         let classifier = classifier.with_temperature(temperature);
@@ -310,9 +311,11 @@ impl<'a> Run<'a> {
         let validation = evaluate(&classifier, &self.data.validation)?;
         let comparison =
             self.lesson.map(|lesson| lesson.compare(&classifier, &self.device)).transpose()?;
-        let others = match self.rejects() {
-            true => Shapes::of(&labels).others_to_check_on(),
-            false => Vec::new(),
+        let others = match (self.rejects(), self.lesson) {
+            (false, _) => Vec::new(),
+            (true, None) => self.data.shapes.others_to_check_on(),
+            // A letter that was taught is a label now.
+            (true, Some(_)) => Shapes::of(&labels).others_to_check_on(),
         };
         let on_test = !self.data.test.is_empty();
         let examples = if on_test { &self.data.test } else { &self.data.validation };
@@ -420,9 +423,15 @@ fn supervised(trainer: Trainer, registry: &Registry) -> Result<Trainer> {
     let Some(id) = &trainer.position.config.teacher else { return Ok(trainer) };
     let teacher = registry.load(id, &Device::flex())?;
     ensure!(
-        trainer.position.labels.starts_with(&teacher.manifest.labels),
+        trainer.position.labels == teacher.manifest.labels,
         "the teacher {id} knows other labels than the data has: {}",
         teacher.manifest.labels.join(", ")
+    );
+    let [_, others] = trainer.position.synthetic;
+    ensure!(
+        others == 0 || teacher.manifest.thresholds.rejects(),
+        "the teacher {id} does not tell what is none of the labels: give --others 0, or another \
+         teacher"
     );
     trainer.with_teacher(&teacher.network, 0)
 }

@@ -265,6 +265,15 @@ fn a_teacher_is_listened_to() {
     assert_eq!(student.training["teacher"], teacher.id.as_str());
     assert_ne!(student.weights.sha256, teacher.weights.sha256);
 
+    // One that never saw what is none of the labels has nothing to say of it.
+    assert!(teacher.thresholds.rejects());
+    assert_success(&run(folder.path(), &[&arguments[..], &["--others", "0"]].concat()));
+    let all = manifests(folder.path());
+    let trusting = all.iter().find(|manifest| !manifest.thresholds.rejects()).unwrap();
+    let output = run(folder.path(), &[&arguments[..], &["--teacher", &trusting.id]].concat());
+    assert!(!output.status.success());
+    assert!(errors(&output).contains("give --others 0"), "{output:?}");
+
     let symbols = two_symbols(folder.path(), 8);
     let output =
         run(folder.path(), &["--data", symbols.to_str().unwrap(), "--teacher", &teacher.id]);

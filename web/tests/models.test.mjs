@@ -98,8 +98,9 @@ test("two checkpoints read one drawing side by side, and what was loaded is let 
   await first.locator("select").waitFor();
   assert.equal(await first.locator("select").inputValue(), serves);
   assert.equal(await second.locator("select").inputValue(), "");
-  // The list above is whole, and moves nothing any more.
+  // What is above has come, and moves nothing any more.
   await page.locator(".checkpoint", { hasText: other }).waitFor();
+  await page.locator("#runs").waitFor();
   await page.locator("#canvas").scrollIntoViewIfNeeded();
   await draw(page, [[[0.35, 0.2], [0.65, 0.2], [0.45, 0.8]]]);
   await first.locator(".label", { hasText: /^7$/ }).waitFor();

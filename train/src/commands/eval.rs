@@ -67,7 +67,6 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
     };
     let waiting = Waiting::on(&device);
     let (mut card, outcome) = Card::measure(&classifier, measured)?;
-    drop(waiting);
     if let Some(other) = &arguments.other {
         let (other, others) = read_by(&registry, other, &device, labels, &examples)?;
         let (here, there) = (&outcome.predictions, &others.predictions);
@@ -76,6 +75,7 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
     let voters = arguments.vote.iter();
     let voters = voters.map(|voter| read_by(&registry, voter, &device, labels, &examples));
     let voters: Vec<(String, Outcome)> = voters.collect::<Result<_>>()?;
+    drop(waiting);
 
     let mut out = io::stdout().lock();
     writeln!(out, "{id} on {} ({device}):", path.display())?;

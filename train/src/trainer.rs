@@ -328,7 +328,8 @@ mod tests {
             files: Vec::new(),
         };
         let config = TrainConfig { epochs: 1, batch_size: 48, ..TrainConfig::default() };
-        let eight_steps = |by_burn: bool| {
+        let eight_steps = |seed: u64, by_burn: bool| {
+            let config = TrainConfig { seed, ..config.clone() };
             let (network, labels) = (NetworkConfig::small(10), (0..10).map(|i| i.to_string()));
             let labels = labels.collect();
             let position =
@@ -345,13 +346,19 @@ mod tests {
             };
             (0..8).map(step).collect::<Vec<f32>>()
         };
-        let (ours, burns) = (eight_steps(false), eight_steps(true));
-        assert!(ours[7] < 0.8 * ours[0], "nothing was learned: {ours:?}");
-        for (step, (a, b)) in ours.iter().zip(&burns).enumerate() {
-            // A sum within rounding of 0 is let through on one side only, and from there the
-            // runs part: of 16 seeds the widest were 3e-5 apart at the second loss, 5e-3 later.
-            let most = [1e-5, 1e-3].get(step).unwrap_or(&3e-2);
-            assert!((a - b).abs() < most * a, "{ours:?}, by burn {burns:?}");
-        }
+        // A sum within rounding of 0 is let through on one side only, and from there the runs
+        // part: of 16 seeds the widest were 3e-5 apart at the second loss and 5e-3 later. Where
+        // that does not happen, as with most seeds, all eight losses are the same.
+        let same = (1..=6).filter(|&seed| {
+            let (ours, burns) = (eight_steps(seed, false), eight_steps(seed, true));
+            assert!(ours[7] < 0.8 * ours[0], "nothing was learned: {ours:?}");
+            let apart = ours.iter().zip(&burns).map(|(a, b)| (a - b).abs() / a);
+            for (step, apart) in apart.clone().enumerate() {
+                let most = [1e-5, 1e-3].get(step).unwrap_or(&3e-2);
+                assert!(apart < *most, "seed {seed}: {ours:?}, by burn {burns:?}");
+            }
+            apart.fold(0.0, f32::max) < 1e-4
+        });
+        assert!(same.count() > 0, "with no seed the losses stay the same");
     }
 }

@@ -3,7 +3,8 @@
 
 use std::io::Cursor;
 
-use glyphic_model::{decode::decode, number::Lattice};
+use glyphic_model::number::Lattice;
+use glyphic_runtime::decode::decode;
 use image::ImageReader;
 use libfuzzer_sys::fuzz_target;
 

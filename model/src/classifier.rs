@@ -1,6 +1,5 @@
 //! Glyphs to predictions, batch first, on any device.
 
-#[cfg(feature = "native")]
 use std::sync::Arc;
 
 use burn::{
@@ -9,9 +8,8 @@ use burn::{
 };
 use thiserror::Error;
 
-#[cfg(feature = "native")]
-use crate::compiled::Compiled;
 use crate::{
+    cpu::CpuNetwork,
     glyph::{Glyph, PIXELS, SIDE},
     network::{Network, normalise},
     verdict::Thresholds,
@@ -27,8 +25,7 @@ pub struct Classifier {
     device: Device,
     padded: bool,
     /// The same network for the CPU, if that computes.
-    #[cfg(feature = "native")]
-    compiled: Option<Arc<Compiled>>,
+    cpu: Option<Arc<CpuNetwork>>,
 }
 
 /// What the network says of one glyph.
@@ -49,13 +46,6 @@ pub struct Prediction {
 #[error("the compute device failed: {0}")]
 pub struct DeviceFailed(String);
 
-impl DeviceFailed {
-    #[cfg(feature = "native")]
-    pub(crate) fn new(problem: String) -> Self {
-        Self(problem)
-    }
-}
-
 impl From<DataError> for DeviceFailed {
     fn from(error: DataError) -> Self {
         Self(error.to_string())
@@ -70,8 +60,7 @@ impl Classifier {
         // to powers of two keeps the shapes few.
         let padded = *device != Device::flex();
         Self {
-            #[cfg(feature = "native")]
-            compiled: (!padded).then(|| Compiled::checked(&network)).flatten().map(Arc::new),
+            cpu: (!padded).then(|| CpuNetwork::checked(&network)).flatten().map(Arc::new),
             network,
             labels,
             temperature: 1.0,
@@ -107,16 +96,14 @@ impl Classifier {
         &self.network
     }
 
-    /// Whether the CPU's own code computes ([`compiled`](crate::compiled)), not burn.
-    #[cfg(feature = "native")]
-    pub fn is_compiled(&self) -> bool {
-        self.compiled.is_some()
+    /// Whether the CPU's kernels compute ([`CpuNetwork`]), not burn.
+    pub fn uses_kernels(&self) -> bool {
+        self.cpu.is_some()
     }
 
     /// The same, computed by burn on the CPU too: to measure one beside the other.
-    #[cfg(feature = "native")]
     pub fn through_burn(self) -> Self {
-        Self { compiled: None, ..self }
+        Self { cpu: None, ..self }
     }
 
     /// The device that computes.
@@ -137,9 +124,8 @@ impl Classifier {
         if glyphs.is_empty() {
             return Ok(Vec::new());
         }
-        #[cfg(feature = "native")]
-        if let Some(compiled) = &self.compiled {
-            return Ok(compiled.logits(glyphs));
+        if let Some(cpu) = &self.cpu {
+            return Ok(cpu.logits(glyphs));
         }
         self.through(glyphs, |pixels| self.network.forward(pixels))
     }
@@ -148,9 +134,8 @@ impl Classifier {
     /// glyphs that look alike to it lie close to each other. One row a glyph, no number below
     /// 0 unless there is only one layer; in an order of its own, the same for all glyphs.
     pub fn features(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
-        #[cfg(feature = "native")]
-        if let Some(compiled) = &self.compiled {
-            return Ok(compiled.features(glyphs));
+        if let Some(cpu) = &self.cpu {
+            return Ok(cpu.features(glyphs));
         }
         self.through(glyphs, |pixels| self.network.features(pixels))
     }

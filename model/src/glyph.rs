@@ -1,8 +1,6 @@
 //! The 28 × 28 picture that every part of Glyphic speaks: what MNIST is made
 //! of, what the network reads, and what preprocessing makes of any input.
 
-#[cfg(feature = "native")]
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use thiserror::Error;
 
 /// Side of a glyph in pixels.
@@ -41,16 +39,6 @@ impl Glyph {
     /// The pixels, row by row.
     pub fn pixels(&self) -> &[u8; PIXELS] {
         &self.0
-    }
-
-    #[cfg(feature = "native")]
-    /// The glyph as a PNG file, white ink on black.
-    pub fn png(&self) -> Vec<u8> {
-        let mut png = Vec::new();
-        let side = SIDE as u32;
-        // Writing to memory does not fail.
-        let _ = PngEncoder::new(&mut png).write_image(&self.0, side, side, ExtendedColorType::L8);
-        png
     }
 
     /// Whether there is no ink to read (see [`BLANK_BELOW`]).

@@ -1,46 +1,42 @@
-//! What `train`, `server` and `web` share: how ink becomes a glyph, the network
-//! that reads it, and the checkpoint that holds the network.
+//! How ink becomes a glyph, the network that reads it, and the checkpoint that holds the
+//! network. Everything here runs on a server and in a browser alike: no files, no threads of
+//! its own, no features to choose.
 //!
 //! ```text
-//! image file ─decode─► Picture ┐                        checkpoint ─► Network
-//!                              ├─preprocess─► Glyph ─────────────────► Classifier ─► Prediction
-//! pen strokes ───────► Strokes ┘             28 × 28                 batch first
+//! Picture ─┐                        checkpoint ─► Network
+//!          ├─preprocess─► Glyph ─────────────────► Classifier ─► Prediction
+//! Strokes ─┘             28 × 28                 batch first
 //! ```
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`glyph`] | the 28 × 28 picture and every constant of it |
 //! | [`preprocess`] | pictures and strokes to glyphs; knows nothing of burn |
-//! | [`mod@decode`] | image files to pictures, limits first |
-//! | [`network`] | the architecture and its config |
-//! | [`classifier`] | glyphs to predictions |
-//! | [`compiled`] | the network as straight loops for the CPU |
-//! | [`plain`] | the network's numbers, for other programs |
 //! | [`number`] | whole numbers: which ink is which digit, on which line |
+//! | [`network`] | the architecture and its config |
+//! | [`layer_weights`] | the network's weights, for programs without burn |
+//! | [`cpu`] | the network through the CPU's kernels ([`glyphic_kernels`]) |
+//! | [`classifier`] | glyphs to predictions |
 //! | [`explain`] | what the layers make of a glyph, and which ink mattered |
-//! | [`verdict`] | what a reading is worth |
+//! | [`verdict`] | whether an answer is sure, unsure, or none of the labels |
 //! | [`mod@label_errors`] | which labels are likely wrong |
-//! | [`checkpoint`] | networks on disk, and which one is promoted |
-//! | [`device`] | GPU or CPU, chosen once |
+//! | [`checkpoint`] | a network as files, verified when it is read |
+//!
+//! Beside it, for machines only: `runtime` (image files, devices, the folder of checkpoints).
 
 pub mod checkpoint;
 pub mod classifier;
-#[cfg(feature = "native")]
-pub mod compiled;
-#[cfg(feature = "decode")]
-pub mod decode;
-#[cfg(feature = "native")]
-pub mod device;
+pub mod cpu;
 pub mod explain;
 pub mod glyph;
 pub mod label_errors;
+pub mod layer_weights;
 pub mod network;
 pub mod number;
-#[cfg(feature = "native")]
-pub mod plain;
 pub mod preprocess;
 pub mod verdict;
 
 pub use classifier::{Classifier, Prediction};
 pub use glyph::Glyph;
+pub use glyphic_kernels::LayerWeights;
 pub use verdict::{Thresholds, Verdict};

@@ -207,9 +207,12 @@ impl ConvolutionConfig {
 /// Convolutions, then linear layers. Built by [`NetworkConfig::init`].
 #[derive(Module, Debug)]
 pub struct Network {
-    pub(crate) convolutions: Vec<Convolution>,
-    pub(crate) hidden: Vec<Linear>,
-    pub(crate) output: Linear,
+    /// The convolutions, first to last.
+    pub convolutions: Vec<Convolution>,
+    /// The hidden linear layers, each followed by ReLU.
+    pub hidden: Vec<Linear>,
+    /// The output layer.
+    pub output: Linear,
 }
 
 impl Network {
@@ -320,9 +323,11 @@ pub fn normalise<const D: usize>(pixels: Tensor<D>) -> Tensor<D> {
 
 /// Convolution, batch norm (until folded), ReLU.
 #[derive(Module, Debug)]
-pub(crate) struct Convolution {
-    pub(crate) conv: Conv2d,
-    pub(crate) norm: Option<BatchNorm>,
+pub struct Convolution {
+    /// The convolution.
+    pub conv: Conv2d,
+    /// Its batch norm; `None` once folded.
+    pub norm: Option<BatchNorm>,
 }
 
 impl Convolution {

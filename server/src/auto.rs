@@ -9,11 +9,10 @@ use std::{
 };
 
 use anyhow::{Result, anyhow};
-use glyphic_model::{
-    Classifier, Glyph,
-    checkpoint::Registry,
+use glyphic_model::{Classifier, Glyph, glyph::PIXELS};
+use glyphic_runtime::{
     device::{ComputeDevice, DeviceChoice},
-    glyph::PIXELS,
+    registry::Registry,
 };
 
 /// Measurements of which the median counts, and those before that do not: a GPU compiles its

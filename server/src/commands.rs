@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Parser;
-use glyphic_model::checkpoint::Registry;
+use glyphic_runtime::registry::Registry;
 
 use crate::{bucket::Bucket, config::folder, routes::page};
 

@@ -9,7 +9,8 @@ use std::{
 };
 
 use clap::Parser;
-use glyphic_model::{Thresholds, checkpoint::Gate, device::DeviceChoice};
+use glyphic_model::Thresholds;
+use glyphic_runtime::{device::DeviceChoice, registry::Gate};
 
 use crate::{
     store::{Store, samples::Quota},

@@ -87,7 +87,7 @@ impl Engine {
         let (commands, received) = sync_channel(queue);
         // A compiled network computes on the thread that asks; a GPU, or burn on the CPU,
         // has threads of its own.
-        let threads = match model.classifier.is_compiled() {
+        let threads = match model.classifier.uses_kernels() {
             true => thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS),
             false => 1,
         };
@@ -140,7 +140,7 @@ impl Engine {
         }
         let serving = self.shared.serving();
         let work = glyphs.len().saturating_mul(serving.manifest.macs);
-        if self.at_once && work <= AT_ONCE && serving.classifier.is_compiled() {
+        if self.at_once && work <= AT_ONCE && serving.classifier.uses_kernels() {
             // Whoever reads a thousand of them in a row lets others have their turn.
             tokio::task::coop::consume_budget().await;
             return self.shared.read(&serving, &glyphs, Instant::now());

@@ -9,9 +9,8 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use glyphic_model::{
-    checkpoint::CheckpointError, decode::DecodeError, glyph::WrongLength, preprocess::StrokeError,
-};
+use glyphic_model::{glyph::WrongLength, preprocess::StrokeError};
+use glyphic_runtime::{decode::DecodeError, registry::RegistryError};
 use serde_json::json;
 use thiserror::Error;
 
@@ -91,7 +90,7 @@ pub enum ApiError {
     TooManyLoaded(usize),
     /// A checkpoint cannot be served.
     #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    Checkpoint(#[from] RegistryError),
     /// The registry that servers share cannot be changed.
     #[error(transparent)]
     Bucket(BucketError),
@@ -151,19 +150,19 @@ impl ApiError {
             Self::AlwaysServes => (StatusCode::CONFLICT, "always_serves"),
             Self::TooManyLoaded(_) => (StatusCode::CONFLICT, "too_many_loaded"),
             Self::Checkpoint(error) => match error {
-                CheckpointError::BadId(_) => (StatusCode::BAD_REQUEST, "bad_id"),
-                CheckpointError::NotFound { .. } => (StatusCode::NOT_FOUND, "no_such_model"),
-                CheckpointError::NothingToRollBackTo => {
+                RegistryError::BadId(_) => (StatusCode::BAD_REQUEST, "bad_id"),
+                RegistryError::NotFound { .. } => (StatusCode::NOT_FOUND, "no_such_model"),
+                RegistryError::NothingToRollBackTo => {
                     (StatusCode::CONFLICT, "nothing_to_roll_back_to")
                 }
-                CheckpointError::PromotedMeanwhile { .. } => {
+                RegistryError::PromotedMeanwhile { .. } => {
                     (StatusCode::CONFLICT, "promoted_meanwhile")
                 }
-                CheckpointError::Exists(_) => (StatusCode::CONFLICT, "exists"),
-                CheckpointError::Objected { .. } => (StatusCode::CONFLICT, "objected"),
-                CheckpointError::BadLabel(_) => (StatusCode::BAD_REQUEST, "bad_name"),
-                CheckpointError::BadMarks { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
-                CheckpointError::Io { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
+                RegistryError::Exists(_) => (StatusCode::CONFLICT, "exists"),
+                RegistryError::Objected { .. } => (StatusCode::CONFLICT, "objected"),
+                RegistryError::BadAlias(_) => (StatusCode::BAD_REQUEST, "bad_name"),
+                RegistryError::BadAliases { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
+                RegistryError::Io { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
                 _ => (StatusCode::UNPROCESSABLE_ENTITY, "bad_checkpoint"),
             },
             Self::Bucket(_) => (StatusCode::SERVICE_UNAVAILABLE, "shared_registry"),
@@ -190,13 +189,13 @@ impl ApiError {
     /// What the client is told; paths of the server stay in its log.
     pub(crate) fn public_message(&self) -> String {
         match self {
-            Self::Checkpoint(CheckpointError::Io { action, .. }) => {
+            Self::Checkpoint(RegistryError::Io { action, .. }) => {
                 format!("the server cannot {action} the checkpoint's files; its log says why")
             }
-            Self::Checkpoint(CheckpointError::BadMarks { .. }) => {
-                "the file of labels and pins cannot be read; the server's log says why".to_owned()
+            Self::Checkpoint(RegistryError::BadAliases { .. }) => {
+                "the file of aliases and pins cannot be read; the server's log says why".to_owned()
             }
-            Self::Checkpoint(CheckpointError::NotFound { id, .. }) => {
+            Self::Checkpoint(RegistryError::NotFound { id, .. }) => {
                 format!("there is no checkpoint '{id}'; GET /api/models lists them")
             }
             Self::NoExamples(_) => "what this checkpoint learned from is not on this server; its \

@@ -14,11 +14,11 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::{
     Glyph,
-    decode::decode,
     glyph::PIXELS,
     number::{Bounds, Lattice},
     preprocess::{Point, Strokes},
 };
+use glyphic_runtime::decode::decode;
 use serde::{Deserialize, de::IgnoredAny};
 use utoipa::ToSchema;
 

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use glyphic_model::{checkpoint::Registry, device::DeviceChoice};
+use glyphic_runtime::{device::DeviceChoice, registry::Registry};
 use glyphic_server::{
     App,
     access::Admin,

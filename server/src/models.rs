@@ -10,11 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glyphic_model::{
-    Glyph,
-    checkpoint::{CheckpointError, Manifest, PromotionGate, Registry},
+use glyphic_model::{Glyph, checkpoint::Manifest, glyph::PIXELS};
+use glyphic_runtime::{
     device::{ComputeDevice, Device},
-    glyph::PIXELS,
+    registry::{PromotionGate, Registry, RegistryError},
 };
 use tokio::sync::Mutex;
 
@@ -52,7 +51,7 @@ pub struct Models {
 }
 
 /// A checkpoint's id, and its manifest or what is wrong with it.
-pub type Listed = (String, Result<Manifest, CheckpointError>);
+pub type Listed = (String, Result<Manifest, RegistryError>);
 
 impl Models {
     /// Loads the promoted checkpoint and starts serving it. If it is damaged,
@@ -148,9 +147,9 @@ impl Models {
             let read = |id: String| (id.clone(), registry.manifest(&id));
             let mut models: Vec<_> = registry.ids()?.into_iter().map(read).collect();
             let created =
-                |m: &Result<Manifest, CheckpointError>| m.as_ref().ok().map(|m| m.created.clone());
+                |m: &Result<Manifest, RegistryError>| m.as_ref().ok().map(|m| m.created.clone());
             models.sort_by_key(|(id, manifest)| std::cmp::Reverse((created(manifest), id.clone())));
-            Ok::<_, CheckpointError>(models)
+            Ok::<_, RegistryError>(models)
         });
         Ok(listed.await.map_err(|error| ApiError::Unavailable(error.to_string()))??)
     }
@@ -180,7 +179,7 @@ impl Models {
                 // Others may have given the label away meanwhile.
                 let found = registry.resolve(&name)?;
                 if found != *id {
-                    return Err(CheckpointError::PromotedMeanwhile { expected: id.clone(), found });
+                    return Err(RegistryError::PromotedMeanwhile { expected: id.clone(), found });
                 }
                 // What serves here may not be what is promoted: that may be damaged.
                 let present = registry.current().and_then(|id| registry.manifest(&id));
@@ -190,7 +189,7 @@ impl Models {
                     false => PromotionGate::default().objections(&present, &registry.manifest(id)?),
                 };
                 if !objections.is_empty() {
-                    return Err(CheckpointError::Objected { id: id.to_owned(), objections });
+                    return Err(RegistryError::Objected { id: id.to_owned(), objections });
                 }
                 registry.promote_from(id, from.as_deref())
             };
@@ -234,7 +233,7 @@ impl Models {
     /// Changes what is said of checkpoints, here and where the registry is shared.
     pub async fn mark<T: Send + 'static>(
         &self,
-        change: impl Fn(&Registry) -> Result<T, CheckpointError> + Send + Sync + 'static,
+        change: impl Fn(&Registry) -> Result<T, RegistryError> + Send + Sync + 'static,
     ) -> Result<T, ApiError> {
         self.change(move |models| async move { models.record(change).await }).await
     }
@@ -242,7 +241,7 @@ impl Models {
     /// The same for whoever is changing something already.
     async fn record<T: Send + 'static>(
         &self,
-        change: impl Fn(&Registry) -> Result<T, CheckpointError> + Send + Sync + 'static,
+        change: impl Fn(&Registry) -> Result<T, RegistryError> + Send + Sync + 'static,
     ) -> Result<T, ApiError> {
         match &self.bucket {
             Some(bucket) => Ok(bucket.record(change).await?),
@@ -252,7 +251,7 @@ impl Models {
 
     async fn on_disk<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Registry) -> Result<T, CheckpointError> + Send + 'static,
+        work: impl FnOnce(&Registry) -> Result<T, RegistryError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let registry = self.registry.clone();
         let done = tokio::task::spawn_blocking(move || work(&registry));
@@ -379,7 +378,7 @@ fn prepare(
     let checkpoint = registry.load(id, device)?;
     let manifest = checkpoint.manifest.clone();
     let classifier = checkpoint.into_classifier(device);
-    if *device == Device::flex() && !classifier.is_compiled() {
+    if *device == Device::flex() && !classifier.uses_kernels() {
         tracing::warn!("'{id}' is computed by burn, slower: compiled it says something else");
     }
     // The sizes that batches are padded to on a GPU: each compiles its kernels.

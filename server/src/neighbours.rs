@@ -9,12 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glyphic_model::{
-    Classifier, Glyph,
-    checkpoint::{Manifest, Registry},
-    device::ComputeDevice,
-    glyph::PIXELS,
-};
+use glyphic_model::{Classifier, Glyph, checkpoint::Manifest, glyph::PIXELS};
+use glyphic_runtime::{device::ComputeDevice, registry::Registry};
 
 use crate::error::ApiError;
 

@@ -7,11 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glyphic_model::{
-    Glyph, Prediction,
-    checkpoint::{CANDIDATE, Manifest},
-    glyph::PREPROCESSING_VERSION,
-};
+use glyphic_model::{Glyph, Prediction, checkpoint::Manifest, glyph::PREPROCESSING_VERSION};
+use glyphic_runtime::registry::CANDIDATE;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
@@ -97,10 +94,10 @@ impl Shadow {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let registry = self.models.registry().clone();
-            let marks = tokio::task::spawn_blocking(move || registry.marks()).await;
+            let marks = tokio::task::spawn_blocking(move || registry.aliases()).await;
             let Ok(Ok(marks)) = marks else { continue };
             let serving = self.models.engine().serving().id.clone();
-            let wanted = marks.labels.get(CANDIDATE).filter(|id| **id != serving).cloned();
+            let wanted = marks.aliases.get(CANDIDATE).filter(|id| **id != serving).cloned();
             if wanted == self.candidate() {
                 continue;
             }

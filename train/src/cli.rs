@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, value_parser};
-use glyphic_model::device::{ComputeDevice, DeviceChoice, DeviceError};
+use glyphic_runtime::device::{ComputeDevice, DeviceChoice, DeviceError};
 
 use crate::config::{Augmentation, TrainConfig};
 

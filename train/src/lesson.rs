@@ -12,12 +12,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use burn::{module::Module, tensor::Device};
 use glyphic_model::{
     Classifier, Prediction,
-    checkpoint::{
-        Changed, Checkpoint, Comparison, DRAWINGS_FILE, FileRecord, Gate, Registry, SampleReading,
-        Tally, sha256,
-    },
+    checkpoint::{Checkpoint, DRAWINGS_FILE, FileRecord, sha256},
     network::Network,
 };
+use glyphic_runtime::registry::{Changed, Comparison, Gate, Registry, SampleReading, Tally};
 use rand::seq::IndexedRandom;
 
 use crate::{

@@ -16,6 +16,7 @@ pub mod card;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod cpu_step;
 pub mod data;
 pub mod drawn;
 mod environment;

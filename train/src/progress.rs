@@ -7,10 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glyphic_model::{
-    checkpoint::{EpochMetrics, Manifest, REPORT_FILE},
-    device::ComputeDevice,
-};
+use glyphic_model::checkpoint::{EpochMetrics, Manifest, REPORT_FILE};
+use glyphic_runtime::device::ComputeDevice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use serde::Serialize;

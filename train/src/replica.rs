@@ -18,13 +18,13 @@ use burn::{
         activation::{log_softmax, softmax},
     },
 };
-use glyphic_model::{
-    compiled::{Compiled, Training},
-    device::ComputeDevice,
-    network::Network,
-};
+use glyphic_model::{cpu::CpuNetwork, network::Network};
+use glyphic_runtime::device::ComputeDevice;
 
-use crate::{augment::MAP, batches::Batch, config::TrainConfig, data::Example, source::Source};
+use crate::{
+    augment::MAP, batches::Batch, config::TrainConfig, cpu_step::CpuStep, data::Example,
+    source::Source,
+};
 
 /// Weight of the teacher's answer, beside the label, on what was known.
 const SOFT: f32 = 0.5;
@@ -38,8 +38,8 @@ pub struct Replica {
     /// Whether some examples are none of the labels.
     rejects: bool,
     teacher: Option<Teacher>,
-    /// What goes through the network, if that is the CPU's own code and not burn.
-    compiled: Option<Training>,
+    /// The pass through the network, if the CPU's kernels compute it and not burn.
+    cpu_step: Option<CpuStep>,
     /// `[loss, correct]` summed over the steps since they were last taken.
     sums: Tensor<1>,
 }
@@ -77,8 +77,8 @@ impl Share {
 struct Teacher {
     /// The network as it was, without autodiff.
     network: Network,
-    /// The same for the CPU, if that computes.
-    compiled: Option<Compiled>,
+    /// The same through the CPU's kernels, if the CPU computes.
+    cpu: Option<CpuNetwork>,
     /// Examples from this index on were known to it.
     known_from: u32,
     /// Labels of the network that is trained: the teacher's, and new ones behind.
@@ -106,7 +106,7 @@ impl Replica {
             smoothing,
             rejects,
             teacher: None,
-            compiled: (*device == Device::flex()).then(|| Training::of(network)).flatten(),
+            cpu_step: (*device == Device::flex()).then(|| CpuStep::of(network)).flatten(),
             sums: Tensor::zeros([2], device),
             device: device.clone(),
         }
@@ -120,7 +120,7 @@ impl Replica {
         let augmenter = Augmenter::new(config.augmentation.clone(), &self.device);
         let examples = DeviceSet::new(examples, &self.device);
         self.source = Source::OnDevice(Box::new((examples, augmenter)));
-        self.compiled = None;
+        self.cpu_step = None;
     }
 
     /// Where it computes.
@@ -133,8 +133,8 @@ impl Replica {
     pub fn supervise(&mut self, network: &Network, known_from: usize, classes: usize) {
         let network = network.valid().to_device(&self.device).fold();
         let on_cpu = self.device == Device::flex();
-        let compiled = on_cpu.then(|| Compiled::checked(&network)).flatten();
-        self.teacher = Some(Teacher { network, compiled, known_from: known_from as u32, classes });
+        let cpu = on_cpu.then(|| CpuNetwork::checked(&network)).flatten();
+        self.teacher = Some(Teacher { network, cpu, known_from: known_from as u32, classes });
     }
 
     /// The share's part of the batch's gradients. From a GPU nothing is read back.
@@ -145,10 +145,10 @@ impl Replica {
             teacher.targets(&share.indices, &labels, pixels.clone(), smoothing, rejects)
         });
         let targets = targets.transpose()?;
-        let of_network = match &mut self.compiled {
-            Some(compiled) => {
+        let of_network = match &mut self.cpu_step {
+            Some(step) => {
                 let pixels: Vec<f32> = pixels.into_data().try_into_vec()?;
-                let logits = compiled.forward(network, &pixels)?;
+                let logits = step.forward(network, &pixels)?;
                 let shape = [share.indices.len(), logits.len() / share.indices.len()];
                 let logits = TensorData::new(logits, shape);
                 Tensor::from_data(logits, &self.device.clone().autodiff()).require_grad()
@@ -168,11 +168,11 @@ impl Replica {
         let loss = if share.weight < 1.0 { loss * share.weight } else { loss };
         self.sums = self.sums.clone() + Tensor::cat(vec![loss.clone().inner(), correct], 0);
         let gradients = loss.backward();
-        let Some(compiled) = &mut self.compiled else {
+        let Some(step) = &mut self.cpu_step else {
             return Ok(GradientsParams::from_grads(gradients, network));
         };
         let of_logits = of_network.grad(&gradients).context("the loss has no gradient")?;
-        Ok(compiled.backward(network, &of_logits.into_data().try_into_vec::<f32>()?)?)
+        Ok(step.backward(network, &of_logits.into_data().try_into_vec::<f32>()?)?)
     }
 
     /// Waits for the device: the sums of loss and of examples read right since the
@@ -230,10 +230,10 @@ impl Teacher {
     /// # Shapes
     /// `[batch, 1, 28, 28]` → `[batch, classes]`
     fn logits(&self, pixels: Tensor<4>) -> Result<Tensor<2>> {
-        let Some(compiled) = &self.compiled else { return Ok(self.network.forward(pixels)) };
+        let Some(cpu) = &self.cpu else { return Ok(self.network.forward(pixels)) };
         let device = pixels.device();
         let [batch, ..] = pixels.dims();
-        let logits = compiled.logits_of_pixels(&pixels.into_data().try_into_vec::<f32>()?);
+        let logits = cpu.logits_of_pixels(&pixels.into_data().try_into_vec::<f32>()?);
         let shape = [batch, logits.len() / batch];
         Ok(Tensor::from_data(TensorData::new(logits, shape), &device))
     }

@@ -22,10 +22,13 @@ use burn::tensor::Device;
 use glyphic_model::{
     Classifier,
     checkpoint::{
-        CARD_FILE, COMPARISON_FILE, Comparison, DRAWINGS_FILE, DatasetRecord, Draft, EpochMetrics,
-        METRICS_FILE, Manifest, Metrics, REPORT_FILE, Registry,
+        CARD_FILE, DRAWINGS_FILE, DatasetRecord, EpochMetrics, METRICS_FILE, Manifest, Metrics,
+        REPORT_FILE,
     },
+};
+use glyphic_runtime::{
     device::ComputeDevice,
+    registry::{COMPARISON_FILE, Comparison, Draft, Registry},
 };
 
 use indicatif::ProgressBar;

@@ -13,9 +13,10 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::{Bytes, DType};
 use burn_pack::{Reader, Tensor, Writer};
 use glyphic_model::{
-    checkpoint::{DatasetRecord, EpochMetrics, write_atomically},
+    checkpoint::{DatasetRecord, EpochMetrics},
     network::NetworkConfig,
 };
+use glyphic_runtime::registry::write_atomically;
 use serde::{Deserialize, Serialize};
 
 use crate::{

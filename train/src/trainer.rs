@@ -14,9 +14,9 @@ use burn::{
 };
 use glyphic_model::{
     checkpoint::{network_from_bytes, network_to_bytes},
-    device::ComputeDevice,
     network::Network,
 };
+use glyphic_runtime::device::ComputeDevice;
 
 use crate::{
     augment::random_maps,

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glyphic_model::device::ComputeDevice;
+use glyphic_runtime::device::ComputeDevice;
 
 use crate::progress::{duration, say};
 

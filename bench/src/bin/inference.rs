@@ -12,7 +12,8 @@ use std::{
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use glyphic_model::{Classifier, Glyph, checkpoint::Registry, device::Device};
+use glyphic_model::{Classifier, Glyph};
+use glyphic_runtime::{device::Device, registry::Registry};
 use glyphic_train::data::load_for_evaluation;
 use serde_json::json;
 
@@ -27,7 +28,7 @@ struct Arguments {
     /// Seconds for each batch size.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
-    /// burn's own way instead of the compiled one.
+    /// Through burn instead of the CPU's kernels.
     #[arg(long)]
     burn: bool,
 }
@@ -39,7 +40,7 @@ fn main() -> Result<()> {
     let device = Device::flex();
     let checkpoint = registry.load(&registry.current()?, &device)?;
     let mut classifier = checkpoint.into_classifier(&device);
-    ensure!(classifier.is_compiled(), "the network could not be compiled");
+    ensure!(classifier.uses_kernels(), "the network could not be compiled");
     if burn {
         classifier = classifier.through_burn();
     }

@@ -21,10 +21,10 @@ use burn::{
 };
 use glyphic_model::{
     checkpoint::{network_from_bytes, network_to_bytes},
-    device::{ComputeDevice, DeviceChoice},
     glyph::SIDE,
     network::{Network, NetworkConfig, normalise},
 };
+use glyphic_runtime::device::{ComputeDevice, DeviceChoice};
 use glyphic_train::{
     config::{Augmentation, TrainConfig},
     data::{Data, Example, load},

@@ -171,15 +171,12 @@ impl Manifest {
         if let Err(reason) = manifest.network.check() {
             return Err(CheckpointError::Impossible { id, reason });
         }
-        // Who computes what is decided by these.
-        #[cfg(feature = "native")]
-        {
-            let said = (manifest.parameters, manifest.macs);
-            let is = (manifest.network.parameters(), manifest.network.macs());
-            if said != is {
-                let reason = format!("its parameters and multiply-adds are {is:?}, not {said:?}");
-                return Err(CheckpointError::BadManifest { id, reason });
-            }
+        // Which thread computes is decided by these.
+        let said = (manifest.parameters, manifest.macs);
+        let is = (manifest.network.parameters(), manifest.network.macs());
+        if said != is {
+            let reason = format!("its parameters and multiply-adds are {is:?}, not {said:?}");
+            return Err(CheckpointError::BadManifest { id, reason });
         }
         let (labels, classes) = (manifest.labels.len(), manifest.network.classes);
         if labels != classes {

@@ -1,57 +1,26 @@
-//! Checkpoints: a trained network on disk, verified when it is read.
+//! A checkpoint's format: what it says of itself, its weights, and everything that is checked
+//! before either is believed.
 //!
 //! ```text
-//! artifacts/
-//! ├── CURRENT                      the promoted checkpoint's id; below it, one a
-//! │                                line, those promoted before, newest first
-//! ├── MARKS                        labels and pins ([`Marks`])
-//! └── checkpoints/<id>/
-//!     ├── manifest.json            what it is ([`Manifest`])
-//!     ├── weights.bpk              the parameters (burnpack)
-//!     ├── metrics.jsonl            one line an epoch of the run that made it
-//!     ├── drawings.jsonl          the drawings that its run was given, if any
-//!     ├── comparison.json          beside its parent, if it was taught ([`Comparison`])
-//!     ├── report.html, report.json its card; measuring it anew replaces them
-//!     └── …                        the run's event files
+//! checkpoints/<id>/
+//! ├── manifest.json            what it is ([`Manifest`])
+//! ├── weights.bpk              the parameters (burnpack)
+//! ├── metrics.jsonl            one line for each epoch of the run that made it
+//! ├── drawings.jsonl           the drawings that its run was given, if any
+//! ├── comparison.json          its comparison with its parent, if it was fine-tuned
+//! ├── report.html, report.json its report; measuring it again replaces them
+//! └── …                        the run's event files
 //! ```
-//!
-//! A checkpoint is written under a temporary name, synced, and renamed: whoever
-//! sees its name sees all of it, and nobody changes it after that; its reports alone
-//! are replaced, each by a rename.
 
-mod comparison;
-#[cfg(feature = "native")]
-mod copy;
-#[cfg(feature = "native")]
-mod curate;
 mod error;
-#[cfg(feature = "native")]
-mod gate;
 mod manifest;
-#[cfg(feature = "native")]
-mod marks;
-#[cfg(feature = "native")]
-mod registry;
 mod weights;
-#[cfg(feature = "native")]
-mod write;
 
-pub use comparison::{COMPARISON_FILE, Changed, Comparison, Gate, Objection, SampleReading, Tally};
-#[cfg(feature = "native")]
-pub use copy::Names;
 pub use error::CheckpointError;
-#[cfg(feature = "native")]
-pub use gate::PromotionGate;
 pub use manifest::{
     DatasetRecord, EpochMetrics, FileRecord, Manifest, Metrics, SCHEMA, Score, WeightsRecord,
 };
-#[cfg(feature = "native")]
-pub use marks::{CANDIDATE, Marks, STABLE, is_label};
-#[cfg(feature = "native")]
-pub use registry::{Draft, Registry, is_id};
-pub use weights::{network_from_bytes, network_to_bytes, sha256};
-#[cfg(feature = "native")]
-pub use write::write_atomically;
+pub use weights::{network_from_bytes, network_to_bytes, sha256, weights_to_bytes};
 
 use burn::tensor::Device;
 

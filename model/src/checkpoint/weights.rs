@@ -5,9 +5,7 @@ use burn::{
     store::ModuleRecord,
     tensor::{Bytes, DType, Device, Tensor},
 };
-use burn_pack::Reader;
-#[cfg(feature = "native")]
-use burn_pack::Writer;
+use burn_pack::{Reader, Writer};
 use sha2::{Digest, Sha256};
 
 use crate::network::{Network, NetworkConfig};
@@ -19,10 +17,9 @@ pub fn network_to_bytes(network: &Network) -> Result<Vec<u8>, String> {
     record.into_bytes().map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
 }
 
-#[cfg(feature = "native")]
 /// The parameters alone, for a checkpoint. burn's ids are random; without them
 /// the same parameters are the same bytes.
-pub(super) fn weights_to_bytes(network: &Network) -> Result<Vec<u8>, String> {
+pub fn weights_to_bytes(network: &Network) -> Result<Vec<u8>, String> {
     let without_ids = || {
         let bytes = Bytes::from_bytes_vec(network_to_bytes(network)?);
         let mut tensors = Reader::from_bytes(bytes)?.into_tensors()?;
@@ -70,5 +67,4 @@ pub(super) fn is_finite(network: &Network) -> bool {
     finite.0
 }
 
-#[cfg(feature = "native")]
 type WeightsError = Box<dyn std::error::Error>;

@@ -7,7 +7,7 @@ use std::{
     path::PathBuf,
 };
 
-use glyphic_model::checkpoint::{CheckpointError, Names, Registry, write_atomically};
+use glyphic_runtime::registry::{Names, Registry, RegistryError, write_atomically};
 use serde::{Deserialize, Serialize};
 
 use super::{Bucket, BucketError};
@@ -78,5 +78,5 @@ fn write(registry: &Registry, copied: &Copied) -> Result<(), BucketError> {
 }
 
 pub(super) fn at(action: &'static str, path: PathBuf) -> impl FnOnce(io::Error) -> BucketError {
-    move |source| CheckpointError::Io { action, path, source }.into()
+    move |source| RegistryError::Io { action, path, source }.into()
 }

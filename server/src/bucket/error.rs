@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use glyphic_model::checkpoint::CheckpointError;
+use glyphic_runtime::registry::RegistryError;
 use object_store::Error as StoreError;
 use thiserror::Error;
 
@@ -82,7 +82,7 @@ pub enum BucketError {
     Ended(String),
     /// Something is wrong with a checkpoint or the copy.
     #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    Checkpoint(#[from] RegistryError),
 }
 
 impl BucketError {

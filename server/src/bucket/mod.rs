@@ -25,7 +25,7 @@ use std::{
 };
 
 pub use error::BucketError;
-use glyphic_model::checkpoint::{CheckpointError, Registry};
+use glyphic_runtime::registry::{Registry, RegistryError};
 use names::Taken;
 use object_store::{
     Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
@@ -100,7 +100,7 @@ impl Bucket {
         self.take_over().await?;
         self.fetch_checkpoints(None).await?;
         match self.0.registry.current() {
-            Err(CheckpointError::NothingPromoted(_)) => {
+            Err(RegistryError::NothingPromoted(_)) => {
                 Err(BucketError::NothingPromoted(self.0.url.clone()))
             }
             current => Ok(current.map(drop)?),
@@ -177,7 +177,7 @@ impl Bucket {
     /// time; or that nobody knows whether it was made, if the store fell silent at that moment.
     pub async fn record<T: Send + 'static>(
         &self,
-        change: impl Fn(&Registry) -> Result<T, CheckpointError> + Send + Sync + 'static,
+        change: impl Fn(&Registry) -> Result<T, RegistryError> + Send + Sync + 'static,
     ) -> Result<T, BucketError> {
         let mut taken = self.0.taken.lock().await;
         let change = Arc::new(change);

@@ -1,6 +1,6 @@
 //! `CURRENT` and `MARKS`: what is promoted and what is said of checkpoints, in the store.
 
-use glyphic_model::checkpoint::Names;
+use glyphic_runtime::registry::Names;
 use object_store::{
     Error as StoreError, GetOptions, ObjectStore, PutMode, PutPayload, UpdateVersion,
 };

@@ -6,7 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glyphic_model::checkpoint::{CheckpointError, MANIFEST_FILE, Manifest, Registry, is_id};
+use glyphic_model::checkpoint::{MANIFEST_FILE, Manifest};
+use glyphic_runtime::registry::{Registry, RegistryError, is_id};
 use object_store::{
     Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
 };
@@ -142,7 +143,8 @@ impl Bucket {
         let file = |name: &str| format!("{CHECKPOINTS}/{id}/{name}");
         // First what says whether the rest is worth its way.
         let manifest = self.get(&file(MANIFEST_FILE), MOST_MANIFEST).await?;
-        let manifest = Manifest::parse(id, &manifest.map(|(bytes, _)| bytes).unwrap_or_default())?;
+        let manifest = Manifest::parse(id, &manifest.map(|(bytes, _)| bytes).unwrap_or_default())
+            .map_err(RegistryError::from)?;
         let others = files.iter().filter(|(name, _)| *name != MANIFEST_FILE);
         let bytes = others.clone().fold(0u64, |sum, (_, file)| sum.saturating_add(file.size));
         let folder = format!("{CHECKPOINTS}/{id}");
@@ -229,8 +231,13 @@ impl Bucket {
         let file = format!("{CHECKPOINTS}/{}/{MANIFEST_FILE}", manifest.id);
         match self.get(&file, MOST_MANIFEST).await? {
             None => Ok(false),
-            Some((bytes, _)) if Manifest::parse(&manifest.id, &bytes)? == *manifest => Ok(true),
-            Some(_) => Err(CheckpointError::Exists(manifest.id.clone()).into()),
+            Some((bytes, _))
+                if Manifest::parse(&manifest.id, &bytes).map_err(RegistryError::from)?
+                    == *manifest =>
+            {
+                Ok(true)
+            }
+            Some(_) => Err(RegistryError::Exists(manifest.id.clone()).into()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Folders of pictures: `<label>/<name>.png`. What cannot be in a file's name is
 //! written as in a URL (`%2F`).
 
-use glyphic_model::decode::decode;
+use glyphic_runtime::decode::{decode, png};
 
 use super::{Incoming, bad, pack};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 pub(super) fn write(samples: &[Sample]) -> Result<Vec<u8>, ApiError> {
     pack(samples.iter().filter_map(|sample| {
         let label = sample.content.label.as_ref()?;
-        Some((format!("{}/{}.png", escape(label), sample.id), sample.content.glyph.png()))
+        Some((format!("{}/{}.png", escape(label), sample.id), png(&sample.content.glyph)))
     }))
 }
 

@@ -7,7 +7,8 @@ use axum::{
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use glyphic_model::checkpoint::{CheckpointError, Manifest, Registry};
+use glyphic_model::checkpoint::Manifest;
+use glyphic_runtime::registry::{Registry, RegistryError};
 
 use crate::{App, error::ApiError};
 
@@ -61,7 +62,7 @@ fn find(
     registry: &Registry,
     serving: &Manifest,
     name: &str,
-) -> Result<Option<Vec<u8>>, CheckpointError> {
+) -> Result<Option<Vec<u8>>, RegistryError> {
     if weights_name(serving) == name {
         return registry.weights(serving).map(Some);
     }

@@ -8,6 +8,7 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::Glyph;
+use glyphic_runtime::decode::png;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
@@ -84,7 +85,7 @@ pub async fn on_a_core<T: Send + 'static>(
     });
     task.await.map_err(|error| {
         tracing::error!(%error, "decoding panicked");
-        ApiError::Image(glyphic_model::decode::DecodeError::Damaged(
+        ApiError::Image(glyphic_runtime::decode::DecodeError::Damaged(
             "its decoder gave up".to_owned(),
         ))
     })?
@@ -92,5 +93,5 @@ pub async fn on_a_core<T: Send + 'static>(
 
 /// A glyph as a page shows it.
 pub fn data_url(glyph: &Glyph) -> String {
-    format!("data:image/png;base64,{}", STANDARD.encode(glyph.png()))
+    format!("data:image/png;base64,{}", STANDARD.encode(png(glyph)))
 }

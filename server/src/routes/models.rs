@@ -13,7 +13,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use glyphic_model::checkpoint::{CARD_FILE, Comparison, REPORT_FILE, Registry};
+use glyphic_model::checkpoint::{CARD_FILE, REPORT_FILE};
+use glyphic_runtime::registry::{Comparison, Registry};
 
 use super::openapi::ErrorBody;
 use crate::{App, error::ApiError};
@@ -26,13 +27,13 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-sr
 #[utoipa::path(get, path = "/api/models", tag = "checkpoints", responses((status = 200, body = Object)))]
 pub async fn list(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let registry = app.models.registry().clone();
-    let marks = registry.marks()?;
+    let aliases = registry.aliases()?;
     let listed = app.models.list().await?;
     let models = listed.into_iter().map(move |(id, manifest)| match manifest {
         Ok(manifest) => json!({
             "id": id,
-            "names": marks.labels_of(&id).collect::<Vec<_>>(),
-            "pinned": marks.pins.contains(&id),
+            "names": aliases.of(&id).collect::<Vec<_>>(),
+            "pinned": aliases.pins.contains(&id),
             "created": manifest.created,
             "labels": manifest.labels,
             "parameters": manifest.parameters,

@@ -15,7 +15,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use flate2::{Compression, write::GzEncoder};
-use glyphic_model::checkpoint::{Registry, sha256, write_atomically};
+use glyphic_model::checkpoint::sha256;
+use glyphic_runtime::registry::{Registry, write_atomically};
 
 use super::checkpoint::{MANIFEST, WEIGHTS, public, weights_name};
 use crate::error::ApiError;

@@ -34,7 +34,7 @@ pub async fn label(
     let Path(label) = label.map_err(|error| ApiError::Malformed(error.body_text()))?;
     let Json(Labelled { id }) = body.map_err(|error| ApiError::Malformed(error.body_text()))?;
     let answer = json!({ "label": label, "id": id });
-    app.models.mark(move |registry| registry.label(&label, &id)).await?;
+    app.models.mark(move |registry| registry.set_alias(&label, &id)).await?;
     Ok(Json(answer))
 }
 
@@ -48,7 +48,7 @@ pub async fn unlabel(
     label: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, ApiError> {
     let Path(label) = label.map_err(|error| ApiError::Malformed(error.body_text()))?;
-    let removed = app.models.mark(move |registry| registry.unlabel(&label)).await?;
+    let removed = app.models.mark(move |registry| registry.remove_alias(&label)).await?;
     Ok(Json(json!({ "removed": removed })))
 }
 

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use glyphic_model::checkpoint::Gate;
+use glyphic_runtime::registry::Gate;
 use tokio::sync::{Notify, watch};
 
 pub use tell::Told;

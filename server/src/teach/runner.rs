@@ -25,7 +25,7 @@ use crate::{
         samples::{Filter, Form},
     },
 };
-use glyphic_model::checkpoint::{CANDIDATE, CheckpointError, Registry};
+use glyphic_runtime::registry::{CANDIDATE, Registry, RegistryError};
 
 /// Time between two looks for a job.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -292,7 +292,7 @@ impl Teaching {
     /// Has the checkpoint read along as the candidate.
     async fn mark_candidate(&self, id: &str, models: &Models) {
         let labelled = id.to_owned();
-        let label = move |registry: &Registry| registry.label(CANDIDATE, &labelled);
+        let label = move |registry: &Registry| registry.set_alias(CANDIDATE, &labelled);
         if let Err(error) = models.mark(label).await {
             tracing::warn!("'{id}' is not labelled as the candidate: {error}");
         }
@@ -343,7 +343,7 @@ impl Teaching {
                 );
                 ended(State::Promoted, candidate(), message)
             }
-            Err(ApiError::Checkpoint(CheckpointError::PromotedMeanwhile { found, .. })) => {
+            Err(ApiError::Checkpoint(RegistryError::PromotedMeanwhile { found, .. })) => {
                 let message = format!(
                     "it does not take over: '{found}' was promoted while it trained from '{}'",
                     comparison.parent

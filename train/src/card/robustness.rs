@@ -2,7 +2,8 @@
 //! strengths each, and read as uploads are.
 
 use anyhow::Result;
-use glyphic_model::{Classifier, Glyph, decode::decode, glyph::SIDE, preprocess::Picture};
+use glyphic_model::{Classifier, Glyph, glyph::SIDE, preprocess::Picture};
+use glyphic_runtime::decode::decode;
 use image::{ExtendedColorType, ImageEncoder, codecs::jpeg::JpegEncoder};
 use rand::{RngExt, rngs::StdRng};
 use rayon::prelude::*;

@@ -4,10 +4,8 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use glyphic_model::{
-    checkpoint::{Registry, write_atomically},
-    label_errors::label_errors,
-};
+use glyphic_model::label_errors::label_errors;
+use glyphic_runtime::registry::{Registry, write_atomically};
 use serde_json::json;
 
 use super::{chosen, default_data};

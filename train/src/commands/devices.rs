@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::{Result, ensure};
-use glyphic_model::device::adapters;
+use glyphic_runtime::device::adapters;
 
 use crate::{cli::DevicesArgs, self_test, waiting::Waiting};
 

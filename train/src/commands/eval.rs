@@ -10,8 +10,11 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use glyphic_model::{
     Classifier,
-    checkpoint::{DatasetRecord, Manifest, Registry, write_atomically},
+    checkpoint::{DatasetRecord, Manifest},
+};
+use glyphic_runtime::{
     device::ComputeDevice,
+    registry::{Registry, write_atomically},
 };
 use indicatif::{ProgressBar, ProgressStyle};
 

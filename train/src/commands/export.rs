@@ -3,9 +3,9 @@
 use std::{fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, bail};
-use glyphic_model::{
-    checkpoint::{Registry, write_atomically},
+use glyphic_runtime::{
     device::Device,
+    registry::{Registry, write_atomically},
 };
 
 use crate::{

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use glyphic_model::checkpoint::{Gate, Registry};
+use glyphic_runtime::registry::{Gate, Registry};
 
 use super::{become_a_child, chosen, default_data};
 use crate::{

@@ -8,7 +8,7 @@ use crate::cli::LendArgs;
 /// Says how to get a program that can.
 #[cfg(not(feature = "remote"))]
 pub fn run(_: LendArgs) -> Result<()> {
-    Err(glyphic_model::device::DeviceError::NoRemote.into())
+    Err(glyphic_runtime::device::DeviceError::NoRemote.into())
 }
 
 /// Lends the devices until the process is stopped.
@@ -65,7 +65,7 @@ fn token() -> Result<Token> {
     use std::env::{VarError, var};
 
     use anyhow::bail;
-    use glyphic_model::device::TOKEN_VARIABLE;
+    use glyphic_runtime::device::TOKEN_VARIABLE;
 
     match var(TOKEN_VARIABLE) {
         Ok(secret) if !secret.is_empty() => Ok(Token { secret, note: String::new() }),

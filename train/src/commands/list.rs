@@ -3,7 +3,8 @@
 use std::{fs, io::Write};
 
 use anyhow::Result;
-use glyphic_model::checkpoint::{Manifest, Registry, Score};
+use glyphic_model::checkpoint::{Manifest, Score};
+use glyphic_runtime::registry::Registry;
 
 use crate::{
     cli::ListArgs,

@@ -21,7 +21,8 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use glyphic_model::{checkpoint::Registry, network::NetworkConfig};
+use glyphic_model::network::NetworkConfig;
+use glyphic_runtime::registry::Registry;
 
 use crate::run::STOP;
 

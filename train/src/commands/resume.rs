@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use glyphic_model::checkpoint::Registry;
+use glyphic_runtime::registry::Registry;
 
 use super::finetune::judge;
 use crate::{

@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
-use glyphic_model::checkpoint::Registry;
+use glyphic_runtime::registry::Registry;
 
 use super::{become_a_child, chosen, default_data, read_network};
 use crate::{

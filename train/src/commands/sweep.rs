@@ -3,7 +3,7 @@
 use std::{fs, num::NonZeroUsize, sync::atomic::Ordering, thread};
 
 use anyhow::{Context, Result, ensure};
-use glyphic_model::{checkpoint::Registry, device::ComputeDevice};
+use glyphic_runtime::{device::ComputeDevice, registry::Registry};
 
 use super::default_data;
 use crate::{

@@ -5,10 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use glyphic_model::{
-    checkpoint::{FileRecord, sha256},
-    decode::decode,
-};
+use glyphic_model::checkpoint::{FileRecord, sha256};
+use glyphic_runtime::decode::decode;
 
 use super::{DataError, Example, Raw, unreadable};
 

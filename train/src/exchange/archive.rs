@@ -3,7 +3,8 @@
 use std::io::{Cursor, Read, Write};
 
 use anyhow::{Context, Result, ensure};
-use glyphic_model::checkpoint::{MANIFEST_FILE, Manifest, Registry};
+use glyphic_model::checkpoint::{MANIFEST_FILE, Manifest};
+use glyphic_runtime::registry::Registry;
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 /// Most files of an archive, and most bytes of all of them: many times what a checkpoint

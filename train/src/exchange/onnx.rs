@@ -12,10 +12,11 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use glyphic_model::{
-    checkpoint::{Checkpoint, Manifest, Registry},
+    LayerWeights,
+    checkpoint::{Checkpoint, Manifest},
     glyph::{MEAN, SIDE, STD},
-    plain::PlainLayer,
 };
+use glyphic_runtime::registry::Registry;
 use prost::Message;
 
 use super::stated::Stated;
@@ -33,7 +34,7 @@ const OUTPUT: &str = "logits";
 /// A checkpoint's network as an ONNX file.
 pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
     let manifest = &checkpoint.manifest;
-    let layers = checkpoint.network.plain()?;
+    let layers = checkpoint.network.layer_weights()?;
     let (key, value) = Stated::entry(manifest, &layers)?;
     let model = Model {
         ir_version: IR_VERSION,
@@ -62,14 +63,14 @@ pub fn import(registry: &Registry, bytes: &[u8], id: String) -> Result<Manifest>
 
 impl Graph {
     /// The graph of these layers.
-    fn of(name: &str, layers: &[PlainLayer], labels: usize) -> Self {
+    fn of(name: &str, layers: &[LayerWeights], labels: usize) -> Self {
         let mut graph = Self { name: name.to_owned(), ..Self::default() };
         graph.apply("Sub", vec![(vec![], vec![255.0 * MEAN])], vec![]);
         graph.apply("Mul", vec![(vec![], vec![1.0 / (255.0 * STD)])], vec![]);
         let mut flat = false;
         for (i, layer) in layers.iter().enumerate() {
             match layer {
-                PlainLayer::Convolution { shape, weights, bias, stride, padding } => {
+                LayerWeights::Convolution { shape, weights, bias, stride, padding } => {
                     let constants =
                         vec![(shape.to_vec(), weights.clone()), (vec![shape[0]], bias.clone())];
                     let attributes = vec![
@@ -78,7 +79,7 @@ impl Graph {
                     ];
                     graph.apply("Conv", constants, attributes);
                 }
-                PlainLayer::Linear { shape, weights, bias } => {
+                LayerWeights::Linear { shape, weights, bias } => {
                     if !std::mem::replace(&mut flat, true) {
                         graph.apply("Flatten", vec![], vec![Attribute::int("axis", 1)]);
                     }
@@ -123,7 +124,7 @@ impl Graph {
     }
 
     /// The layers of a graph that [`export`] made.
-    fn layers(&self) -> Result<Vec<PlainLayer>> {
+    fn layers(&self) -> Result<Vec<LayerWeights>> {
         let constants: HashMap<&str, &Tensor> =
             self.constants.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
         let mut layers = Vec::new();
@@ -138,12 +139,18 @@ impl Graph {
                     let shape = shape.try_into().map_err(|_| anyhow!("a kernel is not square"))?;
                     let stride = node.attribute("strides")?;
                     let padding = node.attribute("pads")?;
-                    layers.push(PlainLayer::Convolution { shape, weights, bias, stride, padding });
+                    layers.push(LayerWeights::Convolution {
+                        shape,
+                        weights,
+                        bias,
+                        stride,
+                        padding,
+                    });
                 }
                 "Gemm" => {
                     let ((shape, weights), (_, bias)) = (constant(1)?, constant(2)?);
                     let shape = shape.try_into().map_err(|_| anyhow!("a matrix has two sides"))?;
-                    layers.push(PlainLayer::Linear { shape, weights, bias });
+                    layers.push(LayerWeights::Linear { shape, weights, bias });
                 }
                 "Sub" | "Mul" | "Relu" | "Flatten" => {}
                 other => bail!("an operator '{other}' that Glyphic's networks do not have"),

@@ -9,16 +9,17 @@
 
 use anyhow::{Context, Result, ensure};
 use glyphic_model::{
-    checkpoint::{Checkpoint, Manifest, Registry},
-    plain::PlainLayer,
+    LayerWeights,
+    checkpoint::{Checkpoint, Manifest},
 };
+use glyphic_runtime::registry::Registry;
 use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
 
 use super::stated::Stated;
 
 /// A checkpoint's network as a safetensors file.
 pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
-    let layers = checkpoint.network.plain()?;
+    let layers = checkpoint.network.layer_weights()?;
     let tensors: Vec<_> = layers.iter().zip(names(&layers)).flat_map(tensors).collect();
     let views = tensors.iter().map(|(name, shape, bytes)| {
         Ok((name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
@@ -50,7 +51,7 @@ pub fn import(
         let shape = shape.try_into().ok().with_context(|| format!("{name}.weight is no kernel"))?;
         let (_, bias) = floats(&file, &format!("{name}.bias"))?;
         let (stride, padding) = (convolution.stride, convolution.padding);
-        layers.push(PlainLayer::Convolution { shape, weights, bias, stride, padding });
+        layers.push(LayerWeights::Convolution { shape, weights, bias, stride, padding });
     }
     for i in 0..=config.hidden.len() {
         let name = format!("linears.{i}");
@@ -59,7 +60,7 @@ pub fn import(
             shape.try_into().ok().with_context(|| format!("{name}.weight is no matrix"))?;
         let (_, bias) = floats(&file, &format!("{name}.bias"))?;
         let weights = transposed(&weights, shape);
-        layers.push(PlainLayer::Linear { shape: [shape[1], shape[0]], weights, bias });
+        layers.push(LayerWeights::Linear { shape: [shape[1], shape[0]], weights, bias });
     }
     ensure!(
         file.len() == 2 * layers.len(),
@@ -71,8 +72,8 @@ pub fn import(
 }
 
 /// A name for each layer.
-fn names(layers: &[PlainLayer]) -> Vec<String> {
-    let convolution = |layer: &&PlainLayer| matches!(layer, PlainLayer::Convolution { .. });
+fn names(layers: &[LayerWeights]) -> Vec<String> {
+    let convolution = |layer: &&LayerWeights| matches!(layer, LayerWeights::Convolution { .. });
     let convolutions = layers.iter().filter(convolution).count();
     let name = |i: usize| match i < convolutions {
         true => format!("convolutions.{i}"),
@@ -82,13 +83,13 @@ fn names(layers: &[PlainLayer]) -> Vec<String> {
 }
 
 /// A layer's two tensors: names, shapes, and bytes.
-fn tensors((layer, name): (&PlainLayer, String)) -> [(String, Vec<usize>, Vec<u8>); 2] {
+fn tensors((layer, name): (&LayerWeights, String)) -> [(String, Vec<usize>, Vec<u8>); 2] {
     let bytes = |numbers: &[f32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
     let (shape, weights, bias) = match layer {
-        PlainLayer::Convolution { shape, weights, bias, .. } => {
+        LayerWeights::Convolution { shape, weights, bias, .. } => {
             (shape.to_vec(), bytes(weights), bias)
         }
-        PlainLayer::Linear { shape, weights, bias } => {
+        LayerWeights::Linear { shape, weights, bias } => {
             (vec![shape[1], shape[0]], bytes(&transposed(weights, *shape)), bias)
         }
     };

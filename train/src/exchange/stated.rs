@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, anyhow};
 use glyphic_model::{
-    checkpoint::{Draft, Manifest, Metrics, Registry, Score, sha256},
+    LayerWeights,
+    checkpoint::{Manifest, Metrics, Score, sha256},
     network::Network,
-    plain::PlainLayer,
 };
+use glyphic_runtime::registry::{Draft, Registry};
 use serde::{Deserialize, Serialize};
 
 /// The entry of a file's metadata.
@@ -26,7 +27,7 @@ pub struct Stated {
 
 impl Stated {
     /// The entry of a file's metadata for a network of these layers.
-    pub fn entry(manifest: &Manifest, layers: &[PlainLayer]) -> Result<(String, String)> {
+    pub fn entry(manifest: &Manifest, layers: &[LayerWeights]) -> Result<(String, String)> {
         let stated = Self { numbers: checksum(layers), manifest: manifest.clone() };
         Ok((KEY.to_owned(), serde_json::to_string(&stated)?))
     }
@@ -56,10 +57,10 @@ impl Stated {
         self,
         registry: &Registry,
         id: String,
-        layers: &[PlainLayer],
+        layers: &[LayerWeights],
     ) -> Result<Manifest> {
         let Self { numbers, manifest } = self;
-        let network = Network::of_plain(&manifest.network, layers)
+        let network = Network::from_layer_weights(&manifest.network, layers)
             .ok_or_else(|| anyhow!("its layers are not those that its manifest names"))?;
         let unchanged = numbers == checksum(layers);
         let draft = Draft {
@@ -92,10 +93,10 @@ fn unmeasured() -> Metrics {
     Metrics { epochs: 0, seconds: 0.0, validation: none, test: None }
 }
 
-fn checksum(layers: &[PlainLayer]) -> String {
+fn checksum(layers: &[LayerWeights]) -> String {
     let numbers = layers.iter().flat_map(|layer| match layer {
-        PlainLayer::Convolution { weights, bias, .. }
-        | PlainLayer::Linear { weights, bias, .. } => weights.iter().chain(bias),
+        LayerWeights::Convolution { weights, bias, .. }
+        | LayerWeights::Linear { weights, bias, .. } => weights.iter().chain(bias),
     });
     sha256(&numbers.flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>())
 }

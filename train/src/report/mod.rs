@@ -10,6 +10,7 @@ use glyphic_model::{
     checkpoint::{EpochMetrics, Metrics},
     network::NetworkConfig,
 };
+use glyphic_runtime::decode::png;
 
 use crate::{card::Card, data::Example, evaluate::Outcome};
 use chart::{Curve, line_chart};
@@ -162,7 +163,7 @@ fn mistakes(content: &Content<'_>) -> String {
 }
 
 fn png_data_url(glyph: &Glyph) -> String {
-    format!("data:image/png;base64,{}", STANDARD.encode(glyph.png()))
+    format!("data:image/png;base64,{}", STANDARD.encode(png(glyph)))
 }
 
 /// Text as HTML.

@@ -24,10 +24,10 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use glyphic_model::{
-    checkpoint::{EpochMetrics, Manifest, Registry},
-    device::ComputeDevice,
+    checkpoint::{EpochMetrics, Manifest},
     network::NetworkConfig,
 };
+use glyphic_runtime::{device::ComputeDevice, registry::Registry};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 

@@ -3,7 +3,7 @@
 use std::{fmt::Write, path::Path};
 
 use anyhow::{Context, Result};
-use glyphic_model::checkpoint::write_atomically;
+use glyphic_runtime::registry::write_atomically;
 
 use super::{Done, Outcome, Plan, Planned};
 use crate::report::{

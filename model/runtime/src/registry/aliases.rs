@@ -1,0 +1,81 @@
+//! Aliases, which name a checkpoint; pins, which keep one; and which checkpoints may go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+/// The alias of whatever is promoted. No other checkpoint can have it.
+pub const STABLE: &str = "stable";
+/// The alias of what may be promoted next.
+pub const CANDIDATE: &str = "candidate";
+
+/// Aliases and pins: the content of `artifacts/MARKS`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Aliases {
+    /// Which checkpoint each alias names.
+    #[serde(rename = "labels")]
+    pub aliases: BTreeMap<String, String>,
+    /// Checkpoints that are never removed.
+    pub pins: BTreeSet<String>,
+}
+
+impl Aliases {
+    /// The aliases of a checkpoint.
+    pub fn of<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a str> {
+        self.aliases.iter().filter(move |(_, named)| *named == id).map(|(alias, _)| alias.as_str())
+    }
+
+    /// Which of `ids`, newest first, may go if the newest `keep` of them stay: none that is
+    /// pinned, aliased, promoted, what a roll-back goes to, or in `used`.
+    pub fn removable(
+        &self,
+        ids: &[String],
+        keep: usize,
+        history: &[String],
+        used: &[String],
+    ) -> Vec<String> {
+        let needed = |id: &String| {
+            self.pins.contains(id)
+                || self.aliases.values().any(|named| named == id)
+                || history.iter().take(2).any(|promoted| promoted == id)
+                || used.contains(id)
+        };
+        ids.iter().skip(keep).filter(|id| !needed(id)).cloned().collect()
+    }
+}
+
+/// Whether a text can be an alias: 1 to 32 lower-case letters, digits and dashes.
+pub fn is_alias(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=32).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_needed_stays_and_the_rest_goes_oldest_first() {
+        let aliases = Aliases {
+            aliases: [("candidate".to_owned(), "e".to_owned())].into(),
+            pins: ["f".to_owned()].into(),
+        };
+        // Newest first; c is promoted, d was before it, g long ago.
+        let all = ids(&["a", "b", "c", "d", "e", "f", "g", "h"]);
+        let history = ids(&["c", "d", "g"]);
+        assert_eq!(aliases.removable(&all, 0, &history, &ids(&["h"])), ["a", "b", "g"]);
+        assert_eq!(aliases.removable(&all, 1, &history, &[]), ["b", "g", "h"]);
+        assert!(aliases.removable(&all, 8, &history, &[]).is_empty());
+    }
+
+    #[test]
+    fn an_alias_is_short_and_plain() {
+        assert!(is_alias("candidate") && is_alias("2026-11"));
+        assert!(!is_alias("") && !is_alias("a/b") && !is_alias("Ä") && !is_alias(&"a".repeat(33)));
+    }
+}

@@ -1,0 +1,61 @@
+//! Whether a checkpoint may take the place of the one that serves.
+
+use glyphic_model::checkpoint::{Manifest, Score};
+
+/// What a checkpoint must be to be promoted without being forced.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PromotionGate {
+    /// How far its accuracy may lie below the present one's, in percent points.
+    pub margin: f64,
+}
+
+impl Default for PromotionGate {
+    /// Two runs of the same recipe lie up to 0.1 points apart on 10,000 test pictures
+    /// (LOG.md); what is twice that below is worse.
+    fn default() -> Self {
+        Self { margin: 0.2 }
+    }
+}
+
+impl PromotionGate {
+    /// What speaks against `next` in the place of `present`; nothing: it may.
+    pub fn objections(&self, present: &Manifest, next: &Manifest) -> Vec<String> {
+        let labels = (present.labels != next.labels).then(|| {
+            format!("its labels are {}, not {}", listed(&next.labels), listed(&present.labels))
+        });
+        let (of, [before, after]) = comparable(present, next);
+        let unmeasured = match (before.examples, after.examples) {
+            (_, 0) => Some("its accuracy was never measured".to_owned()),
+            (0, _) => Some(format!("the accuracy of '{}' was never measured", present.id)),
+            _ => None,
+        };
+        let points = 100.0 * (before.accuracy - after.accuracy);
+        let worse = (unmeasured.is_none() && points > self.margin).then(|| {
+            format!(
+                "its accuracy on the {of} is {:.2} %, {points:.2} points below that of '{}', and \
+                 {} may be lost",
+                100.0 * after.accuracy,
+                present.id,
+                self.margin
+            )
+        });
+        labels.into_iter().chain(unmeasured).chain(worse).collect()
+    }
+}
+
+/// The scores of both that can be compared: on the test set if it is of one size, else on
+/// what each held back.
+fn comparable(present: &Manifest, next: &Manifest) -> (&'static str, [Score; 2]) {
+    match (present.metrics.test, next.metrics.test) {
+        (Some(before), Some(after)) if before.examples == after.examples => {
+            ("test set", [before, after])
+        }
+        _ => ("examples held back", [present.metrics.validation, next.metrics.validation]),
+    }
+}
+
+fn listed(labels: &[String]) -> String {
+    let (first, more) = labels.split_at(labels.len().min(12));
+    let rest = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    format!("{}{rest}", first.join(" "))
+}

@@ -1,0 +1,309 @@
+//! A checkpoint comes back as it was published, or not at all.
+
+use std::{fs, path::Path};
+
+use burn::tensor::Device;
+use glyphic_model::{
+    Classifier, Glyph, Thresholds,
+    checkpoint::{MANIFEST_FILE, Metrics, Score, WEIGHTS_FILE, sha256},
+    network::{ConvolutionConfig, Network, NetworkConfig},
+};
+use glyphic_runtime::registry::{Draft, Registry, RegistryError};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+fn tiny() -> NetworkConfig {
+    let conv = ConvolutionConfig { channels: 4, kernel: 5, stride: 3, padding: 2 };
+    NetworkConfig { convolutions: vec![conv], hidden: vec![8], classes: 2 }
+}
+
+fn draft<'a>(id: &str, network: &'a Network) -> Draft<'a> {
+    let score = Score { accuracy: 0.5, loss: 0.7, examples: 10 };
+    Draft {
+        id: id.to_owned(),
+        created: "2026-01-01T00:00:00Z".to_owned(),
+        network_config: tiny(),
+        network,
+        labels: vec!["a".to_owned(), "b".to_owned()],
+        temperature: 0.5,
+        thresholds: Thresholds { known: 0.25, confidence: 0.5 },
+        training: json!({ "epochs": 1 }),
+        datasets: vec![],
+        metrics: Metrics { epochs: 1, seconds: 1.0, validation: score, test: None },
+        epochs: &[],
+        parent: None,
+        git_revision: None,
+        files: vec![("extra.txt".to_owned(), b"x".to_vec())],
+    }
+}
+
+/// A registry with one published checkpoint, `one`.
+fn published() -> (TempDir, Registry, Network) {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::new(folder.path());
+    let network = tiny().init(&Device::flex());
+    registry.publish(draft("one", &network)).unwrap();
+    (folder, registry, network)
+}
+
+fn edit(registry: &Registry, change: impl FnOnce(&mut Value)) {
+    let path = registry.folder("one").join(MANIFEST_FILE);
+    let mut manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut manifest);
+    fs::write(path, manifest.to_string()).unwrap();
+}
+
+fn load(registry: &Registry) -> CheckpointError {
+    registry.load("one", &Device::flex()).map(|_| ()).unwrap_err()
+}
+
+#[test]
+fn comes_back_as_it_was() {
+    let (_folder, registry, network) = published();
+    let loaded = registry.load("one", &Device::flex()).unwrap();
+    assert_eq!(loaded.manifest.network, tiny());
+    assert_eq!(loaded.manifest.parameters, tiny().parameters());
+    let glyph = crate::common::five().glyph().unwrap();
+    let labels = loaded.manifest.labels.clone();
+    let before = Classifier::new(network, labels, &Device::flex());
+    let after = loaded.into_classifier(&Device::flex());
+    let glyphs = [glyph, Glyph::new([9; 784])];
+    assert_eq!(before.logits(&glyphs).unwrap(), after.logits(&glyphs).unwrap());
+    // The temperature of 0.5 comes back too: it makes every answer surer.
+    let (before, after) = (before.classify(&glyphs).unwrap(), after.classify(&glyphs).unwrap());
+    assert!(after[0].confidence() > before[0].confidence());
+}
+
+#[test]
+fn is_published_whole_and_readable() {
+    let (folder, registry, _) = published();
+    let names = |path: &Path| {
+        let mut names: Vec<_> = fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&folder.path().join("checkpoints")), ["one"]);
+    let files = names(&registry.folder("one"));
+    assert_eq!(files, ["extra.txt", "manifest.json", "metrics.jsonl", "weights.bpk"]);
+    assert_eq!(registry.ids().unwrap(), ["one"]);
+}
+
+#[test]
+fn rejects_publishing_under_a_name_that_is_taken() {
+    let (_folder, registry, network) = published();
+    let before = fs::read(registry.folder("one").join(WEIGHTS_FILE)).unwrap();
+    let again = registry.publish(draft("one", &network));
+    assert!(matches!(again, Err(CheckpointError::Exists(id)) if id == "one"));
+    assert_eq!(fs::read(registry.folder("one").join(WEIGHTS_FILE)).unwrap(), before);
+}
+
+#[test]
+fn rejects_names_that_lead_elsewhere() {
+    let (_folder, registry, network) = published();
+    for id in ["", ".", "..", "../one", "a/b", "a\\b", ".hidden", "a b", "ü", &"x".repeat(65)] {
+        assert!(matches!(registry.manifest(id), Err(CheckpointError::BadId(_))), "{id}");
+        assert!(matches!(registry.publish(draft(id, &network)), Err(CheckpointError::BadId(_))));
+    }
+}
+
+#[test]
+fn rejects_a_missing_checkpoint() {
+    let (_folder, registry, _) = published();
+    assert!(matches!(registry.manifest("two"), Err(CheckpointError::NotFound { .. })));
+}
+
+#[test]
+fn rejects_missing_weights() {
+    let (_folder, registry, _) = published();
+    fs::remove_file(registry.folder("one").join(WEIGHTS_FILE)).unwrap();
+    assert!(matches!(load(&registry), CheckpointError::Io { action: "read", .. }));
+}
+
+#[test]
+fn rejects_changed_weights() {
+    let (_folder, registry, _) = published();
+    let path = registry.folder("one").join(WEIGHTS_FILE);
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(path, bytes).unwrap();
+    assert!(matches!(load(&registry), CheckpointError::WrongChecksum { .. }));
+}
+
+#[test]
+fn rejects_truncated_weights() {
+    let (_folder, registry, _) = published();
+    let path = registry.folder("one").join(WEIGHTS_FILE);
+    let bytes = fs::read(&path).unwrap();
+    fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(matches!(load(&registry), CheckpointError::WrongChecksum { .. }));
+}
+
+#[test]
+fn rejects_weights_that_are_no_weights() {
+    let (_folder, registry, _) = published();
+    for junk in [&b""[..], b"not a burnpack file", &[0; 4096]] {
+        fs::write(registry.folder("one").join(WEIGHTS_FILE), junk).unwrap();
+        edit(&registry, |manifest| manifest["weights"]["sha256"] = json!(sha256(junk)));
+        assert!(matches!(load(&registry), CheckpointError::WrongWeights { .. }));
+    }
+}
+
+#[test]
+fn rejects_weights_of_another_shape() {
+    let (_folder, registry, _) = published();
+    edit(&registry, |manifest| reshape(manifest, &[9]));
+    assert!(matches!(load(&registry), CheckpointError::WrongWeights { .. }));
+}
+
+#[test]
+fn rejects_weights_of_another_depth() {
+    let (_folder, registry, _) = published();
+    edit(&registry, |manifest| reshape(manifest, &[]));
+    assert!(matches!(load(&registry), CheckpointError::WrongWeights { .. }));
+}
+
+/// Gives the network other hidden layers, and says of it what is true of that.
+fn reshape(manifest: &mut serde_json::Value, hidden: &[usize]) {
+    manifest["network"]["hidden"] = json!(hidden);
+    let network: NetworkConfig = serde_json::from_value(manifest["network"].clone()).unwrap();
+    manifest["parameters"] = json!(network.parameters());
+    manifest["macs"] = json!(network.macs());
+}
+
+#[test]
+fn rejects_a_network_that_is_not_as_large_as_it_says() {
+    for field in ["macs", "parameters"] {
+        let (_folder, registry, _) = published();
+        edit(&registry, |manifest| manifest[field] = json!(0));
+        let error = load(&registry).to_string();
+        assert!(error.contains("parameters and multiply-adds"), "{error}");
+    }
+}
+
+#[test]
+fn rejects_weights_of_another_kind_of_number() {
+    let (_folder, registry, _) = published();
+    let path = registry.folder("one").join(WEIGHTS_FILE);
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(3).position(|window| window == b"F32").unwrap();
+    bytes[at] = b'U';
+    edit(&registry, |manifest| manifest["weights"]["sha256"] = json!(sha256(&bytes)));
+    fs::write(path, bytes).unwrap();
+    let error = load(&registry).to_string();
+    assert!(error.contains("U32, not F32"), "{error}");
+}
+
+#[test]
+fn rejects_weights_that_are_not_finite() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::new(folder.path());
+    struct Poison;
+    impl burn::module::ModuleMapper for Poison {
+        fn map_float<const D: usize>(
+            &mut self,
+            param: burn::module::Param<burn::tensor::Tensor<D>>,
+        ) -> burn::module::Param<burn::tensor::Tensor<D>> {
+            param.map(|tensor| tensor * f32::NAN)
+        }
+    }
+    let network = burn::module::Module::map(tiny().init(&Device::flex()), &mut Poison);
+    registry.publish(draft("one", &network)).unwrap();
+    assert!(matches!(load(&registry), CheckpointError::NotFinite(_)));
+}
+
+#[test]
+fn rejects_a_manifest_that_is_no_json() {
+    let (_folder, registry, _) = published();
+    fs::write(registry.folder("one").join(MANIFEST_FILE), "{ \"schema\": 1, ").unwrap();
+    assert!(matches!(load(&registry), CheckpointError::BadManifest { .. }));
+}
+
+#[test]
+fn rejects_a_manifest_with_a_field_missing() {
+    let (_folder, registry, _) = published();
+    edit(&registry, |manifest| drop(manifest.as_object_mut().unwrap().remove("labels")));
+    assert!(matches!(load(&registry), CheckpointError::BadManifest { .. }));
+}
+
+#[test]
+fn rejects_another_schema() {
+    let (_folder, registry, _) = published();
+    edit(&registry, |manifest| *manifest = json!({ "schema": 99, "all": "new" }));
+    assert!(matches!(load(&registry), CheckpointError::WrongSchema { found: 99, .. }));
+}
+
+#[test]
+fn rejects_an_impossible_temperature() {
+    for bad in [json!(0.0), json!(-1.0), json!(1e300)] {
+        let (_folder, registry, _) = published();
+        edit(&registry, |manifest| manifest["temperature"] = bad);
+        assert!(matches!(load(&registry), CheckpointError::BadManifest { .. }));
+    }
+}
+
+#[test]
+fn rejects_a_renamed_folder() {
+    let (_folder, registry, _) = published();
+    fs::rename(registry.folder("one"), registry.folder("two")).unwrap();
+    assert!(matches!(registry.manifest("two"), Err(CheckpointError::WrongId { .. })));
+}
+
+#[test]
+fn rejects_other_preprocessing() {
+    let (_folder, registry, _) = published();
+    edit(&registry, |manifest| manifest["preprocessing"] = json!(999));
+    assert!(matches!(load(&registry), CheckpointError::WrongPreprocessing { found: 999, .. }));
+}
+
+#[test]
+fn rejects_labels_that_do_not_match_the_outputs() {
+    let (_folder, registry, _) = published();
+    edit(&registry, |manifest| manifest["labels"] = json!(["a", "b", "c"]));
+    assert!(matches!(load(&registry), CheckpointError::WrongLabels { labels: 3, classes: 2, .. }));
+}
+
+#[test]
+fn rejects_impossible_architectures() {
+    let huge = 1u64 << 40;
+    for (field, value) in [
+        ("channels", json!(0)),
+        ("channels", json!(huge)),
+        ("kernel", json!(0)),
+        ("kernel", json!(29)),
+        ("stride", json!(0)),
+        ("padding", json!(5)),
+    ] {
+        let (_folder, registry, _) = published();
+        edit(&registry, |manifest| manifest["network"]["convolutions"][0][field] = value.clone());
+        assert!(matches!(load(&registry), CheckpointError::Impossible { .. }), "{field} {value}");
+    }
+    let (_folder, registry, _) = published();
+    edit(&registry, |manifest| manifest["network"]["hidden"] = json!([65_536, 65_536]));
+    assert!(matches!(load(&registry), CheckpointError::Impossible { .. }));
+}
+
+#[test]
+fn promotes_and_rolls_back() {
+    let (folder, registry, network) = published();
+    assert!(matches!(registry.current(), Err(CheckpointError::NothingPromoted(_))));
+    registry.publish(draft("two", &network)).unwrap();
+    registry.promote("one").unwrap();
+    assert!(matches!(registry.roll_back(None), Err(CheckpointError::NothingToRollBackTo)));
+    registry.promote("two").unwrap();
+    registry.promote("two").unwrap();
+    assert_eq!(fs::read_to_string(folder.path().join("CURRENT")).unwrap(), "two\none\n");
+    assert_eq!(registry.roll_back(None).unwrap(), "one");
+    assert_eq!(registry.current().unwrap(), "one");
+}
+
+#[test]
+fn rejects_promoting_what_is_not_there() {
+    let (_folder, registry, _) = published();
+    registry.promote("one").unwrap();
+    assert!(matches!(registry.promote("two"), Err(CheckpointError::NotFound { .. })));
+    assert_eq!(registry.current().unwrap(), "one");
+}

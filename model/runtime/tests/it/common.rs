@@ -1,0 +1,52 @@
+//! What several test files share; none needs all of it.
+
+use std::{fs, io::Read, path::PathBuf};
+
+use flate2::read::GzDecoder;
+use glyphic_model::{
+    Glyph,
+    preprocess::{Picture, Strokes},
+};
+
+/// The repository's artifacts folder.
+pub fn artifacts() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../artifacts")
+}
+
+/// MNIST's test pictures and labels.
+pub fn mnist_test() -> Vec<(Glyph, usize)> {
+    let read = |name: &str, header: usize| {
+        let file = fs::File::open(artifacts().join("datasets/mnist").join(name)).unwrap();
+        let mut bytes = Vec::new();
+        GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+        bytes.split_off(header)
+    };
+    let pictures = read("t10k-images-idx3-ubyte.gz", 16);
+    let labels = read("t10k-labels-idx1-ubyte.gz", 8);
+    let glyphs = pictures.chunks(784).map(|pixels| Glyph::try_from(pixels).unwrap());
+    glyphs.zip(labels.into_iter().map(usize::from)).collect()
+}
+
+/// A drawn 5: a stem and a belly, then the bar.
+pub fn five() -> Strokes {
+    let belly = (0..=12).map(|i| {
+        let angle = -2.2 + f64::from(i) * 0.37;
+        [(50.0 + 30.0 * angle.cos()) as f32, (85.0 + 32.0 * angle.sin()) as f32]
+    });
+    let mut body = vec![[38.0, 20.0], [32.0, 58.0]];
+    body.extend(belly);
+    Strokes::new(vec![body, vec![[38.0, 20.0], [80.0, 18.0]]]).unwrap()
+}
+
+/// A picture of a glyph's ink, `scale` pixels to a glyph pixel, each pixel's
+/// RGBA made from its ink (0–255).
+pub fn picture(glyph: &Glyph, scale: usize, rgba: impl Fn(u8) -> [u8; 4]) -> Picture {
+    let side = 28 * scale;
+    let ink = |i: usize| glyph.pixels()[(i / side / scale) * 28 + i % side / scale];
+    Picture::new(side, side, (0..side * side).flat_map(|i| rgba(ink(i))).collect()).unwrap()
+}
+
+/// The largest difference of a pixel between two glyphs.
+pub fn difference(a: &Glyph, b: &Glyph) -> u8 {
+    a.pixels().iter().zip(b.pixels()).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
+}

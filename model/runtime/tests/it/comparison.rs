@@ -1,0 +1,87 @@
+//! The gate: what a taught checkpoint must keep and gain.
+
+use glyphic_runtime::registry::{Comparison, Gate, Objection, Tally};
+
+fn tallies(of: usize, before: usize, after: usize) -> [Tally; 2] {
+    let tally = |right: usize, loss| Tally { right, of, loss };
+    [tally(before, 0.5), tally(after, 0.4)]
+}
+
+/// One that nothing speaks against.
+fn good() -> Comparison {
+    Comparison {
+        parent: "parent".to_owned(),
+        new_labels: vec![],
+        trained_on: 16,
+        validation: tallies(5000, 4979, 4977),
+        held_back: tallies(4, 1, 2),
+        drawn: tallies(1360, 1351, 1345),
+        gained: 0,
+        lost: 0,
+        changed: vec![],
+        samples: vec![],
+    }
+}
+
+fn objections(change: impl FnOnce(&mut Comparison)) -> Vec<Objection> {
+    let mut comparison = good();
+    change(&mut comparison);
+    comparison.objections(Gate::default())
+}
+
+#[test]
+fn what_keeps_and_gains_passes() {
+    assert_eq!(objections(|_| {}), []);
+}
+
+#[test]
+fn a_loss_on_validation_beyond_a_twentieth_of_a_point_is_refused() {
+    let found = objections(|c| c.validation = tallies(5000, 4979, 4976));
+    assert!(matches!(found[..], [Objection::LosesValidation { allowed: 2, .. }]), "{found:?}");
+    // Of 10,000 exactly five.
+    assert_eq!(objections(|c| c.validation = tallies(10_000, 9_900, 9_895)), []);
+    assert_eq!(objections(|c| c.validation = tallies(10_000, 9_900, 9_894)).len(), 1);
+    // New symbols are no excuse.
+    let new = |after: usize| {
+        objections(|c| {
+            c.new_labels = vec!["z".to_owned()];
+            c.validation = tallies(5000, 4979, after);
+        })
+    };
+    assert_eq!((new(4977).len(), new(4976).len()), (0, 1));
+}
+
+#[test]
+fn a_loss_on_drawings_is_refused() {
+    let found = objections(|c| c.drawn = tallies(1360, 1351, 1344));
+    assert!(matches!(found[..], [Objection::LosesDrawn { allowed: 6, .. }]), "{found:?}");
+    assert!(found[0].to_string().contains("1344 of 1360"), "{}", found[0]);
+    // A new symbol may be truly like a known one: four times that.
+    let new = |after: usize| {
+        objections(|c| {
+            c.new_labels = vec!["z".to_owned()];
+            c.drawn = tallies(1360, 1351, after);
+        })
+    };
+    assert_eq!((new(1324).len(), new(1323).len()), (0, 1));
+}
+
+#[test]
+fn a_third_of_what_was_misread_must_be_mended() {
+    let found = objections(|c| c.held_back = tallies(41, 0, 13));
+    assert!(matches!(found[..], [Objection::NoGain { least: 14, .. }]), "{found:?}");
+    assert_eq!(objections(|c| c.held_back = tallies(41, 0, 14)), []);
+    assert_eq!(objections(|c| c.held_back = tallies(4, 1, 1)).len(), 1);
+    assert_eq!(objections(|c| c.held_back = tallies(0, 0, 0)), [Objection::NothingHeldBack]);
+}
+
+#[test]
+fn where_all_was_right_it_must_be_surer() {
+    assert_eq!(objections(|c| c.held_back = tallies(4, 4, 4)), []);
+    assert_eq!(objections(|c| c.held_back = tallies(4, 4, 3)).len(), 1);
+    let less_sure = objections(|c| {
+        c.held_back = tallies(4, 4, 4);
+        c.held_back.swap(0, 1);
+    });
+    assert_eq!(less_sure.len(), 1);
+}

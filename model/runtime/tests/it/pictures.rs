@@ -1,0 +1,214 @@
+//! Every polarity, format and orientation of one picture ends in one glyph.
+
+use std::{fs, path::PathBuf};
+
+use crate::common::{difference, five, picture};
+use glyphic_model::{Glyph, preprocess::Picture};
+use glyphic_runtime::decode::{DecodeError, decode};
+use image::{ExtendedColorType, GrayImage, ImageEncoder, codecs::jpeg::JpegEncoder, imageops};
+
+/// The glyph that a stored file gives.
+fn stored(name: &str) -> Result<Option<Glyph>, DecodeError> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/pictures").join(name);
+    Ok(decode(&fs::read(path).unwrap())?.glyph())
+}
+
+/// Mean difference of the pixels, 0–255.
+fn mean_difference(a: &Glyph, b: &Glyph) -> f64 {
+    let sum: f64 = a.pixels().iter().zip(b.pixels()).map(|(a, b)| f64::from(a.abs_diff(*b))).sum();
+    sum / 784.0
+}
+
+#[test]
+fn every_polarity_gives_the_same_glyph() {
+    let glyph = five().glyph().unwrap();
+    let mix = |ink: u8, pen: [u8; 3], paper: [u8; 3]| {
+        let at = |i: usize| {
+            let (ink, pen, paper) = (u16::from(ink), u16::from(pen[i]), u16::from(paper[i]));
+            ((ink * pen + (255 - ink) * paper) / 255) as u8
+        };
+        [at(0), at(1), at(2), 255]
+    };
+    type ToRgba = Box<dyn Fn(u8) -> [u8; 4]>;
+    let cases: [(&str, ToRgba); 10] = [
+        ("light on dark", Box::new(|ink| [ink, ink, ink, 255])),
+        ("dark on light", Box::new(|ink| [255 - ink, 255 - ink, 255 - ink, 255])),
+        ("blue on yellow", Box::new(move |ink| mix(ink, [20, 40, 160], [250, 240, 180]))),
+        (
+            "red on green of like brightness",
+            Box::new(move |ink| mix(ink, [200, 60, 60], [60, 130, 60])),
+        ),
+        ("alpha only, black", Box::new(|ink| [0, 0, 0, ink])),
+        ("alpha only, white", Box::new(|ink| [255, 255, 255, ink])),
+        (
+            "black ink, white hidden under transparency",
+            Box::new(|ink| if ink == 0 { [255, 255, 255, 0] } else { [0, 0, 0, ink] }),
+        ),
+        (
+            "white ink, noise hidden under transparency",
+            Box::new(|ink| if ink == 0 { [90, 200, 10, 0] } else { [255, 255, 255, ink] }),
+        ),
+        ("alpha only, a faint brush", Box::new(|ink| [0, 0, 0, (u16::from(ink) * 2 / 5) as u8])),
+        ("transparent all over", Box::new(|ink| [255 - ink, 255 - ink, 255 - ink, 0])),
+    ];
+    for (name, rgba) in cases {
+        for scale in [1, 7] {
+            let found = picture(&glyph, scale, &rgba).glyph().expect(name);
+            let worst = difference(&found, &glyph);
+            // A brush of two fifths has two fifths of the shades.
+            assert!(worst <= 6, "{name} at {scale}×: off by {worst}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn paper_inside_a_transparent_frame_is_paper() {
+    let glyph = five().glyph().unwrap();
+    let side: usize = 60;
+    let rgba = (0..side * side).flat_map(|i| {
+        let (x, y) = (i % side, i / side);
+        match (
+            (x.wrapping_sub(16), y.wrapping_sub(16)),
+            (2..58).contains(&x) && (2..58).contains(&y),
+        ) {
+            ((x, y), true) if x < 28 && y < 28 => {
+                let v = 255 - glyph.pixels()[y * 28 + x];
+                [v, v, v, 255]
+            }
+            (_, true) => [255, 255, 255, 255],
+            _ => [0, 0, 0, 0],
+        }
+    });
+    let found = Picture::new(side, side, rgba.collect()).unwrap().glyph().unwrap();
+    assert!(difference(&found, &glyph) <= 6, "{found:?}");
+}
+
+#[test]
+fn every_stored_five_is_the_same_five() {
+    let golden = stored("5.bmp").unwrap().unwrap();
+    let others = [
+        "5_1bit.png",
+        "5_alpha_only_black.png",
+        "5_alpha_only_white.png",
+        "5_cmyk.jpg",
+        "5_exif_orientation6.jpg",
+        "5_grey16.png",
+        "5_palette.gif",
+        "5_progressive.jpg",
+        "5_red_on_green.png",
+        "5_transparent_bg_hidden_white.png",
+        "5_webp_lossy.webp",
+        "jpeg_named.png",
+        "png_trailing_zip.png",
+    ];
+    for name in others {
+        let found = stored(name).unwrap().expect(name);
+        let off = mean_difference(&found, &golden);
+        assert!(off < 4.0, "{name} is off by {off:.1} on average: {found:?}\n{golden:?}");
+    }
+}
+
+#[test]
+fn the_golden_five_has_not_changed() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/five.txt");
+    let golden = fs::read_to_string(path).unwrap();
+    let found = format!("{:?}", stored("5.bmp").unwrap().unwrap());
+    assert_eq!(found.trim(), golden.trim(), "raise PREPROCESSING_VERSION if this is meant");
+}
+
+#[test]
+fn blank_pictures_are_blank() {
+    for name in ["blank_black.png", "blank_white.png", "one_pixel.png", "tall_1x20000.png"] {
+        assert_eq!(stored(name).unwrap(), None, "{name}");
+    }
+}
+
+#[test]
+fn shadow_and_grain_are_not_ink() {
+    let glyph = five().glyph().unwrap();
+    let side = 280;
+    // Paper that darkens towards a corner, with grain, and dark ink on it.
+    let rgba = (0..side * side).flat_map(|i| {
+        let (x, y) = (i % side, i / side);
+        let shade = 200.0 - 60.0 * (x + y) as f64 / (2 * side) as f64;
+        let grain = ((i * 7919) % 11) as f64 - 5.0;
+        let ink = f64::from(glyph.pixels()[y / 10 * 28 + x / 10]) / 255.0;
+        let v = ((shade + grain) * (1.0 - 0.7 * ink)) as u8;
+        [v, v, v, 255]
+    });
+    let found = Picture::new(side, side, rgba.collect()).unwrap().glyph().unwrap();
+    // Edges come out harder than they went in; shadow must not come out at all.
+    let off = mean_difference(&found, &glyph);
+    assert!(off < 10.0, "off by {off:.1}: {found:?}");
+
+    let paper = (0..side * side).flat_map(|i| {
+        let v = (200.0 - 60.0 * (i % side) as f64 / side as f64) as u8 + ((i * 7919) % 5) as u8;
+        [v, v, v, 255]
+    });
+    assert_eq!(Picture::new(side, side, paper.collect()).unwrap().glyph(), None);
+}
+
+#[test]
+fn every_exif_orientation_is_turned_upright() {
+    let glyph = five().glyph().unwrap();
+    let upright = GrayImage::from_fn(112, 112, |x, y| {
+        image::Luma([255 - glyph.pixels()[(y as usize / 4) * 28 + x as usize / 4]])
+    });
+    let golden = decode(&jpeg(&upright, 1)).unwrap().glyph().unwrap();
+    // What a camera stores so that the tag's turn makes it upright again.
+    let stored: [(u16, GrayImage); 8] = [
+        (1, upright.clone()),
+        (2, imageops::flip_horizontal(&upright)),
+        (3, imageops::rotate180(&upright)),
+        (4, imageops::flip_vertical(&upright)),
+        (5, imageops::rotate270(&imageops::flip_horizontal(&upright))),
+        (6, imageops::rotate270(&upright)),
+        (7, imageops::rotate90(&imageops::flip_horizontal(&upright))),
+        (8, imageops::rotate90(&upright)),
+    ];
+    for (orientation, picture) in stored {
+        let found = decode(&jpeg(&picture, orientation)).unwrap().glyph().unwrap();
+        let off = mean_difference(&found, &golden);
+        assert!(off < 3.0, "orientation {orientation} is off by {off:.1}: {found:?}");
+    }
+}
+
+/// A JPEG with an EXIF block that holds nothing but the orientation.
+fn jpeg(picture: &GrayImage, orientation: u16) -> Vec<u8> {
+    let mut exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    exif.extend(orientation.to_le_bytes());
+    exif.extend([0; 6]);
+    let mut bytes = Vec::new();
+    let mut encoder = JpegEncoder::new_with_quality(&mut bytes, 95);
+    encoder.set_exif_metadata(exif).unwrap();
+    let (width, height) = picture.dimensions();
+    encoder.write_image(picture, width, height, ExtendedColorType::L8).unwrap();
+    bytes
+}
+
+#[test]
+fn rejects_what_is_no_picture() {
+    assert!(matches!(stored("empty.png"), Err(DecodeError::Empty)));
+    for name in ["html_named.png", "text_named.png", "svg_script.svg"] {
+        assert!(matches!(stored(name), Err(DecodeError::UnknownFormat)), "{name}");
+    }
+    for name in ["only_signature.png", "png_truncated_half.png", "png_bad_crc.png"] {
+        assert!(matches!(stored(name), Err(DecodeError::Damaged(_))), "{name}");
+    }
+}
+
+#[test]
+fn rejects_what_is_too_large_before_decoding_it() {
+    let names = [
+        "gif_65535x65535.gif",
+        "jpeg_65500x65500_header.jpg",
+        "png_12000x12000_rgba8.png",
+        "png_30000x30000_1bit.png",
+    ];
+    for name in names {
+        assert!(matches!(stored(name), Err(DecodeError::TooLarge { .. })), "{name}");
+    }
+    for name in ["png_header_2147483647x1.png", "bmp_header_2147483647.bmp"] {
+        assert!(stored(name).is_err(), "{name}");
+    }
+}

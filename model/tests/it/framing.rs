@@ -1,0 +1,75 @@
+//! Framing is MNIST's own: its pictures pass through unchanged.
+
+use crate::common::{difference, five, mnist_test, picture};
+use glyphic_model::preprocess::{Ink, frame};
+
+#[test]
+fn mnist_passes_through_framing_unchanged() {
+    let all = mnist_test();
+    let same = all.iter().filter(|(glyph, _)| {
+        let ink = Ink::new(28, 28, glyph.pixels().to_vec()).unwrap();
+        difference(&frame(&ink).unwrap(), glyph) <= 3
+    });
+    let share = same.count() as f64 / all.len() as f64;
+    assert!(share >= 0.999, "only {:.2} % came out within 3/255", 100.0 * share);
+}
+
+#[test]
+fn mnist_passes_through_the_upload_path_unchanged() {
+    let all = mnist_test();
+    let same = all.iter().filter(|(glyph, _)| {
+        let grey = picture(glyph, 1, |ink| [ink, ink, ink, 255]);
+        grey.glyph().is_some_and(|framed| difference(&framed, glyph) <= 3)
+    });
+    let share = same.count() as f64 / all.len() as f64;
+    assert!(share >= 0.999, "only {:.2} % came out within 3/255", 100.0 * share);
+}
+
+#[test]
+fn ink_fills_the_box_and_sits_in_the_middle() {
+    let glyph = five().glyph().unwrap();
+    let inked: Vec<usize> = (0..784).filter(|&i| glyph.pixels()[i] > 0).collect();
+    let rows = inked.iter().map(|i| i / 28);
+    let height = rows.clone().max().unwrap() - rows.min().unwrap() + 1;
+    assert_eq!(height, 20, "{glyph:?}");
+    assert_eq!(*glyph.pixels().iter().max().unwrap(), 255);
+    let total: f64 = glyph.pixels().iter().map(|&v| f64::from(v)).sum();
+    for axis in [|i: usize| i % 28, |i: usize| i / 28] {
+        let moment: f64 = (0..784).map(|i| axis(i) as f64 * f64::from(glyph.pixels()[i])).sum();
+        let centre = moment / total;
+        assert!(centre > 13.49 && centre <= 14.51, "centre of mass at {centre}: {glyph:?}");
+    }
+}
+
+#[test]
+fn place_and_size_do_not_matter() {
+    let glyph = five().glyph().unwrap();
+    let small = Ink::new(28, 28, glyph.pixels().to_vec()).unwrap();
+    // Three times as large, in a corner of a large sheet.
+    let (side, at) = (400, 290);
+    let mut values = vec![0; side * side];
+    for y in 0..84 {
+        for x in 0..84 {
+            values[(at + y) * side + at + x] = glyph.pixels()[y / 3 * 28 + x / 3];
+        }
+    }
+    let large = Ink::new(side, side, values).unwrap();
+    assert_eq!(frame(&small), frame(&large));
+}
+
+#[test]
+fn no_ink_is_blank() {
+    assert_eq!(frame(&Ink::new(9, 9, vec![0; 81]).unwrap()), None);
+    assert_eq!(frame(&Ink::new(0, 0, vec![]).unwrap()), None);
+    // What a scanner's noise leaves is no ink either.
+    assert_eq!(frame(&Ink::new(9, 9, vec![20; 81]).unwrap()), None);
+}
+
+#[test]
+fn a_speck_is_not_blown_up() {
+    let mut values = vec![0; 10_000];
+    values[5_050] = 255;
+    let glyph = frame(&Ink::new(100, 100, values).unwrap()).unwrap();
+    let inked = glyph.pixels().iter().filter(|&&v| v > 0).count();
+    assert!(inked <= 9, "{glyph:?}");
+}

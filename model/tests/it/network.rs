@@ -1,0 +1,111 @@
+//! The network's sizes, and that folding changes nothing.
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor},
+};
+use glyphic_model::{
+    Prediction, Thresholds, Verdict,
+    checkpoint::{network_from_bytes, network_to_bytes},
+    network::{ConvolutionConfig, NetworkConfig},
+};
+
+#[test]
+fn counts_its_parameters() {
+    let tall = ConvolutionConfig { channels: 6, kernel: 3, stride: 1, padding: 0 };
+    let configs = [
+        NetworkConfig::small(10),
+        NetworkConfig::mlp(10),
+        NetworkConfig::large(3),
+        NetworkConfig { convolutions: vec![tall, tall], hidden: vec![5], classes: 3 },
+    ];
+    for config in configs {
+        let network = config.init(&Device::flex());
+        // burn counts the two running statistics of a batch norm as well.
+        let statistics: usize = config.convolutions.iter().map(|conv| 2 * conv.channels).sum();
+        assert_eq!(network.num_params() - statistics, config.parameters(), "{config:?}");
+    }
+}
+
+#[test]
+fn counts_its_multiply_adds() {
+    let conv = ConvolutionConfig { channels: 2, kernel: 3, stride: 2, padding: 1 };
+    let config = NetworkConfig { convolutions: vec![conv, conv], hidden: vec![7], classes: 4 };
+    // 14 × 14 × 2 × 1 × 9 + 7 × 7 × 2 × 2 × 9 + 98 × 7 + 7 × 4
+    assert_eq!(config.macs(), 3_528 + 1_764 + 686 + 28);
+}
+
+#[test]
+fn the_small_network_is_small() {
+    let config = NetworkConfig::small(10);
+    assert!(config.macs() <= 3_000_000, "{}", config.macs());
+    assert!(config.parameters() <= 600_000, "{}", config.parameters());
+}
+
+#[test]
+fn folding_changes_nothing() {
+    let device = Device::flex();
+    let config = NetworkConfig::small(10);
+    // A few training passes move the running statistics away from 0 and 1.
+    let bytes = network_to_bytes(&config.init(&device)).unwrap();
+    let network = network_from_bytes(&config, bytes, &device.clone().autodiff()).unwrap();
+    for _ in 0..3 {
+        let noise = Tensor::<4>::random(
+            [32, 1, 28, 28],
+            burn::tensor::Distribution::Normal(0.5, 2.0),
+            &device,
+        );
+        network.forward(noise.autodiff());
+    }
+    let network = network.valid();
+    let x = Tensor::<4>::random([8, 1, 28, 28], burn::tensor::Distribution::Default, &device);
+    let plain: Vec<f32> = network.forward(x.clone()).try_into_vec_as().unwrap();
+    let folded: Vec<f32> = network.fold().forward(x).try_into_vec_as().unwrap();
+    assert_eq!(plain.len(), 80);
+    for (a, b) in plain.iter().zip(&folded) {
+        assert!((a - b).abs() < 1e-4, "{a} {b}");
+    }
+}
+
+#[test]
+fn probabilities_sum_to_one_whatever_the_logits() {
+    for logits in [vec![0.0, 1.0, 2.0], vec![1e4, -1e4, 0.0], vec![-500.0, -500.0]] {
+        let prediction = Prediction::of(&logits);
+        let sum: f32 = prediction.probabilities.iter().sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{logits:?}: {sum}");
+    }
+    assert_eq!(Prediction::of(&[0.0, 3.0, 1.0]).index, 1);
+}
+
+#[test]
+fn what_is_known_is_weighed_against_a_logit_of_zero() {
+    let known = |logits: &[f32]| Prediction::of(logits).known;
+    assert!((known(&[0.0]) - 0.5).abs() < 1e-6);
+    assert!((known(&[0.0, 0.0, 0.0]) - 0.75).abs() < 1e-6);
+    assert!(known(&[-9.0, -9.0]) < 1e-3 && known(&[9.0, -9.0]) > 0.999);
+    assert_eq!((known(&[1e4, 0.0]), known(&[-1e4, -1e4])), (1.0, 0.0));
+}
+
+#[test]
+fn a_verdict_follows_the_thresholds() {
+    let thresholds = Thresholds { known: 0.4, confidence: 0.7 };
+    let verdict = |logits: &[f32]| thresholds.verdict(&Prediction::of(logits));
+    assert_eq!(verdict(&[5.0, 0.0]), Verdict::Read);
+    assert_eq!(verdict(&[5.0, 4.9]), Verdict::Unsure);
+    assert_eq!(verdict(&[-5.0, 0.0]), Verdict::Read);
+    assert_eq!(verdict(&[-5.0, -1.0]), Verdict::NotADigit);
+    let none = Thresholds::default();
+    assert_eq!(none.verdict(&Prediction::of(&[-50.0, -50.0])), Verdict::Read);
+    let best: Vec<usize> = Prediction::of(&[1.0, 3.0, 2.0]).best_two().collect();
+    assert_eq!(best, [1, 2]);
+}
+
+#[test]
+fn networks_have_names() {
+    assert_eq!(NetworkConfig::named("mlp", 10), Some(NetworkConfig::mlp(10)));
+    assert_eq!(NetworkConfig::named("medium", 10), None);
+    let large = NetworkConfig::large(10);
+    assert_eq!((large.check(), large.macs() / 1_000_000), (Ok(()), 29));
+    // What a file of it takes: under 10 MB.
+    assert!(4 * large.parameters() < 10_000_000);
+}

@@ -1,0 +1,443 @@
+//! A real server on a port of its own, and requests to it. No test file needs
+//! all of it.
+
+use std::{
+    fs::{self, Permissions},
+    net::SocketAddr,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use burn::tensor::Device;
+use glyphic_model::{
+    Thresholds,
+    checkpoint::{Metrics, Score},
+    network::{ConvolutionConfig, Network, NetworkConfig},
+};
+use glyphic_runtime::{
+    device::ComputeDevice,
+    registry::{Draft, Gate, Registry},
+};
+use glyphic_server::{
+    App,
+    config::Limits,
+    models::Models,
+    run,
+    store::{Store, samples::Quota},
+    teach::{Settings, Teaching},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot};
+
+/// The repository's root.
+pub fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// An artifacts folder of a test's own.
+pub struct Artifacts {
+    pub folder: TempDir,
+    pub registry: Registry,
+}
+
+impl Artifacts {
+    /// Holds the repository's released checkpoint, promoted.
+    pub fn released() -> Self {
+        let released = Registry::new(repository().join("artifacts"));
+        Self::with(&released.current().unwrap())
+    }
+
+    /// Holds one of the repository's checkpoints, promoted.
+    pub fn with(id: &str) -> Self {
+        let artifacts = Self::empty();
+        let repository = Registry::new(repository().join("artifacts"));
+        let (from, to) = (repository.folder(id), artifacts.registry.folder(id));
+        fs::create_dir_all(&to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+        artifacts.registry.promote(id).unwrap();
+        artifacts
+    }
+
+    /// Holds nothing.
+    pub fn empty() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = Registry::new(folder.path());
+        Self { folder, registry }
+    }
+
+    /// Publishes a small untrained network; each call gives another one.
+    pub fn publish(&self, id: &str) -> Network {
+        publish(&self.registry, id)
+    }
+}
+
+/// The same in any registry.
+pub fn publish(registry: &Registry, id: &str) -> Network {
+    let conv = ConvolutionConfig { channels: 8, kernel: 5, stride: 2, padding: 2 };
+    let config = NetworkConfig { convolutions: vec![conv, conv], hidden: vec![], classes: 10 };
+    let network = config.init(&Device::flex());
+    let score = Score { accuracy: 0.1, loss: 2.3, examples: 10 };
+    let draft = Draft {
+        id: id.to_owned(),
+        created: "2026-01-01T00:00:00Z".to_owned(),
+        network_config: config,
+        network: &network,
+        labels: (0..10).map(|digit| digit.to_string()).collect(),
+        temperature: 1.0,
+        thresholds: Thresholds::default(),
+        training: json!({}),
+        datasets: vec![],
+        metrics: Metrics { epochs: 1, seconds: 1.0, validation: score, test: None },
+        epochs: &[],
+        parent: None,
+        git_revision: None,
+        files: vec![],
+    };
+    registry.publish(draft).unwrap();
+    network
+}
+
+/// A server that runs until it is dropped.
+pub struct Server {
+    pub address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    pub fn start(artifacts: &Artifacts) -> Self {
+        Self::start_with(artifacts, Limits::default())
+    }
+
+    pub fn start_with(artifacts: &Artifacts, limits: Limits) -> Self {
+        Self::start_app(artifacts, limits, None)
+    }
+
+    /// One that keeps samples and trains, in a database of its own or a given
+    /// one.
+    pub fn teaching(artifacts: &Artifacts, teaching: TeachingSetup) -> Self {
+        Self::start_app(artifacts, Limits::default(), Some(teaching))
+    }
+
+    fn start_app(artifacts: &Artifacts, limits: Limits, teaching: Option<TeachingSetup>) -> Self {
+        Self::start_changed(artifacts, limits, teaching, |app| app)
+    }
+
+    /// One whose state is changed before it serves.
+    pub fn start_changed(
+        artifacts: &Artifacts,
+        limits: Limits,
+        teaching: Option<TeachingSetup>,
+        change: impl FnOnce(App) -> App + Send + 'static,
+    ) -> Self {
+        let root = artifacts.registry.root().to_owned();
+        let registry = artifacts.registry.clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (ready, started) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async move {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let (queue, batch) = (limits.queue.into(), limits.max_batch.into());
+                let models = Models::start(registry, ComputeDevice::cpu(), queue, batch).unwrap();
+                let shutdown = async { drop(stopped.await) };
+                let mut app = App::new(models, limits);
+                if let Some(TeachingSetup { url, quota, settings }) = teaching {
+                    let url = url.unwrap_or_else(|| Store::file_url(&root.join("glyphic.db")));
+                    let store = Store::open(&url).await.unwrap();
+                    app = app.with_teaching(Ok(Teaching::new(store, quota, settings)));
+                }
+                // Not before: a test that waits must find files in place, not half read.
+                ready.send(listener.local_addr().unwrap()).unwrap();
+                run(listener, change(app), shutdown).await;
+            });
+        });
+        let address = started.recv().unwrap();
+        Self { address, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Sends a body of a content type; returns status and JSON.
+    pub fn post(&self, path: &str, content_type: &str, body: &[u8]) -> (u16, Value) {
+        let request = ureq::post(self.url(path))
+            .config()
+            .http_status_as_error(false)
+            .build()
+            .content_type(content_type);
+        read(request.send(body))
+    }
+
+    pub fn post_json(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.post(path, "application/json", body.to_string().as_bytes())
+    }
+
+    pub fn get(&self, path: &str) -> (u16, Value) {
+        let request = ureq::get(self.url(path)).config().http_status_as_error(false).build();
+        read(request.call())
+    }
+
+    /// Sends a body by another method than POST.
+    pub fn send(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(self.url(path))
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .unwrap();
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let agent = ureq::Agent::new_with_config(agent);
+        read(agent.run(request))
+    }
+
+    /// The bytes at a path.
+    pub fn download(&self, path: &str) -> Vec<u8> {
+        let mut response = ureq::get(self.url(path)).call().unwrap();
+        response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap()
+    }
+
+    /// Teaches a drawing.
+    pub fn teach(&self, label: &str, source: &str, strokes: &Value) -> Value {
+        let body = json!({ "label": label, "source": source, "strokes": strokes });
+        let (status, answer) = self.post_json("/api/samples", &body);
+        assert!(status == 201 || status == 200, "{answer}");
+        answer
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let result = self.thread.take().unwrap().join();
+        if !std::thread::panicking() {
+            result.expect("the server panicked");
+        }
+    }
+}
+
+/// The server as a process of its own, so that its memory can be measured.
+pub struct Process {
+    child: Child,
+    pub url: String,
+}
+
+impl Process {
+    pub fn start() -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--device", "cpu", "--addr", &format!("127.0.0.1:{port}"), "--artifacts"])
+            .arg(repository().join("artifacts"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let url = format!("http://127.0.0.1:{port}");
+        let begun = Instant::now();
+        while ureq::get(format!("{url}/readyz")).call().is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the server does not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self { child, url }
+    }
+
+    /// The most memory it ever held, in MiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, Value) {
+    let mut response = response.unwrap();
+    let text = response.body_mut().read_to_string().unwrap();
+    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    (response.status().as_u16(), body)
+}
+
+/// A hand-drawn 7, as strokes.
+pub fn seven() -> Value {
+    json!([[[10, 12], [40, 10], [72, 11], [60, 45], [48, 80], [40, 110]]])
+}
+
+/// A stored picture from the model's tests.
+pub fn picture(name: &str) -> Vec<u8> {
+    fs::read(repository().join("model/tests/pictures").join(name)).unwrap()
+}
+
+/// How a test's server keeps samples and trains.
+pub struct TeachingSetup {
+    /// The database; a file in the artifacts folder by default.
+    pub url: Option<String>,
+    pub quota: Quota,
+    pub settings: Settings,
+}
+
+impl Default for TeachingSetup {
+    fn default() -> Self {
+        Self {
+            url: None,
+            quota: Quota { total: 100_000, per_source: 10_000 },
+            settings: Settings {
+                program: vec![env!("CARGO_BIN_EXE_server").to_owned(), "train".to_owned()],
+                data: Some(repository().join("artifacts/datasets/mnist")),
+                device: "cpu".to_owned(),
+                arguments: Vec::new(),
+                every_samples: None,
+                every: None,
+                gate: Gate::default(),
+                keep_deleted: Duration::from_secs(3600),
+                keep: None,
+            },
+        }
+    }
+}
+
+impl TeachingSetup {
+    /// With a program in the place of the trainer.
+    pub fn with_program(program: &[&str]) -> Self {
+        let mut setup = Self::default();
+        setup.settings.program = program.iter().map(|&part| part.to_owned()).collect();
+        setup
+    }
+}
+
+/// Waits for a job to be over and returns it.
+#[track_caller]
+pub fn wait_for_job(server: &Server, id: &str) -> Value {
+    let begun = Instant::now();
+    loop {
+        let (status, job) = server.get(&format!("/api/jobs/{id}"));
+        assert_eq!(status, 200, "{job}");
+        if !matches!(job["state"].as_str(), Some("queued" | "running")) {
+            return job;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(300), "the job does not end: {job}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Asks for training and waits for its end.
+#[track_caller]
+pub fn train(server: &Server) -> Value {
+    let (status, job) = server.post_json("/api/jobs", &json!({}));
+    assert_eq!(status, 202, "{job}");
+    wait_for_job(server, job["id"].as_str().unwrap())
+}
+
+/// Drawings of digits, each a little different: `count` of them.
+pub fn drawings(count: usize) -> Vec<(String, Value)> {
+    (0..count)
+        .map(|i| {
+            let wide = 30.0 + i as f64;
+            if i % 2 == 0 {
+                let seven = json!([[[0.0, 0.0], [wide, 2.0], [wide / 2.0, 80.0 + i as f64]]]);
+                ("7".to_owned(), seven)
+            } else {
+                let point = |step: usize| {
+                    let angle = 0.4 * step as f64;
+                    [wide * angle.cos(), 60.0 * angle.sin()]
+                };
+                ("0".to_owned(), json!([(0..=16).map(point).collect::<Vec<_>>()]))
+            }
+        })
+        .collect()
+}
+
+/// A PostgreSQL server of a test's own, from the system's packages. It refuses
+/// to run as root, so then it runs as `postgres`.
+pub struct Postgres {
+    folder: TempDir,
+    bin: PathBuf,
+    port: u16,
+}
+
+impl Postgres {
+    pub fn start() -> Self {
+        let bin = fs::read_dir("/usr/lib/postgresql")
+            .expect("PostgreSQL is missing: ./test installs it")
+            .flatten()
+            .map(|entry| entry.path().join("bin"))
+            .find(|bin| bin.join("initdb").exists())
+            .expect("PostgreSQL's server is missing: ./test installs it");
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let postgres = Self { folder, bin, port };
+        let data = postgres.data();
+        postgres.run("initdb", &["-D", &data, "-U", "glyphic", "-A", "trust", "--no-sync"]);
+        postgres.up();
+        let name = ["-h", "127.0.0.1", "-p", &port.to_string(), "-U", "glyphic", "glyphic"];
+        postgres.run("createdb", &name);
+        postgres
+    }
+
+    /// Starts the database server.
+    pub fn up(&self) {
+        let options = format!("-p {} -k {} -h 127.0.0.1", self.port, self.folder.path().display());
+        let log = self.folder.path().join("log").display().to_string();
+        self.run("pg_ctl", &["-D", &self.data(), "-w", "-o", &options, "-l", &log, "start"]);
+    }
+
+    /// Stops it, at once.
+    pub fn down(&self) {
+        self.run("pg_ctl", &["-D", &self.data(), "-w", "-m", "immediate", "stop"]);
+    }
+
+    pub fn url(&self) -> String {
+        format!("postgres://glyphic@127.0.0.1:{}/glyphic", self.port)
+    }
+
+    fn data(&self) -> String {
+        self.folder.path().join("data").display().to_string()
+    }
+
+    #[track_caller]
+    fn run(&self, program: &str, arguments: &[&str]) {
+        let program = self.bin.join(program);
+        let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+        let mut command = if is_root {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]);
+            command.arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        let done = command
+            .args(arguments)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(done.success(), "{command:?} failed");
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if self.folder.path().join("data/postmaster.pid").exists() {
+            self.down();
+        }
+        // Its files belong to another user.
+        let _ = fs::remove_dir_all(self.folder.path());
+    }
+}

@@ -1,0 +1,175 @@
+//! An acknowledged sample is there after a kill, whenever it comes, and after a
+//! full disk. The server is the real program.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::common::{Artifacts, Postgres};
+use glyphic_server::store::{Store, samples::Filter};
+use serde_json::{Value, json};
+
+const KILLS: usize = 200;
+
+/// The program on a port of its own, and its address.
+fn start(artifacts: &Path, wrapper: Option<&str>) -> (Child, String) {
+    let server = env!("CARGO_BIN_EXE_server");
+    let mut command = match wrapper {
+        Some(script) => {
+            let mut command = Command::new("sh");
+            command.args(["-c", script, server]);
+            command
+        }
+        None => Command::new(server),
+    };
+    let mut child = command
+        .env("GLYPHIC_ADDR", "127.0.0.1:0")
+        .env("GLYPHIC_ARTIFACTS", artifacts)
+        .env("GLYPHIC_DEVICE", "cpu")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().rsplit(' ').next().unwrap().to_owned();
+    assert!(address.starts_with("http://"), "the server did not start: {line:?}");
+    (child, address)
+}
+
+/// Teaches a drawing that no other call has; returns its id if the server
+/// acknowledged it.
+fn teach(address: &str, number: usize) -> Option<(String, String)> {
+    let wide = 20.0 + (number % 997) as f64 / 10.0;
+    let high = 60.0 + (number / 997) as f64;
+    let label = (number % 10).to_string();
+    let body = json!({ "label": label, "strokes": [[[0, 0], [wide, 1.5], [wide / 2.0, high]]] });
+    let response = ureq::post(format!("{address}/api/samples"))
+        .config()
+        .timeout_global(Some(Duration::from_secs(10)))
+        .build()
+        .content_type("application/json")
+        .send(body.to_string().as_bytes());
+    let text = response.ok()?.body_mut().read_to_string().ok()?;
+    let answer: Value = serde_json::from_str(&text).ok()?;
+    Some((answer["id"].as_str()?.to_owned(), label))
+}
+
+#[test]
+fn two_hundred_kills_under_load_lose_nothing_that_was_acknowledged() {
+    let artifacts = Artifacts::released();
+    let root = artifacts.registry.root();
+    let acknowledged = Mutex::new(Vec::new());
+    let next = AtomicUsize::new(0);
+    for kill in 0..KILLS {
+        let (mut server, address) = start(root, None);
+        let stopped = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !stopped.load(Ordering::Relaxed) {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if let Some(kept) = teach(&address, number) {
+                            acknowledged.lock().unwrap().push(kept);
+                        }
+                    }
+                });
+            }
+            // At every moment of a request, and of the database's own work.
+            thread::sleep(Duration::from_micros(3_000 + (kill as u64 * 7919) % 60_000));
+            server.kill().unwrap();
+            server.wait().unwrap();
+            stopped.store(true, Ordering::Relaxed);
+        });
+    }
+    let acknowledged = acknowledged.into_inner().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let found: BTreeMap<String, Option<String>> = runtime.block_on(async {
+        let store = Store::open(&Store::file_url(&root.join("glyphic.db"))).await.unwrap();
+        let all = store.find(&Filter::default(), None, i64::from(i32::MAX)).await.unwrap();
+        all.into_iter().map(|sample| (sample.id, sample.content.label)).collect()
+    });
+    assert!(acknowledged.len() > 2 * KILLS, "only {} were sent", acknowledged.len());
+    for (id, label) in &acknowledged {
+        assert_eq!(found.get(id), Some(&Some(label.clone())), "{id} is lost");
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_and_keeps_what_was_acknowledged() {
+    let artifacts = Artifacts::released();
+    let root = artifacts.registry.root();
+    // No file may grow beyond 600 blocks of 512 bytes: as far as a database can
+    // tell, the disk is full.
+    let (mut server, address) = start(root, Some("trap '' XFSZ; ulimit -f 600; exec \"$0\""));
+    let mut kept = Vec::new();
+    let mut number = 0;
+    let refusal = loop {
+        match teach(&address, number) {
+            Some((id, _)) => kept.push(id),
+            None => break number,
+        }
+        number += 1;
+        assert!(number < 5000, "the disk never was full");
+    };
+    assert!(kept.len() > 5, "full after {}", kept.len());
+    let body = json!({ "label": "7", "strokes": [[[0, 0], [77, 1], [30, 99]]] });
+    let response = ureq::post(format!("{address}/api/samples"))
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .content_type("application/json")
+        .send(body.to_string().as_bytes());
+    let mut response = response.unwrap();
+    assert_eq!(response.status(), 503, "request {refusal}");
+    let text = response.body_mut().read_to_string().unwrap();
+    assert!(text.contains("nothing was kept"), "{text}");
+    // It goes on predicting.
+    let predicted = ureq::post(format!("{address}/api/predict"))
+        .content_type("application/json")
+        .send(json!({ "strokes": body["strokes"] }).to_string().as_bytes());
+    assert_eq!(predicted.unwrap().status(), 200);
+    server.kill().unwrap();
+    server.wait().unwrap();
+
+    // With room again all is there, and more can come.
+    let (mut server, address) = start(root, None);
+    assert!(teach(&address, 9_999).is_some());
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = Store::open(&Store::file_url(&root.join("glyphic.db"))).await.unwrap();
+        for id in kept {
+            store.sample(&id).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_is_committed_is_synced() {
+    let artifacts = Artifacts::released();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let url = Store::file_url(&artifacts.registry.root().join("a name with % and ?.db"));
+        let store = Store::open(&url).await.unwrap();
+        assert_eq!(store.weakness().await.unwrap(), None);
+        assert!(artifacts.registry.root().join("a name with % and ?.db").exists());
+        let postgres = Postgres::start();
+        let store = Store::open(&postgres.url()).await.unwrap();
+        assert_eq!(store.weakness().await.unwrap(), None);
+        let careless = format!("{}?options=-c%20synchronous_commit=off", postgres.url());
+        let store = Store::open(&careless).await.unwrap();
+        assert!(store.weakness().await.unwrap().unwrap().contains("off"));
+        store.close().await;
+    });
+}

@@ -1,0 +1,44 @@
+//! The errors that no request can provoke on a healthy server.
+
+use std::io;
+
+use axum::{body::to_bytes, http::StatusCode, response::IntoResponse};
+use glyphic_runtime::registry::RegistryError;
+use glyphic_server::error::ApiError;
+use serde_json::Value;
+
+async fn answer(error: ApiError) -> (StatusCode, Value) {
+    let response = error.into_response();
+    let status = response.status();
+    let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn a_network_that_cannot_answer_is_503() {
+    let (status, body) = answer(ApiError::Unavailable("the device is lost".to_owned())).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(body["error"]["code"], "unavailable");
+    assert!(body["error"]["message"].as_str().unwrap().contains("the device is lost"));
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_is_500_and_keeps_its_paths_to_itself() {
+    let error = RegistryError::Io {
+        action: "write",
+        path: "/srv/secret/CURRENT".into(),
+        source: io::Error::from(io::ErrorKind::StorageFull),
+    };
+    let (status, body) = answer(error.into()).await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(body["error"]["code"], "storage");
+    assert!(!body.to_string().contains("secret"), "{body}");
+}
+
+#[tokio::test]
+async fn a_missing_checkpoint_keeps_the_servers_folder_to_itself() {
+    let error = RegistryError::NotFound { id: "x".to_owned(), folder: "/srv/secret".into() };
+    let (status, body) = answer(error.into()).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(!body.to_string().contains("secret"), "{body}");
+}

@@ -1,0 +1,153 @@
+//! Whoever publishes, promotes, labels and removes is killed at any moment, a hundred times:
+//! what is left can be read, is whole, and goes on.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use crate::common::publish;
+use burn::tensor::Device;
+use glyphic_runtime::registry::{Registry, RegistryError};
+
+const KILLS: usize = 100;
+/// Names the folder in which the process that is to be killed works.
+const FOLDER: &str = "GLYPHIC_TEST_WORK_IN";
+/// Set if another process works there too.
+const SHARED: &str = "GLYPHIC_TEST_SHARED";
+
+/// What the killed process does, without end; in an ordinary run it does nothing.
+#[test]
+fn works_until_it_is_killed() {
+    let Ok(folder) = env::var(FOLDER) else { return };
+    let shared = env::var(SHARED).is_ok();
+    let registry = Registry::new(folder);
+    println!("working");
+    for i in 0.. {
+        let id = format!("c{:08x}-{i}", std::process::id());
+        publish(&registry, &id);
+        // Another one that works there may have removed it.
+        for done in [
+            registry.promote(&id),
+            registry.set_alias("candidate", &id),
+            registry.pin(&id, true),
+            unpin_all_but(&registry, &id),
+            if i % 3 == 2 { registry.roll_back(None).map(drop) } else { Ok(()) },
+            registry.prune(4, &[]).map(drop),
+        ] {
+            match done {
+                Ok(()) => {}
+                Err(RegistryError::NotFound { .. } | RegistryError::NothingToRollBackTo)
+                    if shared => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
+fn unpin_all_but(registry: &Registry, id: &str) -> Result<(), RegistryError> {
+    let marks = registry.aliases()?;
+    marks.pins.iter().filter(|pinned| *pinned != id).try_for_each(|id| registry.pin(id, false))
+}
+
+/// A process that works, until this is dropped.
+struct Worker(Child);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Worker {
+    fn start(folder: &Path, shared: bool) -> Self {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["works_until_it_is_killed", "--exact", "--nocapture"]).env(FOLDER, folder);
+        if shared {
+            command.env(SHARED, "1");
+        }
+        let mut worker = Self(command.stdout(Stdio::piped()).spawn().unwrap());
+        let lines = BufReader::new(worker.0.stdout.take().unwrap()).lines();
+        let begun = lines.map_while(Result::ok).any(|line| line.contains("working"));
+        assert!(begun, "it did not begin");
+        worker
+    }
+
+    /// Stops it where it is: what it leaves can be looked at.
+    fn pause(&self) {
+        self.signal("-STOP");
+        // It may be within a call of the system, which ends first.
+        let stat = format!("/proc/{}/stat", self.0.id());
+        while !fs::read_to_string(&stat).unwrap().contains(") T ") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+}
+
+#[test]
+fn a_registry_survives_a_hundred_kills() {
+    survives(false);
+}
+
+#[test]
+fn a_registry_of_two_processes_survives_a_hundred_kills() {
+    survives(true);
+}
+
+/// Kills one, while another works on in the same folder or alone.
+fn survives(shared: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::new(folder.path());
+    let mut promotions = 0;
+    let mut other = shared.then(|| Worker::start(folder.path(), shared));
+    for kill in 0..KILLS {
+        let worker = Worker::start(folder.path(), shared);
+        // Some die before they have published, some after a hundred changes.
+        let moment = Duration::from_micros(fastrand::u64(0..150_000));
+        std::thread::sleep(moment);
+        drop(worker);
+        if let Some(other) = &mut other {
+            assert!(other.0.try_wait().unwrap().is_none(), "the other one failed at kill {kill}");
+            other.pause();
+        }
+
+        // Every name is of a checkpoint that is whole.
+        let ids = registry.ids().unwrap();
+        for id in &ids {
+            if let Err(error) = registry.load(id, &Device::flex()) {
+                panic!("after kill {kill} '{id}' cannot be read: {error}");
+            }
+        }
+        let history = registry.history().unwrap();
+        if let Some(current) = history.first() {
+            assert!(ids.contains(current), "after kill {kill} '{current}' is promoted and gone");
+            promotions += 1;
+        }
+        let marks = registry.aliases().unwrap();
+        for id in marks.aliases.values().chain(&marks.pins) {
+            assert!(ids.contains(id), "after kill {kill} '{id}' is needed and gone");
+        }
+        // What was being removed is removed by the next one that removes. The first one may
+        // have been killed before it made the folder.
+        let names = fs::read_dir(folder.path().join("checkpoints")).into_iter().flatten();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let doomed = names.filter(|name| name.starts_with(".removed")).count();
+        assert!(
+            doomed <= if shared { 8 } else { 5 },
+            "after kill {kill} {doomed} folders wait to be removed"
+        );
+        if let Some(other) = &other {
+            other.signal("-CONT");
+        }
+    }
+    assert!(promotions > KILLS / 2, "hardly anything was promoted: {promotions}");
+}

@@ -1,0 +1,22 @@
+//! Tests of the server over real sockets, databases and processes: a file a subject. A new
+//! test goes to the file of what it tests, or becomes a file and a line below.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod api;
+mod auto;
+mod common;
+mod durability;
+mod errors;
+mod hostile;
+mod killed;
+mod mutated;
+mod neighbours;
+mod operation;
+mod registry;
+mod samples;
+mod scratch;
+mod several;
+mod shared;
+mod swap;
+mod teaching;
+mod traces;

@@ -1,0 +1,412 @@
+//! What an operator relies on: who may change what, limits of rate and patience, numbers of
+//! requests, metrics, probes.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::common::{Artifacts, Server, TeachingSetup, seven};
+use glyphic_server::{access::Admin, config::Limits};
+use serde_json::json;
+
+const TOKEN: &str = "a-token-of-some-length";
+
+/// Sends a head and a body as they are; returns the whole answer.
+fn raw(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let _ = stream.write_all(request.as_bytes());
+    let mut answer = Vec::new();
+    // Whoever is refused before all was sent may find the connection reset.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).unwrap()
+}
+
+/// A request without a body, and these lines in its head.
+fn asked(server: &Server, method: &str, path: &str, lines: &str) -> String {
+    let host = server.address;
+    raw(
+        host,
+        &format!(
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 0\r\n\
+             connection: close\r\n{lines}\r\n"
+        ),
+    )
+}
+
+fn status(answer: &str) -> u16 {
+    answer[9..12].parse().unwrap()
+}
+
+fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
+    let head = answer.split("\r\n\r\n").next().unwrap();
+    head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+#[test]
+fn changes_need_the_token_and_reading_does_not() {
+    let artifacts = Artifacts::released();
+    let admin = Admin::new(Some(TOKEN.to_owned()), "127.0.0.1:1".parse().unwrap(), false).0;
+    let setup = TeachingSetup::default();
+    let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), move |app| {
+        app.with_admin(admin)
+    });
+    let id = artifacts.registry.current().unwrap();
+    let changes = [
+        ("POST", format!("/api/models/{id}/promote")),
+        ("POST", "/api/models/rollback".to_owned()),
+        ("POST", "/api/models/prune?keep=9".to_owned()),
+        ("PUT", "/api/labels/best".to_owned()),
+        ("DELETE", "/api/labels/best".to_owned()),
+        ("PUT", format!("/api/pins/{id}")),
+        ("DELETE", format!("/api/pins/{id}")),
+        ("POST", "/api/samples/delete?source=a".to_owned()),
+        ("POST", "/api/samples/undo".to_owned()),
+        ("POST", "/api/samples/import".to_owned()),
+        ("PATCH", "/api/samples/a".to_owned()),
+        ("DELETE", "/api/samples/a".to_owned()),
+        ("POST", "/api/jobs/a/cancel".to_owned()),
+        ("POST", "/api/jobs".to_owned()),
+        ("POST", "/api/audits".to_owned()),
+        ("POST", format!("/v2/repository/models/{id}/load")),
+        ("POST", "/v2/repository/models/a/unload".to_owned()),
+    ];
+    for (method, path) in &changes {
+        let bad = [
+            String::new(),
+            "authorization: Bearer wrong\r\n".to_owned(),
+            format!("authorization: Bearer {TOKEN}x\r\n"),
+            format!("authorization: Basic {TOKEN}\r\n"),
+            format!("authorization: {TOKEN}\r\n"),
+        ];
+        for lines in bad {
+            let answer = asked(&server, method, path, &lines);
+            assert_eq!(status(&answer), 401, "{method} {path} {lines}: {answer}");
+            assert_eq!(header(&answer, "www-authenticate"), Some("Bearer"));
+            // The protocol's errors are texts.
+            let form = if path.starts_with("/v2") {
+                r#"{"error":"#.to_owned() + "\""
+            } else {
+                r#"{"error":{"code":"token_needed""#.to_owned()
+            };
+            assert!(answer.contains(&form), "{path}: {answer}");
+        }
+    }
+    // With it they are done, or refused for another reason. Training is tested elsewhere.
+    for (method, path) in
+        changes.iter().filter(|(_, path)| !matches!(&**path, "/api/jobs" | "/api/audits"))
+    {
+        let answer = asked(&server, method, path, &format!("authorization: bearer {TOKEN}\r\n"));
+        assert_ne!(status(&answer), 401, "{method} {path}: {answer}");
+    }
+    // Whoever may draw may be read and may teach.
+    let strokes = json!({ "strokes": seven(), "label": "7" });
+    assert_eq!(server.post_json("/api/predict", &strokes).0, 200);
+    assert_eq!(server.post_json("/api/samples", &strokes).0, 201);
+    for path in ["/", "/api/models", "/api/samples", "/metrics", "/v2", "/api/openapi.json"] {
+        assert_eq!(server.get(path).0, 200, "{path}");
+    }
+}
+
+#[test]
+fn a_token_is_made_where_others_can_reach_the_server() {
+    let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+    let made = |given: Option<&str>, at: &str, behind_proxy: bool| {
+        Admin::new(given.map(str::to_owned), address(at), behind_proxy).1
+    };
+    assert!(made(None, "127.0.0.1:80", false).is_none());
+    assert!(made(None, "[::1]:80", false).is_none());
+    assert!(made(Some(TOKEN), "0.0.0.0:80", true).is_none());
+    let one = made(None, "0.0.0.0:80", false).unwrap();
+    assert_eq!(one.len(), 64);
+    assert_ne!(one, made(None, "192.168.1.2:80", false).unwrap());
+    // A proxy on this machine lets others in.
+    assert!(made(None, "127.0.0.1:80", true).is_some());
+}
+
+#[test]
+fn without_a_token_changes_are_taken_under_this_machines_names_alone() {
+    let artifacts = Artifacts::released();
+    let server = Server::start(&artifacts);
+    let promote = |host: &str| {
+        let id = artifacts.registry.current().unwrap();
+        let request = format!(
+            "POST /api/models/{id}/promote HTTP/1.1\r\nhost: {host}\r\norigin: http://{host}\r\n\
+             sec-fetch-site: same-origin\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        );
+        raw(server.address, &request)
+    };
+    for host in
+        ["localhost", "127.0.0.1:8080", "127.0.0.2:1", "[::1]:80", "LOCALHOST:1", "a.localhost"]
+    {
+        assert_eq!(status(&promote(host)), 200, "{host}");
+    }
+    // A name of somebody else's that leads to this machine.
+    for host in ["evil.example:8080", "evil.example", "127.0.0.1.evil.example", "localhost.evil"] {
+        let answer = promote(host);
+        assert_eq!(status(&answer), 403, "{host}");
+        assert!(answer.contains("--admin-token"), "{answer}");
+    }
+    // A proxy that was not announced, whatever it calls this machine; also for teaching.
+    for path in ["/api/models/rollback", "/api/samples"] {
+        let answer = asked(&server, "POST", path, "x-forwarded-for: 203.0.113.9\r\n");
+        assert_eq!(status(&answer), 403, "{answer}");
+    }
+}
+
+#[test]
+fn one_client_may_ask_so_often_and_another_one_is_not_its_victim() {
+    let artifacts = Artifacts::released();
+    let limits = Limits { rate: 5, behind_proxy: true, ..Limits::default() };
+    let server = Server::start_with(&artifacts, limits);
+    let ask = |path: &str, client: &str| {
+        asked(&server, "GET", path, &format!("x-forwarded-for: 6.6.6.6, {client}\r\n"))
+    };
+    let begun = Instant::now();
+    let answers: Vec<String> = (0..20).map(|_| ask("/api/models", "10.0.0.1")).collect();
+    let refused = answers.iter().filter(|answer| status(answer) == 429).count();
+    let most = 5 + 5 * (1 + begun.elapsed().as_secs() as usize);
+    assert!(refused >= 20usize.saturating_sub(most) && refused > 0, "{refused} of 20 refused");
+    let answer = answers.iter().find(|answer| status(answer) == 429).unwrap();
+    assert_eq!(header(answer, "retry-after"), Some("1"));
+    assert!(answer.contains("too_often"), "{answer}");
+    // Others are answered, also a neighbour in IPv4; in IPv6 a network is one client.
+    assert_eq!(status(&ask("/api/models", "10.0.0.2")), 200);
+    (0..20).for_each(|i| drop(ask("/v2", &format!("2001:db8:1:2::{i}"))));
+    let answer = ask("/v2", "2001:db8:1:2:ffff::1");
+    assert_eq!(status(&answer), 429, "{answer}");
+    assert!(answer.contains("{\"error\":\""), "{answer}");
+    assert_eq!(status(&ask("/v2", "2001:db8:1:3::1")), 200);
+    // Probes and pages are not counted.
+    for path in ["/healthz", "/readyz", "/metrics", "/"] {
+        assert_eq!(status(&ask(path, "10.0.0.1")), 200, "{path}");
+    }
+    let metrics = server.get("/metrics").1;
+    let count = metrics.as_str().unwrap().lines().find_map(|line| {
+        line.strip_prefix("glyphic_turned_away_total{reason=\"rate\"} ")?.parse::<usize>().ok()
+    });
+    assert!(count.unwrap() > refused, "{count:?}");
+}
+
+#[test]
+fn every_answer_bears_its_requests_number_and_the_usual_headers() {
+    let artifacts = Artifacts::released();
+    let server = Server::start(&artifacts);
+    for path in ["/", "/api/models", "/nothing", "/v2/nothing", "/metrics"] {
+        let answer = asked(&server, "GET", path, "x-request-id: mine-1.2:3\r\n");
+        assert_eq!(header(&answer, "x-request-id"), Some("mine-1.2:3"), "{path}");
+        assert_eq!(header(&answer, "x-content-type-options"), Some("nosniff"));
+        assert_eq!(header(&answer, "referrer-policy"), Some("no-referrer"));
+        assert!(header(&answer, "content-security-policy").unwrap().contains("default-src"));
+        assert_eq!(header(&answer, "access-control-allow-origin"), None);
+    }
+    // A number that would spoil a log is not taken over.
+    let long = "x".repeat(65);
+    for bad in ["a b", "ä", "", long.as_str(), "a\"b"] {
+        let answer = asked(&server, "GET", "/", &format!("x-request-id: {bad}\r\n"));
+        let number = header(&answer, "x-request-id").unwrap();
+        assert!(number.len() == 16 && number != bad, "{number}");
+    }
+}
+
+#[test]
+fn metrics_count_what_happens() {
+    let artifacts = Artifacts::released();
+    let server = Server::start(&artifacts);
+    let id = artifacts.registry.current().unwrap();
+    for _ in 0..3 {
+        assert_eq!(server.post_json("/api/predict", &json!({ "strokes": seven() })).0, 200);
+    }
+    server.post("/api/predict", "application/json", b"{");
+    // A path or a method that is nobody's must not become a counter of its own.
+    server.get("/a/b/c");
+    asked(&server, "STRANGE", "/", "");
+    server.post(&format!("/api/models/{id}/promote"), "", b"");
+    server.post("/api/models/none/promote", "", b"");
+    let metrics = server.get("/metrics").1;
+    let metrics = metrics.as_str().unwrap();
+    for line in [
+        "glyphic_request_seconds_count{method=\"POST\",route=\"/api/predict\",status=\"200\"} 3",
+        "glyphic_request_seconds_count{method=\"POST\",route=\"/api/predict\",status=\"400\"} 1",
+        "glyphic_request_seconds_count{method=\"GET\",route=\"other\",status=\"404\"} 1",
+        "glyphic_stage_seconds_count{stage=\"compute\"} 3",
+        "glyphic_stage_seconds_count{stage=\"decode\"} 3",
+        "glyphic_batch_size_sum 3",
+        "glyphic_queue_depth 0",
+        "glyphic_swaps_total{outcome=\"served\"} 1",
+        "glyphic_swaps_total{outcome=\"refused\"} 1",
+        "glyphic_turned_away_total{reason=\"queue\"} 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
+    }
+    assert!(metrics.contains(&format!("glyphic_model_info{{model=\"{id}\"}} 1")), "{metrics}");
+    assert!(!metrics.contains("/a/b/c") && !metrics.contains("STRANGE"));
+    assert!(metrics.contains("method=\"other\",route=\"/\",status=\"405\"} 1"), "{metrics}");
+}
+
+#[test]
+fn whoever_sends_nothing_is_cut_off_and_others_are_served() {
+    let artifacts = Artifacts::released();
+    let limits = Limits { connections: 40, connections_per_client: Some(40), ..Limits::default() };
+    let server = Server::start_with(&artifacts, limits);
+    // Heads that never end, one byte now and then.
+    let mut slow: Vec<TcpStream> = (0..30)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n").unwrap();
+            stream
+        })
+        .collect();
+    let begun = Instant::now();
+    let mut cut = false;
+    while !cut && begun.elapsed() < Duration::from_secs(40) {
+        assert_eq!(server.get("/readyz").0, 200);
+        for stream in &mut slow {
+            stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+            let written = stream.write_all(b"x");
+            let read = stream.read(&mut [0; 512]);
+            cut |= written.is_err() || matches!(read, Ok(0));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert!(cut, "no slow client was cut off within 40 s");
+    assert!(begun.elapsed() > Duration::from_secs(5), "cut off at once");
+    // A head that is too long, and too many headers, are refused.
+    let long = format!("x-long: {}\r\n", "x".repeat(64 << 10));
+    let many: String = (0..100).map(|i| format!("x-{i}: 1\r\n")).collect();
+    for lines in [long, many] {
+        assert_eq!(status(&asked(&server, "GET", "/readyz", &lines)), 431);
+    }
+}
+
+#[test]
+fn whoever_takes_nothing_of_its_answers_is_cut_off() {
+    let artifacts = Artifacts::released();
+    // One place: whoever comes second is served when the first one has gone.
+    let limits = Limits { connections: 1, connections_per_client: Some(9), ..Limits::default() };
+    let server = Server::start_with(&artifacts, limits);
+    let mut slow = TcpStream::connect(server.address).unwrap();
+    // More answers than the system's buffers between the two hold.
+    let request = b"GET /api/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1_000);
+    slow.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let _ = slow.write_all(&request);
+    let begun = Instant::now();
+    let patient = ureq::get(server.url("/readyz")).config();
+    let answer = patient.timeout_global(Some(Duration::from_secs(40))).build().call();
+    assert_eq!(answer.unwrap().status(), 200);
+    let waited = begun.elapsed();
+    assert!(waited > Duration::from_secs(5), "the answers were taken, or it was cut at once");
+    assert!(waited < Duration::from_secs(25), "cut off after {waited:?}");
+    drop(slow);
+}
+
+#[test]
+fn one_client_cannot_hold_every_connection() {
+    let artifacts = Artifacts::released();
+    let limits = Limits { connections: 12, connections_per_client: Some(8), ..Limits::default() };
+    let server = Server::start_with(&artifacts, limits);
+    let held: Vec<TcpStream> =
+        (0..8).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    let refused = asked(&server, "GET", "/readyz", "");
+    assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("retry-after"), "{refused}");
+    // Another address is another client.
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let answer = runtime.block_on(async {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        let mut stream = socket.connect(server.address).await.unwrap();
+        let request = "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    });
+    assert!(answer.contains("glyphic_turned_away_total{reason=\"connections\"} 1"), "{answer}");
+    // Places that are given up are free again.
+    drop(held);
+    let begun = Instant::now();
+    while !asked(&server, "GET", "/readyz", "").starts_with("HTTP/1.1 200") {
+        assert!(begun.elapsed() < Duration::from_secs(5), "the places stay taken");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_server_that_stops_answers_what_it_has_begun() {
+    let artifacts = Artifacts::released();
+    let server = Server::start(&artifacts);
+    let address = server.address;
+    let mut stream = TcpStream::connect(address).unwrap();
+    let body = json!({ "strokes": seven() }).to_string();
+    let (first, rest) = body.split_at(10);
+    write!(
+        stream,
+        "POST /api/predict HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{first}",
+        body.len()
+    )
+    .unwrap();
+    // The head has been read when the body is waited for.
+    std::thread::sleep(Duration::from_millis(200));
+    let stopping = std::thread::spawn(move || drop(server));
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(TcpStream::connect(address).is_err(), "a stopping server takes connections");
+    stream.write_all(rest.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(status(&answer), 200, "{answer}");
+    assert_eq!(header(&answer, "connection"), Some("close"));
+    stopping.join().unwrap();
+}
+
+struct KilledAtTheEnd(Child);
+
+impl Drop for KilledAtTheEnd {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_log_names_the_request_and_the_probe_asks_the_server() {
+    let artifacts = Artifacts::released();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let program = || Command::new(env!("CARGO_BIN_EXE_server"));
+    let probe = || program().args(["probe", "--addr", &address]).output().unwrap();
+    let nobody = probe();
+    assert!(!nobody.status.success());
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("nobody listens"), "{nobody:?}");
+
+    let mut server = KilledAtTheEnd(
+        program()
+            .args(["--addr", &address, "--device", "cpu", "--log-json", "--artifacts"])
+            .arg(artifacts.folder.path())
+            .env("RUST_LOG", "glyphic_server=debug")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let begun = Instant::now();
+    while !probe().status.success() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the server does not start");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let head = format!(
+        "POST /api/predict HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         x-request-id: number-7\r\ncontent-length: 1\r\nconnection: close\r\n\r\n{{"
+    );
+    assert_eq!(status(&raw(address.parse().unwrap(), &head)), 400);
+    server.0.kill().unwrap();
+    let mut log = String::new();
+    server.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let of_request: Vec<_> = lines.filter(|line| line["span"]["id"] == "number-7").collect();
+    let said = |part: &str| of_request.iter().any(|line| line.to_string().contains(part));
+    assert!(said("malformed") && said("\"status\":400") && said("/api/predict"), "{log}");
+}

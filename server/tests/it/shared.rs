@@ -1,0 +1,439 @@
+//! Servers that share one registry in an object store: real servers, and a real S3 server.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::common::repository;
+use glyphic_runtime::registry::Registry;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Longest time until a change is everywhere: the bar is "within seconds".
+const SECONDS: Duration = Duration::from_secs(5);
+/// The same for checkpoints that are only there: they are listed every five seconds.
+const LISTED: Duration = Duration::from_secs(10);
+
+/// A child process that is killed when the test ends, however it ends.
+struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An S3 server with a bucket `glyphic`.
+struct S3 {
+    folder: TempDir,
+    port: u16,
+    program: Option<Program>,
+}
+
+impl S3 {
+    /// rclone's, which keeps the objects as files and takes every write.
+    fn rclone() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("glyphic")).unwrap();
+        let mut s3 = Self { folder, port: free_port(), program: None };
+        s3.start();
+        s3
+    }
+
+    fn start(&mut self) {
+        let address = format!("127.0.0.1:{}", self.port);
+        let mut command = Command::new(installed("rclone"));
+        command.args(["serve", "s3", "--auth-key", "key,secret", "--addr", &address]);
+        command.arg(self.folder.path());
+        self.program = Some(listening(command, self.port));
+    }
+
+    fn stop(&mut self) {
+        self.program = None;
+    }
+
+    /// The objects, as rclone keeps them.
+    fn objects(&self) -> PathBuf {
+        self.folder.path().join("glyphic/registry")
+    }
+
+    /// moto's, which refuses a write whose condition is not met, and takes objects from
+    /// everybody.
+    fn moto() -> Self {
+        let port = free_port();
+        let mut command = Command::new(installed("moto_server"));
+        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+        let program = listening(command, port);
+        ureq::put(format!("http://127.0.0.1:{port}/glyphic")).send_empty().unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), port, program: Some(program) }
+    }
+
+    /// The server's program, told where the store is and how to get in.
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+        command
+            .env("AWS_ENDPOINT", format!("http://127.0.0.1:{}", self.port))
+            .env("AWS_ALLOW_HTTP", "true")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "key")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("GLYPHIC_DEVICE", "cpu")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Puts an object there that no server has written; moto's alone takes it.
+    fn put(&self, path: &str, bytes: &[u8]) {
+        let url = format!("http://127.0.0.1:{}/glyphic/registry/{path}", self.port);
+        // It asks for a signature and does not check it.
+        let signed = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, \
+                      SignedHeaders=host, Signature=0";
+        ureq::put(url).header("authorization", signed).send(bytes).unwrap();
+    }
+
+    fn push(&self, arguments: &[&str], artifacts: &Path) -> Output {
+        let mut command = self.command();
+        command.args(["push", "--to", URL, "--artifacts"]).arg(artifacts).args(arguments);
+        command.output().unwrap()
+    }
+}
+
+const URL: &str = "s3://glyphic/registry";
+
+fn installed(program: &str) -> PathBuf {
+    let install = repository().join("server/tests/object_stores/install");
+    let output = Command::new(install).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "the S3 servers cannot be installed");
+    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim()).join(program)
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn listening(mut command: Command, port: u16) -> Program {
+    let program = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut program = Program(program);
+    let begun = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(program.0.try_wait().unwrap().is_none(), "{command:?} has ended");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{command:?} does not listen");
+        thread::sleep(Duration::from_millis(50));
+    }
+    program
+}
+
+/// A server with a copy of its own.
+struct Server {
+    copy: TempDir,
+    address: String,
+    program: Program,
+}
+
+impl Server {
+    fn start(s3: &S3) -> Self {
+        Self::start_with(s3, tempfile::tempdir().unwrap())
+    }
+
+    /// Configured as in a container: by the environment.
+    fn start_with(s3: &S3, copy: TempDir) -> Self {
+        let mut child = s3
+            .command()
+            .env("GLYPHIC_ADDR", "127.0.0.1:0")
+            .env("GLYPHIC_ARTIFACTS", URL)
+            .env("GLYPHIC_ARTIFACTS_COPY", copy.path())
+            .env("GLYPHIC_DATA", repository().join("artifacts/datasets/mnist"))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().rsplit(' ').next().unwrap().to_owned();
+        let program = Program(child);
+        assert!(address.starts_with("http://"), "the server did not start: {line:?}");
+        Self { copy, address, program }
+    }
+
+    fn send(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.address))
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .unwrap();
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let mut answer = ureq::Agent::new_with_config(agent).run(request).unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let mut answer = ureq::get(format!("{}{path}", self.address)).call().unwrap();
+        serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
+    }
+
+    fn promote(&self, id: &str) -> (u16, Value) {
+        self.send("POST", &format!("/api/models/{id}/promote?force=1"), &json!({}))
+    }
+
+    /// The checkpoint that reads a drawing.
+    fn reads_with(&self) -> String {
+        let body = json!({ "strokes": crate::common::seven() });
+        let (status, answer) = self.send("POST", "/api/predict", &body);
+        assert_eq!(status, 200, "{answer}");
+        answer["model"].as_str().unwrap().to_owned()
+    }
+
+    fn listed(&self) -> Vec<String> {
+        let models = self.get("/api/models")["models"].as_array().unwrap().clone();
+        models.iter().map(|model| model["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn waits_for(&self, what: &str, is: impl FnMut(&Self) -> bool) {
+        self.waits_up_to(SECONDS, what, is);
+    }
+
+    fn waits_up_to(&self, longest: Duration, what: &str, mut is: impl FnMut(&Self) -> bool) {
+        let begun = Instant::now();
+        while !is(self) {
+            assert!(begun.elapsed() < longest, "{what} has not reached {} yet", self.address);
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Two of the repository's checkpoints: the promoted one, and another.
+fn released() -> (Registry, String, String) {
+    let registry = Registry::new(repository().join("artifacts"));
+    let current = registry.current().unwrap();
+    let other = registry.ids().unwrap().into_iter().find(|id| *id != current).unwrap();
+    (registry, current, other)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn what_one_server_does_reaches_the_other_within_seconds() {
+    let mut s3 = S3::rclone();
+    let (registry, first, second) = released();
+    // Nothing is there yet.
+    let empty = tempfile::tempdir().unwrap();
+    let mut server = s3.command();
+    server.args(["--addr", "127.0.0.1:0", "--artifacts", URL, "--artifacts-copy"]);
+    let mut refused = Program(server.arg(empty.path()).spawn().unwrap());
+    let begun = Instant::now();
+    while refused.0.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it serves, with nothing to serve");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let mut said = String::new();
+    refused.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("server push --to s3://"), "{said}");
+
+    let pushed = s3.push(&[], registry.root());
+    assert!(text(&pushed.stdout).contains("promoted there, as the first"), "{pushed:?}");
+    let (a, b) = (Server::start(&s3), Server::start(&s3));
+    assert_eq!([a.reads_with(), b.reads_with()], [first.clone(), first.clone()]);
+
+    // What is sent is there, and does not serve.
+    let pushed = s3.push(&[&second], registry.root());
+    assert!(pushed.status.success() && !text(&pushed.stdout).contains("first"), "{pushed:?}");
+    let (status, answer) = a.send("PUT", "/api/labels/candidate", &json!({ "id": first }));
+    assert_eq!(status, 200, "{answer}");
+    b.waits_for("the label", |b| b.get("/api/models").to_string().contains("\"candidate\""));
+    for server in [&a, &b] {
+        let both = |server: &Server| server.listed().len() == 2;
+        server.waits_up_to(LISTED, "the second checkpoint", both);
+        assert_eq!(server.reads_with(), first);
+    }
+
+    // Promoted here, it serves there; and back again.
+    assert_eq!(a.promote(&second).0, 200);
+    assert_eq!(a.reads_with(), second);
+    b.waits_for("the promotion", |b| b.reads_with() == second);
+    assert_eq!(b.send("POST", "/api/models/rollback", &json!({})).0, 200);
+    a.waits_for("the roll-back", |a| a.reads_with() == first);
+
+    // Removed here, it goes there too; what is needed stays.
+    let (status, answer) = b.send("POST", "/api/models/prune?keep=0", &json!({}));
+    assert_eq!((status, &answer["removed"]), (200, &json!([second])));
+    assert!(!s3.objects().join("checkpoints").join(&second).join("manifest.json").exists());
+    assert_eq!(a.send("PUT", "/api/labels/stays", &json!({ "id": first })).0, 200);
+    assert_eq!(b.listed(), [first.as_str()]);
+    let begun = Instant::now();
+    while a.listed() != [first.as_str()] {
+        assert!(begun.elapsed() < Duration::from_secs(20), "'{second}' stays where it was fetched");
+        thread::sleep(Duration::from_millis(200));
+    }
+
+    // Without the store both go on, also one that is started anew; changes are refused.
+    s3.stop();
+    assert_eq!(a.reads_with(), first);
+    let (status, answer) = a.send("PUT", "/api/labels/lost", &json!({ "id": first }));
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("shared_registry")), "{answer}");
+    let Server { copy, program, .. } = a;
+    drop(program);
+    let a = Server::start_with(&s3, copy);
+    assert_eq!(a.reads_with(), first);
+    s3.start();
+    let begun = Instant::now();
+    while a.send("PUT", "/api/labels/back", &json!({ "id": first })).0 != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "the store is not found again");
+        thread::sleep(Duration::from_millis(200));
+    }
+    b.waits_for("the label", |b| b.get("/api/models").to_string().contains("\"back\""));
+    assert!(!b.get("/api/models").to_string().contains("\"lost\""));
+}
+
+#[test]
+fn what_is_taught_to_one_server_is_there_for_all() {
+    let s3 = S3::moto();
+    let (registry, first, _) = released();
+    assert!(s3.push(&[&first], registry.root()).status.success());
+    let (a, b) = (Server::start(&s3), Server::start(&s3));
+    for i in 0..4 {
+        let strokes = json!([[[0, 0], [60 + i, 2], [30, 90]], [[20, 45], [50 + i, 45]]]);
+        let (status, answer) =
+            a.send("POST", "/api/samples", &json!({ "label": "7", "strokes": strokes }));
+        assert_eq!(status, 201, "{answer}");
+    }
+    let (status, job) = a.send("POST", "/api/jobs", &json!({}));
+    assert_eq!(status, 202, "{job}");
+    let path = format!("/api/jobs/{}", job["id"].as_str().unwrap());
+    let begun = Instant::now();
+    let ended = loop {
+        let job = a.get(&path);
+        if !["queued", "running"].contains(&job["state"].as_str().unwrap()) {
+            break job;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(240), "{job}");
+        thread::sleep(Duration::from_millis(200));
+    };
+    assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
+    let taught = ended["candidate"].as_str().unwrap().to_owned();
+    b.waits_up_to(LISTED, "what was taught", |b| b.listed().contains(&taught));
+}
+
+#[test]
+fn half_a_checkpoint_never_goes_live() {
+    let s3 = S3::moto();
+    let (registry, first, second) = released();
+    let pushed = s3.push(&[&first], registry.root());
+    assert!(pushed.status.success(), "{pushed:?}");
+    let server = Server::start(&s3);
+    let file = |name: &str| fs::read(registry.folder(&second).join(name)).unwrap();
+    let path = |name: &str| format!("checkpoints/{second}/{name}");
+    let promoted = |id: &str| s3.put("CURRENT", format!("{id}\n{first}\n").as_bytes());
+    let unmoved = || {
+        thread::sleep(Duration::from_secs(3));
+        assert!(!server.listed().contains(&second));
+        assert_eq!(server.reads_with(), first);
+    };
+
+    // The weights have arrived, the manifest has not: and somebody promotes it all the same.
+    s3.put(&path("weights.bpk"), &file("weights.bpk"));
+    promoted(&second);
+    unmoved();
+    assert_eq!(server.promote(&second).0, 404, "it has not arrived");
+    // The manifest is there, and of the weights a half.
+    let weights = file("weights.bpk");
+    s3.put(&path("weights.bpk"), &weights[..weights.len() / 2]);
+    s3.put(&path("manifest.json"), &file("manifest.json"));
+    unmoved();
+    // A whole one goes live, as it was to.
+    s3.put(&path("weights.bpk"), &weights);
+    server.waits_for("the whole checkpoint", |server| server.reads_with() == second);
+
+    // What was promoted long ago and is gone does not stand in a roll-back's way.
+    let history = format!("{second}\n{first}\nlong-gone\n");
+    s3.put("CURRENT", history.as_bytes());
+    server.waits_for("a longer history", |server| {
+        fs::read_to_string(server.copy.path().join("CURRENT")).unwrap().contains("long-gone")
+    });
+    let (status, answer) = server.send("POST", "/api/models/rollback", &json!({}));
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(server.reads_with(), first);
+    assert_eq!(server.promote(&second).0, 200);
+
+    // Names that nobody could have given, and files that are none, harm nobody.
+    for odd in ["..evil/manifest.json", "x~/manifest.json", &format!("{first}/report.html~")] {
+        s3.put(&format!("checkpoints/{odd}"), &file("manifest.json"));
+    }
+    for bad in [&b"../../x\n"[..], b"<html>not found</html>", b"\xff\xfe", &[b'a'; 2 << 20]] {
+        s3.put("CURRENT", bad);
+        thread::sleep(Duration::from_millis(1500));
+        assert_eq!(server.reads_with(), second);
+        assert_eq!(server.listed().len(), 2);
+        let (status, answer) = server.send("PUT", "/api/labels/x", &json!({ "id": first }));
+        assert_eq!(status, 503, "{answer}");
+    }
+    promoted(&first);
+    server.waits_for("what is mended", |server| server.reads_with() == first);
+    // A copy is one server's.
+    let mut command = s3.command();
+    command.args(["--addr", "127.0.0.1:0", "--artifacts", URL, "--artifacts-copy"]);
+    let refused = command.arg(server.copy.path()).output().unwrap();
+    assert!(text(&refused.stderr).contains("another server's copy"), "{refused:?}");
+    let copied = fs::read_dir(server.copy.path().join("checkpoints")).unwrap();
+    let copied = copied.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(copied.filter(|name| name.contains("evil")).count(), 0);
+}
+
+#[test]
+fn servers_that_change_at_once_lose_nothing() {
+    let s3 = S3::moto();
+    let (registry, first, second) = released();
+    for id in [&first, &second] {
+        assert!(s3.push(&[id], registry.root()).status.success());
+    }
+    let servers = [Server::start(&s3), Server::start(&s3)];
+    const EACH: usize = 15;
+    thread::scope(|scope| {
+        for (s, server) in servers.iter().enumerate() {
+            let (first, second) = (&first, &second);
+            scope.spawn(move || {
+                for i in 0..EACH {
+                    let id = [first, second][i % 2];
+                    let begun = Instant::now();
+                    loop {
+                        let path = format!("/api/labels/s{s}-{i}");
+                        let (status, answer) = server.send("PUT", &path, &json!({ "id": id }));
+                        if status == 200 {
+                            break;
+                        }
+                        // Others may be faster, time and again.
+                        assert_eq!(status, 503, "{answer}");
+                        assert!(begun.elapsed() < Duration::from_secs(30), "{answer}");
+                    }
+                }
+            });
+        }
+    });
+    for server in &servers {
+        server.waits_for("every label", |server| {
+            let models = server.get("/api/models").to_string();
+            (0..EACH).all(|i| (0..2).all(|s| models.contains(&format!("\"s{s}-{i}\""))))
+        });
+    }
+    let nothing = s3.push(&["--if-empty", "no-such-id"], registry.root());
+    assert!(nothing.status.success() && nothing.stdout.is_empty(), "{nothing:?}");
+    // The same checkpoint is sent twice, and is there once; another one of its name is not
+    // taken.
+    let again = s3.push(&[&first], registry.root());
+    assert!(again.status.success() && !text(&again.stdout).contains("first)"), "{again:?}");
+    let other = tempfile::tempdir().unwrap();
+    let other = Registry::new(other.path());
+    crate::common::publish(&other, &first);
+    let refused = s3.push(&[&first], other.root());
+    assert!(text(&refused.stderr).contains("exists already"), "{refused:?}");
+}

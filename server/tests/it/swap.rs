@@ -1,0 +1,192 @@
+//! Checkpoints are swapped under load: nothing fails, and every answer is of
+//! the checkpoint that it names.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use crate::common::{Artifacts, Server};
+use burn::tensor::Device;
+use glyphic_model::{Classifier, Glyph, checkpoint::WEIGHTS_FILE};
+use serde_json::{Value, json};
+
+const SWAPS: usize = 1000;
+/// After so many swaps a damaged checkpoint is tried, too.
+const DAMAGED_EVERY: usize = 20;
+
+fn pixels() -> Vec<u8> {
+    (0..784).map(|i| (i * 37 % 256) as u8).collect()
+}
+
+/// Publishes a checkpoint and returns what its network says of [`pixels`].
+fn publish(artifacts: &Artifacts, id: &str) -> Vec<f32> {
+    let network = artifacts.publish(id);
+    let labels = (0..10).map(|digit| digit.to_string()).collect();
+    let classifier = Classifier::new(network, labels, &Device::flex());
+    let glyph = Glyph::try_from(pixels().as_slice()).unwrap();
+    classifier.classify(&[glyph]).unwrap().remove(0).probabilities
+}
+
+fn damage(artifacts: &Artifacts, id: &str) {
+    let path = artifacts.registry.folder(id).join(WEIGHTS_FILE);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(path, bytes).unwrap();
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn nothing_fails_over_a_thousand_swaps() {
+    let artifacts = Artifacts::empty();
+    let expected: BTreeMap<&str, Vec<f32>> =
+        [("a", publish(&artifacts, "a")), ("b", publish(&artifacts, "b"))].into();
+    publish(&artifacts, "corrupt");
+    damage(&artifacts, "corrupt");
+    artifacts.registry.promote("a").unwrap();
+    let server = Server::start(&artifacts);
+    let done = AtomicBool::new(false);
+
+    let ask = || {
+        let mut answered = BTreeSet::new();
+        let mut count = 0;
+        while !done.load(Ordering::Relaxed) {
+            let (status, body) = server.post("/api/predict", "application/octet-stream", &pixels());
+            assert_eq!(status, 200, "{body}");
+            let model = body["model"].as_str().unwrap();
+            let found = body["probabilities"].as_array().unwrap();
+            for (found, expected) in found.iter().zip(&expected[model]) {
+                let off = (found.as_f64().unwrap() - f64::from(*expected)).abs();
+                assert!(off < 1e-5, "'{model}' did not say {body}");
+            }
+            answered.insert(model.to_owned());
+            count += 1;
+        }
+        (answered, count)
+    };
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        for swap in 0..SWAPS {
+            let id = ["b", "a"][swap % 2];
+            let (status, body) = server.post(&format!("/api/models/{id}/promote"), "", b"");
+            assert_eq!((status, &body["current"]), (200, &json!(id)), "{body}");
+            if swap % DAMAGED_EVERY == 0 {
+                let (status, body) = server.post("/api/models/corrupt/promote", "", b"");
+                let code = &body["error"]["code"];
+                assert_eq!((status, code), (422, &json!("bad_checkpoint")), "{body}");
+            }
+            assert_eq!(artifacts.registry.current().unwrap(), id);
+        }
+        done.store(true, Ordering::Relaxed);
+        for client in clients {
+            let (answered, count) = client.join().unwrap();
+            assert!(count > SWAPS, "a client got only {count} answers");
+            assert_eq!(answered.into_iter().collect::<Vec<_>>(), ["a", "b"]);
+        }
+    });
+}
+
+#[test]
+fn follows_current_and_keeps_the_old_one_when_the_new_is_bad() {
+    let artifacts = Artifacts::empty();
+    for id in ["a", "b", "bad", "c"] {
+        artifacts.publish(id);
+    }
+    damage(&artifacts, "bad");
+    artifacts.registry.promote("a").unwrap();
+    let server = Server::start(&artifacts);
+    let serving = || server.get("/readyz").1["model"].clone();
+    assert_eq!(serving(), "a");
+
+    artifacts.registry.promote("b").unwrap();
+    wait_until("serving b", || serving() == "b");
+
+    // A bad one is refused, however often it is looked at …
+    artifacts.registry.promote("bad").unwrap();
+    std::thread::sleep(Duration::from_millis(800));
+    assert_eq!(serving(), "b");
+    // … as is a name that there is none of, and a file of rubbish.
+    for junk in ["nothing-here\n", "\0\u{1}\n", "../../etc\n", ""] {
+        fs::write(artifacts.folder.path().join("CURRENT"), junk).unwrap();
+        std::thread::sleep(Duration::from_millis(400));
+        assert_eq!(serving(), "b");
+    }
+    // The next good one is taken.
+    artifacts.registry.promote("c").unwrap();
+    wait_until("serving c", || serving() == "c");
+}
+
+#[test]
+fn a_checkpoint_that_arrives_after_current_is_taken_when_it_is_whole() {
+    let artifacts = Artifacts::empty();
+    for id in ["a", "late"] {
+        artifacts.publish(id);
+    }
+    let weights = artifacts.registry.folder("late").join(WEIGHTS_FILE);
+    let whole = fs::read(&weights).unwrap();
+    fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
+    artifacts.registry.promote("a").unwrap();
+    let server = Server::start(&artifacts);
+    artifacts.registry.promote("late").unwrap();
+    std::thread::sleep(Duration::from_millis(800));
+    assert_eq!(server.get("/readyz").1["model"], "a");
+    fs::write(&weights, whole).unwrap();
+    wait_until("serving late", || server.get("/readyz").1["model"] == "late");
+}
+
+#[test]
+fn promotes_lists_and_rolls_back() {
+    let artifacts = Artifacts::empty();
+    for id in ["a", "b"] {
+        artifacts.publish(id);
+    }
+    artifacts.registry.promote("a").unwrap();
+    let server = Server::start(&artifacts);
+    let (status, body) = server.post("/api/models/rollback", "", b"");
+    assert_eq!((status, &body["error"]["code"]), (409, &json!("nothing_to_roll_back_to")));
+
+    let (status, body) = server.post("/api/models/b/promote", "", b"");
+    assert_eq!(status, 200, "{body}");
+    assert_eq!((&body["current"], &body["previous"]), (&json!("b"), &json!("a")));
+    let (status, body) = server.post("/api/models/rollback", "", b"");
+    assert_eq!((status, &body["current"]), (200, &json!("a")), "{body}");
+    assert_eq!(body["previous"], Value::Null);
+
+    damage(&artifacts, "b");
+    fs::write(artifacts.registry.folder("b").join("manifest.json"), "{").unwrap();
+    let (status, body) = server.get("/api/models");
+    assert_eq!(status, 200);
+    assert_eq!(body["device"], "CPU (burn-flex)");
+    let models = body["models"].as_array().unwrap();
+    assert_eq!(models.len(), 2);
+    assert_eq!(models[0]["id"], "a");
+    assert!(models[1]["error"].as_str().unwrap().contains("manifest.json"));
+
+    for (id, status, code) in [("none", 404, "no_such_model"), ("b%20c", 400, "bad_id")] {
+        let (found, body) = server.post(&format!("/api/models/{id}/promote"), "", b"");
+        assert_eq!((found, &body["error"]["code"]), (status, &json!(code)));
+    }
+}
+
+#[test]
+fn starts_with_an_earlier_checkpoint_if_the_promoted_one_is_damaged() {
+    let artifacts = Artifacts::empty();
+    for id in ["a", "b"] {
+        artifacts.publish(id);
+        artifacts.registry.promote(id).unwrap();
+    }
+    damage(&artifacts, "b");
+    let server = Server::start(&artifacts);
+    assert_eq!(server.get("/readyz").1["model"], "a");
+}

@@ -225,7 +225,7 @@ function picture(seen) {
 function digitsOf({ places, probabilities, seen, strokes, labels }, scale) {
   return strokes.map((whole, i) => {
     const part = (values, size) => values.subarray(size * i, size * (i + 1));
-    const [x, y, width, height, known, counts, verdict] = part(places, 7);
+    const [x, y, width, height, in_distribution, counts, verdict] = part(places, 7);
     const own = [...part(probabilities, labels.length)];
     const ranked = labels.map((label, at) => ({ label, confidence: own[at] }))
       .sort((a, b) => b.confidence - a.confidence);
@@ -234,7 +234,7 @@ function digitsOf({ places, probabilities, seen, strokes, labels }, scale) {
       box: [x, y, width, height].map((value) => value * scale),
       verdict: VERDICTS[verdict],
       counts: counts === 1,
-      known,
+      in_distribution,
       best: ranked.slice(0, 2),
       probabilities: own,
       strokes: whole && [...whole],

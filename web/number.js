@@ -145,7 +145,7 @@ export function inFocus() {
 
 function focus() {
   if (selected !== null) return selected;
-  const sure = ({ counts, known, confidence }) => (counts ? known * confidence : 2);
+  const sure = ({ counts, in_distribution, confidence }) => (counts ? in_distribution * confidence : 2);
   const least = Math.min(...digits.map(sure));
   return Math.max(0, digits.findIndex((digit) => sure(digit) === least));
 }

@@ -38,7 +38,7 @@ pub struct Prediction {
     pub probabilities: Vec<f32>,
     /// Probability (0–1) that it is one of the labels at all. It means something only
     /// if the network was trained to tell ([`Thresholds::rejects`]).
-    pub known: f32,
+    pub in_distribution: f32,
 }
 
 /// The device failed while computing or its answer could not be read.
@@ -169,8 +169,8 @@ impl Prediction {
         let probabilities: Vec<f32> = exponentials.iter().map(|e| e / sum).collect();
         let index = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
         // The sum of all e^logit beside e^0, without overflow.
-        let known = 1.0 / (1.0 + (-largest - sum.ln()).exp());
-        Self { index, probabilities, known }
+        let in_distribution = 1.0 / (1.0 + (-largest - sum.ln()).exp());
+        Self { index, probabilities, in_distribution }
     }
 
     /// The two most probable labels, the more probable one first.

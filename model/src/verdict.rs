@@ -21,8 +21,9 @@ pub enum Verdict {
 /// back from its training; 0 and 0 read everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
-    /// Below this [`Prediction::known`] (0–1) it is not a digit.
-    pub known: f32,
+    /// Below this [`Prediction::in_distribution`] (0–1) it is not a digit.
+    #[serde(alias = "known")]
+    pub in_distribution: f32,
     /// Below this [`Prediction::confidence`] (0–1) it is unsure.
     pub confidence: f32,
 }
@@ -30,17 +31,17 @@ pub struct Thresholds {
 impl Thresholds {
     /// Whether anything is taken for no label.
     pub fn rejects(&self) -> bool {
-        self.known > 0.0
+        self.in_distribution > 0.0
     }
 
     /// Whether both are probabilities.
     pub fn are_valid(&self) -> bool {
-        [self.known, self.confidence].iter().all(|value| (0.0..=1.0).contains(value))
+        [self.in_distribution, self.confidence].iter().all(|value| (0.0..=1.0).contains(value))
     }
 
     /// What to make of a prediction.
     pub fn verdict(&self, prediction: &Prediction) -> Verdict {
-        if prediction.known < self.known {
+        if prediction.in_distribution < self.in_distribution {
             Verdict::NotADigit
         } else if prediction.confidence() < self.confidence {
             Verdict::Unsure

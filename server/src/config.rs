@@ -112,7 +112,10 @@ impl Doubt {
     /// learned what is no label does not reject by any.
     pub fn over(self, others: Thresholds) -> Thresholds {
         Thresholds {
-            known: self.reject_below.filter(|_| others.rejects()).unwrap_or(others.known),
+            in_distribution: self
+                .reject_below
+                .filter(|_| others.rejects())
+                .unwrap_or(others.in_distribution),
             confidence: self.unsure_below.unwrap_or(others.confidence),
         }
     }

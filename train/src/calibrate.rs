@@ -23,7 +23,8 @@ const MOST_UNSURE: f64 = 0.01;
 /// Where doubt begins, by what was said of held-back examples. Nothing is rejected
 /// unless the network `rejects`: has learned what is none of the labels.
 pub fn thresholds(predictions: &[Prediction], examples: &[Example], rejects: bool) -> Thresholds {
-    let known = if rejects { accepting(predictions, ACCEPTED).unwrap_or(0.0) } else { 0.0 };
+    let in_distribution =
+        if rejects { accepting(predictions, ACCEPTED).unwrap_or(0.0) } else { 0.0 };
 
     let mut answers: Vec<(f32, bool)> = predictions
         .iter()
@@ -39,21 +40,23 @@ pub fn thresholds(predictions: &[Prediction], examples: &[Example], rejects: boo
             confidence = window[1].0;
         }
     }
-    Thresholds { known, confidence }
+    Thresholds { in_distribution, confidence }
 }
 
 /// The same, lowered so far that nearly all of what was just taught is accepted too: it
-/// is less, and often less like itself, than all that was known before.
+/// is less, and often less like itself, than all that was in_distribution before.
 pub fn accepting_taught(thresholds: Thresholds, taught: &[Prediction]) -> Thresholds {
-    let known = accepting(taught, ACCEPTED_OF_TAUGHT).unwrap_or(thresholds.known);
-    Thresholds { known: thresholds.known.min(known), ..thresholds }
+    let in_distribution =
+        accepting(taught, ACCEPTED_OF_TAUGHT).unwrap_or(thresholds.in_distribution);
+    Thresholds { in_distribution: thresholds.in_distribution.min(in_distribution), ..thresholds }
 }
 
 /// The highest threshold that accepts this share of what was said.
 fn accepting(predictions: &[Prediction], share: f64) -> Option<f32> {
-    let mut known: Vec<f32> = predictions.iter().map(|prediction| prediction.known).collect();
-    known.sort_by(f32::total_cmp);
-    known.get(((1.0 - share) * known.len() as f64) as usize).copied()
+    let mut in_distribution: Vec<f32> =
+        predictions.iter().map(|prediction| prediction.in_distribution).collect();
+    in_distribution.sort_by(f32::total_cmp);
+    in_distribution.get(((1.0 - share) * in_distribution.len() as f64) as usize).copied()
 }
 
 /// What logits say at a temperature.
@@ -83,13 +86,13 @@ mod tests {
 
     use super::*;
 
-    /// A thousand answers: how much each is known, and how sure and how right it is.
+    /// A thousand answers: how much each is in_distribution, and how sure and how right it is.
     fn answers(of: impl Fn(usize) -> (f32, f32, bool)) -> (Vec<Prediction>, Vec<Example>) {
         let answer = |i: usize| {
-            let (known, confidence, right) = of(i);
+            let (in_distribution, confidence, right) = of(i);
             let mut probabilities = vec![1.0 - confidence; 2];
             probabilities[usize::from(!right)] = confidence;
-            Prediction { index: usize::from(!right), probabilities, known }
+            Prediction { index: usize::from(!right), probabilities, in_distribution }
         };
         let example = Example { glyph: Glyph::new([0; PIXELS]), label: 0 };
         ((0..1000).map(answer).collect(), vec![example; 1000])
@@ -98,14 +101,17 @@ mod tests {
     #[test]
     fn nearly_all_that_was_held_back_is_taken_for_a_label() {
         let (said, examples) = answers(|i| (i as f32 / 1000.0, 0.99, true));
-        let Thresholds { known, .. } = thresholds(&said, &examples, true);
-        let lost = said.iter().filter(|answer| answer.known < known).count();
+        let Thresholds { in_distribution, .. } = thresholds(&said, &examples, true);
+        let lost = said.iter().filter(|answer| answer.in_distribution < in_distribution).count();
         assert_eq!(lost, 5);
-        assert_eq!(thresholds(&said, &examples, false).known, 0.0);
+        assert_eq!(thresholds(&said, &examples, false).in_distribution, 0.0);
         // Of what was taught one in twenty may be lost, and never more than before.
-        let fitted = Thresholds { known: 0.9, confidence: 0.5 };
-        assert!((accepting_taught(fitted, &said).known - 0.05).abs() < 2e-3);
-        assert_eq!(accepting_taught(Thresholds { known: 0.01, ..fitted }, &said).known, 0.01);
+        let fitted = Thresholds { in_distribution: 0.9, confidence: 0.5 };
+        assert!((accepting_taught(fitted, &said).in_distribution - 0.05).abs() < 2e-3);
+        assert_eq!(
+            accepting_taught(Thresholds { in_distribution: 0.01, ..fitted }, &said).in_distribution,
+            0.01
+        );
         assert_eq!(accepting_taught(fitted, &[]), fitted);
     }
 

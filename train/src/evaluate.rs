@@ -27,12 +27,12 @@ pub fn vote(voters: &[&Outcome], examples: &[Example]) -> Outcome {
     let share = 1.0 / voters.len() as f32;
     let together = |i: usize| {
         let said = voters.iter().map(|voter| &voter.predictions[i]);
-        let mut mean = Prediction { index: 0, probabilities: Vec::new(), known: 0.0 };
+        let mut mean = Prediction { index: 0, probabilities: Vec::new(), in_distribution: 0.0 };
         for one in said {
             mean.probabilities.resize(one.probabilities.len(), 0.0);
             let pairs = mean.probabilities.iter_mut().zip(&one.probabilities);
             pairs.for_each(|(mean, probability)| *mean += share * probability);
-            mean.known += share * one.known;
+            mean.in_distribution += share * one.in_distribution;
         }
         let all = mean.probabilities.iter().enumerate();
         mean.index = all.max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(index, _)| index);
@@ -102,7 +102,7 @@ mod tests {
                 .map(|row| Prediction {
                     index: usize::from(row[1] > row[0]),
                     probabilities: row.to_vec(),
-                    known: 1.0,
+                    in_distribution: 1.0,
                 })
                 .into();
             Outcome { score: score(&predictions, &examples), predictions }
@@ -113,6 +113,6 @@ mod tests {
         let both = vote(&[&first, &second], &examples);
         assert_eq!(both.score.accuracy, 1.0);
         assert!((both.predictions[0].probabilities[0] - 0.65).abs() < 1e-6);
-        assert!((both.predictions[0].known - 1.0).abs() < 1e-6);
+        assert!((both.predictions[0].in_distribution - 1.0).abs() < 1e-6);
     }
 }

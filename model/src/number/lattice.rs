@@ -249,7 +249,7 @@ impl Candidate {
 
     /// What it is taken for, and what that costs.
     fn taken(&self, said: &Prediction, rejects: bool, only_specks: bool) -> (Taken, f32) {
-        let known = if rejects { said.known } else { 1.0 };
+        let known = if rejects { said.in_distribution } else { 1.0 };
         let cost = |probability: f32| (-probability.ln()).min(WORST);
         let digit = (Taken::Digit, cost(known * said.confidence()) + self.shape.cost);
         let other = (Taken::NoDigit, cost(1.0 - known) + NO_DIGIT * self.shape.digits);

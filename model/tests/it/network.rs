@@ -79,7 +79,7 @@ fn probabilities_sum_to_one_whatever_the_logits() {
 
 #[test]
 fn what_is_known_is_weighed_against_a_logit_of_zero() {
-    let known = |logits: &[f32]| Prediction::of(logits).known;
+    let known = |logits: &[f32]| Prediction::of(logits).in_distribution;
     assert!((known(&[0.0]) - 0.5).abs() < 1e-6);
     assert!((known(&[0.0, 0.0, 0.0]) - 0.75).abs() < 1e-6);
     assert!(known(&[-9.0, -9.0]) < 1e-3 && known(&[9.0, -9.0]) > 0.999);
@@ -88,7 +88,7 @@ fn what_is_known_is_weighed_against_a_logit_of_zero() {
 
 #[test]
 fn a_verdict_follows_the_thresholds() {
-    let thresholds = Thresholds { known: 0.4, confidence: 0.7 };
+    let thresholds = Thresholds { in_distribution: 0.4, confidence: 0.7 };
     let verdict = |logits: &[f32]| thresholds.verdict(&Prediction::of(logits));
     assert_eq!(verdict(&[5.0, 0.0]), Verdict::Read);
     assert_eq!(verdict(&[5.0, 4.9]), Verdict::Unsure);

@@ -87,7 +87,7 @@ struct InputParameters {
 
 #[derive(Deserialize, ToSchema)]
 struct RequestedOutput {
-    /// `label`, `confidence`, `known`, `verdict` or `probabilities`
+    /// `label`, `confidence`, `in_distribution`, `verdict` or `probabilities`
     name: String,
     #[serde(default)]
     parameters: OutputParameters,

@@ -38,7 +38,7 @@ struct Read<'a> {
 pub const OUTPUTS: [Output; 5] = [
     Output { name: "label", datatype: "BYTES", by_label: false, of: label },
     Output { name: "confidence", datatype: "FP32", by_label: false, of: confidence },
-    Output { name: "known", datatype: "FP32", by_label: false, of: known },
+    Output { name: "in_distribution", datatype: "FP32", by_label: false, of: in_distribution },
     Output { name: "verdict", datatype: "BYTES", by_label: false, of: verdict },
     Output { name: "probabilities", datatype: "FP32", by_label: true, of: probabilities },
 ];
@@ -54,8 +54,8 @@ fn confidence(read: &Read<'_>) -> Tensor {
     Tensor::Numbers(vec![read.prediction.confidence()])
 }
 
-fn known(read: &Read<'_>) -> Tensor {
-    Tensor::Numbers(vec![read.prediction.known])
+fn in_distribution(read: &Read<'_>) -> Tensor {
+    Tensor::Numbers(vec![read.prediction.in_distribution])
 }
 
 fn verdict(read: &Read<'_>) -> Tensor {

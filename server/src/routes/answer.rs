@@ -46,7 +46,7 @@ pub struct Digit {
     /// Whether it is part of the text.
     pub counts: bool,
     /// How probably it is one of the labels at all.
-    pub known: f32,
+    pub in_distribution: f32,
     /// The two most probable labels.
     pub best: Vec<Candidate>,
     /// The probability of each label.
@@ -110,7 +110,7 @@ impl Digit {
             bounds,
             verdict: thresholds.verdict(&prediction).name(),
             counts,
-            known: prediction.known,
+            in_distribution: prediction.in_distribution,
             best: Candidate::best_two(&prediction, labels),
             strokes,
             seen: explain.then(|| data_url(&glyph)),

@@ -85,7 +85,7 @@ pub struct Response {
     /// The two most probable labels.
     best: Vec<Candidate>,
     /// How probably it is one of the labels at all.
-    known: Option<f32>,
+    in_distribution: Option<f32>,
     /// Where the verdict begins to be another.
     thresholds: Thresholds,
     /// The probability of each label, in the order of `labels`: what it is if it is one
@@ -166,7 +166,7 @@ fn blank(model: &Arc<Manifest>, thresholds: Thresholds, decode: u64) -> Response
         confidence: None,
         verdict: Verdict::Blank.name(),
         best: Vec::new(),
-        known: None,
+        in_distribution: None,
         thresholds,
         probabilities: None,
         model: Source(Arc::clone(model)),
@@ -183,7 +183,7 @@ fn read(answer: Answer, thresholds: Thresholds, decode: u64, seen: Option<String
         confidence: Some(prediction.confidence()),
         verdict: thresholds.verdict(&prediction).name(),
         best,
-        known: Some(prediction.known),
+        in_distribution: Some(prediction.in_distribution),
         thresholds,
         probabilities: Some(prediction.probabilities),
         model: Source(model),

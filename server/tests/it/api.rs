@@ -105,7 +105,10 @@ fn says_that_a_letter_is_no_digit_and_by_what_it_decided() {
     let (status, body) = predict_json(letter());
     assert_eq!((status, &body["verdict"]), (200, &json!("not_a_digit")), "{body}");
     let number = |value: &Value| value.as_f64().unwrap();
-    assert!(number(&body["known"]) < number(&body["thresholds"]["known"]), "{body}");
+    assert!(
+        number(&body["in_distribution"]) < number(&body["thresholds"]["in_distribution"]),
+        "{body}"
+    );
     // What it would be, if it were one, is said all the same.
     assert_eq!(body["best"][0]["label"], body["label"]);
     assert_eq!(body["best"].as_array().unwrap().len(), 2);
@@ -116,7 +119,7 @@ fn a_request_may_set_the_thresholds() {
     let ask = |query: &str, body: &Value| SERVER.post_json(&format!("/api/predict?{query}"), body);
     let (_, body) = ask("reject_below=0&unsure_below=0", &letter());
     assert_eq!(body["verdict"], "read", "{body}");
-    assert_eq!(body["thresholds"], json!({ "known": 0.0, "confidence": 0.0 }));
+    assert_eq!(body["thresholds"], json!({ "in_distribution": 0.0, "confidence": 0.0 }));
     let (_, body) = ask("unsure_below=1", &json!({ "strokes": seven() }));
     assert_eq!((&body["verdict"], &body["label"]), (&json!("unsure"), &json!("7")), "{body}");
     assert_eq!(body["best"][0]["confidence"], body["confidence"]);

@@ -163,7 +163,7 @@ mod tests {
             } else {
                 vec![1.0 - confidence, confidence]
             },
-            known: 1.0,
+            in_distribution: 1.0,
         };
         let example = Example { glyph: Glyph::new([0; PIXELS]), label: 0 };
         (given.iter().map(answer).collect(), vec![example; given.len()])

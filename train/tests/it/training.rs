@@ -307,7 +307,7 @@ fn numbers_that_stand_for_something_are_not_drawn() {
     fs::remove_file(data.join("labels.txt")).unwrap();
     assert_success(&run(folder.path(), &["--data", data.to_str().unwrap(), "--epochs", "1"]));
     let manifest = manifests(folder.path()).remove(0);
-    assert_eq!((manifest.datasets.len(), manifest.thresholds.known), (1, 0.0));
+    assert_eq!((manifest.datasets.len(), manifest.thresholds.in_distribution), (1, 0.0));
 
     // Not even beside what the user draws.
     let drawings = folder.path().join("mine.jsonl");

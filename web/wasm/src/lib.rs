@@ -161,7 +161,7 @@ impl Reading {
                 Verdict::Unsure => 1.0,
                 Verdict::NotADigit | Verdict::Blank => 2.0,
             };
-            [x, y, width, height, symbol.prediction.known, counts, verdict]
+            [x, y, width, height, symbol.prediction.in_distribution, counts, verdict]
         };
         self.symbols.iter().flat_map(place).collect()
     }

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use burn::tensor::Device;
 use glyphic_model::{
     Classifier, Glyph, Thresholds,
-    checkpoint::{MANIFEST_FILE, Metrics, Score, WEIGHTS_FILE, sha256},
+    checkpoint::{CheckpointError, MANIFEST_FILE, Metrics, Score, WEIGHTS_FILE, sha256},
     network::{ConvolutionConfig, Network, NetworkConfig},
 };
 use glyphic_runtime::registry::{Draft, Registry, RegistryError};
@@ -26,7 +26,7 @@ fn draft<'a>(id: &str, network: &'a Network) -> Draft<'a> {
         network,
         labels: vec!["a".to_owned(), "b".to_owned()],
         temperature: 0.5,
-        thresholds: Thresholds { known: 0.25, confidence: 0.5 },
+        thresholds: Thresholds { in_distribution: 0.25, confidence: 0.5 },
         training: json!({ "epochs": 1 }),
         datasets: vec![],
         metrics: Metrics { epochs: 1, seconds: 1.0, validation: score, test: None },
@@ -53,7 +53,7 @@ fn edit(registry: &Registry, change: impl FnOnce(&mut Value)) {
     fs::write(path, manifest.to_string()).unwrap();
 }
 
-fn load(registry: &Registry) -> CheckpointError {
+fn load(registry: &Registry) -> RegistryError {
     registry.load("one", &Device::flex()).map(|_| ()).unwrap_err()
 }
 
@@ -96,7 +96,7 @@ fn rejects_publishing_under_a_name_that_is_taken() {
     let (_folder, registry, network) = published();
     let before = fs::read(registry.folder("one").join(WEIGHTS_FILE)).unwrap();
     let again = registry.publish(draft("one", &network));
-    assert!(matches!(again, Err(CheckpointError::Exists(id)) if id == "one"));
+    assert!(matches!(again, Err(RegistryError::Exists(id)) if id == "one"));
     assert_eq!(fs::read(registry.folder("one").join(WEIGHTS_FILE)).unwrap(), before);
 }
 
@@ -104,22 +104,22 @@ fn rejects_publishing_under_a_name_that_is_taken() {
 fn rejects_names_that_lead_elsewhere() {
     let (_folder, registry, network) = published();
     for id in ["", ".", "..", "../one", "a/b", "a\\b", ".hidden", "a b", "ü", &"x".repeat(65)] {
-        assert!(matches!(registry.manifest(id), Err(CheckpointError::BadId(_))), "{id}");
-        assert!(matches!(registry.publish(draft(id, &network)), Err(CheckpointError::BadId(_))));
+        assert!(matches!(registry.manifest(id), Err(RegistryError::BadId(_))), "{id}");
+        assert!(matches!(registry.publish(draft(id, &network)), Err(RegistryError::BadId(_))));
     }
 }
 
 #[test]
 fn rejects_a_missing_checkpoint() {
     let (_folder, registry, _) = published();
-    assert!(matches!(registry.manifest("two"), Err(CheckpointError::NotFound { .. })));
+    assert!(matches!(registry.manifest("two"), Err(RegistryError::NotFound { .. })));
 }
 
 #[test]
 fn rejects_missing_weights() {
     let (_folder, registry, _) = published();
     fs::remove_file(registry.folder("one").join(WEIGHTS_FILE)).unwrap();
-    assert!(matches!(load(&registry), CheckpointError::Io { action: "read", .. }));
+    assert!(matches!(load(&registry), RegistryError::Io { action: "read", .. }));
 }
 
 #[test]
@@ -130,7 +130,10 @@ fn rejects_changed_weights() {
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     fs::write(path, bytes).unwrap();
-    assert!(matches!(load(&registry), CheckpointError::WrongChecksum { .. }));
+    assert!(matches!(
+        load(&registry),
+        RegistryError::Checkpoint(CheckpointError::WrongChecksum { .. })
+    ));
 }
 
 #[test]
@@ -139,7 +142,10 @@ fn rejects_truncated_weights() {
     let path = registry.folder("one").join(WEIGHTS_FILE);
     let bytes = fs::read(&path).unwrap();
     fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
-    assert!(matches!(load(&registry), CheckpointError::WrongChecksum { .. }));
+    assert!(matches!(
+        load(&registry),
+        RegistryError::Checkpoint(CheckpointError::WrongChecksum { .. })
+    ));
 }
 
 #[test]
@@ -148,7 +154,10 @@ fn rejects_weights_that_are_no_weights() {
     for junk in [&b""[..], b"not a burnpack file", &[0; 4096]] {
         fs::write(registry.folder("one").join(WEIGHTS_FILE), junk).unwrap();
         edit(&registry, |manifest| manifest["weights"]["sha256"] = json!(sha256(junk)));
-        assert!(matches!(load(&registry), CheckpointError::WrongWeights { .. }));
+        assert!(matches!(
+            load(&registry),
+            RegistryError::Checkpoint(CheckpointError::WrongWeights { .. })
+        ));
     }
 }
 
@@ -156,14 +165,20 @@ fn rejects_weights_that_are_no_weights() {
 fn rejects_weights_of_another_shape() {
     let (_folder, registry, _) = published();
     edit(&registry, |manifest| reshape(manifest, &[9]));
-    assert!(matches!(load(&registry), CheckpointError::WrongWeights { .. }));
+    assert!(matches!(
+        load(&registry),
+        RegistryError::Checkpoint(CheckpointError::WrongWeights { .. })
+    ));
 }
 
 #[test]
 fn rejects_weights_of_another_depth() {
     let (_folder, registry, _) = published();
     edit(&registry, |manifest| reshape(manifest, &[]));
-    assert!(matches!(load(&registry), CheckpointError::WrongWeights { .. }));
+    assert!(matches!(
+        load(&registry),
+        RegistryError::Checkpoint(CheckpointError::WrongWeights { .. })
+    ));
 }
 
 /// Gives the network other hidden layers, and says of it what is true of that.
@@ -212,28 +227,37 @@ fn rejects_weights_that_are_not_finite() {
     }
     let network = burn::module::Module::map(tiny().init(&Device::flex()), &mut Poison);
     registry.publish(draft("one", &network)).unwrap();
-    assert!(matches!(load(&registry), CheckpointError::NotFinite(_)));
+    assert!(matches!(load(&registry), RegistryError::Checkpoint(CheckpointError::NotFinite(_))));
 }
 
 #[test]
 fn rejects_a_manifest_that_is_no_json() {
     let (_folder, registry, _) = published();
     fs::write(registry.folder("one").join(MANIFEST_FILE), "{ \"schema\": 1, ").unwrap();
-    assert!(matches!(load(&registry), CheckpointError::BadManifest { .. }));
+    assert!(matches!(
+        load(&registry),
+        RegistryError::Checkpoint(CheckpointError::BadManifest { .. })
+    ));
 }
 
 #[test]
 fn rejects_a_manifest_with_a_field_missing() {
     let (_folder, registry, _) = published();
     edit(&registry, |manifest| drop(manifest.as_object_mut().unwrap().remove("labels")));
-    assert!(matches!(load(&registry), CheckpointError::BadManifest { .. }));
+    assert!(matches!(
+        load(&registry),
+        RegistryError::Checkpoint(CheckpointError::BadManifest { .. })
+    ));
 }
 
 #[test]
 fn rejects_another_schema() {
     let (_folder, registry, _) = published();
     edit(&registry, |manifest| *manifest = json!({ "schema": 99, "all": "new" }));
-    assert!(matches!(load(&registry), CheckpointError::WrongSchema { found: 99, .. }));
+    assert!(matches!(
+        load(&registry),
+        RegistryError::Checkpoint(CheckpointError::WrongSchema { found: 99, .. })
+    ));
 }
 
 #[test]
@@ -241,7 +265,10 @@ fn rejects_an_impossible_temperature() {
     for bad in [json!(0.0), json!(-1.0), json!(1e300)] {
         let (_folder, registry, _) = published();
         edit(&registry, |manifest| manifest["temperature"] = bad);
-        assert!(matches!(load(&registry), CheckpointError::BadManifest { .. }));
+        assert!(matches!(
+            load(&registry),
+            RegistryError::Checkpoint(CheckpointError::BadManifest { .. })
+        ));
     }
 }
 
@@ -249,21 +276,30 @@ fn rejects_an_impossible_temperature() {
 fn rejects_a_renamed_folder() {
     let (_folder, registry, _) = published();
     fs::rename(registry.folder("one"), registry.folder("two")).unwrap();
-    assert!(matches!(registry.manifest("two"), Err(CheckpointError::WrongId { .. })));
+    assert!(matches!(
+        registry.manifest("two"),
+        Err(RegistryError::Checkpoint(CheckpointError::WrongId { .. }))
+    ));
 }
 
 #[test]
 fn rejects_other_preprocessing() {
     let (_folder, registry, _) = published();
     edit(&registry, |manifest| manifest["preprocessing"] = json!(999));
-    assert!(matches!(load(&registry), CheckpointError::WrongPreprocessing { found: 999, .. }));
+    assert!(matches!(
+        load(&registry),
+        RegistryError::Checkpoint(CheckpointError::WrongPreprocessing { found: 999, .. })
+    ));
 }
 
 #[test]
 fn rejects_labels_that_do_not_match_the_outputs() {
     let (_folder, registry, _) = published();
     edit(&registry, |manifest| manifest["labels"] = json!(["a", "b", "c"]));
-    assert!(matches!(load(&registry), CheckpointError::WrongLabels { labels: 3, classes: 2, .. }));
+    assert!(matches!(
+        load(&registry),
+        RegistryError::Checkpoint(CheckpointError::WrongLabels { labels: 3, classes: 2, .. })
+    ));
 }
 
 #[test]
@@ -279,20 +315,29 @@ fn rejects_impossible_architectures() {
     ] {
         let (_folder, registry, _) = published();
         edit(&registry, |manifest| manifest["network"]["convolutions"][0][field] = value.clone());
-        assert!(matches!(load(&registry), CheckpointError::Impossible { .. }), "{field} {value}");
+        assert!(
+            matches!(
+                load(&registry),
+                RegistryError::Checkpoint(CheckpointError::Impossible { .. })
+            ),
+            "{field} {value}"
+        );
     }
     let (_folder, registry, _) = published();
     edit(&registry, |manifest| manifest["network"]["hidden"] = json!([65_536, 65_536]));
-    assert!(matches!(load(&registry), CheckpointError::Impossible { .. }));
+    assert!(matches!(
+        load(&registry),
+        RegistryError::Checkpoint(CheckpointError::Impossible { .. })
+    ));
 }
 
 #[test]
 fn promotes_and_rolls_back() {
     let (folder, registry, network) = published();
-    assert!(matches!(registry.current(), Err(CheckpointError::NothingPromoted(_))));
+    assert!(matches!(registry.current(), Err(RegistryError::NothingPromoted(_))));
     registry.publish(draft("two", &network)).unwrap();
     registry.promote("one").unwrap();
-    assert!(matches!(registry.roll_back(None), Err(CheckpointError::NothingToRollBackTo)));
+    assert!(matches!(registry.roll_back(None), Err(RegistryError::NothingToRollBackTo)));
     registry.promote("two").unwrap();
     registry.promote("two").unwrap();
     assert_eq!(fs::read_to_string(folder.path().join("CURRENT")).unwrap(), "two\none\n");
@@ -304,6 +349,6 @@ fn promotes_and_rolls_back() {
 fn rejects_promoting_what_is_not_there() {
     let (_folder, registry, _) = published();
     registry.promote("one").unwrap();
-    assert!(matches!(registry.promote("two"), Err(CheckpointError::NotFound { .. })));
+    assert!(matches!(registry.promote("two"), Err(RegistryError::NotFound { .. })));
     assert_eq!(registry.current().unwrap(), "one");
 }

@@ -17,7 +17,7 @@ use glyphic_model::{
     preprocess::{Picture, Point, Strokes},
 };
 use glyphic_runtime::{decode::decode, registry::Registry};
-use glyphic_train::drawn::Shapes;
+use glyphic_train::synthetic::Generator;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 static PROMOTED: LazyLock<Classifier> = LazyLock::new(|| {
@@ -146,7 +146,7 @@ fn hands() -> BTreeMap<String, Vec<Hand>> {
 /// Hands of the repository's own shapes.
 fn own_hands() -> Vec<Hand> {
     let labels: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
-    let shapes = Shapes::of(&labels);
+    let shapes = Generator::of(&labels);
     let hand = |number: u64| -> Hand {
         let digit = |(i, label): (usize, &String)| {
             let drawings = (0..3).filter_map(|way| shapes.strokes(i, 3 * number + way));

@@ -22,7 +22,7 @@ pub struct Cli {
     pub globals: Globals,
     /// What to do; without a command: train from scratch.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub command: Option<TrainCommand>,
     /// How to train from scratch.
     #[command(flatten)]
     pub start: StartArgs,
@@ -30,7 +30,7 @@ pub struct Cli {
 
 /// What `train` can do besides training from scratch.
 #[derive(Subcommand)]
-pub enum Command {
+pub enum TrainCommand {
     /// Continue a run that was stopped or killed.
     Resume(ResumeArgs),
     /// Continue from a checkpoint with new samples, and replay examples of its own data beside
@@ -339,7 +339,7 @@ mod tests {
             ["train --artifacts x --device cpu list", "train list --device cpu --artifacts x"]
         {
             let Cli { globals, command, .. } = read(arguments).unwrap();
-            assert!(matches!(command, Some(Command::List)), "{arguments}");
+            assert!(matches!(command, Some(TrainCommand::List)), "{arguments}");
             assert_eq!(globals.artifacts, PathBuf::from("x"), "{arguments}");
             assert_eq!(*globals.device().unwrap(), DeviceChoice::Cpu, "{arguments}");
         }

@@ -24,7 +24,7 @@ use rand::seq::IndexedRandom;
 
 use crate::{
     config::TrainConfig,
-    data::{self, Data, samples::Sample},
+    data::{self, Data, samples::LabelledSample},
     evaluate::{evaluate, probability},
     example::Example,
     random::{Purpose, rng},
@@ -53,7 +53,7 @@ pub struct FineTuning {
     rejects: bool,
     /// Makes synthetic examples of the parent's labels.
     generator: Generator,
-    samples: Vec<Sample>,
+    samples: Vec<LabelledSample>,
     /// Samples that are held back from training.
     pub held_back: Vec<Example>,
 }
@@ -87,7 +87,7 @@ impl FineTuning {
         // A label that only held-back samples have is not trained, so it cannot be measured.
         samples.retain(|sample| labels.contains(&sample.label));
 
-        let (held_back, to_learn): (Vec<&Sample>, Vec<&Sample>) =
+        let (held_back, to_learn): (Vec<&LabelledSample>, Vec<&LabelledSample>) =
             samples.iter().partition(|sample| sample.held_back);
         let held_back = examples_of(held_back, &labels)?;
         let to_learn = examples_of(to_learn, &labels)?
@@ -239,10 +239,10 @@ impl FineTuning {
 /// # Errors
 /// The label of one is not among `labels`. It must not be taken for any of them.
 fn examples_of<'a>(
-    samples: impl IntoIterator<Item = &'a Sample>,
+    samples: impl IntoIterator<Item = &'a LabelledSample>,
     labels: &[String],
 ) -> Result<Vec<Example>> {
-    let example = |sample: &'a Sample| {
+    let example = |sample: &'a LabelledSample| {
         let label = labels.iter().position(|label| *label == sample.label).with_context(|| {
             format!(
                 "the sample '{}' has the label '{}', which is not among {}",
@@ -281,7 +281,7 @@ fn relabel(own: &mut Data, labels: &[String]) -> Result<()> {
 
 /// Drops the examples whose very picture is among the samples: the sample may correct its
 /// label.
-fn remove_samples(own: &mut Data, samples: &[Sample]) {
+fn remove_samples(own: &mut Data, samples: &[LabelledSample]) {
     let pictures: HashSet<&[u8]> = samples.iter().map(|s| s.glyph.pixels().as_slice()).collect();
     for set in [&mut own.training, &mut own.validation] {
         set.retain(|example| !pictures.contains(example.glyph.pixels().as_slice()));
@@ -291,18 +291,18 @@ fn remove_samples(own: &mut Data, samples: &[Sample]) {
 /// About `count` examples from the samples: drawings varied stroke by stroke, other pictures as
 /// they are. A label's share grows with the square root of its samples, so that a label with
 /// few samples is learned too, and one with many still has more.
-fn variations(samples: &[(Example, &Sample)], count: usize, seed: u64) -> Vec<Example> {
-    let mut of_label: BTreeMap<usize, Vec<&Sample>> = BTreeMap::new();
+fn variations(samples: &[(Example, &LabelledSample)], count: usize, seed: u64) -> Vec<Example> {
+    let mut of_label: BTreeMap<usize, Vec<&LabelledSample>> = BTreeMap::new();
     for (example, sample) in samples {
         of_label.entry(example.label).or_default().push(*sample);
     }
-    let weight = |samples: &[&Sample]| (samples.len() as f64).sqrt();
+    let weight = |samples: &[&LabelledSample]| (samples.len() as f64).sqrt();
     let weights: f64 = of_label.values().map(|samples| weight(samples)).sum();
     let shares = of_label.iter().flat_map(|(&label, samples)| {
         let share = (count as f64 * weight(samples) / weights).ceil() as usize;
         // A random selection, if there are more samples than places.
         let mut rng = rng(seed, Purpose::Variation, u64::MAX - label as u64);
-        let chosen: Vec<&&Sample> = samples.sample(&mut rng, share).collect();
+        let chosen: Vec<&&LabelledSample> = samples.sample(&mut rng, share).collect();
         (0..share).map(move |i| (label, chosen[i % chosen.len()], i < chosen.len()))
     });
     let variation = Variation::default();
@@ -401,7 +401,7 @@ mod tests {
 
     #[test]
     fn rejects_a_label_that_the_network_does_not_have() {
-        let sample = |label: &str| Sample {
+        let sample = |label: &str| LabelledSample {
             id: "a".to_owned(),
             label: label.to_owned(),
             held_back: false,

@@ -10,9 +10,9 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, TrainCommand},
     commands::{audit, devices, draw, eval, export, finetune, lend, list, resume, start, sweep},
-    run::{Ending, STOP},
+    run::{RunEnding, STOP},
 };
 
 /// Runs `train` with these arguments, the program's name first.
@@ -34,25 +34,25 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 fn run(Cli { globals, command, start }: Cli) -> Result<ExitCode> {
     let globals = &globals;
-    let finished = |ending: Ending| ending.is_finished();
+    let finished = |ending: RunEnding| ending.is_finished();
     let done = |()| true;
     let finished = match command {
         None => stoppable(|| start::run(globals, start).map(finished)),
-        Some(Command::Resume(arguments)) => {
+        Some(TrainCommand::Resume(arguments)) => {
             stoppable(|| resume::run(globals, arguments).map(finished))
         }
-        Some(Command::Finetune(arguments)) => {
+        Some(TrainCommand::Finetune(arguments)) => {
             stoppable(|| finetune::run(globals, arguments).map(finished))
         }
-        Some(Command::Sweep(arguments)) => stoppable(|| sweep::run(globals, arguments)),
-        Some(Command::Lend(arguments)) => lend::run(globals, arguments).map(done),
-        Some(Command::Eval(arguments)) => eval::run(globals, arguments).map(done),
-        Some(Command::Audit(arguments)) => audit::run(globals, arguments).map(done),
-        Some(Command::Draw(arguments)) => draw::run(arguments).map(done),
-        Some(Command::Export(arguments)) => export::export(globals, arguments).map(done),
-        Some(Command::Import(arguments)) => export::import(globals, arguments).map(done),
-        Some(Command::List) => list::run(globals).map(done),
-        Some(Command::Devices) => devices::run(globals).map(done),
+        Some(TrainCommand::Sweep(arguments)) => stoppable(|| sweep::run(globals, arguments)),
+        Some(TrainCommand::Lend(arguments)) => lend::run(globals, arguments).map(done),
+        Some(TrainCommand::Eval(arguments)) => eval::run(globals, arguments).map(done),
+        Some(TrainCommand::Audit(arguments)) => audit::run(globals, arguments).map(done),
+        Some(TrainCommand::Draw(arguments)) => draw::run(arguments).map(done),
+        Some(TrainCommand::Export(arguments)) => export::export(globals, arguments).map(done),
+        Some(TrainCommand::Import(arguments)) => export::import(globals, arguments).map(done),
+        Some(TrainCommand::List) => list::run(globals).map(done),
+        Some(TrainCommand::Devices) => devices::run(globals).map(done),
     }?;
     // The exit code that a shell reports for a process that Ctrl-C ended.
     Ok(if finished { ExitCode::SUCCESS } else { ExitCode::from(130) })

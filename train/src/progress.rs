@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Shows a run's progress on standard error.
-pub struct Progress {
+pub struct RunProgress {
     bar: ProgressBar,
     is_terminal: bool,
     last_line: Instant,
@@ -56,7 +56,7 @@ enum ProgressLine<'a> {
     Finished(&'a str),
 }
 
-impl Progress {
+impl RunProgress {
     /// Prepares the bar.
     pub fn new(position: &Position, devices: &[ComputeDevice]) -> Self {
         let names: Vec<String> = devices.iter().map(ToString::to_string).collect();

@@ -22,7 +22,7 @@ use glyphic_runtime::device::ComputeDevice;
 
 use crate::{
     augment::MAP, batches::Batch, config::TrainConfig, cpu_step::CpuStep, example::Example,
-    source::Source,
+    source::BatchSource,
 };
 
 /// Weight of the teacher's answer; the label has the rest.
@@ -31,7 +31,7 @@ const SOFT: f32 = 0.5;
 /// One device's copy of the examples, and all that turns them into gradients.
 pub struct Replica {
     device: Device,
-    source: Source,
+    source: BatchSource,
     loss: CrossEntropyLoss,
     smoothing: f32,
     /// Whether some examples are negatives.
@@ -99,7 +99,7 @@ impl Replica {
         let smoothing = config.label_smoothing;
         let rejects = examples.iter().any(|example| example.label >= classes);
         Self {
-            source: Source::new(examples, &config.augmentation, device),
+            source: BatchSource::new(examples, &config.augmentation, device),
             loss: CrossEntropyLossConfig::new()
                 .with_smoothing((smoothing > 0.0).then_some(smoothing))
                 .init(&device.clone().autodiff()),
@@ -119,7 +119,7 @@ impl Replica {
 
         let augmenter = Augmenter::new(config.augmentation.clone(), &self.device);
         let examples = DeviceSet::new(examples, &self.device);
-        self.source = Source::OnDevice(Box::new((examples, augmenter)));
+        self.source = BatchSource::OnDevice(Box::new((examples, augmenter)));
         self.cpu_step = None;
     }
 
@@ -252,12 +252,12 @@ fn with_negatives(logits: Tensor<2>) -> Tensor<2> {
 }
 
 /// A job for a replica on its own thread.
-type Job = Box<dyn FnOnce(&mut Replica) + Send>;
+type ReplicaJob = Box<dyn FnOnce(&mut Replica) + Send>;
 
 /// A replica on a thread of its own, so that all devices compute at once.
 pub struct Worker {
     name: String,
-    jobs: Sender<Job>,
+    jobs: Sender<ReplicaJob>,
 }
 
 /// The result of a job that may still be under way.
@@ -270,7 +270,7 @@ impl Worker {
     /// Puts a replica on a thread.
     pub fn start(device: &ComputeDevice, mut replica: Replica) -> Result<Self> {
         let name = device.to_string();
-        let (jobs, queue) = channel::<Job>();
+        let (jobs, queue) = channel::<ReplicaJob>();
         let work = move || queue.into_iter().for_each(|job| job(&mut replica));
         thread::Builder::new().name(name.clone()).spawn(work).context("cannot start a thread")?;
         Ok(Self { name, jobs })

@@ -41,9 +41,9 @@ use crate::{
     evaluate::{evaluate, logits},
     example::Example,
     finetune::FineTuning,
-    progress::Progress,
+    progress::RunProgress,
     report,
-    state::{POOL_EPOCHS, Position, State, Sums},
+    state::{POOL_EPOCHS, Position, RunState, Sums},
     synthetic::Generator,
     tensorboard,
     trainer::{Trainer, check_devices},
@@ -58,14 +58,14 @@ const SAVE_EVERY: Duration = Duration::from_secs(60);
 pub static STOP: AtomicBool = AtomicBool::new(false);
 
 /// How a run ended.
-pub enum Ending {
+pub enum RunEnding {
     /// The checkpoint is published.
     Finished(Box<Manifest>),
     /// The user stopped it; its state is saved.
     Stopped,
 }
 
-impl Ending {
+impl RunEnding {
     /// Whether the run came to its end.
     pub fn is_finished(&self) -> bool {
         matches!(self, Self::Finished(_))
@@ -84,7 +84,7 @@ pub struct Run<'a> {
     discarded: bool,
     device: Device,
     trainer: Trainer,
-    progress: Progress,
+    progress: RunProgress,
     /// Keeps other processes from training the run; released when this one ends.
     _lock: File,
 }
@@ -149,7 +149,7 @@ impl<'a> Run<'a> {
     /// Continues a run where its state left off.
     pub fn resume(
         id: String,
-        state: State,
+        state: RunState,
         registry: &'a Registry,
         data: &'a Data,
         devices: &[ComputeDevice],
@@ -184,7 +184,7 @@ impl<'a> Run<'a> {
         let position = &trainer.position;
         // Rewritten from the state: later lines belong to work that was lost.
         write_logs(&folder, &position.epochs)?;
-        let progress = Progress::new(position, devices);
+        let progress = RunProgress::new(position, devices);
         let device = devices.first().context("training needs a device")?.device.clone();
         Ok(Self {
             id,
@@ -201,7 +201,7 @@ impl<'a> Run<'a> {
     }
 
     /// Trains to the end, or until [`STOP`] is set.
-    pub fn drive(mut self) -> Result<Ending> {
+    pub fn drive(mut self) -> Result<RunEnding> {
         self.progress.begin(&self.trainer.position);
         if self.progress.is_part() {
             // The sweep itself tells how to continue.
@@ -213,7 +213,7 @@ impl<'a> Run<'a> {
         self.steps().context(resume)
     }
 
-    fn steps(mut self) -> Result<Ending> {
+    fn steps(mut self) -> Result<RunEnding> {
         let mut clock = Instant::now();
         let (mut shown, mut saved) = (Instant::now(), Instant::now());
         while self.trainer.position.step < self.trainer.position.total_steps() {
@@ -245,11 +245,11 @@ impl<'a> Run<'a> {
             }
             if stop && self.discarded {
                 let _ = fs::remove_dir_all(&self.folder);
-                return Ok(Ending::Stopped);
+                return Ok(RunEnding::Stopped);
             }
             if stop {
                 self.progress.stopped(&self.id);
-                return Ok(Ending::Stopped);
+                return Ok(RunEnding::Stopped);
             }
         }
         let manifest = match self.registry.manifest(&self.id) {
@@ -258,7 +258,7 @@ impl<'a> Run<'a> {
             Err(_) => self.publish()?,
         };
         self.finish(&manifest)?;
-        Ok(Ending::Finished(Box::new(manifest)))
+        Ok(RunEnding::Finished(Box::new(manifest)))
     }
 
     /// Evaluates the network on the validation examples and records the epoch.

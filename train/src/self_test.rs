@@ -95,18 +95,18 @@ fn one_step(network: &Network, device: &Device) -> Result<Step> {
         .init(&logits.device())
         .forward(logits.clone(), labels.autodiff());
     let gradients = GradientsParams::from_grads(loss.backward(), network);
-    let mut collector = Collector { gradients, collected: Vec::new() };
+    let mut collector = GradientCollector { gradients, collected: Vec::new() };
     network.visit(&mut collector);
     Ok(Step { logits: logits.inner().try_into_vec_as()?, gradients: collector.collected })
 }
 
 /// Collects the gradients in the order of the network's parameters.
-struct Collector {
+struct GradientCollector {
     gradients: GradientsParams,
     collected: Vec<Vec<f32>>,
 }
 
-impl ModuleVisitor for Collector {
+impl ModuleVisitor for GradientCollector {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
             // A gradient that cannot be read becomes NaN, and so a failure.

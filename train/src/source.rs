@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A device's examples and their augmentation.
-pub enum Source {
+pub enum BatchSource {
     /// On the device: only indices and maps are sent to it.
     OnDevice(Box<(DeviceSet, Augmenter)>),
     /// On the CPU, a byte a pixel.
@@ -32,7 +32,7 @@ pub enum Source {
     },
 }
 
-impl Source {
+impl BatchSource {
     /// The examples, for batches on `device`.
     pub fn new(examples: &[Example], ranges: &Augmentation, device: &Device) -> Self {
         if *device != Device::flex() {

@@ -110,7 +110,7 @@ pub struct Sums {
 }
 
 /// A run's position and parameters.
-pub struct State {
+pub struct RunState {
     /// Where the run stands.
     pub position: Position,
     /// The network's record, as burnpack bytes.
@@ -191,7 +191,7 @@ impl Position {
     }
 }
 
-impl State {
+impl RunState {
     /// Writes the state into the run's folder: all of it or nothing.
     pub fn save(self, folder: &Path) -> Result<()> {
         let blob = |name: &str, bytes: Vec<u8>| {

@@ -25,7 +25,7 @@ use crate::{
     example::Example,
     random::{Purpose, rng},
     replica::{Pending, Replica, Share, Worker},
-    state::{Position, State, Sums},
+    state::{Position, RunState, Sums},
 };
 
 /// A network, its optimiser, the devices that compute its gradients, and the run's position.
@@ -80,7 +80,11 @@ impl Trainer {
     }
 
     /// A run as it was when its state was saved.
-    pub fn restore(state: State, examples: &[Example], devices: &[ComputeDevice]) -> Result<Self> {
+    pub fn restore(
+        state: RunState,
+        examples: &[Example],
+        devices: &[ComputeDevice],
+    ) -> Result<Self> {
         Self::with(state.position, state.network, Some(state.optimizer), examples, devices)
     }
 
@@ -196,7 +200,7 @@ impl Trainer {
     }
 
     /// The run's whole state. Call [`Self::sync`] first.
-    pub fn state(&self) -> Result<State> {
+    pub fn state(&self) -> Result<RunState> {
         // burn panics if the device is lost while it reads parameters back.
         let read = catch_unwind(AssertUnwindSafe(|| {
             let network = network_to_bytes(&self.network).map_err(|error| anyhow!(error))?;
@@ -205,7 +209,7 @@ impl Trainer {
         let (network, optimizer) = read.unwrap_or_else(|_| {
             Err(anyhow!("the device failed while the run's state was read from it"))
         })?;
-        Ok(State { position: self.position.clone(), network, optimizer })
+        Ok(RunState { position: self.position.clone(), network, optimizer })
     }
 }
 

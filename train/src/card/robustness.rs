@@ -136,7 +136,7 @@ pub fn read_changed(glyph: &Glyph, change: Change, strength: f32, number: u64) -
 fn picture(glyph: &Glyph, change: Change, strength: f32, rng: &mut StdRng) -> Vec<u8> {
     let angle = std::f32::consts::TAU * rng.random::<f32>();
     let side = if rng.random() { 1.0 } else { -1.0 };
-    let mut place = Place::default();
+    let mut place = Placement::default();
     let mut paper_and_ink = (PAPER, INK);
     let mut noise = 0.0;
     match change {
@@ -175,7 +175,7 @@ fn picture(glyph: &Glyph, change: Change, strength: f32, rng: &mut StdRng) -> Ve
 }
 
 /// Where a glyph is placed on the picture.
-struct Place {
+struct Placement {
     /// Glyph pixels to the right and down.
     shift: [f32; 2],
     scale: f32,
@@ -183,13 +183,13 @@ struct Place {
     shear: f32,
 }
 
-impl Default for Place {
+impl Default for Placement {
     fn default() -> Self {
         Self { shift: [0.0, 0.0], scale: 1.0, rotation: 0.0, shear: 0.0 }
     }
 }
 
-impl Place {
+impl Placement {
     /// The ink (0–1) of a picture's pixel, interpolated between the glyph's nearest four.
     fn ink(&self, glyph: &Glyph, pixel: usize) -> f32 {
         let middle = SIDE as f32 / 2.0;

@@ -10,7 +10,7 @@ use glyphic_runtime::{
 
 use crate::{
     cli::{ExportArgs, Globals, ImportArgs},
-    exchange::{archive, onnx, safetensors, stated},
+    exchange::{archive, metadata, onnx, safetensors},
 };
 
 /// Writes a checkpoint into a file, in the format of its extension.
@@ -48,7 +48,7 @@ pub fn import(globals: &Globals, ImportArgs { file, id, like }: ImportArgs) -> R
     };
     let manifest = imported.with_context(|| format!("{} is not imported", file.display()))?;
     let id = &manifest.id;
-    let advice = match stated::is_measured(&manifest) {
+    let advice = match metadata::is_measured(&manifest) {
         true => "promote it to serve it".to_owned(),
         false => format!(
             "its weights differ from those that were exported, so its accuracy is unknown, and \

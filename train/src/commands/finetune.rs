@@ -10,12 +10,12 @@ use crate::{
     cli::{FinetuneArgs, Globals},
     config::TrainConfig,
     finetune::FineTuning,
-    run::{Ending, Run},
+    run::{Run, RunEnding},
     state::{FineTuningSource, Position},
 };
 
 /// Trains on the samples and prints whether the new checkpoint is better.
-pub fn run(globals: &Globals, arguments: FinetuneArgs) -> Result<Ending> {
+pub fn run(globals: &Globals, arguments: FinetuneArgs) -> Result<RunEnding> {
     if arguments.as_child {
         become_a_child();
     }
@@ -71,10 +71,10 @@ pub fn run(globals: &Globals, arguments: FinetuneArgs) -> Result<Ending> {
 /// asked for and the gate has no objection.
 pub(super) fn compare_and_promote(
     registry: &Registry,
-    ending: &Ending,
+    ending: &RunEnding,
     promote: bool,
 ) -> Result<()> {
-    let Ending::Finished(manifest) = ending else { return Ok(()) };
+    let RunEnding::Finished(manifest) = ending else { return Ok(()) };
     let id = &manifest.id;
     let Some(comparison) = registry.comparison(id)? else { return Ok(()) };
     for (set, [before, after]) in [

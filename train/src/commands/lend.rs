@@ -53,7 +53,7 @@ pub fn run(globals: &Globals, LendArgs { listen }: LendArgs) -> Result<()> {
 
 /// The secret that borrowers must show, and the line that tells it to the user.
 #[cfg(feature = "remote")]
-struct Token {
+struct LenderToken {
     secret: String,
     note: String,
 }
@@ -61,19 +61,19 @@ struct Token {
 /// The token that was set, or a new one. There always is one, because any web page in a
 /// browser on this machine could open a socket to the lender.
 #[cfg(feature = "remote")]
-fn token() -> Result<Token> {
+fn token() -> Result<LenderToken> {
     use std::env::{VarError, var};
 
     use anyhow::bail;
     use glyphic_runtime::device::TOKEN_VARIABLE;
 
     match var(TOKEN_VARIABLE) {
-        Ok(secret) if !secret.is_empty() => Ok(Token { secret, note: String::new() }),
+        Ok(secret) if !secret.is_empty() => Ok(LenderToken { secret, note: String::new() }),
         Err(VarError::NotUnicode(_)) => bail!("{TOKEN_VARIABLE} is not UTF-8 text"),
         _ => {
             let secret = format!("{:032x}", rand::random::<u128>());
             let note = format!("Borrowers need {TOKEN_VARIABLE}={secret}\n");
-            Ok(Token { secret, note })
+            Ok(LenderToken { secret, note })
         }
     }
 }

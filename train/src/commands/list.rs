@@ -9,7 +9,7 @@ use glyphic_runtime::registry::Registry;
 use crate::{
     cli::Globals,
     run::runs_folder,
-    state::{Position, State},
+    state::{Position, RunState},
 };
 
 /// Prints a table of the checkpoints and the unfinished runs.
@@ -32,8 +32,8 @@ pub fn run(globals: &Globals) -> Result<()> {
     writeln!(out, "* is the promoted one.")?;
     for entry in fs::read_dir(runs_folder(&registry)).into_iter().flatten().flatten() {
         let id = entry.file_name();
-        match State::load(&entry.path()) {
-            Ok(State { position, .. }) => {
+        match RunState::load(&entry.path()) {
+            Ok(RunState { position, .. }) => {
                 let Position { step, .. } = position;
                 writeln!(
                     out,

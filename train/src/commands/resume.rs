@@ -10,13 +10,13 @@ use crate::{
     cli::{Globals, ResumeArgs},
     data,
     finetune::FineTuning,
-    run::{Ending, Run, runs_folder},
-    state::{STATE_FILE, State},
+    run::{Run, RunEnding, runs_folder},
+    state::{RunState, STATE_FILE},
     synthetic::generator_version,
 };
 
 /// Continues an unfinished run until it ends or is stopped.
-pub fn run(globals: &Globals, arguments: ResumeArgs) -> Result<Ending> {
+pub fn run(globals: &Globals, arguments: ResumeArgs) -> Result<RunEnding> {
     let registry = Registry::new(&globals.artifacts);
     let id = match arguments.run {
         Some(id) => id,
@@ -28,7 +28,7 @@ pub fn run(globals: &Globals, arguments: ResumeArgs) -> Result<Ending> {
         "there is no unfinished run '{id}' in {}: see `train list`",
         runs_folder(&registry).display()
     );
-    let mut state = State::load(&folder)?;
+    let mut state = RunState::load(&folder)?;
     let position = &mut state.position;
     if let Some(path) = arguments.data {
         position.data = path;

@@ -9,12 +9,12 @@ use super::{become_a_child, chosen, default_data};
 use crate::{
     cli::{Globals, StartArgs},
     data, network_file,
-    run::{Ending, Run},
+    run::{Run, RunEnding},
     state::Position,
 };
 
 /// Trains from scratch until the run ends or is stopped.
-pub fn run(globals: &Globals, arguments: StartArgs) -> Result<Ending> {
+pub fn run(globals: &Globals, arguments: StartArgs) -> Result<RunEnding> {
     if arguments.as_child {
         become_a_child();
     }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::error::{DataError, unreadable};
 
 /// A picture that somebody labelled.
-pub struct Sample {
+pub struct LabelledSample {
     /// Its id.
     pub id: String,
     /// The text of its label.
@@ -40,7 +40,7 @@ struct SampleLine {
 /// Reads a file of samples. Those without a label are left out. Where a line
 /// does not say whether it is held back, every fifth of its label is, from the
 /// second on.
-pub fn read(path: &Path) -> Result<Vec<Sample>, DataError> {
+pub fn read(path: &Path) -> Result<Vec<LabelledSample>, DataError> {
     let text = fs::read_to_string(path).map_err(unreadable(path))?;
     let mut samples = Vec::new();
     let mut of_label: HashMap<String, usize> = HashMap::new();
@@ -70,7 +70,7 @@ pub fn read(path: &Path) -> Result<Vec<Sample>, DataError> {
         };
         let number = of_label.entry(label.clone()).or_default();
         *number += 1;
-        samples.push(Sample {
+        samples.push(LabelledSample {
             id: if line.id.is_empty() { format!("line-{}", i + 1) } else { line.id },
             held_back: line.held_back.unwrap_or(*number % 5 == 2),
             label,

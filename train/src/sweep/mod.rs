@@ -33,8 +33,8 @@ use crate::{
     config::TrainConfig,
     console::say,
     data::Data,
-    run::{Ending, Run, STOP, lock, runs_folder},
-    state::{POOL_EPOCHS, Position, STATE_FILE, State},
+    run::{Run, RunEnding, STOP, lock, runs_folder},
+    state::{POOL_EPOCHS, Position, RunState, STATE_FILE},
 };
 pub use outcome::{Done, RunOutcome};
 pub use plan::{Plan, Planned};
@@ -136,7 +136,7 @@ impl<'a> Sweep<'a> {
         let devices = std::slice::from_ref(device);
         let run = match unfinished(&registry) {
             Some(id) => {
-                let state = State::load(&runs_folder(&registry).join(&id))?;
+                let state = RunState::load(&runs_folder(&registry).join(&id))?;
                 Run::resume(id, state, &registry, self.data, devices)?
             }
             None => {
@@ -144,7 +144,7 @@ impl<'a> Sweep<'a> {
                 Run::start(position, &registry, self.data, devices)?
             }
         };
-        let Ending::Finished(manifest) = run.part_of(bar.clone()).drive()? else {
+        let RunEnding::Finished(manifest) = run.part_of(bar.clone()).drive()? else {
             return Ok(None);
         };
         let validation = manifest.metrics.validation;
@@ -168,7 +168,7 @@ impl<'a> Sweep<'a> {
             // A run that cannot be read is reported when its turn comes.
             done += match (finished(&registry), unfinished(&registry)) {
                 (Ok(Some(_)), _) => total,
-                (_, Some(id)) => State::load(&runs_folder(&registry).join(id))
+                (_, Some(id)) => RunState::load(&runs_folder(&registry).join(id))
                     .map_or(0, |state| state.position.step as u64),
                 (_, None) => 0,
             };

@@ -114,7 +114,7 @@ fn kill_at_any_moment_leaves_no_half_checkpoint_and_loses_no_finished_epoch() {
             registry.load(&id, &burn::tensor::Device::flex()).unwrap();
         }
         if let Some(run) = runs(folder.path()).pop().filter(|run| run.join("state.bpk").exists()) {
-            let epochs = glyphic_train::state::State::load(&run).unwrap().position.epochs.len();
+            let epochs = glyphic_train::state::RunState::load(&run).unwrap().position.epochs.len();
             assert!(epochs >= epochs_before, "{epochs} epochs after {epochs_before}");
             epochs_before = epochs;
             child = train(folder.path(), &["resume"]).stderr(Stdio::null()).spawn().unwrap();
@@ -191,7 +191,7 @@ fn a_disk_that_fills_up_ends_the_run_and_loses_nothing_saved() {
     );
     assert!(said.contains("state.bpk") && said.contains("the last state is kept"), "{said}");
     let run_folder = runs(folder.path()).pop().unwrap();
-    let state = glyphic_train::state::State::load(&run_folder).unwrap();
+    let state = glyphic_train::state::RunState::load(&run_folder).unwrap();
     assert_eq!(state.position.step, 0);
     // Nothing half written is left, and with room the run goes on to its end.
     let mut names: Vec<_> = fs::read_dir(&run_folder)

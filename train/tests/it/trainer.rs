@@ -11,8 +11,8 @@ use glyphic_train::{
     data::load,
     random::{Purpose, rng},
     self_test,
-    source::Source,
-    state::{Position, State},
+    source::BatchSource,
+    state::{Position, RunState},
     trainer::Trainer,
 };
 
@@ -104,7 +104,7 @@ fn the_cpu_varies_pictures_as_a_device_does() {
         let picked = DeviceSet::new(&data.training, &device).pick(&indices);
         let pixels = Augmenter::new(ranges.clone(), &device).apply(picked.pixels, &maps);
         let expected = values(normalise(pixels));
-        let batch = Source::new(&data.training, &ranges, &device).batch(&indices, &maps);
+        let batch = BatchSource::new(&data.training, &ranges, &device).batch(&indices, &maps);
         for (a, b) in values(batch.pixels).iter().zip(&expected) {
             assert!((a - b).abs() < 1e-3, "{a}, on a device {b}, {ranges:?}");
         }
@@ -194,7 +194,7 @@ fn a_state_that_cannot_be_written_leaves_the_old_one() {
     let nowhere = folder.path().join("gone");
     let message = format!("{:#}", trainer.state().unwrap().save(&nowhere).unwrap_err());
     assert!(message.contains("gone/state.bpk") && message.contains("disk"), "{message}");
-    assert_eq!(State::load(folder.path()).unwrap().position.step, 0);
+    assert_eq!(RunState::load(folder.path()).unwrap().position.step, 0);
 }
 
 #[test]

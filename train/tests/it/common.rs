@@ -37,7 +37,7 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     train(folder, arguments).output().unwrap()
 }
 
-/// What it wrote to standard error.
+/// Its standard error.
 pub fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }

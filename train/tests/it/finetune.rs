@@ -24,7 +24,7 @@ fn train_two_symbols(folder: &Path) -> PathBuf {
     data
 }
 
-/// Samples of a third symbol, a line that leans.
+/// Samples of a third symbol, a slanted line.
 fn lines(folder: &Path, label: &str) -> PathBuf {
     let file = folder.join("samples.jsonl");
     let line = |i: usize| {

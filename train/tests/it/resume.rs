@@ -193,7 +193,7 @@ fn a_disk_that_fills_up_ends_the_run_and_loses_nothing_saved() {
     let run_folder = runs(folder.path()).pop().unwrap();
     let state = glyphic_train::state::RunState::load(&run_folder).unwrap();
     assert_eq!(state.position.step, 0);
-    // Nothing half written is left, and with room the run goes on to its end.
+    // Nothing half written is left, and with room the run continues to its end.
     let mut names: Vec<_> = fs::read_dir(&run_folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -240,7 +240,7 @@ fn the_next_start_removes_what_a_killed_publication_left() {
     };
 
     // While another process publishes, the folder may be the one that it is writing.
-    let publishing = fs::File::create(checkpoints.join(".publish.lock")).unwrap();
+    let publishing = fs::File::create(folder.path().join("artifacts/.publish.lock")).unwrap();
     publishing.lock_shared().unwrap();
     assert_eq!(train(), 1);
     assert!(leftover.is_dir(), "it is not removed while its owner may be alive");

@@ -75,7 +75,7 @@ fn a_sweep_finds_the_better_setting_and_can_grow() {
     }
     assert!(crate::common::manifests(folder.path()).is_empty());
 
-    // Again: nothing is done twice. Grown: only what is new is done.
+    // Started again, it does nothing twice; with more settings it does only the new runs.
     let before = written(folder.path());
     assert_success(&run(folder.path(), &arguments));
     assert_eq!(written(folder.path()), before);

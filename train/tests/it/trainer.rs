@@ -1,4 +1,4 @@
-//! The step, the augmentation, and what ends a run that went wrong.
+//! The step, the augmentation, and runs that fail.
 
 use crate::common::{folder, two_symbols};
 use burn::tensor::{Device, Tensor};
@@ -38,7 +38,7 @@ fn values(tensor: Tensor<4>) -> Vec<f32> {
 fn augmentation_without_ranges_changes_nothing() {
     let device = Device::flex();
     let before = pictures(&device);
-    // Not quite none: the resampling itself is what is tested.
+    // Not exactly none, so that the pictures are resampled.
     let ranges = Augmentation { shift: 1e-6, ..NONE };
     let after =
         Augmenter::new(ranges.clone(), &device).apply(before.clone(), &maps(&ranges, 16, 1, 0));

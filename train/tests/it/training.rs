@@ -25,7 +25,7 @@ fn learns_a_folder_of_two_symbols() {
     assert_eq!((dataset.training, dataset.validation, dataset.files.len()), (29, 3, 32));
     assert_eq!(manifest.training["epochs"], 12);
 
-    // It learned them: an evaluation on all of them says so.
+    // It learned them, as an evaluation on all of them shows.
     let output = run(folder.path(), &["eval", "stable", "--data", data.to_str().unwrap()]);
     assert_success(&output);
     let said = String::from_utf8_lossy(&output.stdout);
@@ -302,7 +302,7 @@ fn every_command_has_help() {
 }
 
 #[test]
-fn numbers_that_stand_for_something_are_not_drawn() {
+fn numbers_that_stand_for_something_have_no_synthetic_examples() {
     let folder = folder();
     let data = small_mnist(folder.path(), 100);
     fs::remove_file(data.join("labels.txt")).unwrap();

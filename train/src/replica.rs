@@ -144,7 +144,7 @@ impl Replica {
             teacher.targets(&share.indices, &labels, pixels.clone(), smoothing, rejects)
         });
         let targets = targets.transpose()?;
-        // Of the network's own outputs, without the constant one of negatives.
+        // Kept beside the logits with negatives: the CPU kernels need the gradients of these.
         let of_network = match &mut self.cpu_step {
             Some(step) => {
                 let pixels: Vec<f32> = pixels.into_data().try_into_vec()?;

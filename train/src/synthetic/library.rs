@@ -8,7 +8,7 @@ use glyphic_model::preprocess::{Point, Strokes};
 pub(super) const FILES: [&str; 3] = [
     include_str!("shapes/digits.txt"),
     include_str!("shapes/letters.txt"),
-    include_str!("shapes/marks.txt"),
+    include_str!("shapes/signs.txt"),
 ];
 /// Index of the file with signs and small pictures in [`FILES`].
 pub(super) const SIGNS: usize = 2;

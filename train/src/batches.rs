@@ -2,12 +2,15 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glyphic_model::glyph::{PIXELS, SIDE};
-use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
+use rand::seq::SliceRandom;
 
-use crate::data::Example;
+use crate::{
+    example::Example,
+    random::{Purpose, rng},
+};
 
-/// All pictures and labels of a set, on the device from the start: a batch is
-/// picked there and nothing but its indices travels.
+/// All glyphs and labels of a set, copied to the device once: a batch is picked there and
+/// only its indices are sent.
 pub struct DeviceSet {
     /// `[examples, 784]`, on the scale 0–255.
     pixels: Tensor<2>,
@@ -49,47 +52,18 @@ impl DeviceSet {
     }
 }
 
-/// The order of the examples in an epoch: a shuffle that follows from the seed
-/// and the epoch alone, so that a resumed run finds its place. All of the `known`
-/// examples, and `turn` of the `pool` behind them, which take turns.
-pub fn epoch_order(seed: u64, epoch: usize, known: usize, pool: usize, turn: usize) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..known as u32).collect();
+/// The order of the examples in an epoch: a shuffle that follows from the seed and the epoch
+/// alone, so that a resumed run finds its place. An epoch visits all of the `real` examples of
+/// the data, which come first, and `turn` of the `pool` of synthetic ones behind them.
+pub fn epoch_order(seed: u64, epoch: usize, real: usize, pool: usize, turn: usize) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..real as u32).collect();
     if turn > 0 && pool > 0 {
-        let mut queue: Vec<u32> = (known as u32..(known + pool) as u32).collect();
+        // One shuffle for the whole run, read in a circle: every synthetic example is used
+        // equally often, and none comes again before all of them were used.
+        let mut queue: Vec<u32> = (real as u32..(real + pool) as u32).collect();
         queue.shuffle(&mut rng(seed, Purpose::Order, u64::MAX));
         order.extend(queue.iter().cycle().skip(epoch * turn % pool).take(turn));
     }
     order.shuffle(&mut rng(seed, Purpose::Order, epoch as u64));
     order
-}
-
-/// What random numbers are drawn for; each purpose has a stream of its own.
-#[derive(Clone, Copy)]
-pub enum Purpose {
-    /// The order of the examples, by epoch.
-    Order = 1,
-    /// The augmentation, by step.
-    Augmentation = 2,
-    /// The choice of examples that are replayed, once a run.
-    Replay = 3,
-    /// The variations of a taught sample, by sample.
-    Variation = 4,
-    /// The drawings of known symbols, by drawing.
-    Drawn = 5,
-    /// The settings of a random sweep, by combination.
-    Sweep = 6,
-    /// Pictures of what is no label, by picture.
-    Others = 7,
-    /// The changes of pictures that a network is tried on, by picture.
-    Robustness = 8,
-}
-
-/// The random numbers for one purpose at one moment of a run. There is no
-/// generator state to save: the moment is the state.
-pub fn rng(seed: u64, purpose: Purpose, moment: u64) -> StdRng {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    bytes[8..16].copy_from_slice(&(purpose as u64).to_le_bytes());
-    bytes[16..24].copy_from_slice(&moment.to_le_bytes());
-    StdRng::from_seed(bytes)
 }

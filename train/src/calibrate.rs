@@ -1,27 +1,28 @@
-//! Confidence that means what it says, and where doubt begins: one temperature that all
-//! logits are divided by (Guo et al., "On Calibration of Modern Neural Networks", 2017), and
-//! thresholds, fitted on examples that the network has not learned from.
+//! Calibration: one temperature that all logits are divided by (Guo et al., "On Calibration of
+//! Modern Neural Networks", 2017), and the thresholds below which answers are unsure or
+//! rejected, both fitted on examples that were held back from training.
 
 use glyphic_model::{Prediction, Thresholds};
 
-use crate::{data::Example, evaluate::mean_loss};
+use crate::{evaluate::mean_loss, example::Example};
 
-/// The temperatures tried.
+/// The lowest and the highest temperature tried.
 const RANGE: (f32, f32) = (0.1, 10.0);
 /// How often the range is narrowed (by 0.62, on a logarithmic scale).
 const ROUNDS: usize = 24;
 
-/// Share of held-back examples that must be taken for one of the labels.
+/// Share of the held-back examples that must be accepted, that is, not rejected.
 const ACCEPTED: f64 = 0.995;
-/// Share of held-back taught samples that must be; a few may be taught wrong.
-const ACCEPTED_OF_TAUGHT: f64 = 0.95;
-/// Answers are unsure below a confidence under which no more than this share is right …
+/// Share of the held-back samples of fine-tuning that must be accepted; a few may have wrong
+/// labels.
+const ACCEPTED_OF_SAMPLES: f64 = 0.95;
+/// Answers are unsure below a confidence if at most this share of them is right …
 const RIGHT_WHEN_UNSURE: f64 = 0.6;
-/// … and no more than this share of all held-back examples is.
+/// … and if they are at most this share of all answers.
 const MOST_UNSURE: f64 = 0.01;
 
-/// Where doubt begins, by what was said of held-back examples. Nothing is rejected
-/// unless the network `rejects`: has learned what is none of the labels.
+/// The thresholds, from the predictions for held-back examples. Nothing is rejected unless the
+/// network was trained to reject negatives.
 pub fn thresholds(predictions: &[Prediction], examples: &[Example], rejects: bool) -> Thresholds {
     let in_distribution =
         if rejects { accepting(predictions, ACCEPTED).unwrap_or(0.0) } else { 0.0 };
@@ -43,15 +44,15 @@ pub fn thresholds(predictions: &[Prediction], examples: &[Example], rejects: boo
     Thresholds { in_distribution, confidence }
 }
 
-/// The same, lowered so far that nearly all of what was just taught is accepted too: it
-/// is less, and often less like itself, than all that was in_distribution before.
-pub fn accepting_taught(thresholds: Thresholds, taught: &[Prediction]) -> Thresholds {
+/// The same thresholds, lowered until nearly all of fine-tuning's samples are accepted too: they
+/// are fewer, and often more varied, than the examples that the thresholds were fitted on.
+pub fn accepting_samples(thresholds: Thresholds, samples: &[Prediction]) -> Thresholds {
     let in_distribution =
-        accepting(taught, ACCEPTED_OF_TAUGHT).unwrap_or(thresholds.in_distribution);
+        accepting(samples, ACCEPTED_OF_SAMPLES).unwrap_or(thresholds.in_distribution);
     Thresholds { in_distribution: thresholds.in_distribution.min(in_distribution), ..thresholds }
 }
 
-/// The highest threshold that accepts this share of what was said.
+/// The highest threshold that accepts this share of the predictions.
 fn accepting(predictions: &[Prediction], share: f64) -> Option<f32> {
     let mut in_distribution: Vec<f32> =
         predictions.iter().map(|prediction| prediction.in_distribution).collect();
@@ -59,13 +60,13 @@ fn accepting(predictions: &[Prediction], share: f64) -> Option<f32> {
     in_distribution.get(((1.0 - share) * in_distribution.len() as f64) as usize).copied()
 }
 
-/// What logits say at a temperature.
+/// The predictions of logits at a temperature.
 pub fn tempered(logits: &[Vec<f32>], temperature: f32) -> Vec<Prediction> {
     let scaled = |row: &Vec<f32>| row.iter().map(|logit| logit / temperature).collect::<Vec<_>>();
     logits.iter().map(|row| Prediction::of(&scaled(row))).collect()
 }
 
-/// The temperature with the least cross entropy on these examples. `logits`
+/// The temperature with the lowest cross entropy on these examples. `logits`
 /// are the network's, one row an example.
 pub fn temperature(logits: &[Vec<f32>], examples: &[Example]) -> f32 {
     let loss = |ln_temperature: f32| mean_loss(&tempered(logits, ln_temperature.exp()), examples);
@@ -86,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// A thousand answers: how much each is in_distribution, and how sure and how right it is.
+    /// A thousand predictions with these in-distribution scores and confidences, right or not.
     fn answers(of: impl Fn(usize) -> (f32, f32, bool)) -> (Vec<Prediction>, Vec<Example>) {
         let answer = |i: usize| {
             let (in_distribution, confidence, right) = of(i);
@@ -99,31 +100,32 @@ mod tests {
     }
 
     #[test]
-    fn nearly_all_that_was_held_back_is_taken_for_a_label() {
-        let (said, examples) = answers(|i| (i as f32 / 1000.0, 0.99, true));
-        let Thresholds { in_distribution, .. } = thresholds(&said, &examples, true);
-        let lost = said.iter().filter(|answer| answer.in_distribution < in_distribution).count();
+    fn nearly_all_held_back_examples_are_accepted() {
+        let (predictions, examples) = answers(|i| (i as f32 / 1000.0, 0.99, true));
+        let Thresholds { in_distribution, .. } = thresholds(&predictions, &examples, true);
+        let lost = predictions.iter().filter(|one| one.in_distribution < in_distribution).count();
         assert_eq!(lost, 5);
-        assert_eq!(thresholds(&said, &examples, false).in_distribution, 0.0);
-        // Of what was taught one in twenty may be lost, and never more than before.
+        assert_eq!(thresholds(&predictions, &examples, false).in_distribution, 0.0);
+        // One in twenty samples may be rejected, and never more than before.
         let fitted = Thresholds { in_distribution: 0.9, confidence: 0.5 };
-        assert!((accepting_taught(fitted, &said).in_distribution - 0.05).abs() < 2e-3);
+        assert!((accepting_samples(fitted, &predictions).in_distribution - 0.05).abs() < 2e-3);
         assert_eq!(
-            accepting_taught(Thresholds { in_distribution: 0.01, ..fitted }, &said).in_distribution,
+            accepting_samples(Thresholds { in_distribution: 0.01, ..fitted }, &predictions)
+                .in_distribution,
             0.01
         );
-        assert_eq!(accepting_taught(fitted, &[]), fitted);
+        assert_eq!(accepting_samples(fitted, &[]), fitted);
     }
 
     #[test]
     fn unsure_is_where_many_answers_were_wrong() {
         // The eight least sure: half of them wrong.
         let sure = |i: usize| if i < 8 { 0.5 + i as f32 / 100.0 } else { 0.95 };
-        let (said, examples) = answers(|i| (1.0, sure(i), i >= 8 || i % 2 == 0));
-        let Thresholds { confidence, .. } = thresholds(&said, &examples, true);
+        let (predictions, examples) = answers(|i| (1.0, sure(i), i >= 8 || i % 2 == 0));
+        let Thresholds { confidence, .. } = thresholds(&predictions, &examples, true);
         assert!(confidence > sure(7) && confidence <= 0.95, "{confidence}");
         // Nothing is unsure where nothing was wrong.
-        let (said, examples) = answers(|i| (1.0, sure(i), true));
-        assert_eq!(thresholds(&said, &examples, true).confidence, 0.0);
+        let (predictions, examples) = answers(|i| (1.0, sure(i), true));
+        assert_eq!(thresholds(&predictions, &examples, true).confidence, 0.0);
     }
 }

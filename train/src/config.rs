@@ -1,72 +1,106 @@
-//! Everything that decides what a run does. It is checked once, stored in the
-//! run's state and in the checkpoint, and the same config and seed give the
-//! same weights on the CPU, on one device.
+//! The settings of a training run, which are also the options of the command line and the
+//! names in a sweep's file. They are checked once, stored in the run's state and in the
+//! checkpoint, and the same settings and seed give the same weights on the CPU, on one device.
 
 use anyhow::{Result, ensure};
+use clap::Args;
+use glyphic_model::checkpoint::Manifest;
 use serde::{Deserialize, Serialize};
 
-/// A training run's settings. [`TrainConfig::default`] is what the released
-/// checkpoint was trained with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A training run's settings. [`TrainConfig::default`] is the recipe of the released
+/// checkpoint.
+#[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 pub struct TrainConfig {
     /// Passes over the training examples.
+    #[arg(long, default_value_t = TrainConfig::default().epochs)]
     pub epochs: usize,
     /// Examples a step.
+    #[arg(long, default_value_t = TrainConfig::default().batch_size)]
     pub batch_size: usize,
-    /// The schedule's highest learning rate (AdamW).
+    /// Highest learning rate of the schedule (AdamW).
+    #[arg(long, default_value_t = TrainConfig::default().learning_rate)]
     pub learning_rate: f64,
-    /// Share of the run (0–1) in which the learning rate rises to its peak;
-    /// then it falls along a half cosine to zero.
+    /// Share of the run (0–1) in which the learning rate rises to its highest value; then it
+    /// falls along a half cosine to zero.
+    #[arg(long, default_value_t = TrainConfig::default().warmup)]
     pub warmup: f64,
     /// AdamW's decoupled weight decay.
+    #[arg(long, default_value_t = TrainConfig::default().weight_decay)]
     pub weight_decay: f32,
     /// Probability mass (0–1) spread evenly over all labels.
+    #[arg(long, default_value_t = TrainConfig::default().label_smoothing)]
     pub label_smoothing: f32,
     /// Share (0–1) of the training examples held back for validation.
+    #[arg(long, default_value_t = TrainConfig::default().validation)]
     pub validation: f64,
     /// Seed of the weights, the order of the examples, and the augmentation.
+    #[arg(long, default_value_t = TrainConfig::default().seed)]
     pub seed: u64,
-    /// Share (0–1) of what is trained on that is synthetic handwriting of the labels.
-    #[serde(default)]
-    pub drawn: f32,
-    /// Share (0–1) of what is trained on that is none of the labels.
-    #[serde(default)]
-    pub others: f32,
+    /// Share (0–1) of the training examples that is synthetic handwriting of the labels.
+    #[arg(long, alias = "drawn", default_value_t = TrainConfig::default().synthetic)]
+    #[serde(default, alias = "drawn")]
+    pub synthetic: f32,
+    /// Share (0–1) of the training examples that is negatives: synthetic pictures of none of
+    /// the labels, which the network learns to reject.
+    #[arg(long, alias = "others", default_value_t = TrainConfig::default().negatives)]
+    #[serde(default, alias = "others")]
+    pub negatives: f32,
     /// How training pictures are varied.
+    #[command(flatten)]
     pub augmentation: Augmentation,
-    /// A checkpoint whose answers are half of what is learned, beside the labels: distillation
+    /// A checkpoint of the same labels whose answers count as much as the labels: distillation
     /// (Hinton, Vinyals and Dean, 2015).
+    #[arg(long, value_name = "ID")]
     #[serde(default)]
     pub teacher: Option<String>,
 }
 
-/// Ranges of the random changes to each training picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Augmentation {
+/// Declares [`Augmentation`], with a line for each change: its description, the option's name,
+/// its default and its highest value. All that a new change needs beside its line here is the
+/// code that makes it, in `augment`.
+macro_rules! augmentation {
+    ($($(#[$description:meta])* $name:ident = $default:literal, at most $highest:literal;)*) => {
+        /// Ranges of the random changes to each training picture.
+        #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
+        pub struct Augmentation {
+            $($(#[$description])* #[arg(long, default_value_t = $default)] pub $name: f32,)*
+        }
+
+        impl Default for Augmentation {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        impl Augmentation {
+            /// No change to any picture.
+            pub const NONE: Self = Self { $($name: 0.0,)* };
+
+            /// Checks every range.
+            fn check(&self) -> Result<()> {
+                $(ensure!(
+                    (0.0..=$highest).contains(&self.$name),
+                    "--{} must be 0 to {}",
+                    stringify!($name).replace('_', "-"),
+                    $highest
+                );)*
+                Ok(())
+            }
+        }
+    };
+}
+
+augmentation! {
     /// Rotation, degrees either way.
-    pub rotation: f32,
+    rotation = 8.0, at most 180.0;
     /// Change of size on each axis, as a share either way.
-    pub scale: f32,
+    scale = 0.08, at most 0.9;
     /// Slant, as the tangent of the angle, either way.
-    pub shear: f32,
+    shear = 0.15, at most 2.0;
     /// Shift on each axis, pixels either way.
-    pub shift: f32,
+    shift = 1.0, at most 28.0;
     /// Standard deviation of the elastic displacement's control points, pixels.
-    pub elastic: f32,
-    /// Share (0–1) of the pictures whose strokes grow or thin, by up to 0.7 of the way to the
-    /// most or the least ink around.
-    #[serde(default)]
-    pub thickness: f32,
-    /// Share (0–1) of the pictures that are blurred, by up to one step of 1 2 1.
-    #[serde(default)]
-    pub blur: f32,
-    /// Share (0–1) of the pictures that lose a rectangle, 2 to 7 pixels a side.
-    #[serde(default)]
-    pub erase: f32,
-    /// Share (0–1) of the pictures with grain on all pixels, of a standard deviation up to 32
-    /// (of 255).
-    #[serde(default)]
-    pub noise: f32,
+    elastic = 0.45, at most 28.0;
 }
 
 impl Default for TrainConfig {
@@ -80,63 +114,22 @@ impl Default for TrainConfig {
             label_smoothing: 0.05,
             validation: 1.0 / 12.0,
             seed: 1,
-            drawn: 0.2,
-            others: 0.15,
+            synthetic: 0.2,
+            negatives: 0.15,
             augmentation: Augmentation::default(),
             teacher: None,
         }
     }
 }
 
-impl Default for Augmentation {
-    fn default() -> Self {
-        Self {
-            rotation: 8.0,
-            scale: 0.08,
-            shear: 0.15,
-            shift: 1.0,
-            elastic: 0.45,
-            // Gained nothing on the examples held back (LOG.md).
-            thickness: 0.0,
-            blur: 0.0,
-            erase: 0.0,
-            noise: 0.0,
-        }
-    }
-}
-
-impl Augmentation {
-    /// No change to any picture.
-    pub const NONE: Self = Self {
-        rotation: 0.0,
-        scale: 0.0,
-        shear: 0.0,
-        shift: 0.0,
-        elastic: 0.0,
-        thickness: 0.0,
-        blur: 0.0,
-        erase: 0.0,
-        noise: 0.0,
-    };
-}
-
 impl TrainConfig {
-    /// These settings as they come back from a state's JSON. Its parser may be
-    /// off by one in the last place of a long fraction; a run that has begun with
-    /// what comes back is resumed with the same.
-    pub fn settled(self) -> Result<Self> {
-        let mut config = self;
-        for _ in 0..16 {
-            let again: Self = serde_json::from_str(&serde_json::to_string(&config)?)?;
-            if again == config {
-                break;
-            }
-            config = again;
-        }
-        Ok(config)
+    /// The settings that a checkpoint was trained with. A checkpoint of another program need
+    /// not say; then it is the default recipe.
+    pub fn of(manifest: &Manifest) -> Self {
+        serde_json::from_value(manifest.training.clone()).unwrap_or_default()
     }
 
-    /// Checks every range, so that a run never fails halfway for its settings.
+    /// Checks every range, so that a run never fails halfway because of its settings.
     pub fn check(&self) -> Result<()> {
         ensure!((1..=10_000).contains(&self.epochs), "--epochs must be 1 to 10000");
         ensure!((2..=65_536).contains(&self.batch_size), "--batch-size must be 2 to 65536");
@@ -154,24 +147,17 @@ impl TrainConfig {
             self.validation > 0.0 && self.validation < 1.0,
             "--validation must be between 0 and 1"
         );
-        for (flag, value) in [("--drawn", self.drawn), ("--others", self.others)] {
+        for (flag, value) in [("--synthetic", self.synthetic), ("--negatives", self.negatives)] {
             ensure!((0.0..=0.45).contains(&value), "{flag} must be 0 to 0.45");
         }
-        let Augmentation { rotation, scale, shear, shift, elastic, .. } = self.augmentation;
-        let Augmentation { thickness, blur, erase, noise, .. } = self.augmentation;
-        for (flag, value, most) in [
-            ("--rotation", rotation, 180.0),
-            ("--scale", scale, 0.9),
-            ("--shear", shear, 2.0),
-            ("--shift", shift, 28.0),
-            ("--elastic", elastic, 28.0),
-            ("--thickness", thickness, 1.0),
-            ("--blur", blur, 1.0),
-            ("--erase", erase, 1.0),
-            ("--noise", noise, 1.0),
-        ] {
-            ensure!((0.0..=most).contains(&value), "{flag} must be 0 to {most}");
-        }
+        self.augmentation.check()?;
+        // The state is JSON, and its parser may change the last digit of a long fraction: the
+        // resumed run would not end in the weights of an uninterrupted one.
+        let resumed: Self = serde_json::from_str(&serde_json::to_string(self)?)?;
+        ensure!(
+            resumed == *self,
+            "--learning-rate, --warmup and --validation may have at most 15 digits"
+        );
         Ok(())
     }
 
@@ -194,9 +180,61 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rejects_shares_beyond_one() {
-        let augmentation = Augmentation { blur: 1.5, ..Augmentation::default() };
+    fn rejects_ranges_beyond_the_highest() {
+        let augmentation = Augmentation { shear: 2.5, ..Augmentation::default() };
         let config = TrainConfig { augmentation, ..TrainConfig::default() };
-        assert_eq!(config.check().unwrap_err().to_string(), "--blur must be 0 to 1");
+        assert_eq!(config.check().unwrap_err().to_string(), "--shear must be 0 to 2");
+        TrainConfig::default().check().unwrap();
+    }
+
+    #[test]
+    fn rejects_fractions_that_a_resumed_run_would_not_find_again() {
+        let config =
+            TrainConfig { learning_rate: 0.001_215_474_250_076_285_9, ..TrainConfig::default() };
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains("at most 15 digits"), "{error}");
+    }
+
+    #[test]
+    fn settings_of_older_versions_are_read() {
+        // With the old names of two settings, and changes of the ink that are gone.
+        let old = r#"{
+            "epochs": 12, "batch_size": 64, "learning_rate": 0.004, "warmup": 0.2,
+            "weight_decay": 0.05, "label_smoothing": 0.05, "validation": 0.08333333333333333,
+            "seed": 3, "drawn": 0.1, "others": 0.3,
+            "augmentation": {
+                "rotation": 8.0, "scale": 0.08, "shear": 0.15, "shift": 1.0, "elastic": 0.45,
+                "thickness": 0.3, "blur": 0.2, "erase": 0.2, "noise": 0.2
+            },
+            "teacher": null
+        }"#;
+        let config: TrainConfig = serde_json::from_str(old).unwrap();
+        assert_eq!((config.synthetic, config.negatives), (0.1, 0.3));
+        assert_eq!(config.augmentation, Augmentation::default());
+    }
+
+    #[test]
+    fn settings_that_do_not_name_a_share_have_no_synthetic_examples() {
+        let mut older = serde_json::to_value(TrainConfig::default()).unwrap();
+        let settings = older.as_object_mut().unwrap();
+        settings.remove("synthetic");
+        settings.remove("negatives");
+        let config: TrainConfig = serde_json::from_value(older).unwrap();
+        assert_eq!((config.synthetic, config.negatives), (0.0, 0.0));
+    }
+
+    #[test]
+    fn every_setting_is_an_option_with_the_default_recipe() {
+        use clap::{Command, FromArgMatches};
+
+        let command = TrainConfig::augment_args(Command::new("train"));
+        let parse = |arguments: &[&str]| {
+            let matches = command.clone().try_get_matches_from(arguments).unwrap();
+            TrainConfig::from_arg_matches(&matches).unwrap()
+        };
+        assert_eq!(parse(&["train"]), TrainConfig::default());
+        let config = parse(&["train", "--rotation", "3", "--drawn", "0.1", "--negatives", "0"]);
+        assert_eq!(config.augmentation.rotation, 3.0);
+        assert_eq!((config.synthetic, config.negatives), (0.1, 0.0));
     }
 }

@@ -1,4 +1,4 @@
-//! Facts about the moment and the repository, for a checkpoint's manifest.
+//! The time, the repository's commit and the names of runs, for a checkpoint's manifest.
 
 use std::process::Command;
 

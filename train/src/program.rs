@@ -8,19 +8,18 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use clap::Parser;
 
 use crate::{
-    cli::{Cli, Command},
+    cli::{Cli, TrainCommand},
     commands::{audit, devices, draw, eval, export, finetune, lend, list, resume, start, sweep},
-    run::STOP,
+    run::{RunEnding, STOP},
 };
 
 /// Runs `train` with these arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match run(Cli::parse_from(arguments)) {
+    match run(Cli::read(arguments).unwrap_or_else(|error| error.exit())) {
         Ok(code) => code,
-        // Whoever read our output has read enough (`train list | head`).
+        // The reader of the output has closed it (`train list | head`).
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error:#}");
@@ -33,39 +32,34 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }
 
-fn run(cli: Cli) -> Result<ExitCode> {
-    let finished = match cli.command {
-        None => stoppable(|| Ok(start::run(cli.start)?.is_finished()))?,
-        Some(Command::Resume(arguments)) => {
-            stoppable(|| Ok(resume::run(arguments)?.is_finished()))?
+fn run(Cli { globals, command, start }: Cli) -> Result<ExitCode> {
+    let globals = &globals;
+    let finished = |ending: RunEnding| ending.is_finished();
+    let done = |()| true;
+    let finished = match command {
+        None => stoppable(|| start::run(globals, start).map(finished)),
+        Some(TrainCommand::Resume(arguments)) => {
+            stoppable(|| resume::run(globals, arguments).map(finished))
         }
-        Some(Command::Finetune(arguments)) => {
-            stoppable(|| Ok(finetune::run(arguments)?.is_finished()))?
+        Some(TrainCommand::Finetune(arguments)) => {
+            stoppable(|| finetune::run(globals, arguments).map(finished))
         }
-        Some(Command::Sweep(arguments)) => stoppable(|| sweep::run(arguments))?,
-        Some(Command::Lend(arguments)) => return lend::run(arguments).map(|()| ExitCode::SUCCESS),
-        Some(Command::Eval(arguments)) => return eval::run(arguments).map(|()| ExitCode::SUCCESS),
-        Some(Command::Audit(arguments)) => {
-            return audit::run(arguments).map(|()| ExitCode::SUCCESS);
-        }
-        Some(Command::Draw(arguments)) => return draw::run(arguments).map(|()| ExitCode::SUCCESS),
-        Some(Command::Export(arguments)) => {
-            return export::export(arguments).map(|()| ExitCode::SUCCESS);
-        }
-        Some(Command::Import(arguments)) => {
-            return export::import(arguments).map(|()| ExitCode::SUCCESS);
-        }
-        Some(Command::List(arguments)) => return list::run(arguments).map(|()| ExitCode::SUCCESS),
-        Some(Command::Devices(arguments)) => {
-            return devices::run(arguments).map(|()| ExitCode::SUCCESS);
-        }
-    };
-    // As a shell reports a process that Ctrl-C ended.
+        Some(TrainCommand::Sweep(arguments)) => stoppable(|| sweep::run(globals, arguments)),
+        Some(TrainCommand::Lend(arguments)) => lend::run(globals, arguments).map(done),
+        Some(TrainCommand::Eval(arguments)) => eval::run(globals, arguments).map(done),
+        Some(TrainCommand::Audit(arguments)) => audit::run(globals, arguments).map(done),
+        Some(TrainCommand::Draw(arguments)) => draw::run(arguments).map(done),
+        Some(TrainCommand::Export(arguments)) => export::export(globals, arguments).map(done),
+        Some(TrainCommand::Import(arguments)) => export::import(globals, arguments).map(done),
+        Some(TrainCommand::List) => list::run(globals).map(done),
+        Some(TrainCommand::Devices) => devices::run(globals).map(done),
+    }?;
+    // The exit code that a shell reports for a process that Ctrl-C ended.
     Ok(if finished { ExitCode::SUCCESS } else { ExitCode::from(130) })
 }
 
-/// Trains so that the first Ctrl-C asks it for an orderly stop; the
-/// second is not waited for.
+/// Trains so that the first Ctrl-C asks for an orderly stop; the second ends the process at
+/// once.
 fn stoppable(run: impl FnOnce() -> Result<bool>) -> Result<bool> {
     ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {

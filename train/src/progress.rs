@@ -1,5 +1,5 @@
-//! What a person sees of a run: a live bar in a terminal, plain lines elsewhere.
-//! A program sees JSON lines, if it asks for them.
+//! The progress of a run: a live bar in a terminal, plain lines elsewhere, and JSON lines for a
+//! program that asks for them.
 
 use std::{
     io::{IsTerminal, Write, stderr, stdout},
@@ -10,16 +10,16 @@ use std::{
 use glyphic_model::checkpoint::{EpochMetrics, Manifest, REPORT_FILE};
 use glyphic_runtime::device::ComputeDevice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use serde::Serialize;
 
 use crate::{
+    console::{duration, say},
     state::Position,
     waiting::{LINE_EVERY, Waiting},
 };
 
 /// Shows a run's progress on standard error.
-pub struct Progress {
+pub struct RunProgress {
     bar: ProgressBar,
     is_terminal: bool,
     last_line: Instant,
@@ -29,16 +29,16 @@ pub struct Progress {
     json: bool,
     devices: String,
     on_gpu: bool,
-    /// While a GPU has not taken its first step.
+    /// `Some` while a GPU has not finished its first step.
     waiting: Option<Waiting>,
-    /// The bar of all runs that this one is part of, and the step it stands at.
+    /// The bar of the sweep that this run is part of, and the step that the bar has counted.
     whole: Option<(ProgressBar, usize)>,
 }
 
 /// A line of progress for a program, on standard output.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Line<'a> {
+enum ProgressLine<'a> {
     /// The run's name.
     Run(&'a str),
     /// Where the run stands.
@@ -56,7 +56,7 @@ enum Line<'a> {
     Finished(&'a str),
 }
 
-impl Progress {
+impl RunProgress {
     /// Prepares the bar.
     pub fn new(position: &Position, devices: &[ComputeDevice]) -> Self {
         let names: Vec<String> = devices.iter().map(ToString::to_string).collect();
@@ -111,14 +111,15 @@ impl Progress {
                 "The first steps compile and tune the GPU's kernels: up to some minutes the first \
                  time, seconds after that.",
             );
-            // Whoever has no step left to take waits for none.
+            // A run that was killed at its very end has no step left to wait for.
             if position.step < position.total_steps() {
                 self.waiting = self.waiting();
             }
         }
     }
 
-    /// Says that a GPU compiles and tunes, until what comes back is dropped.
+    /// Reports that a GPU compiles and tunes its kernels, until the result is dropped. `None` on
+    /// the CPU.
     pub fn waiting(&self) -> Option<Waiting> {
         let every_second = Duration::from_secs(1);
         self.on_gpu.then(|| match (&self.whole, self.is_terminal) {
@@ -134,12 +135,12 @@ impl Progress {
         })
     }
 
-    /// Whether the run is one of many.
+    /// Whether the run is part of a sweep.
     pub fn is_part(&self) -> bool {
         self.whole.is_some()
     }
 
-    /// Moves the bar of all runs from now on, and says nothing itself.
+    /// Moves the sweep's bar from now on, and prints nothing itself.
     pub fn part_of(&mut self, bar: ProgressBar, step: usize) {
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
         self.whole = Some((bar, step));
@@ -148,11 +149,11 @@ impl Progress {
     /// Writes JSON lines to standard output as well.
     pub fn as_json(&mut self, id: &str) {
         self.json = true;
-        self.tell(&Line::Run(id));
+        self.emit(&ProgressLine::Run(id));
     }
 
     /// Shows where the run stands.
-    pub fn look(&mut self, position: &Position) {
+    pub fn show(&mut self, position: &Position) {
         self.waiting = None;
         if let Some((bar, step)) = &mut self.whole {
             bar.inc((position.step - *step) as u64);
@@ -169,7 +170,7 @@ impl Progress {
         let loss = f64::from(position.sums.loss) / in_epoch as f64;
         let accuracy = f64::from(position.sums.correct) / (in_epoch as f64 * batch);
         let (step, steps_in_all) = (position.step, position.total_steps());
-        self.tell(&Line::Progress {
+        self.emit(&ProgressLine::Progress {
             step,
             steps: steps_in_all,
             loss,
@@ -195,7 +196,7 @@ impl Progress {
 
     /// Shows a finished epoch.
     pub fn epoch(&self, metrics: &EpochMetrics) {
-        self.tell(&Line::Epoch(metrics));
+        self.emit(&ProgressLine::Epoch(metrics));
         self.line(&format!(
             "epoch {:>3}/{}  train loss {:.4}  accuracy {:.2} %  | validation loss {:.4}  accuracy {:.2} %  | {:.0} img/s  {}",
             metrics.epoch,
@@ -209,16 +210,16 @@ impl Progress {
         ));
     }
 
-    /// Says how to go on after the user stopped the run.
+    /// Prints how to continue after the user stopped the run.
     pub fn stopped(&self, id: &str) {
         self.bar.abandon();
-        self.line(&format!("Stopped; nothing is lost. Go on with: train resume {id}"));
+        self.line(&format!("Stopped; nothing is lost. Continue with: train resume {id}"));
     }
 
-    /// Says what came of it.
+    /// Prints the result.
     pub fn finished(&self, manifest: &Manifest, folder: &Path, promoted: bool) {
         self.bar.finish_and_clear();
-        self.tell(&Line::Finished(&manifest.id));
+        self.emit(&ProgressLine::Finished(&manifest.id));
         let metrics = &manifest.metrics;
         if let Some(test) = metrics.test {
             self.line(&format!(
@@ -237,8 +238,8 @@ impl Progress {
         ));
     }
 
-    /// A line for a program. If it has gone, the run goes on.
-    fn tell(&self, line: &Line<'_>) {
+    /// A line for the program that asked for JSON. If it has ended, the run goes on.
+    fn emit(&self, line: &ProgressLine<'_>) {
         if self.json {
             let text = serde_json::to_string(line).unwrap_or_default();
             let _ = writeln!(stdout(), "{text}");
@@ -250,20 +251,5 @@ impl Progress {
             return;
         }
         self.bar.suspend(|| say(text));
-    }
-}
-
-/// A line on standard error. If nobody can read it any more, the run goes on.
-pub(crate) fn say(text: &str) {
-    let _ = writeln!(stderr(), "{text}");
-}
-
-/// Seconds as a person writes them: `42 s`, `3 min 05 s`, `2 h 10 min`.
-pub(crate) fn duration(seconds: f64) -> String {
-    let seconds = seconds.round() as u64;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
     }
 }

@@ -1,7 +1,6 @@
-//! What one device does in a training step. With several devices each takes a
-//! share of every batch, and their gradients are added up on the first: data
-//! parallelism as burn does it (its `GradientsAccumulator`, and running statistics
-//! that threads share).
+//! One device's part of a training step. With several devices each takes a share of every
+//! batch, and their gradients are added up on the first: data parallelism as burn does it (its
+//! `GradientsAccumulator`, and running statistics that threads share).
 
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
@@ -22,25 +21,25 @@ use glyphic_model::{cpu::CpuNetwork, network::Network};
 use glyphic_runtime::device::ComputeDevice;
 
 use crate::{
-    augment::MAP, batches::Batch, config::TrainConfig, cpu_step::CpuStep, data::Example,
-    source::Source,
+    augment::MAP, batches::Batch, config::TrainConfig, cpu_step::CpuStep, example::Example,
+    source::BatchSource,
 };
 
-/// Weight of the teacher's answer, beside the label, on what was known.
+/// Weight of the teacher's answer; the label has the rest.
 const SOFT: f32 = 0.5;
 
-/// One device's copy of the examples and of all that turns them into gradients.
+/// One device's copy of the examples, and all that turns them into gradients.
 pub struct Replica {
     device: Device,
-    source: Source,
+    source: BatchSource,
     loss: CrossEntropyLoss,
     smoothing: f32,
-    /// Whether some examples are none of the labels.
+    /// Whether some examples are negatives.
     rejects: bool,
     teacher: Option<Teacher>,
-    /// The pass through the network, if the CPU's kernels compute it and not burn.
+    /// The CPU kernels, if they compute the passes through the network instead of burn.
     cpu_step: Option<CpuStep>,
-    /// `[loss, correct]` summed over the steps since they were last taken.
+    /// `[loss, correct]` summed over the steps since the last [`take_sums`](Self::take_sums).
     sums: Tensor<1>,
 }
 
@@ -50,12 +49,12 @@ pub struct Share {
     pub indices: Vec<u32>,
     /// How each is varied ([`random_maps`](crate::augment::random_maps)).
     pub maps: Vec<f32>,
-    /// How much of the batch they are (0–1).
+    /// Their share of the batch (0–1).
     pub weight: f32,
 }
 
 impl Share {
-    /// Splits a batch into `parts` shares as even as can be.
+    /// Splits a batch into `parts` shares whose sizes differ by 1 at most.
     pub fn split(indices: &[u32], maps: &[f32], parts: usize) -> Vec<Self> {
         let batch = indices.len();
         let cut = |part: usize| part * batch / parts;
@@ -72,23 +71,24 @@ impl Share {
     }
 }
 
-/// What keeps a network from forgetting: its answers on what it knew should stay
-/// as they were (Li and Hoiem, "Learning without Forgetting", 2016).
+/// A network whose answers are half of the target: the student should keep them (Li and Hoiem,
+/// "Learning without Forgetting", 2016), or learn them (distillation).
 struct Teacher {
-    /// The network as it was, without autodiff.
+    /// The network, without autodiff.
     network: Network,
-    /// The same through the CPU's kernels, if the CPU computes.
+    /// The same network in the CPU kernels, if the device is the CPU.
     cpu: Option<CpuNetwork>,
-    /// Examples from this index on were known to it.
-    known_from: u32,
-    /// Labels of the network that is trained: the teacher's, and new ones behind.
+    /// It teaches the examples from this index on; the target of those before is their label
+    /// alone.
+    first: u32,
+    /// Number of the student's labels: the teacher's, then new ones.
     classes: usize,
 }
 
 impl Replica {
     /// Copies the examples to the device.
     ///
-    /// Examples whose label is `classes` or above are none of the labels.
+    /// Examples whose label is not below the network's classes are negatives.
     pub fn new(
         config: &TrainConfig,
         network: &Network,
@@ -99,7 +99,7 @@ impl Replica {
         let smoothing = config.label_smoothing;
         let rejects = examples.iter().any(|example| example.label >= classes);
         Self {
-            source: Source::new(examples, &config.augmentation, device),
+            source: BatchSource::new(examples, &config.augmentation, device),
             loss: CrossEntropyLossConfig::new()
                 .with_smoothing((smoothing > 0.0).then_some(smoothing))
                 .init(&device.clone().autodiff()),
@@ -119,7 +119,7 @@ impl Replica {
 
         let augmenter = Augmenter::new(config.augmentation.clone(), &self.device);
         let examples = DeviceSet::new(examples, &self.device);
-        self.source = Source::OnDevice(Box::new((examples, augmenter)));
+        self.source = BatchSource::OnDevice(Box::new((examples, augmenter)));
         self.cpu_step = None;
     }
 
@@ -128,16 +128,15 @@ impl Replica {
         &self.device
     }
 
-    /// Holds what is trained to the answers of `network` on the examples from
-    /// index `known_from` on.
-    pub fn supervise(&mut self, network: &Network, known_from: usize, classes: usize) {
+    /// Makes `network` the teacher for the examples from index `first` on.
+    pub fn supervise(&mut self, network: &Network, first: usize, classes: usize) {
         let network = network.valid().to_device(&self.device).fold();
         let on_cpu = self.device == Device::flex();
         let cpu = on_cpu.then(|| CpuNetwork::checked(&network)).flatten();
-        self.teacher = Some(Teacher { network, cpu, known_from: known_from as u32, classes });
+        self.teacher = Some(Teacher { network, cpu, first: first as u32, classes });
     }
 
-    /// The share's part of the batch's gradients. From a GPU nothing is read back.
+    /// The share's part of the batch's gradients. Nothing is read back from a GPU.
     pub fn gradients(&mut self, network: &Network, share: &Share) -> Result<GradientsParams> {
         let Batch { pixels, labels } = self.source.batch(&share.indices, &share.maps);
         let targets = self.teacher.as_ref().map(|teacher| {
@@ -145,6 +144,7 @@ impl Replica {
             teacher.targets(&share.indices, &labels, pixels.clone(), smoothing, rejects)
         });
         let targets = targets.transpose()?;
+        // Kept beside the logits with negatives: the CPU kernels need the gradients of these.
         let of_network = match &mut self.cpu_step {
             Some(step) => {
                 let pixels: Vec<f32> = pixels.into_data().try_into_vec()?;
@@ -156,7 +156,7 @@ impl Replica {
             None => network.forward(pixels.autodiff()),
         };
         let logits = match self.rejects {
-            true => with_none(of_network.clone()),
+            true => with_negatives(of_network.clone()),
             false => of_network.clone(),
         };
         let correct =
@@ -175,8 +175,8 @@ impl Replica {
         Ok(step.backward(network, &of_logits.into_data().try_into_vec::<f32>()?)?)
     }
 
-    /// Waits for the device: the sums of loss and of examples read right since the
-    /// last call.
+    /// Waits for the device and returns the sums of loss and of correct examples since the last
+    /// call.
     pub fn take_sums(&mut self) -> Result<[f32; 2]> {
         let fresh = Tensor::zeros([2], &self.device);
         let sums: Vec<f32> = std::mem::replace(&mut self.sums, fresh).try_into_vec_as()?;
@@ -185,12 +185,12 @@ impl Replica {
 }
 
 impl Teacher {
-    /// What the network should say of a batch: of what is taught its label, of
-    /// what was known half its label and half what the teacher says.
+    /// The target probabilities of a batch: for the examples that the teacher teaches, half the
+    /// label and half the teacher's answer; for the others the label.
     ///
     /// # Shapes
-    /// `[batch]`, `[batch, 1, 28, 28]` → `[batch, classes]`, one more if there is what is
-    /// none of them
+    /// `[batch]`, `[batch, 1, 28, 28]` → `[batch, classes]`, or `[batch, classes + 1]` if there
+    /// are negatives
     fn targets(
         &self,
         indices: &[u32],
@@ -204,28 +204,29 @@ impl Teacher {
         let hard: Tensor<2> = labels.clone().one_hot(answers).float();
         let hard = hard * (1.0 - smoothing) + smoothing / answers as f32;
         let logits = self.logits(pixels)?;
-        let [_, known] = logits.dims();
-        let soft = softmax(if rejects { with_none(logits) } else { logits }, 1);
+        let [_, old] = logits.dims();
+        let soft = softmax(if rejects { with_negatives(logits) } else { logits }, 1);
         let device = soft.device();
-        let soft = match classes - known {
+        let soft = match classes - old {
             0 => soft,
             new => {
-                let of_known = soft.clone().narrow(1, 0, known);
+                // The teacher gives the new labels no probability; that of negatives stays last.
+                let of_old = soft.clone().narrow(1, 0, old);
                 let of_new = Tensor::zeros([batch, new], &device);
-                let mut parts = vec![of_known, of_new];
+                let mut parts = vec![of_old, of_new];
                 if rejects {
-                    parts.push(soft.narrow(1, known, 1));
+                    parts.push(soft.narrow(1, old, 1));
                 }
                 Tensor::cat(parts, 1)
             }
         };
-        let weight = |&index: &u32| if index < self.known_from { 0.0 } else { SOFT };
+        let weight = |&index: &u32| if index < self.first { 0.0 } else { SOFT };
         let weights: Vec<f32> = indices.iter().map(weight).collect();
         let weights = Tensor::<2>::from_data(TensorData::new(weights, [batch, 1]), &device);
         Ok(hard.clone() + (soft - hard) * weights)
     }
 
-    /// What it says of pictures.
+    /// Its logits for pictures.
     ///
     /// # Shapes
     /// `[batch, 1, 28, 28]` → `[batch, classes]`
@@ -239,28 +240,28 @@ impl Teacher {
     }
 }
 
-/// The logits with one for *none of the labels* behind them: it is always 0, so that
-/// the others say by how much a glyph is more one of the labels than none.
+/// The logits with one for negatives after them. It is always 0: so the network needs no output
+/// for negatives, and each of its logits tells how much more likely its label is than none.
 ///
 /// # Shapes
 /// `[batch, classes]` → `[batch, classes + 1]`
-fn with_none(logits: Tensor<2>) -> Tensor<2> {
+fn with_negatives(logits: Tensor<2>) -> Tensor<2> {
     let [batch, _] = logits.dims();
-    let none = Tensor::zeros([batch, 1], &logits.device());
-    Tensor::cat(vec![logits, none], 1)
+    let negatives = Tensor::zeros([batch, 1], &logits.device());
+    Tensor::cat(vec![logits, negatives], 1)
 }
 
 /// A job for a replica on its own thread.
-type Job = Box<dyn FnOnce(&mut Replica) + Send>;
+type ReplicaJob = Box<dyn FnOnce(&mut Replica) + Send>;
 
 /// A replica on a thread of its own, so that all devices compute at once.
 pub struct Worker {
     name: String,
-    jobs: Sender<Job>,
+    jobs: Sender<ReplicaJob>,
 }
 
-/// What a worker will answer.
-pub struct Answer<T> {
+/// The result of a job that may still be under way.
+pub struct Pending<T> {
     worker: String,
     receiver: Receiver<T>,
 }
@@ -269,7 +270,7 @@ impl Worker {
     /// Puts a replica on a thread.
     pub fn start(device: &ComputeDevice, mut replica: Replica) -> Result<Self> {
         let name = device.to_string();
-        let (jobs, queue) = channel::<Job>();
+        let (jobs, queue) = channel::<ReplicaJob>();
         let work = move || queue.into_iter().for_each(|job| job(&mut replica));
         thread::Builder::new().name(name.clone()).spawn(work).context("cannot start a thread")?;
         Ok(Self { name, jobs })
@@ -279,16 +280,19 @@ impl Worker {
     pub fn begin<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Replica) -> T + Send + 'static,
-    ) -> Answer<T> {
+    ) -> Pending<T> {
         let (sender, receiver) = channel();
-        // If the thread or whoever asked has gone, `wait` says so.
+        // If the thread has ended, `wait` fails; if the caller has, nobody needs the result.
         let _ = self.jobs.send(Box::new(move |replica| drop(sender.send(job(replica)))));
-        Answer { worker: self.name.clone(), receiver }
+        Pending { worker: self.name.clone(), receiver }
     }
 }
 
-impl<T> Answer<T> {
-    /// The answer, or that the device failed.
+impl<T> Pending<T> {
+    /// The result.
+    ///
+    /// # Errors
+    /// The device failed, and its thread has ended.
     pub fn wait(self) -> Result<T> {
         self.receiver.recv().with_context(|| format!("{} failed", self.worker))
     }

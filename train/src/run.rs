@@ -1,4 +1,4 @@
-//! A run from its first or its next step to a published checkpoint.
+//! A run, from its first step or the one it was stopped at to a published checkpoint.
 //!
 //! ```text
 //! artifacts/runs/<id>/        while it runs; gone once the checkpoint is there
@@ -30,41 +30,42 @@ use glyphic_runtime::{
     device::ComputeDevice,
     registry::{COMPARISON_FILE, Comparison, Draft, Registry},
 };
-
 use indicatif::ProgressBar;
 
 use crate::{
-    calibrate::{accepting_taught, temperature, tempered, thresholds},
+    calibrate::{accepting_samples, temperature, tempered, thresholds},
     card::{Card, Measured},
-    data::{Data, Example},
-    drawn::Shapes,
+    console::say,
+    data::Data,
     environment,
     evaluate::{evaluate, logits},
-    lesson::Lesson,
-    progress::{Progress, say},
+    example::Example,
+    finetune::FineTuning,
+    progress::RunProgress,
     report,
-    state::{POOL_EPOCHS, Position, State, Sums},
+    state::{POOL_EPOCHS, Position, RunState, Sums},
+    synthetic::Generator,
     tensorboard,
     trainer::{Trainer, check_devices},
 };
 
-/// Time between two looks at the loss, and so between two waits for the device.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Most time whose work a killed process may lose.
+/// Time between two updates of the shown loss. Each of them waits for the device.
+const SHOW_EVERY: Duration = Duration::from_millis(500);
+/// The most work that a killed process loses, as time.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
 
 /// Set when the user asks the process to stop.
 pub static STOP: AtomicBool = AtomicBool::new(false);
 
 /// How a run ended.
-pub enum Ending {
+pub enum RunEnding {
     /// The checkpoint is published.
     Finished(Box<Manifest>),
     /// The user stopped it; its state is saved.
     Stopped,
 }
 
-impl Ending {
+impl RunEnding {
     /// Whether the run came to its end.
     pub fn is_finished(&self) -> bool {
         matches!(self, Self::Finished(_))
@@ -77,14 +78,14 @@ pub struct Run<'a> {
     folder: PathBuf,
     registry: &'a Registry,
     data: &'a Data,
-    /// What the run teaches, if it began from a checkpoint.
-    lesson: Option<&'a Lesson>,
-    /// Whether nothing is left of it when it is stopped.
+    /// The examples and measurements of fine-tuning, if the run began from a checkpoint.
+    fine_tuning: Option<&'a FineTuning>,
+    /// Whether its folder is removed when it is stopped.
     discarded: bool,
     device: Device,
     trainer: Trainer,
-    progress: Progress,
-    /// Keeps other processes off the run; released when this one ends.
+    progress: RunProgress,
+    /// Keeps other processes from training the run; released when this one ends.
     _lock: File,
 }
 
@@ -97,56 +98,58 @@ impl<'a> Run<'a> {
         devices: &[ComputeDevice],
     ) -> Result<Self> {
         check_devices(&position, devices)?;
-        let position = position.with_synthetic(&data.shapes);
+        let position = position.with_synthetic(&data.generator);
         let examples = all_examples(&position, data);
         let trainer = supervised(Trainer::new(position, &examples, devices)?, registry)?;
-        // Not before: drawing takes seconds, and whoever ends the process then would leave it.
+        // Made only now, because drawing the synthetic examples takes seconds, and a process
+        // that was killed meanwhile would leave a run without a state.
         let (id, folder) = new_folder(registry, &trainer.position)?;
         let run = Self::with(id, folder, trainer, registry, data, devices)?;
         run.trainer.state()?.save(&run.folder)?;
         Ok(run)
     }
 
-    /// Begins a run that goes on from the lesson's checkpoint.
-    pub fn teach(
+    /// Begins a run that fine-tunes a checkpoint.
+    pub fn finetune(
         position: Position,
         registry: &'a Registry,
-        lesson: &'a Lesson,
+        fine_tuning: &'a FineTuning,
         devices: &[ComputeDevice],
     ) -> Result<Self> {
         check_devices(&position, devices)?;
         let (id, folder) = new_folder(registry, &position)?;
-        let data = &lesson.data;
-        let network = lesson.network();
+        let data = &fine_tuning.data;
+        let network = fine_tuning.network();
         let trainer = Trainer::from_network(position, &network, &data.training, devices)?;
-        let run = Self::with(id, folder, trainer, registry, data, devices)?.of_lesson(lesson)?;
+        let run = Self::with(id, folder, trainer, registry, data, devices)?;
+        let run = run.with_fine_tuning(fine_tuning)?;
         run.trainer.state()?.save(&run.folder)?;
         Ok(run)
     }
 
-    /// Says what the run teaches.
-    pub fn of_lesson(self, lesson: &'a Lesson) -> Result<Self> {
-        let trainer = lesson.supervise(self.trainer)?;
-        Ok(Self { lesson: Some(lesson), trainer, ..self })
+    /// Makes it a fine-tuning run: with a teacher, a blend to choose and a comparison.
+    pub fn with_fine_tuning(self, fine_tuning: &'a FineTuning) -> Result<Self> {
+        let trainer = fine_tuning.supervise(self.trainer)?;
+        Ok(Self { fine_tuning: Some(fine_tuning), trainer, ..self })
     }
 
-    /// Serves a parent process: progress as JSON lines on standard output, and
-    /// nothing left if it is stopped.
+    /// Makes it the run of a child process: it reports progress as JSON lines on standard
+    /// output, and removes its folder if it is stopped.
     pub fn as_child(mut self) -> Self {
         self.progress.as_json(&self.id);
         Self { discarded: true, ..self }
     }
 
-    /// One run of many: it moves their common bar, and says nothing itself.
+    /// Makes it one run of a sweep: it moves the sweep's bar and prints nothing itself.
     pub fn part_of(mut self, bar: ProgressBar) -> Self {
         self.progress.part_of(bar, self.trainer.position.step);
         self
     }
 
-    /// Takes up a run where its state left it.
+    /// Continues a run where its state left off.
     pub fn resume(
         id: String,
-        state: State,
+        state: RunState,
         registry: &'a Registry,
         data: &'a Data,
         devices: &[ComputeDevice],
@@ -154,7 +157,7 @@ impl<'a> Run<'a> {
         check_devices(&state.position, devices)?;
         if state.position.devices != devices.len() {
             say(&format!(
-                "The run began on {} device(s) and goes on with {}: it will not end in the same \
+                "The run began on {} device(s) and continues on {}: it will not end in the same \
                  weights.",
                 state.position.devices,
                 devices.len()
@@ -177,17 +180,18 @@ impl<'a> Run<'a> {
         devices: &[ComputeDevice],
     ) -> Result<Self> {
         let lock = lock(&folder, &format!("the run '{id}'"))?;
+        remove_leftovers(registry);
         let position = &trainer.position;
-        // Lines of epochs that the state does not know are of work that was lost.
+        // Rewritten from the state: later lines belong to work that was lost.
         write_logs(&folder, &position.epochs)?;
-        let progress = Progress::new(position, devices);
+        let progress = RunProgress::new(position, devices);
         let device = devices.first().context("training needs a device")?.device.clone();
         Ok(Self {
             id,
             folder,
             registry,
             data,
-            lesson: None,
+            fine_tuning: None,
             discarded: false,
             device,
             trainer,
@@ -197,34 +201,35 @@ impl<'a> Run<'a> {
     }
 
     /// Trains to the end, or until [`STOP`] is set.
-    pub fn drive(mut self) -> Result<Ending> {
+    pub fn drive(mut self) -> Result<RunEnding> {
         self.progress.begin(&self.trainer.position);
         if self.progress.is_part() {
-            // How to go on is the sweep's to say.
+            // The sweep itself tells how to continue.
             return self.steps();
         }
         let id = &self.id;
-        let resume = format!("the run stopped; `train resume {id}` goes on from what was saved");
+        let resume =
+            format!("the run stopped; `train resume {id}` continues from the last saved state");
         self.steps().context(resume)
     }
 
-    fn steps(mut self) -> Result<Ending> {
+    fn steps(mut self) -> Result<RunEnding> {
         let mut clock = Instant::now();
-        let (mut looked, mut saved) = (Instant::now(), Instant::now());
+        let (mut shown, mut saved) = (Instant::now(), Instant::now());
         while self.trainer.position.step < self.trainer.position.total_steps() {
             self.trainer.step()?;
             let position = &mut self.trainer.position;
             let epoch_is_over = position.step.is_multiple_of(position.steps_per_epoch());
             let stop = STOP.load(Ordering::Relaxed);
             let save = stop || saved.elapsed() > SAVE_EVERY;
-            if epoch_is_over || save || looked.elapsed() > LOOK_EVERY {
+            if epoch_is_over || save || shown.elapsed() > SHOW_EVERY {
                 self.trainer.sync()?;
                 let spent = clock.elapsed().as_secs_f64();
                 clock = Instant::now();
                 self.trainer.position.seconds += spent;
                 self.trainer.position.sums.seconds += spent;
-                self.progress.look(&self.trainer.position);
-                looked = Instant::now();
+                self.progress.show(&self.trainer.position);
+                shown = Instant::now();
             }
             if epoch_is_over {
                 self.end_epoch()?;
@@ -235,32 +240,32 @@ impl<'a> Run<'a> {
                 saved = Instant::now();
             }
             if epoch_is_over {
-                // After the state, from which they can be made again.
+                // After the state, from which the logs can be written again.
                 write_logs(&self.folder, &self.trainer.position.epochs)?;
             }
             if stop && self.discarded {
                 let _ = fs::remove_dir_all(&self.folder);
-                return Ok(Ending::Stopped);
+                return Ok(RunEnding::Stopped);
             }
             if stop {
                 self.progress.stopped(&self.id);
-                return Ok(Ending::Stopped);
+                return Ok(RunEnding::Stopped);
             }
         }
         let manifest = match self.registry.manifest(&self.id) {
-            // A process before this one published it, and was killed then.
+            // An earlier process published it and was killed before it removed the run.
             Ok(published) => published,
             Err(_) => self.publish()?,
         };
         self.finish(&manifest)?;
-        Ok(Ending::Finished(Box::new(manifest)))
+        Ok(RunEnding::Finished(Box::new(manifest)))
     }
 
-    /// Validates and writes the epoch's line.
+    /// Evaluates the network on the validation examples and records the epoch.
     fn end_epoch(&mut self) -> Result<()> {
         let begun = Instant::now();
         let waiting = self.progress.waiting();
-        let outcome = evaluate(&self.classifier(), &self.data.validation)?;
+        let evaluation = evaluate(&self.classifier(), &self.data.validation)?;
         drop(waiting);
         let position = &mut self.trainer.position;
         position.seconds += begun.elapsed().as_secs_f64();
@@ -275,7 +280,7 @@ impl<'a> Run<'a> {
                 .learning_rate_at(position.step - 1, position.total_steps()),
             train_loss: f64::from(loss) / steps,
             train_accuracy: f64::from(correct) / images,
-            validation: outcome.score,
+            validation: evaluation.score,
             images_per_second: images / seconds,
             seconds: position.seconds,
         };
@@ -293,8 +298,8 @@ impl<'a> Run<'a> {
     /// publishes the checkpoint.
     fn publish(&self) -> Result<Manifest> {
         let position = &self.trainer.position;
-        let network = match self.lesson {
-            Some(lesson) => lesson.settle(&self.trainer.network(), &self.device)?,
+        let network = match self.fine_tuning {
+            Some(fine_tuning) => fine_tuning.choose_blend(&self.trainer.network(), &self.device)?,
             None => self.trainer.network(),
         };
         let labels = self.data.labels.clone();
@@ -306,19 +311,19 @@ impl<'a> Run<'a> {
         let temperature = temperature(&logits, held_back);
         let mut thresholds = thresholds(&tempered(&logits, temperature), held_back, self.rejects());
         let classifier = classifier.with_temperature(temperature);
-        if let Some(lesson) = self.lesson {
-            let taught = evaluate(&classifier, &lesson.held_back)?.predictions;
-            thresholds = accepting_taught(thresholds, &taught);
+        if let Some(fine_tuning) = self.fine_tuning {
+            let samples = evaluate(&classifier, &fine_tuning.held_back)?.predictions;
+            thresholds = accepting_samples(thresholds, &samples);
         }
         let classifier = classifier.with_thresholds(thresholds);
         let validation = evaluate(&classifier, &self.data.validation)?;
-        let comparison =
-            self.lesson.map(|lesson| lesson.compare(&classifier, &self.device)).transpose()?;
-        let others = match (self.rejects(), self.lesson) {
+        let compare = |fine_tuning: &FineTuning| fine_tuning.compare(&classifier, &self.device);
+        let comparison = self.fine_tuning.map(compare).transpose()?;
+        let negatives = match (self.rejects(), self.fine_tuning) {
             (false, _) => Vec::new(),
-            (true, None) => self.data.shapes.others_to_check_on(),
-            // A letter that was taught is a label now.
-            (true, Some(_)) => Shapes::of(&labels).others_to_check_on(),
+            (true, None) => self.data.generator.held_back_negatives(),
+            // Of all labels, the new ones too: a letter that is a label now is no negative.
+            (true, Some(_)) => Generator::of(&labels).held_back_negatives(),
         };
         let on_test = !self.data.test.is_empty();
         let examples = if on_test { &self.data.test } else { &self.data.validation };
@@ -327,14 +332,14 @@ impl<'a> Run<'a> {
             data: &position.dataset.name,
             created: environment::now(),
             examples,
-            others: &others,
+            negatives: &negatives,
         };
-        let (card, outcome) = Card::measure(&classifier, measured)?;
+        let (card, evaluation) = Card::measure(&classifier, measured)?;
         let metrics = Metrics {
             epochs: position.epochs.len(),
             seconds: position.seconds,
             validation: validation.score,
-            test: on_test.then_some(outcome.score),
+            test: on_test.then_some(evaluation.score),
         };
         let page = report::html(&report::Content {
             title: &self.id,
@@ -343,7 +348,7 @@ impl<'a> Run<'a> {
             network: &position.network,
             set: if on_test { "the test set" } else { "held-back examples" },
             card: &card,
-            outcome: &outcome,
+            evaluation: &evaluation,
             examples,
         });
         let mut files = vec![
@@ -376,18 +381,19 @@ impl<'a> Run<'a> {
         Ok(manifest)
     }
 
-    /// The examples kept from training: by them it is decided how sure an answer is.
+    /// All examples held back from training, by which the temperature and the thresholds are
+    /// fitted.
     fn held_back(&self) -> Vec<Example> {
-        let scanned = match self.lesson {
-            Some(lesson) => lesson.all_held_back(),
+        let held_back = match self.fine_tuning {
+            Some(fine_tuning) => fine_tuning.all_held_back(),
             None => self.data.validation.clone(),
         };
-        let [drawn, _] = self.trainer.position.synthetic;
-        let drawn = if drawn > 0 { self.data.shapes.to_check_on() } else { Vec::new() };
-        [scanned, drawn].concat()
+        let [synthetic, _] = self.trainer.position.synthetic;
+        let synthetic = if synthetic > 0 { self.data.generator.held_back() } else { Vec::new() };
+        [held_back, synthetic].concat()
     }
 
-    /// What was trained on.
+    /// The data that was trained on, and the synthetic examples.
     fn datasets(&self) -> Vec<DatasetRecord> {
         let position = &self.trainer.position;
         let made = position.turn() * POOL_EPOCHS;
@@ -402,14 +408,14 @@ impl<'a> Run<'a> {
         [position.dataset.clone()].into_iter().chain(synthetic).collect()
     }
 
-    /// Whether the network has learned what is none of the labels.
+    /// Whether the network was trained to reject negatives.
     fn rejects(&self) -> bool {
-        let [_, others] = self.trainer.position.synthetic;
-        others > 0 || self.lesson.is_some_and(Lesson::rejects)
+        let [_, negatives] = self.trainer.position.synthetic;
+        negatives > 0 || self.fine_tuning.is_some_and(FineTuning::rejects)
     }
 
-    /// Promotes if asked to, and removes the run's folder: the checkpoint holds
-    /// all that it did.
+    /// Promotes if asked to, and removes the run's folder: the checkpoint has all of its
+    /// content.
     fn finish(&self, manifest: &Manifest) -> Result<()> {
         let promote = self.trainer.position.promote;
         if promote {
@@ -421,29 +427,37 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Holds a run to its teacher, if it has one.
+/// Gives the trainer its teacher, if the config names one.
 fn supervised(trainer: Trainer, registry: &Registry) -> Result<Trainer> {
     let Some(id) = &trainer.position.config.teacher else { return Ok(trainer) };
     let teacher = registry.load(id, &Device::flex())?;
     ensure!(
         trainer.position.labels == teacher.manifest.labels,
-        "the teacher {id} knows other labels than the data has: {}",
+        "the teacher {id} has other labels than the data: {}",
         teacher.manifest.labels.join(", ")
     );
-    let [_, others] = trainer.position.synthetic;
+    let [_, negatives] = trainer.position.synthetic;
     ensure!(
-        others == 0 || teacher.manifest.thresholds.rejects(),
-        "the teacher {id} does not tell what is none of the labels: give --others 0, or another \
+        negatives == 0 || teacher.manifest.thresholds.rejects(),
+        "the teacher {id} was not trained to reject negatives: give --negatives 0, or another \
          teacher"
     );
     trainer.with_teacher(&teacher.network, 0)
 }
 
-/// What a run trains on: the data's examples, and behind them what is drawn.
+/// The examples that a run trains on: the data's own, then the synthetic ones.
 fn all_examples<'a>(position: &Position, data: &'a Data) -> Cow<'a, [Example]> {
-    match position.draw(&data.shapes) {
-        drawn if drawn.is_empty() => Cow::Borrowed(&data.training),
-        drawn => Cow::Owned([data.training.as_slice(), &drawn].concat()),
+    match position.pool(&data.generator) {
+        pool if pool.is_empty() => Cow::Borrowed(&data.training),
+        pool => Cow::Owned([data.training.as_slice(), &pool].concat()),
+    }
+}
+
+/// Removes half-written checkpoints that killed processes left. The run does not need that, so
+/// it goes on if it fails.
+fn remove_leftovers(registry: &Registry) {
+    if let Err(error) = registry.remove_leftovers() {
+        say(&format!("warning: the leftovers of killed runs cannot be removed: {error}"));
     }
 }
 
@@ -453,11 +467,11 @@ pub fn runs_folder(registry: &Registry) -> PathBuf {
 }
 
 /// Makes a folder for a new run under a name that no other run or checkpoint
-/// has, also if several start at once.
+/// has, even if several start at once.
 fn new_folder(registry: &Registry, position: &Position) -> Result<(String, PathBuf)> {
     let runs = runs_folder(registry);
     fs::create_dir_all(&runs).with_context(|| format!("cannot make {}", runs.display()))?;
-    let name = match &position.lesson {
+    let name = match &position.fine_tuning {
         Some(_) => environment::new_id("taught", position.config.seed),
         None => environment::new_id(&position.dataset.name, position.config.seed),
     };
@@ -475,7 +489,7 @@ fn new_folder(registry: &Registry, position: &Position) -> Result<(String, PathB
     bail!("no name is left for a run in {}", runs.display())
 }
 
-/// Keeps other processes off a folder until the file is dropped.
+/// Locks a folder against other processes until the file is dropped.
 pub(crate) fn lock(folder: &Path, what: &str) -> Result<File> {
     let path = folder.join("lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -497,8 +511,8 @@ fn write_logs(folder: &Path, epochs: &[EpochMetrics]) -> Result<()> {
     for (name, bytes) in
         [(METRICS_FILE, lines.into_bytes()), (tensorboard::FILE, tensorboard::events(epochs))]
     {
-        // Rewritten in place, growing at the end: TensorBoard follows an open
-        // file. What it holds can always be made again from the state.
+        // Rewritten in place and not replaced, because TensorBoard keeps the file open. If it
+        // is cut short, it is written again from the state.
         let path = folder.join(name);
         fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
     }

@@ -1,5 +1,5 @@
-//! Whether a device computes what the CPU computes: the logits and the
-//! gradients of one step, on the same network and the same batch.
+//! Tests whether a device computes what the CPU computes: the logits and the
+//! gradients of one step, with the same network and the same batch.
 
 use std::fmt;
 
@@ -17,15 +17,14 @@ use glyphic_model::{
 };
 use rand::RngExt;
 
-use crate::batches::{Purpose, rng};
+use crate::random::{Purpose, rng};
 
 /// Largest difference of a logit that passes.
 pub const LOGIT_TOLERANCE: f32 = 1e-3;
 /// Largest difference of a parameter's gradient that passes, as a share of the
-/// gradient's length (L2). Devices that agree differ by some 1e-6; but where an
-/// activation lies within rounding of 0, one of them lets its gradient through
-/// and the other does not, which moves a share of up to 1e-2. A kernel that is
-/// wrong moves far more.
+/// gradient's length (L2). Devices that agree differ by some 1e-6. But where an
+/// activation is within rounding of 0, ReLU lets its gradient through on one of them
+/// only, which makes a difference of up to 1e-2. A wrong kernel makes a far larger one.
 pub const GRADIENT_TOLERANCE: f32 = 3e-2;
 
 const BATCH: usize = 16;
@@ -33,21 +32,21 @@ const CLASSES: usize = 10;
 
 /// The largest differences between a device and the CPU.
 #[derive(Clone, Copy, Debug)]
-pub struct Comparison {
+pub struct DeviceComparison {
     /// Of a logit.
     pub logit: f32,
     /// Of a parameter's gradient, as a share of its length.
     pub gradient: f32,
 }
 
-impl Comparison {
-    /// Whether both are within their tolerance; not so if either is no number.
+impl DeviceComparison {
+    /// Whether both are within their tolerance; NaN never is.
     pub fn passed(&self) -> bool {
         self.logit <= LOGIT_TOLERANCE && self.gradient <= GRADIENT_TOLERANCE
     }
 }
 
-impl fmt::Display for Comparison {
+impl fmt::Display for DeviceComparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -62,7 +61,7 @@ impl fmt::Display for Comparison {
 
 /// Runs forward and backward on the default network, on `device` and on the
 /// CPU.
-pub fn compare(device: &Device) -> Result<Comparison> {
+pub fn compare(device: &Device) -> Result<DeviceComparison> {
     let cpu = Device::flex();
     let config = NetworkConfig::small(CLASSES);
     cpu.seed(7);
@@ -74,7 +73,7 @@ pub fn compare(device: &Device) -> Result<Comparison> {
     let (expected, found) = (on(&cpu)?, on(device)?);
     let pairs = expected.gradients.iter().zip(&found.gradients);
     let gradients = pairs.map(|(expected, found)| relative_difference(expected, found));
-    Ok(Comparison {
+    Ok(DeviceComparison {
         logit: largest_difference(&expected.logits, &found.logits),
         gradient: gradients.fold(0.0, worse),
     })
@@ -96,21 +95,21 @@ fn one_step(network: &Network, device: &Device) -> Result<Step> {
         .init(&logits.device())
         .forward(logits.clone(), labels.autodiff());
     let gradients = GradientsParams::from_grads(loss.backward(), network);
-    let mut collector = Collector { gradients, collected: Vec::new() };
+    let mut collector = GradientCollector { gradients, collected: Vec::new() };
     network.visit(&mut collector);
     Ok(Step { logits: logits.inner().try_into_vec_as()?, gradients: collector.collected })
 }
 
 /// Collects the gradients in the order of the network's parameters.
-struct Collector {
+struct GradientCollector {
     gradients: GradientsParams,
     collected: Vec<Vec<f32>>,
 }
 
-impl ModuleVisitor for Collector {
+impl ModuleVisitor for GradientCollector {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            // What cannot be read counts as no number, and so as a failure.
+            // A gradient that cannot be read becomes NaN, and so a failure.
             self.collected.push(gradient.try_into_vec_as().unwrap_or_else(|_| vec![f32::NAN]));
         }
     }

@@ -1,5 +1,5 @@
-//! Where a device's batches come from: picked and varied on the device itself, or, where
-//! that is the CPU, straight from the glyphs and on all its threads. Both give the same
+//! Where a device's batches come from: examples are picked and augmented on the device itself
+//! or, where that is the CPU, directly from the glyphs on all its threads. Both give the same
 //! pictures.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -14,13 +14,12 @@ use crate::{
     augment::{Augmenter, HostAugmenter, MAP},
     batches::{Batch, DeviceSet},
     config::Augmentation,
-    data::Example,
+    example::Example,
 };
 
-/// A device's examples, and what varies them.
-pub enum Source {
-    /// All on the device: nothing but indices and maps travels. The examples, and what varies
-    /// them.
+/// A device's examples and their augmentation.
+pub enum BatchSource {
+    /// On the device: only indices and maps are sent to it.
     OnDevice(Box<(DeviceSet, Augmenter)>),
     /// On the CPU, a byte a pixel.
     OnHost {
@@ -28,12 +27,12 @@ pub enum Source {
         glyphs: Vec<Glyph>,
         /// Their labels.
         labels: Vec<i32>,
-        /// What varies them; `None` if nothing does.
+        /// Their augmentation; `None` if nothing is changed.
         augmenter: Option<HostAugmenter>,
     },
 }
 
-impl Source {
+impl BatchSource {
     /// The examples, for batches on `device`.
     pub fn new(examples: &[Example], ranges: &Augmentation, device: &Device) -> Self {
         if *device != Device::flex() {
@@ -43,11 +42,11 @@ impl Source {
         Self::OnHost {
             glyphs: examples.iter().map(|example| example.glyph.clone()).collect(),
             labels: examples.iter().map(|example| example.label as i32).collect(),
-            augmenter: (*ranges != Augmentation::NONE).then(|| HostAugmenter::new(ranges)),
+            augmenter: (*ranges != Augmentation::NONE).then(HostAugmenter::new),
         }
     }
 
-    /// The examples at these indices, each varied by its own map ([`MAP`] numbers) and
+    /// The examples at these indices, each changed by its own map ([`MAP`] numbers) and
     /// normalised.
     pub fn batch(&self, indices: &[u32], maps: &[f32]) -> Batch {
         match self {

@@ -1,8 +1,8 @@
-//! A run's state: all that a later process needs to go on as if nothing had
-//! happened, in one file that is replaced in one step.
+//! A run's state: all that a later process needs to continue as if the run had never stopped,
+//! in one file that is replaced in one step.
 //!
-//! Random numbers and the order of the examples follow from the seed and the
-//! step ([`crate::batches::rng`]), so the step is all there is to save of them.
+//! Random numbers and the order of the examples follow from the seed and the step
+//! ([`crate::random::rng`]), so only the step is saved of them.
 
 use std::{
     fs,
@@ -21,12 +21,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::TrainConfig,
-    data::Example,
-    drawn::{Shapes, generator},
     environment,
+    example::Example,
+    synthetic::{Generator, generator_version},
 };
 
-/// Epochs until a synthetic example comes again.
+/// Epochs until a synthetic example is used again.
 pub const POOL_EPOCHS: usize = 3;
 /// Version of the state's format.
 const VERSION: u32 = 1;
@@ -44,18 +44,18 @@ pub struct Position {
     pub network: NetworkConfig,
     /// Where the data is.
     pub data: PathBuf,
-    /// What the data was, so that a resumed run meets the same.
+    /// The data when the run began: a resumed run must find the same.
     pub dataset: DatasetRecord,
     /// A file of drawings of further symbols.
     #[serde(default)]
     pub drawings: Option<PathBuf>,
     /// The labels.
     pub labels: Vec<String>,
-    /// Synthetic examples of the labels, and of what is none of them, that one epoch
-    /// takes from the pool; the pool is [`POOL_EPOCHS`] times as large.
+    /// Synthetic examples of the labels, and negatives, that one epoch takes from the pool;
+    /// the pool is [`POOL_EPOCHS`] times as large.
     #[serde(default)]
     pub synthetic: [usize; 2],
-    /// What draws them ([`generator`]); empty if nothing does.
+    /// The generator of synthetic examples ([`generator_version`]); empty if there are none.
     #[serde(default)]
     pub generator: String,
     /// Optimiser steps taken.
@@ -70,30 +70,31 @@ pub struct Position {
     pub promote: bool,
     /// The repository's commit when the run began.
     pub git_revision: Option<String>,
-    /// Devices that share each batch: another number gives other weights.
+    /// Devices that share each batch. With another number the weights differ.
     #[serde(default = "one")]
     pub devices: usize,
-    /// What is taught, if the run began from a checkpoint.
-    #[serde(default)]
-    pub lesson: Option<LessonSource>,
+    /// The sources of fine-tuning, if the run began from a checkpoint.
+    #[serde(default, alias = "lesson")]
+    pub fine_tuning: Option<FineTuningSource>,
 }
 
 fn one() -> usize {
     1
 }
 
-/// Where a lesson's parts are, and how they are mixed.
+/// Where the parts of a fine-tuning run are, and how they are mixed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LessonSource {
+pub struct FineTuningSource {
     /// The checkpoint that training starts from.
     pub parent: String,
-    /// The file of taught samples.
+    /// The file of samples.
     pub samples: PathBuf,
-    /// Examples an epoch, taught and replayed together.
+    /// Examples an epoch, samples and replayed ones together.
     pub examples: usize,
-    /// Share (0–1) of them that is taught.
-    pub taught: f64,
-    /// Whether the finished checkpoint is to be promoted if it is better.
+    /// Share (0–1) of them that is samples and their variations.
+    #[serde(alias = "taught")]
+    pub sample_share: f64,
+    /// Whether the finished checkpoint is promoted if it is better.
     pub promote: bool,
 }
 
@@ -102,14 +103,14 @@ pub struct LessonSource {
 pub struct Sums {
     /// Sum of the steps' mean losses.
     pub loss: f32,
-    /// Augmented examples read right.
+    /// Augmented examples that were classified right.
     pub correct: f32,
     /// Seconds spent in the epoch's steps.
     pub seconds: f64,
 }
 
 /// A run's position and parameters.
-pub struct State {
+pub struct RunState {
     /// Where the run stands.
     pub position: Position,
     /// The network's record, as burnpack bytes.
@@ -145,7 +146,7 @@ impl Position {
             promote,
             git_revision: environment::git_revision(),
             devices: 1,
-            lesson: None,
+            fine_tuning: None,
         }
     }
 
@@ -154,21 +155,23 @@ impl Position {
         self.config.batch_size.min(self.dataset.training)
     }
 
-    /// Has the run train on what `shapes` draws too, by the config's shares.
-    pub fn with_synthetic(self, shapes: &Shapes) -> Self {
-        let TrainConfig { drawn, others, .. } = self.config;
-        let known = self.dataset.training as f32 / (1.0 - drawn - others);
-        let shares = if shapes.is_empty() { [0.0, 0.0] } else { [drawn, others] };
-        let synthetic = shares.map(|share| (share * known) as usize);
-        let generator = if synthetic == [0, 0] { String::new() } else { generator() };
+    /// Adds synthetic examples to the run, in the shares that the config asks for.
+    pub fn with_synthetic(self, generator: &Generator) -> Self {
+        let TrainConfig { synthetic, negatives, .. } = self.config;
+        // The data's own examples are what the two shares leave of an epoch.
+        let epoch = self.dataset.training as f32 / (1.0 - synthetic - negatives);
+        // Without a picture of any label, a network could tell negatives by their being drawn.
+        let shares = if generator.is_empty() { [0.0, 0.0] } else { [synthetic, negatives] };
+        let synthetic = shares.map(|share| (share * epoch) as usize);
+        let generator = if synthetic == [0, 0] { String::new() } else { generator_version() };
         Self { synthetic, generator, ..self }
     }
 
-    /// The synthetic examples of the whole run, as `shapes` draws them.
-    pub fn draw(&self, shapes: &Shapes) -> Vec<Example> {
-        let [drawn, others] = self.synthetic.map(|count| count * POOL_EPOCHS);
-        let mut pool = shapes.to_train_on(drawn);
-        pool.extend(shapes.others_to_train_on(others));
+    /// The pool of synthetic examples of the whole run.
+    pub fn pool(&self, generator: &Generator) -> Vec<Example> {
+        let [synthetic, negatives] = self.synthetic.map(|count| count * POOL_EPOCHS);
+        let mut pool = generator.training(synthetic);
+        pool.extend(generator.training_negatives(negatives));
         pool
     }
 
@@ -188,7 +191,7 @@ impl Position {
     }
 }
 
-impl State {
+impl RunState {
     /// Writes the state into the run's folder: all of it or nothing.
     pub fn save(self, folder: &Path) -> Result<()> {
         let blob = |name: &str, bytes: Vec<u8>| {
@@ -217,8 +220,7 @@ impl State {
         let path = folder.join(STATE_FILE);
         let bytes = fs::read(&path)
             .with_context(|| format!("cannot read the run's state {}", path.display()))?;
-        let damaged =
-            || format!("the run's state {} is damaged; start the run anew", path.display());
+        let damaged = || format!("the run's state {} is damaged; start a new run", path.display());
         let reader = Reader::from_bytes(Bytes::from_bytes_vec(bytes)).with_context(damaged)?;
         let position = reader.metadata().get("position").cloned().unwrap_or_default();
         let position: Position = serde_json::from_str(&position).with_context(damaged)?;
@@ -234,5 +236,48 @@ impl State {
             optimizer: reader.tensor_data("optimizer").with_context(damaged)?,
             position,
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_of_older_versions_are_read() {
+        let record = DatasetRecord {
+            name: "made".to_owned(),
+            training: 12,
+            validation: 0,
+            test: 0,
+            files: Vec::new(),
+        };
+        let (config, network) = (TrainConfig::default(), NetworkConfig::small(3));
+        let mut position =
+            Position::start(config, network, "made".into(), record, Vec::new(), false);
+        position.fine_tuning = Some(FineTuningSource {
+            parent: "one".to_owned(),
+            samples: "samples.jsonl".into(),
+            examples: 100,
+            sample_share: 0.25,
+            promote: true,
+        });
+        // The names of older versions, and settings that are gone.
+        let mut old = serde_json::to_value(&position).unwrap();
+        let rename = |value: &mut serde_json::Value, from: &str, to: &str| {
+            let object = value.as_object_mut().unwrap();
+            let moved = object.remove(from).unwrap();
+            object.insert(to.to_owned(), moved);
+        };
+        rename(&mut old["fine_tuning"], "sample_share", "taught");
+        rename(&mut old, "fine_tuning", "lesson");
+        rename(&mut old["config"], "synthetic", "drawn");
+        rename(&mut old["config"], "negatives", "others");
+        for gone in ["thickness", "blur", "erase", "noise"] {
+            old["config"]["augmentation"][gone] = 0.0.into();
+        }
+        let read: Position = serde_json::from_value(old).unwrap();
+        assert_eq!(read, position);
     }
 }

@@ -26,18 +26,18 @@ struct Event {
 #[derive(Clone, PartialEq, Message)]
 struct Summary {
     #[prost(message, repeated, tag = "1")]
-    value: Vec<Value>,
+    value: Vec<SummaryValue>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Value {
+struct SummaryValue {
     #[prost(string, tag = "1")]
     tag: String,
     #[prost(float, tag = "2")]
     simple_value: f32,
 }
 
-/// The event file of these epochs. `wall_time` counts from the run's start.
+/// The event file of these epochs. Its `wall_time` is the time since the run began.
 pub fn events(epochs: &[EpochMetrics]) -> Vec<u8> {
     let version = Event { file_version: Some("brain.Event:2".to_owned()), ..Event::default() };
     let mut bytes = Vec::new();
@@ -51,7 +51,8 @@ pub fn events(epochs: &[EpochMetrics]) -> Vec<u8> {
             ("learning_rate", epoch.learning_rate),
             ("images_per_second", epoch.images_per_second),
         ];
-        let value = scalars.map(|(tag, v)| Value { tag: tag.to_owned(), simple_value: v as f32 });
+        let value =
+            scalars.map(|(tag, v)| SummaryValue { tag: tag.to_owned(), simple_value: v as f32 });
         let event = Event {
             wall_time: epoch.seconds,
             step: epoch.epoch as i64,

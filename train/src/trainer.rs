@@ -1,5 +1,5 @@
-//! The network under training: one step after another, nothing read back from
-//! a GPU until somebody asks.
+//! The network under training, one step after another. Nothing is read back from a GPU before
+//! [`Trainer::sync`], so that the GPU never waits for this process.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -20,22 +20,22 @@ use glyphic_runtime::device::ComputeDevice;
 
 use crate::{
     augment::random_maps,
-    batches::{Purpose, epoch_order, rng},
+    batches::epoch_order,
     config::TrainConfig,
-    data::Example,
-    replica::{Answer, Replica, Share, Worker},
-    state::{Position, State, Sums},
+    example::Example,
+    random::{Purpose, rng},
+    replica::{Pending, Replica, Share, Worker},
+    state::{Position, RunState, Sums},
 };
 
-/// A network, its optimiser, the devices that compute its gradients, and where
-/// the run stands.
+/// A network, its optimiser, the devices that compute its gradients, and the run's position.
 pub struct Trainer {
-    /// Where the run stands. `sums` is brought up to date by [`Self::sync`].
+    /// The run's position. [`Self::sync`] brings `sums` up to date.
     pub position: Position,
     network: Network,
     optimizer: ModuleOptimizer,
     order: Vec<u32>,
-    /// Synthetic examples behind the known ones.
+    /// Number of synthetic examples, which come after those of the data.
     pool: usize,
     /// The first device, which holds the network and the optimiser too.
     main: Replica,
@@ -55,7 +55,7 @@ impl Trainer {
         Self::with(position, network, None, examples, devices)
     }
 
-    /// A network that has learned something already, with a fresh optimiser.
+    /// A network that was trained before, with a fresh optimiser.
     pub fn from_network(
         position: Position,
         network: &Network,
@@ -66,22 +66,25 @@ impl Trainer {
         Self::with(position, network, None, examples, devices)
     }
 
-    /// Holds the network to the answers of `network` on the examples from index
-    /// `known_from` on.
-    pub fn with_teacher(mut self, network: &Network, known_from: usize) -> Result<Self> {
+    /// Makes `network` the teacher for the examples from index `first` on.
+    pub fn with_teacher(mut self, network: &Network, first: usize) -> Result<Self> {
         let classes = self.position.network.classes;
         for worker in &self.workers {
             let network = network.valid();
             let supervise =
-                move |replica: &mut Replica| replica.supervise(&network, known_from, classes);
+                move |replica: &mut Replica| replica.supervise(&network, first, classes);
             worker.begin(supervise).wait()?;
         }
-        self.main.supervise(network, known_from, classes);
+        self.main.supervise(network, first, classes);
         Ok(self)
     }
 
     /// A run as it was when its state was saved.
-    pub fn restore(state: State, examples: &[Example], devices: &[ComputeDevice]) -> Result<Self> {
+    pub fn restore(
+        state: RunState,
+        examples: &[Example],
+        devices: &[ComputeDevice],
+    ) -> Result<Self> {
         Self::with(state.position, state.network, Some(state.optimizer), examples, devices)
     }
 
@@ -119,8 +122,8 @@ impl Trainer {
         })
     }
 
-    /// One optimiser step on the next batch. Whoever asks for a step after the
-    /// last one of an epoch is in the next epoch.
+    /// One optimiser step on the next batch. After the last step of an epoch the next one
+    /// begins.
     ///
     /// # Errors
     /// One of several devices failed.
@@ -147,7 +150,7 @@ impl Trainer {
     fn gradients(&mut self, shares: Vec<Share>) -> Result<GradientsParams> {
         let mut shares = shares.into_iter();
         let of_main = shares.next().context("a batch has at least one share")?;
-        let others: Vec<Answer<Result<GradientsParams>>> = (self.workers.iter().zip(shares))
+        let others: Vec<Pending<Result<GradientsParams>>> = (self.workers.iter().zip(shares))
             .map(|(worker, share)| {
                 let (network, main) = (self.network.clone(), self.main.device().clone());
                 worker.begin(move |replica| {
@@ -168,8 +171,8 @@ impl Trainer {
         Ok(sum.grads())
     }
 
-    /// Waits for the devices, brings `position.sums` up to date, and fails if
-    /// the loss is no number any more.
+    /// Waits for the devices, brings `position.sums` up to date, and fails if the loss is not a
+    /// finite number any more.
     pub fn sync(&mut self) -> Result<Sums> {
         let mut sums = vec![self.main.take_sums()?];
         for worker in &self.workers {
@@ -190,15 +193,15 @@ impl Trainer {
         Ok(self.position.sums)
     }
 
-    /// The network as it is served: without autodiff, statistics in place, all of it on
-    /// the first device. (The statistics that devices share may lie on any of them.)
+    /// The network as it is served, without autodiff and on the first device. (The running
+    /// statistics that devices share may be on any of them.)
     pub fn network(&self) -> Network {
         self.network.valid().to_device(self.main.device())
     }
 
     /// The run's whole state. Call [`Self::sync`] first.
-    pub fn state(&self) -> Result<State> {
-        // burn panics if the device has gone while it reads parameters back.
+    pub fn state(&self) -> Result<RunState> {
+        // burn panics if the device is lost while it reads parameters back.
         let read = catch_unwind(AssertUnwindSafe(|| {
             let network = network_to_bytes(&self.network).map_err(|error| anyhow!(error))?;
             Ok((network, self.optimizer.into_bytes()?.to_vec()))
@@ -206,12 +209,12 @@ impl Trainer {
         let (network, optimizer) = read.unwrap_or_else(|_| {
             Err(anyhow!("the device failed while the run's state was read from it"))
         })?;
-        Ok(State { position: self.position.clone(), network, optimizer })
+        Ok(RunState { position: self.position.clone(), network, optimizer })
     }
 }
 
-/// The network's bytes as the seed makes them. burn-flex has one generator for the
-/// whole process, so runs that begin at once take turns.
+/// The network's bytes as the seed makes them. burn-flex has one random generator for the
+/// whole process, so runs that begin at the same time take turns.
 fn initial_network(position: &Position) -> Result<Vec<u8>> {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -220,7 +223,7 @@ fn initial_network(position: &Position) -> Result<Vec<u8>> {
     network_to_bytes(&position.network.init(&cpu)).map_err(|error| anyhow!(error))
 }
 
-/// Whether so many devices can share the run's batches.
+/// Checks that this number of devices can share the run's batches.
 pub fn check_devices(position: &Position, devices: &[ComputeDevice]) -> Result<()> {
     let (batch, count) = (position.batch_size(), devices.len());
     ensure!(count > 0, "training needs a device");
@@ -238,8 +241,7 @@ fn optimizer(config: &TrainConfig) -> ModuleOptimizer {
 
 fn order(position: &Position, pool: usize) -> Vec<u32> {
     let epoch = position.step / position.steps_per_epoch();
-    let known = position.dataset.training;
-    epoch_order(position.config.seed, epoch, known, pool, position.turn())
+    epoch_order(position.config.seed, epoch, position.dataset.training, pool, position.turn())
 }
 
 #[cfg(test)]

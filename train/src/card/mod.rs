@@ -1,6 +1,5 @@
-//! A checkpoint's card: how well it reads a set of examples, how honest it is about
-//! it, and what throws it off. `report.json` is the card; [`crate::report`] makes a
-//! page of it.
+//! A checkpoint's card: its accuracy on a set of examples, its calibration, and its robustness.
+//! `report.json` is the card; [`crate::report`] makes a page of it.
 
 pub mod robustness;
 mod speed;
@@ -11,81 +10,72 @@ use glyphic_model::{Classifier, Prediction, Verdict, checkpoint::Score};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data::Example,
-    evaluate::{Outcome, evaluate},
+    evaluate::{Evaluation, evaluate},
+    example::Example,
 };
 use robustness::Robustness;
 pub use speed::Speed;
-use statistics::{Bin, Pair};
+use statistics::{Bin, Pair, Remaining};
 
-/// Most examples that are changed to see what throws the network off.
+/// Most examples that the robustness test uses.
 const CHANGED: usize = 500;
 
-/// What was measured of a checkpoint on a set of examples.
+/// The measurements of a checkpoint on a set of examples.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Card {
     /// The checkpoint.
     pub id: String,
-    /// What it was measured on.
+    /// The name of the data.
     pub data: String,
-    /// When (RFC 3339, UTC).
+    /// When it was measured (RFC 3339, UTC).
     pub created: String,
     /// The labels, in the order of all lists here.
     pub labels: Vec<String>,
-    /// Accuracy and loss, over the examples of the labels.
+    /// Accuracy and loss.
     pub score: Score,
-    /// Examples by label (row) and by what was said (column).
+    /// Number of examples by label (row) and by prediction (column).
     pub confusion: Vec<Vec<usize>>,
     /// Expected calibration error (0–1).
     pub calibration_error: f64,
-    /// Confidence beside accuracy, by confidence.
+    /// Confidence and accuracy, in bins of confidence.
     pub reliability: Vec<Bin>,
-    /// What became of the examples of the labels.
+    /// The verdicts on the examples.
     pub verdicts: Verdicts,
-    /// What became of pictures that are none of the labels; by their label or kind.
-    pub others: Vec<Others>,
-    /// What remains, and how much of it is wrong, if the least sure are left out.
+    /// The verdicts on negatives, by their label or kind.
+    #[serde(rename = "others")]
+    pub negatives: Vec<Negatives>,
+    /// The rejection curve: how many of the answers are wrong if the least confident are left
+    /// out.
     pub rejection: Vec<Remaining>,
-    /// Accuracy when the pictures are changed; empty if it was not measured.
+    /// Accuracy on changed pictures; empty if it was not measured.
     pub robustness: Vec<Robustness>,
-    /// How fast it reads here; none if it was not measured.
+    /// Its speed on this machine; `None` if it was not measured.
     pub speed: Option<Speed>,
-    /// Beside another checkpoint on the same examples.
+    /// The comparison with another checkpoint on the same examples.
     pub comparison: Option<Pair>,
 }
 
-/// How many examples got which verdict.
+/// Number of examples by verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Verdicts {
     /// Read.
     pub read: usize,
-    /// One of the labels, but which is doubtful.
+    /// Accepted, but with little confidence in which label it is.
     pub unsure: usize,
-    /// Taken for none of the labels.
+    /// Rejected as none of the labels.
     pub not_a_digit: usize,
 }
 
-/// What became of pictures of one kind that are none of the labels.
+/// The verdicts on negatives of one kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Others {
+pub struct Negatives {
     /// Their label or kind.
     pub name: String,
     /// Their verdicts.
     pub verdicts: Verdicts,
 }
 
-/// A point of the rejection curve.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Remaining {
-    /// Share of the examples (0–1) that are answered.
-    pub answered: f64,
-    /// Share of those (0–1) that are read wrong.
-    pub wrong: f64,
-    /// The confidence below which nothing is answered.
-    pub confidence: f32,
-}
-
-/// What a card is measured on.
+/// The inputs of a card.
 pub struct Measured<'a> {
     /// The checkpoint.
     pub id: &'a str,
@@ -95,49 +85,49 @@ pub struct Measured<'a> {
     pub created: String,
     /// Examples of the labels.
     pub examples: &'a [Example],
-    /// Pictures that are none of the labels, by kind.
-    pub others: &'a [(String, Vec<Example>)],
+    /// Negatives, by kind.
+    pub negatives: &'a [(String, Vec<Example>)],
 }
 
 impl Card {
-    /// Measures a classifier; returns what it said of each example too.
-    pub fn measure(classifier: &Classifier, measured: Measured<'_>) -> Result<(Self, Outcome)> {
-        let Measured { id, data, created, examples, others } = measured;
-        let outcome = evaluate(classifier, examples)?;
-        let predictions = &outcome.predictions;
+    /// Measures a classifier; returns its predictions too.
+    pub fn measure(classifier: &Classifier, measured: Measured<'_>) -> Result<(Self, Evaluation)> {
+        let Measured { id, data, created, examples, negatives } = measured;
+        let evaluation = evaluate(classifier, examples)?;
+        let predictions = &evaluation.predictions;
         let reliability = statistics::reliability(predictions, examples);
-        let of_kind = |(name, examples): &(String, Vec<Example>)| -> Result<Others> {
-            let said = evaluate(classifier, examples)?.predictions;
-            Ok(Others { name: name.clone(), verdicts: verdicts(classifier, &said) })
+        let of_kind = |(name, examples): &(String, Vec<Example>)| -> Result<Negatives> {
+            let predictions = evaluate(classifier, examples)?.predictions;
+            Ok(Negatives { name: name.clone(), verdicts: verdicts(classifier, &predictions) })
         };
         let card = Self {
             id: id.to_owned(),
             data: data.to_owned(),
             created,
             labels: classifier.labels().to_vec(),
-            score: outcome.score,
+            score: evaluation.score,
             confusion: statistics::confusion(classifier.labels().len(), predictions, examples),
             calibration_error: statistics::calibration_error(&reliability),
             reliability,
             verdicts: verdicts(classifier, predictions),
-            others: others.iter().map(of_kind).collect::<Result<_>>()?,
+            negatives: negatives.iter().map(of_kind).collect::<Result<_>>()?,
             rejection: statistics::rejection(predictions, examples),
             robustness: Vec::new(),
             speed: None,
             comparison: None,
         };
-        Ok((card, outcome))
+        Ok((card, evaluation))
     }
 
-    /// Measures, too, what throws the classifier off and how fast it is. Calls `step`
-    /// before each of [`robustness::CHANGES`].
+    /// Adds the robustness test and the speed. Calls `step` before each of
+    /// [`robustness::CHANGES`].
     pub fn with_details(
         self,
         classifier: &Classifier,
         examples: &[Example],
         step: impl FnMut(&str),
     ) -> Result<Self> {
-        // Evenly spread, so that no label is left out of a sorted set.
+        // Spread evenly over the set, which may be sorted by label.
         let every = examples.len().div_ceil(CHANGED).max(1);
         let some: Vec<Example> = examples.iter().step_by(every).cloned().collect();
         Ok(Self {

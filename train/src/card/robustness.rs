@@ -1,5 +1,5 @@
-//! What throws a network off: pictures of digits, changed in ten ways at five
-//! strengths each, and read as uploads are.
+//! The robustness test: accuracy on pictures of digits that are changed in ten ways at five
+//! strengths each, and preprocessed like uploads.
 
 use anyhow::Result;
 use glyphic_model::{Classifier, Glyph, glyph::SIDE, preprocess::Picture};
@@ -10,12 +10,12 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    batches::{Purpose, rng},
-    data::Example,
     evaluate::evaluate,
+    example::Example,
+    random::{Purpose, rng, signed},
 };
 
-/// Picture pixels to a glyph's.
+/// Picture pixels for each pixel of a glyph, along a side.
 const ENLARGED: usize = 4;
 /// Side of the pictures.
 const SIDE_OF_PICTURE: usize = ENLARGED * SIDE;
@@ -26,9 +26,9 @@ const INK: f32 = 30.0;
 /// Accuracy under one kind of change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Robustness {
-    /// What is changed.
+    /// The name of the change.
     pub change: String,
-    /// What its strengths count.
+    /// The unit of its strengths.
     pub unit: String,
     /// The strengths.
     pub strengths: Vec<f32>,
@@ -53,19 +53,19 @@ pub enum Change {
     Shear,
     /// The pen is wider or thinner.
     StrokeWidth,
-    /// All is out of focus.
+    /// The picture is out of focus.
     Blur,
     /// Grain on all pixels.
     Noise,
     /// A square hides a part of the digit.
     Occlusion,
-    /// Light ink on dark paper, ever fainter.
+    /// Light ink on dark paper, with less and less contrast.
     Polarity,
-    /// The file is ever smaller.
+    /// The picture is compressed more and more.
     Jpeg,
 }
 
-/// All changes: the name of each, what its strengths count, and the strengths.
+/// All changes: the name of each, the unit of its strengths, and the strengths.
 pub const CHANGES: [(Change, &str, &str, [f32; 5]); 11] = [
     (Change::None, "none", "", [0.0; 5]),
     (Change::Shift, "shift", "% of the picture", [5.0, 10.0, 15.0, 20.0, 25.0]),
@@ -89,7 +89,7 @@ pub fn measure(
     let mut all = Vec::new();
     for (change, name, unit, strengths) in &CHANGES {
         step(name);
-        // Unchanged once will do.
+        // The unchanged pictures are measured once.
         let strengths = if *change == Change::None { &strengths[..1] } else { &strengths[..] };
         let mut accuracy = Vec::new();
         for &strength in strengths {
@@ -103,7 +103,7 @@ pub fn measure(
                 .zip(examples)
                 .filter_map(|(glyph, example)| Some(Example { glyph: glyph?, ..*example }))
                 .collect();
-            // What became blank is not read right.
+            // A glyph that became blank counts as wrong.
             let right = evaluate(classifier, &visible)?.score.accuracy * visible.len() as f64;
             accuracy.push(right / examples.len().max(1) as f64);
         }
@@ -118,7 +118,7 @@ pub fn measure(
     Ok(all)
 }
 
-/// The glyph that an upload of the changed picture becomes.
+/// The glyph of an upload of the changed picture.
 pub fn read_changed(glyph: &Glyph, change: Change, strength: f32, number: u64) -> Option<Glyph> {
     let mut rng = rng(strength.to_bits().into(), Purpose::Robustness, number);
     let grey = picture(glyph, change, strength, &mut rng);
@@ -136,12 +136,12 @@ pub fn read_changed(glyph: &Glyph, change: Change, strength: f32, number: u64) -
 fn picture(glyph: &Glyph, change: Change, strength: f32, rng: &mut StdRng) -> Vec<u8> {
     let angle = std::f32::consts::TAU * rng.random::<f32>();
     let side = if rng.random() { 1.0 } else { -1.0 };
-    let mut place = Place::default();
+    let mut place = Placement::default();
     let mut paper_and_ink = (PAPER, INK);
     let mut noise = 0.0;
     match change {
         Change::Shift => {
-            // Of a smaller digit, which stays within the picture.
+            // The digit is made smaller, so that it stays within the picture.
             let reach = strength / 100.0 * SIDE as f32;
             place.shift = [reach * angle.cos(), reach * angle.sin()];
             place.scale = 0.6;
@@ -167,15 +167,15 @@ fn picture(glyph: &Glyph, change: Change, strength: f32, rng: &mut StdRng) -> Ve
     let (paper, pen) = paper_and_ink;
     ink.iter()
         .map(|ink| {
-            // The sum of three even numbers is near enough to a normal one.
-            let normal: f32 = (0..3).map(|_| 2.0 * rng.random::<f32>() - 1.0).sum();
+            // The sum of three uniform numbers is close enough to a normal one.
+            let normal: f32 = (0..3).map(|_| signed(rng)).sum();
             (paper + (pen - paper) * ink + noise * normal).clamp(0.0, 255.0) as u8
         })
         .collect()
 }
 
-/// Where a glyph is put on the picture.
-struct Place {
+/// Where a glyph is placed on the picture.
+struct Placement {
     /// Glyph pixels to the right and down.
     shift: [f32; 2],
     scale: f32,
@@ -183,14 +183,14 @@ struct Place {
     shear: f32,
 }
 
-impl Default for Place {
+impl Default for Placement {
     fn default() -> Self {
         Self { shift: [0.0, 0.0], scale: 1.0, rotation: 0.0, shear: 0.0 }
     }
 }
 
-impl Place {
-    /// The ink (0–1) of a picture's pixel, between the glyph's nearest four.
+impl Placement {
+    /// The ink (0–1) of a picture's pixel, interpolated between the glyph's nearest four.
     fn ink(&self, glyph: &Glyph, pixel: usize) -> f32 {
         let middle = SIDE as f32 / 2.0;
         let at = |i: usize, shift: f32| (i as f32 + 0.5) / ENLARGED as f32 - middle - shift;
@@ -211,7 +211,7 @@ impl Place {
     }
 }
 
-/// The ink of a pen `by` picture pixels wider on each side, or thinner below 0.
+/// The ink of a pen that is wider by `by` picture pixels on each side, or thinner below 0.
 fn widened(ink: &[f32], by: f32) -> Vec<f32> {
     let reach = by.abs().ceil() as isize;
     let pick: fn(f32, f32) -> f32 = if by > 0.0 { f32::max } else { f32::min };
@@ -241,7 +241,7 @@ fn blurred(ink: &[f32], deviation: f32) -> Vec<f32> {
     along(&along(ink, 1), SIDE_OF_PICTURE as isize)
 }
 
-/// Folds each pixel's surroundings, itself first.
+/// Folds the values around each pixel, starting with its own.
 fn around(ink: &[f32], reach: isize, fold: impl Fn(f32, isize, isize, f32) -> f32) -> Vec<f32> {
     let side = SIDE_OF_PICTURE as isize;
     (0..ink.len() as isize)
@@ -258,9 +258,9 @@ fn around(ink: &[f32], reach: isize, fold: impl Fn(f32, isize, isize, f32) -> f3
         .collect()
 }
 
-/// Hides a square, of this share of the digit's side, somewhere on the digit's box.
+/// Hides a square with this share of the digit's side, at a random place on the digit's box.
 fn hide(ink: &mut [f32], share: f32, rng: &mut StdRng) {
-    // The box is 20 of 28 pixels, in the middle or nearly.
+    // The box is 20 of 28 pixels, in the middle or close to it.
     let margin = SIDE_OF_PICTURE / 7;
     let whole = SIDE_OF_PICTURE - 2 * margin;
     let side = (share * whole as f32) as usize;
@@ -330,7 +330,7 @@ mod tests {
     fn ink_is_found_after_every_change() {
         for (change, name, _, strengths) in CHANGES {
             for strength in strengths {
-                // So much noise is taken for paper's grain.
+                // Strong noise is taken for the paper's grain.
                 let drowned = change == Change::Noise && strength >= 50.0;
                 let read = read_changed(&seven(), change, strength, 1);
                 assert!(read.is_some() || drowned, "{name} {strength}");

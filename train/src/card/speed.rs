@@ -1,4 +1,4 @@
-//! How fast a classifier reads on this machine.
+//! The speed of a classifier on this machine.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,14 @@ use anyhow::Result;
 use glyphic_model::{Classifier, Glyph};
 use serde::{Deserialize, Serialize};
 
-use crate::data::Example;
+use crate::example::Example;
 
 /// Pictures of a large batch.
 const BATCH: usize = 64;
-/// Time given to each measurement.
+/// Duration of each measurement.
 const SPENT: Duration = Duration::from_millis(400);
 
-/// Time to read pictures that are glyphs already.
+/// Speed of classification, without preprocessing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Speed {
     /// A single picture, in milliseconds (median).
@@ -23,12 +23,12 @@ pub struct Speed {
 }
 
 impl Speed {
-    /// Reads the examples over and over, one by one and in batches.
+    /// Classifies the examples repeatedly, one by one and in batches.
     pub fn measure(classifier: &Classifier, examples: &[Example]) -> Result<Self> {
         let glyphs: Vec<Glyph> =
             examples.iter().cycle().take(BATCH).map(|example| example.glyph.clone()).collect();
         let median = |glyphs: &[Glyph]| -> Result<f64> {
-            // The first ones compile, tune and fill caches.
+            // The first runs compile and tune kernels and fill caches: they are not timed.
             for _ in 0..3 {
                 classifier.logits(glyphs)?;
             }

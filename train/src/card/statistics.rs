@@ -1,26 +1,36 @@
-//! Counting what was said: confusion, calibration, rejection, and two checkpoints
-//! beside each other.
+//! Statistics of predictions: confusion, calibration, rejection, and the comparison of two
+//! checkpoints.
 
 use glyphic_model::Prediction;
 use serde::{Deserialize, Serialize};
 
-use super::Remaining;
-use crate::data::Example;
+use crate::example::Example;
 
 /// Bins of the reliability diagram, equally wide, as Guo et al. (2017) have them.
 const BINS: usize = 15;
 /// Most points of a rejection curve.
 const POINTS: usize = 100;
 
-/// Answers of about the same confidence.
+/// Predictions of about the same confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bin {
     /// Their mean confidence (0–1).
     pub confidence: f64,
     /// Share of them (0–1) that is right.
     pub accuracy: f64,
-    /// How many.
+    /// Their number.
     pub count: usize,
+}
+
+/// A point of the rejection curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Remaining {
+    /// Share of the examples (0–1) that are answered.
+    pub answered: f64,
+    /// Share of the answers (0–1) that are wrong.
+    pub wrong: f64,
+    /// The confidence below which nothing is answered.
+    pub confidence: f32,
 }
 
 /// Two checkpoints on the same examples, and McNemar's test (1947) of whether one
@@ -31,20 +41,20 @@ pub struct Pair {
     pub other: String,
     /// Its accuracy (0–1).
     pub other_accuracy: f64,
-    /// Read right by both.
+    /// Examples that both read right.
     pub both: usize,
-    /// Read right by this one alone.
+    /// Examples that only this one reads right.
     pub only_this: usize,
-    /// Read right by the other one alone.
+    /// Examples that only the other one reads right.
     pub only_other: usize,
-    /// Read right by neither.
+    /// Examples that neither reads right.
     pub neither: usize,
     /// Probability of a difference at least as large if both were equally good (exact,
     /// two-sided).
     pub p: f64,
 }
 
-/// Examples by label (row) and by what was said (column).
+/// Number of examples by label (row) and by prediction (column).
 pub fn confusion(
     labels: usize,
     predictions: &[Prediction],
@@ -57,7 +67,7 @@ pub fn confusion(
     counts
 }
 
-/// Confidence beside accuracy; bins without answers are left out.
+/// Confidence and accuracy in bins of confidence; empty bins are left out.
 pub fn reliability(predictions: &[Prediction], examples: &[Example]) -> Vec<Bin> {
     let mut sums = [(0.0, 0usize, 0usize); BINS];
     for (prediction, example) in predictions.iter().zip(examples) {
@@ -77,14 +87,15 @@ pub fn reliability(predictions: &[Prediction], examples: &[Example]) -> Vec<Bin>
 }
 
 /// Expected calibration error (0–1): the mean distance of confidence from accuracy
-/// over the bins, by their counts.
+/// over the bins, weighted by their counts.
 pub fn calibration_error(bins: &[Bin]) -> f64 {
     let all: usize = bins.iter().map(|bin| bin.count).sum();
     let distance = |bin: &Bin| (bin.confidence - bin.accuracy).abs() * bin.count as f64;
     bins.iter().map(distance).sum::<f64>() / all.max(1) as f64
 }
 
-/// What remains wrong if only the surest are answered, from all to few.
+/// The rejection curve: the share of wrong answers if only the most confident are given, from
+/// all to few.
 pub fn rejection(predictions: &[Prediction], examples: &[Example]) -> Vec<Remaining> {
     let mut answers: Vec<(f32, bool)> = predictions
         .iter()
@@ -98,7 +109,7 @@ pub fn rejection(predictions: &[Prediction], examples: &[Example]) -> Vec<Remain
     for (i, (confidence, is_wrong)) in answers.iter().enumerate() {
         wrong += usize::from(*is_wrong);
         let answered = i + 1;
-        // Fine where it matters: where nearly all are answered.
+        // The points are closest where nearly all are answered, which is the part that matters.
         let share = answered as f64 / all as f64;
         let previous = i as f64 / all as f64;
         let place = |share: f64| ((1.0 - (1.0 - share).sqrt()) * POINTS as f64) as usize;
@@ -111,7 +122,7 @@ pub fn rejection(predictions: &[Prediction], examples: &[Example]) -> Vec<Remain
     curve
 }
 
-/// Two checkpoints' answers to the same examples.
+/// Compares the predictions of two checkpoints for the same examples.
 pub fn pair(
     other: &str,
     these: &[Prediction],
@@ -138,7 +149,7 @@ pub fn pair(
 /// McNemar's test, exact: twice the lower tail of a fair coin, at most 1.
 pub fn mcnemar(a: usize, b: usize) -> f64 {
     let tosses = a + b;
-    // ln(n choose k) / 2ⁿ, term by term: no factorial is ever formed.
+    // ln((n choose k) / 2ⁿ) from term to term, because factorials would overflow.
     let mut ln_term = -(tosses as f64) * std::f64::consts::LN_2;
     let mut tail = 0.0;
     for k in 0..=a.min(b) {
@@ -154,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers with these confidences to examples of label 0, right where `true`.
+    /// Predictions with these confidences for examples of label 0, right where `true`.
     fn answers(given: &[(f32, bool)]) -> (Vec<Prediction>, Vec<Example>) {
         let answer = |&(confidence, right): &(f32, bool)| Prediction {
             index: usize::from(!right),
@@ -172,8 +183,9 @@ mod tests {
     #[test]
     fn calibration_error_is_the_gap_between_confidence_and_accuracy() {
         // 0.8 sure and right in half of them; 0.99 sure and always right.
-        let (said, examples) = answers(&[(0.8, true), (0.8, false), (0.99, true), (0.99, true)]);
-        let bins = reliability(&said, &examples);
+        let (predictions, examples) =
+            answers(&[(0.8, true), (0.8, false), (0.99, true), (0.99, true)]);
+        let bins = reliability(&predictions, &examples);
         assert_eq!(bins.iter().map(|bin| bin.count).collect::<Vec<_>>(), [2, 2]);
         let expected = (0.5 * 0.3) + (0.5 * 0.01);
         assert!((calibration_error(&bins) - expected).abs() < 1e-6);
@@ -181,8 +193,9 @@ mod tests {
 
     #[test]
     fn the_rejection_curve_begins_with_all_and_ends_with_the_surest() {
-        let (said, examples) = answers(&[(0.6, false), (0.9, true), (0.95, false), (0.99, true)]);
-        let curve = rejection(&said, &examples);
+        let (predictions, examples) =
+            answers(&[(0.6, false), (0.9, true), (0.95, false), (0.99, true)]);
+        let curve = rejection(&predictions, &examples);
         let first = curve[0];
         assert_eq!((first.answered, first.wrong, first.confidence), (1.0, 0.5, 0.6));
         let last = curve[curve.len() - 1];
@@ -200,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_counts_who_is_right() {
+    fn a_pair_counts_which_is_right() {
         let (these, examples) = answers(&[(0.9, true), (0.9, true), (0.9, false), (0.9, false)]);
         let (others, _) = answers(&[(0.9, true), (0.9, false), (0.9, true), (0.9, false)]);
         let pair = pair("b", &these, &others, &examples);

@@ -1,8 +1,8 @@
-//! `train audit`: likely wrong labels in the data that a checkpoint learned from.
+//! `train audit`: likely wrong labels in the data that a checkpoint was trained on.
 
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::label_errors::label_errors;
 use glyphic_runtime::registry::{Registry, write_atomically};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{chosen, default_data};
 use crate::{
-    cli::AuditArgs,
+    cli::{AuditArgs, Globals},
     config::TrainConfig,
     data::{self, Example},
     evaluate::evaluate,
@@ -18,25 +18,34 @@ use crate::{
 };
 
 /// Writes the most doubtful labels to `audits/<checkpoint>.json` in the artifacts
-/// folder, where the server shows them.
-pub fn run(arguments: AuditArgs) -> Result<()> {
-    let registry = Registry::new(&arguments.common.artifacts);
+/// folder, where the server reads them.
+pub fn run(globals: &Globals, arguments: AuditArgs) -> Result<()> {
+    let registry = Registry::new(&globals.artifacts);
     let id = chosen(&registry, arguments.id.as_deref())?;
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
-    let device = arguments.common.device.open()?;
+    let device = globals.device()?.open()?;
     let checkpoint = registry.load(&id, &device.device)?;
     let manifest = checkpoint.manifest.clone();
-    let config: TrainConfig = serde_json::from_value(manifest.training).unwrap_or_default();
-    let data = data::load(&path, config.validation)?;
+    let data = data::load(&path, TrainConfig::of(&manifest).validation)?;
+    // The network's index of each label of the data. It may not have all of them: then any of
+    // its own labels may be suggested for the example.
+    let index = |label: &String| manifest.labels.iter().position(|own| own == label);
+    let indices: Vec<Option<usize>> = data.labels.iter().map(index).collect();
+    ensure!(
+        indices.iter().any(Option::is_some),
+        "{} has the labels {}, the checkpoint {id} has {}: give it its own data with --data",
+        path.display(),
+        data.labels.join(", "),
+        manifest.labels.join(", ")
+    );
     let examples: Vec<Example> = [data.validation, data.training].concat();
     let waiting = Waiting::on(&device);
-    let outcome = evaluate(&checkpoint.into_classifier(&device.device), &examples)?;
+    let evaluation = evaluate(&checkpoint.into_classifier(&device.device), &examples)?;
     drop(waiting);
 
-    let index = |label: usize| manifest.labels.iter().position(|l| *l == data.labels[label]);
     let labels: Vec<usize> =
-        examples.iter().map(|example| index(example.label).unwrap_or(usize::MAX)).collect();
-    let rows: Vec<Vec<f32>> = outcome.predictions.into_iter().map(|p| p.probabilities).collect();
+        examples.iter().map(|example| indices[example.label].unwrap_or(usize::MAX)).collect();
+    let rows: Vec<Vec<f32>> = evaluation.predictions.into_iter().map(|p| p.probabilities).collect();
     let doubts = label_errors(&rows, &labels);
     let listed = doubts.iter().take(arguments.most).map(|doubt| {
         let example = &examples[doubt.example];

@@ -1,14 +1,14 @@
-//! `train devices`: what can compute, and whether it computes right.
+//! `train devices`: the devices that can compute, and whether the chosen one computes right.
 
 use std::io::Write;
 
 use anyhow::{Result, ensure};
 use glyphic_runtime::device::adapters;
 
-use crate::{cli::DevicesArgs, self_test, waiting::Waiting};
+use crate::{cli::Globals, self_test, waiting::Waiting};
 
 /// Lists the adapters, opens the chosen device and tests it.
-pub fn run(arguments: DevicesArgs) -> Result<()> {
+pub fn run(globals: &Globals) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let found = adapters();
     writeln!(out, "cpu    CPU (burn-flex), {} threads", std::thread::available_parallelism()?)?;
@@ -17,21 +17,21 @@ pub fn run(arguments: DevicesArgs) -> Result<()> {
         writeln!(out, "       driver {}; kernels through {}", adapter.driver, adapter.compiler)?;
     }
     if found.is_empty() {
-        writeln!(out, "No graphics adapter: wgpu sees no Vulkan, Metal or DirectX 12 driver.")?;
+        writeln!(out, "No graphics adapter: wgpu found no Vulkan, Metal or DirectX 12 driver.")?;
     }
-    let choice = arguments.common.device;
+    let choice = globals.device()?;
     let device = choice.open()?;
-    writeln!(out, "\n--device {choice} takes: {device}")?;
+    writeln!(out, "\n--device {choice} is {device}")?;
     if device.adapter.is_some() || device.remote.is_some() {
-        writeln!(
-            out,
-            "Testing it against the CPU; on a GPU the first time compiles its kernels …"
-        )?;
+        writeln!(out, "Testing it against the CPU; a GPU compiles its kernels the first time …")?;
     }
     let waiting = Waiting::on(&device);
-    let report = self_test::compare(&device.device)?;
+    let test = self_test::compare(&device.device)?;
     drop(waiting);
-    writeln!(out, "{report}")?;
-    ensure!(report.passed(), "{device} computes wrongly; use another device, or update its driver");
+    writeln!(out, "{test}")?;
+    ensure!(
+        test.passed(),
+        "{device} computes wrong results; use another device, or update its driver"
+    );
     Ok(())
 }

@@ -7,13 +7,13 @@ use anyhow::{Context, Result, bail};
 use crate::{
     cli::DrawArgs,
     data,
-    drawn::{Shapes, sheet},
+    synthetic::{Generator, sheet},
 };
 
-/// Rows of what is none of the labels.
-const OTHERS: usize = 8;
+/// Rows of negatives below those of the labels.
+const NEGATIVES: usize = 8;
 
-/// Draws the sheet and says what its rows are.
+/// Draws the sheet and prints the names of its rows.
 pub fn run(arguments: DrawArgs) -> Result<()> {
     let drawings = match &arguments.drawings {
         Some(path) => data::strokes::by_label(data::strokes::read(path)?),
@@ -30,11 +30,11 @@ pub fn run(arguments: DrawArgs) -> Result<()> {
         if labels.is_empty() {
             labels = (0..10).map(|digit: u8| digit.to_string()).collect();
         }
-        let mut shapes = Shapes::of(&labels);
+        let mut generator = Generator::of(&labels);
         for (label, (_, drawings)) in drawings.into_iter().enumerate() {
-            shapes.add(label, drawings);
+            generator.add(label, drawings);
         }
-        sheet::variations(&shapes, &labels, columns, OTHERS)
+        sheet::variations(&generator, &labels, columns, NEGATIVES)
     };
     let out = &arguments.out;
     fs::write(out, sheet::png(&rows)?)

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
-    iter,
     path::Path,
 };
 
@@ -20,74 +19,71 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{chosen, default_data};
 use crate::{
-    card::{Card, Measured, Others, Verdicts, robustness, statistics},
-    cli::EvalArgs,
+    card::{Card, Measured, Negatives, Verdicts, robustness, statistics},
+    cli::{EvalArgs, Globals},
     data::{self, Example, LabelledSet},
-    drawn::Shapes,
     environment,
-    evaluate::{Outcome, evaluate, vote},
+    evaluate::{Evaluation, evaluate},
     report,
+    synthetic::Generator,
     waiting::Waiting,
 };
 
-/// Measures a checkpoint, prints what was found, and leaves its card and report in the
+/// Measures a checkpoint, prints the results, and writes its card and report into the
 /// checkpoint.
-pub fn run(arguments: EvalArgs) -> Result<()> {
-    let registry = Registry::new(&arguments.common.artifacts);
+pub fn run(globals: &Globals, arguments: EvalArgs) -> Result<()> {
+    let registry = Registry::new(&globals.artifacts);
     let id = chosen(&registry, arguments.id.as_deref())?;
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
     let set = data::load_for_evaluation(&path)?;
-    let device = arguments.common.device.open()?;
+    let device = globals.device()?.open()?;
     let checkpoint = registry.load(&id, &device.device)?;
     let manifest = checkpoint.manifest.clone();
     let labels = &manifest.labels;
     let files = set.files.clone();
-    let Sorted { examples, sources, mut others } = sorted(set, labels);
+    let Sorted { examples, sources, mut negatives } = sorted(set, labels);
     ensure!(
-        !examples.is_empty() || (!others.is_empty() && manifest.thresholds.rejects()),
-        "{} has no example with a label that the checkpoint knows ({})",
+        !examples.is_empty() || (!negatives.is_empty() && manifest.thresholds.rejects()),
+        "{} has no example with one of the checkpoint's labels ({})",
         path.display(),
         labels.join(", ")
     );
     let classifier = checkpoint.into_classifier(&device.device);
     let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
     let name = name.unwrap_or_default().to_string_lossy().into_owned();
-    // The test set of the data that it learned from: what its own report is about.
+    // Whether this is the test set of the data that it was trained on: then the report takes
+    // the place of the one that its run wrote.
     let own = |dataset: &DatasetRecord| {
         let read = files.iter().all(|file| dataset.files.contains(file));
         !files.is_empty() && read && dataset.test == examples.len()
     };
     let own = !examples.is_empty() && manifest.datasets.iter().any(own);
     if own && manifest.thresholds.rejects() {
-        others.extend(Shapes::of(labels).others_to_check_on());
+        negatives.extend(Generator::of(labels).held_back_negatives());
     }
     let measured = Measured {
         id: &id,
         data: &name,
         created: environment::now(),
         examples: &examples,
-        others: &others,
+        negatives: &negatives,
     };
     let waiting = Waiting::on(&device);
-    let (mut card, outcome) = Card::measure(&classifier, measured)?;
+    let (mut card, evaluation) = Card::measure(&classifier, measured)?;
     if let Some(other) = &arguments.other {
-        let (other, others) = read_by(&registry, other, &device, labels, &examples)?;
-        let (here, there) = (&outcome.predictions, &others.predictions);
+        let (other, others) = evaluated_by(&registry, other, &device, labels, &examples)?;
+        let (here, there) = (&evaluation.predictions, &others.predictions);
         card.comparison = Some(statistics::pair(&other, here, there, &examples));
     }
-    let voters = arguments.vote.iter();
-    let voters = voters.map(|voter| read_by(&registry, voter, &device, labels, &examples));
-    let voters: Vec<(String, Outcome)> = voters.collect::<Result<_>>()?;
     drop(waiting);
 
     let mut out = io::stdout().lock();
     writeln!(out, "{id} on {} ({device}):", path.display())?;
     if !examples.is_empty() {
-        print_by_source(&mut out, &outcome, &examples, &sources)?;
-        print_by_label(&mut out, &outcome, &examples, labels)?;
-        print_vote(&mut out, &outcome, &voters, &examples)?;
+        print_by_source(&mut out, &evaluation, &examples, &sources)?;
+        print_by_label(&mut out, &evaluation, &examples, labels)?;
     }
-    print_doubt(&mut out, &card, &manifest)?;
+    print_verdicts(&mut out, &card, &manifest)?;
     if !examples.is_empty() && !arguments.quick {
         card = with_details(card, &classifier, &examples)?;
     }
@@ -100,7 +96,7 @@ pub fn run(arguments: EvalArgs) -> Result<()> {
         network: &manifest.network,
         set: if own { "the test set" } else { &name },
         card: &card,
-        outcome: &outcome,
+        evaluation: &evaluation,
         examples: &examples,
     });
     let file = match arguments.report {
@@ -124,18 +120,19 @@ fn write(file: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-/// What was measured on: the checkpoint's labels, and what is none of them by kind.
+/// The examples to measure on, and the negatives by their label.
 struct Sorted {
     examples: Vec<Example>,
     /// Where each example comes from.
     sources: Vec<String>,
-    others: Vec<(String, Vec<Example>)>,
+    negatives: Vec<(String, Vec<Example>)>,
 }
 
-/// Tells the examples whose label the checkpoint knows from the others.
+/// Separates the examples with one of the checkpoint's labels from all others, which are
+/// negatives.
 fn sorted(set: LabelledSet, labels: &[String]) -> Sorted {
-    let mut sorted = Sorted { examples: Vec::new(), sources: Vec::new(), others: Vec::new() };
-    let mut others: BTreeMap<&String, Vec<Example>> = BTreeMap::new();
+    let mut sorted = Sorted { examples: Vec::new(), sources: Vec::new(), negatives: Vec::new() };
+    let mut negatives: BTreeMap<&String, Vec<Example>> = BTreeMap::new();
     for (example, source) in set.examples.into_iter().zip(set.sources) {
         let text = &set.labels[example.label];
         match labels.iter().position(|label| label == text) {
@@ -143,32 +140,32 @@ fn sorted(set: LabelledSet, labels: &[String]) -> Sorted {
                 sorted.examples.push(Example { label, ..example });
                 sorted.sources.push(source);
             }
-            None => others.entry(text).or_default().push(example),
+            None => negatives.entry(text).or_default().push(example),
         }
     }
-    sorted.others = others.into_iter().map(|(label, set)| (label.clone(), set)).collect();
+    sorted.negatives = negatives.into_iter().map(|(label, set)| (label.clone(), set)).collect();
     sorted
 }
 
-/// Another checkpoint's id, and what it says of the same examples.
-fn read_by(
+/// Another checkpoint's id, and its evaluation on the same examples.
+fn evaluated_by(
     registry: &Registry,
     other: &str,
     device: &ComputeDevice,
     labels: &[String],
     examples: &[Example],
-) -> Result<(String, Outcome)> {
+) -> Result<(String, Evaluation)> {
     let other = chosen(registry, Some(other))?;
     let checkpoint = registry.load(&other, &device.device)?;
     ensure!(
         checkpoint.manifest.labels == labels,
         "{other} has other labels: they cannot be compared"
     );
-    let outcome = evaluate(&checkpoint.into_classifier(&device.device), examples)?;
-    Ok((other, outcome))
+    let evaluation = evaluate(&checkpoint.into_classifier(&device.device), examples)?;
+    Ok((other, evaluation))
 }
 
-/// Tries the changes, with a bar.
+/// Adds the robustness test and the speed, with a progress bar.
 fn with_details(card: Card, classifier: &Classifier, examples: &[Example]) -> Result<Card> {
     let bar = ProgressBar::new(robustness::CHANGES.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:32.cyan/blue} trying {msg}  {eta} left") {
@@ -183,57 +180,36 @@ fn with_details(card: Card, classifier: &Classifier, examples: &[Example]) -> Re
     Ok(card)
 }
 
-fn print_vote(
-    out: &mut impl Write,
-    own: &Outcome,
-    others: &[(String, Outcome)],
-    examples: &[Example],
-) -> io::Result<()> {
-    if others.is_empty() {
-        return Ok(());
-    }
-    let voters: Vec<&Outcome> =
-        iter::once(own).chain(others.iter().map(|(_, outcome)| outcome)).collect();
-    let score = vote(&voters, examples).score;
-    let names: Vec<&str> = others.iter().map(|(id, _)| id.as_str()).collect();
-    writeln!(
-        out,
-        "Voting with {}: {:.3} %  (loss {:.4})",
-        names.join(" and "),
-        100.0 * score.accuracy,
-        score.loss
-    )
-}
-
-fn print_doubt(out: &mut impl Write, card: &Card, manifest: &Manifest) -> io::Result<()> {
+fn print_verdicts(out: &mut impl Write, card: &Card, manifest: &Manifest) -> io::Result<()> {
     let Verdicts { unsure, not_a_digit, .. } = card.verdicts;
     let all = card.verdicts.total();
     if all > 0 {
         writeln!(
             out,
-            "Calibration error {:.2} %; unsure {:.2} %, taken for none of the labels {:.2} %",
+            "Calibration error {:.2} %; unsure {:.2} %, rejected {:.2} %",
             100.0 * card.calibration_error,
             percent(unsure, all),
             percent(not_a_digit, all)
         )?;
     }
-    if card.others.is_empty() {
+    if card.negatives.is_empty() {
         return Ok(());
     }
-    let all: usize = card.others.iter().map(|others| others.verdicts.total()).sum();
+    let all: usize = card.negatives.iter().map(|negatives| negatives.verdicts.total()).sum();
     if !manifest.thresholds.rejects() {
-        return writeln!(out, "{all} left out: their label is none of the checkpoint's");
+        return writeln!(out, "{all} examples left out: the checkpoint does not have their labels");
     }
-    let rejected = |others: &Others| others.verdicts.not_a_digit;
-    let sum: usize = card.others.iter().map(rejected).sum();
-    writeln!(
-        out,
-        "None of the labels: {:.2} % of {all} rejected; by what they are:",
-        percent(sum, all)
-    )?;
-    for others in &card.others {
-        let all = others.verdicts.total();
-        writeln!(out, "  {:<28} {:>7.2} % of {all}", others.name, percent(rejected(others), all))?;
+    let rejected = |negatives: &Negatives| negatives.verdicts.not_a_digit;
+    let sum: usize = card.negatives.iter().map(rejected).sum();
+    writeln!(out, "Negatives: {:.2} % of {all} rejected; by kind:", percent(sum, all))?;
+    for negatives in &card.negatives {
+        let all = negatives.verdicts.total();
+        writeln!(
+            out,
+            "  {:<28} {:>7.2} % of {all}",
+            negatives.name,
+            percent(rejected(negatives), all)
+        )?;
     }
     Ok(())
 }
@@ -242,7 +218,8 @@ fn print_details(out: &mut impl Write, card: &Card) -> io::Result<()> {
     if let Some(pair) = &card.comparison {
         writeln!(
             out,
-            "Beside {} ({:.3} %): {} right here alone, {} there alone; p = {:.2e} (McNemar)",
+            "Compared with {} ({:.3} %): {} only this one has right, {} only the other one; \
+             p = {:.2e} (McNemar)",
             pair.other,
             100.0 * pair.other_accuracy,
             pair.only_this,
@@ -251,7 +228,7 @@ fn print_details(out: &mut impl Write, card: &Card) -> io::Result<()> {
         )?;
     }
     if !card.robustness.is_empty() {
-        writeln!(out, "Changed and read as uploads are, % right at each strength:")?;
+        writeln!(out, "Robustness, % right at each strength of a change:")?;
     }
     for kind in &card.robustness {
         let accuracy: Vec<String> =
@@ -270,12 +247,13 @@ fn print_details(out: &mut impl Write, card: &Card) -> io::Result<()> {
 
 fn print_by_source(
     out: &mut impl Write,
-    outcome: &Outcome,
+    evaluation: &Evaluation,
     examples: &[Example],
     sources: &[String],
 ) -> io::Result<()> {
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-    for ((prediction, example), source) in outcome.predictions.iter().zip(examples).zip(sources) {
+    for ((prediction, example), source) in evaluation.predictions.iter().zip(examples).zip(sources)
+    {
         let (right, all) = counts.entry(source).or_default();
         *right += usize::from(prediction.index == example.label);
         *all += 1;
@@ -283,7 +261,7 @@ fn print_by_source(
     for (source, (right, all)) in &counts {
         writeln!(out, "  {source:<16} {:>7.3} %  ({right} of {all})", percent(*right, *all))?;
     }
-    let score = outcome.score;
+    let score = evaluation.score;
     writeln!(
         out,
         "  {:<16} {:>7.3} %  (loss {:.4})",
@@ -295,14 +273,14 @@ fn print_by_source(
 
 fn print_by_label(
     out: &mut impl Write,
-    outcome: &Outcome,
+    evaluation: &Evaluation,
     examples: &[Example],
     labels: &[String],
 ) -> io::Result<()> {
-    writeln!(out, "By label, with what it was most often taken for:")?;
+    writeln!(out, "By label, with the labels that it was most often taken for:")?;
     for (label, text) in labels.iter().enumerate() {
         let mut said = vec![0; labels.len()];
-        let pairs = outcome.predictions.iter().zip(examples);
+        let pairs = evaluation.predictions.iter().zip(examples);
         for (prediction, _) in pairs.filter(|(_, example)| example.label == label) {
             said[prediction.index] += 1;
         }

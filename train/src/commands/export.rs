@@ -1,4 +1,4 @@
-//! `train export` and `train import`: checkpoints as files for others.
+//! `train export` and `train import`: checkpoints as files for other programs and people.
 
 use std::{fs, io::Write, path::Path};
 
@@ -9,20 +9,20 @@ use glyphic_runtime::{
 };
 
 use crate::{
-    cli::{ExportArgs, ImportArgs},
-    exchange::{archive, onnx, safetensors, stated},
+    cli::{ExportArgs, Globals, ImportArgs},
+    exchange::{archive, metadata, onnx, safetensors},
 };
 
-/// Writes a checkpoint into a file of the kind that its name says.
-pub fn export(ExportArgs { artifacts, id, file }: ExportArgs) -> Result<()> {
-    let registry = Registry::new(artifacts);
+/// Writes a checkpoint into a file, in the format of its extension.
+pub fn export(globals: &Globals, ExportArgs { id, file }: ExportArgs) -> Result<()> {
+    let registry = Registry::new(&globals.artifacts);
     let id = registry.resolve(&id)?;
     let bytes = match extension(&file) {
         "zip" => archive::pack(&registry, &id)?,
         "onnx" => onnx::export(&registry.load(&id, &Device::flex())?)?,
         "safetensors" => safetensors::export(&registry.load(&id, &Device::flex())?)?,
         _ => bail!(
-            "cannot write {}: name it *.zip (all of it), *.onnx or *.safetensors",
+            "cannot write {}: name it *.zip (the whole checkpoint), *.onnx or *.safetensors",
             file.display()
         ),
     };
@@ -32,8 +32,8 @@ pub fn export(ExportArgs { artifacts, id, file }: ExportArgs) -> Result<()> {
 }
 
 /// Publishes a checkpoint from a file that `train export` wrote.
-pub fn import(ImportArgs { artifacts, file, id, like }: ImportArgs) -> Result<()> {
-    let registry = Registry::new(artifacts);
+pub fn import(globals: &Globals, ImportArgs { file, id, like }: ImportArgs) -> Result<()> {
+    let registry = Registry::new(&globals.artifacts);
     let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let like = like.map(|like| registry.manifest(&registry.resolve(&like)?)).transpose()?;
     let imported = match (extension(&file), id) {
@@ -42,18 +42,18 @@ pub fn import(ImportArgs { artifacts, file, id, like }: ImportArgs) -> Result<()
         ("onnx", Some(id)) => onnx::import(&registry, &bytes, id),
         ("safetensors", Some(id)) => safetensors::import(&registry, &bytes, id, like),
         ("onnx" | "safetensors", None) => {
-            bail!("its weights are folded, so it is a checkpoint of its own: give it an --id")
+            bail!("its weights are folded, so it becomes a new checkpoint: give it an --id")
         }
         _ => bail!("cannot read {}: it should be *.zip, *.onnx or *.safetensors", file.display()),
     };
     let manifest = imported.with_context(|| format!("{} is not imported", file.display()))?;
     let id = &manifest.id;
-    let advice = match stated::is_measured(&manifest) {
+    let advice = match metadata::is_measured(&manifest) {
         true => "promote it to serve it".to_owned(),
         false => format!(
-            "its numbers were changed since they were written, so what was measured of them is \
-             not said of it, and its temperature and thresholds are the other's: see \
-             `train eval {id}`; its promotion must be forced"
+            "its weights differ from those that were exported, so its accuracy is unknown, and \
+             its temperature and thresholds are those of the exported checkpoint: measure it \
+             with `train eval {id}`; its promotion must be forced"
         ),
     };
     writeln!(std::io::stdout(), "{id} is published; {advice}")?;

@@ -1,31 +1,31 @@
-//! `train lend`: this machine's devices for runs on other machines, through burn's
+//! `train lend`: lends this machine's devices to runs on other machines, through burn's
 //! remote backend.
 
 use anyhow::Result;
 
-use crate::cli::LendArgs;
+use crate::cli::{Globals, LendArgs};
 
-/// Says how to get a program that can.
+/// Fails with the way to build a program that can lend devices.
 #[cfg(not(feature = "remote"))]
-pub fn run(_: LendArgs) -> Result<()> {
+pub fn run(_: &Globals, _: LendArgs) -> Result<()> {
     Err(glyphic_runtime::device::DeviceError::NoRemote.into())
 }
 
 /// Lends the devices until the process is stopped.
 #[cfg(feature = "remote")]
-pub fn run(arguments: LendArgs) -> Result<()> {
+pub fn run(globals: &Globals, LendArgs { listen }: LendArgs) -> Result<()> {
     use std::{io::Write, net::TcpListener};
 
     use anyhow::{Context, ensure};
     use burn::server::{RemoteServer, TokenAuthorizer, WebSocketTransport};
 
-    let LendArgs { devices, listen } = arguments;
     let token = token()?;
-    let devices = devices.open()?;
+    let devices = globals.open_devices()?;
     ensure!(
         devices.iter().all(|device| device.is_cpu())
             || devices.iter().all(|device| device.adapter.is_some()),
-        "GPUs and the CPU cannot be lent together, nor what is borrowed: start a lender for each"
+        "a lender lends GPUs or the CPU, not both, and no device that it borrows itself: start one \
+         lender for each kind"
     );
     let listener = TcpListener::bind(listen).with_context(|| {
         format!("cannot listen on {listen}: choose another address with --listen")
@@ -43,7 +43,7 @@ pub fn run(arguments: LendArgs) -> Result<()> {
     lines += &token.note;
     lines += "The traffic is not encrypted: on a network that is not yours, go through SSH (ssh -L) \
               or a VPN.\n";
-    // Whoever started it may not read this to its end.
+    // The reader may close its end after the first line; lending goes on.
     let _ = std::io::stdout().write_all(lines.as_bytes());
     RemoteServer::new(devices.into_iter().map(|device| device.device))
         .with_authorizer(TokenAuthorizer::new(token.secret)?)
@@ -51,29 +51,29 @@ pub fn run(arguments: LendArgs) -> Result<()> {
     Ok(())
 }
 
-/// What borrowers must show, and how they come to know it.
+/// The secret that borrowers must show, and the line that tells it to the user.
 #[cfg(feature = "remote")]
-struct Token {
+struct LenderToken {
     secret: String,
     note: String,
 }
 
-/// The token that was set, or a new one. There always is one: any page in a browser on
-/// this machine could open a socket to it.
+/// The token that was set, or a new one. There always is one, because any web page in a
+/// browser on this machine could open a socket to the lender.
 #[cfg(feature = "remote")]
-fn token() -> Result<Token> {
+fn token() -> Result<LenderToken> {
     use std::env::{VarError, var};
 
     use anyhow::bail;
     use glyphic_runtime::device::TOKEN_VARIABLE;
 
     match var(TOKEN_VARIABLE) {
-        Ok(secret) if !secret.is_empty() => Ok(Token { secret, note: String::new() }),
+        Ok(secret) if !secret.is_empty() => Ok(LenderToken { secret, note: String::new() }),
         Err(VarError::NotUnicode(_)) => bail!("{TOKEN_VARIABLE} is not UTF-8 text"),
         _ => {
             let secret = format!("{:032x}", rand::random::<u128>());
-            let note = format!("{TOKEN_VARIABLE}={secret} is asked for.\n");
-            Ok(Token { secret, note })
+            let note = format!("Borrowers need {TOKEN_VARIABLE}={secret}\n");
+            Ok(LenderToken { secret, note })
         }
     }
 }

@@ -7,15 +7,15 @@ use glyphic_model::checkpoint::{Manifest, Score};
 use glyphic_runtime::registry::Registry;
 
 use crate::{
-    cli::ListArgs,
+    cli::Globals,
     run::runs_folder,
-    state::{Position, State},
+    state::{Position, RunState},
 };
 
 /// Prints a table of the checkpoints and the unfinished runs.
-pub fn run(arguments: ListArgs) -> Result<()> {
+pub fn run(globals: &Globals) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    let registry = Registry::new(arguments.artifacts);
+    let registry = Registry::new(&globals.artifacts);
     let current = registry.current().ok();
     writeln!(
         out,
@@ -25,15 +25,15 @@ pub fn run(arguments: ListArgs) -> Result<()> {
     for id in registry.ids()? {
         let mark = if current.as_ref() == Some(&id) { "*" } else { "" };
         match registry.manifest(&id) {
-            Ok(manifest) => writeln!(out, "{mark:<2}{}", line(&manifest))?,
+            Ok(manifest) => writeln!(out, "{mark:<2}{}", row(&manifest))?,
             Err(error) => writeln!(out, "{mark:<2}{id:<36} {error}")?,
         }
     }
-    writeln!(out, "* is promoted.")?;
+    writeln!(out, "* is the promoted one.")?;
     for entry in fs::read_dir(runs_folder(&registry)).into_iter().flatten().flatten() {
         let id = entry.file_name();
-        match State::load(&entry.path()) {
-            Ok(State { position, .. }) => {
+        match RunState::load(&entry.path()) {
+            Ok(RunState { position, .. }) => {
                 let Position { step, .. } = position;
                 writeln!(
                     out,
@@ -48,7 +48,7 @@ pub fn run(arguments: ListArgs) -> Result<()> {
     Ok(())
 }
 
-fn line(manifest: &Manifest) -> String {
+fn row(manifest: &Manifest) -> String {
     let percent = |score: &Score| match score.examples {
         0 => "unknown".to_owned(),
         _ => format!("{:.2} %", 100.0 * score.accuracy),

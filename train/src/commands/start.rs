@@ -5,36 +5,38 @@ use std::fs;
 use anyhow::{Result, ensure};
 use glyphic_runtime::registry::Registry;
 
-use super::{become_a_child, chosen, default_data, read_network};
+use super::{become_a_child, chosen, default_data};
 use crate::{
-    cli::StartArgs,
-    data,
-    run::{Ending, Run},
+    cli::{Globals, StartArgs},
+    data, network_file,
+    run::{Run, RunEnding},
     state::Position,
 };
 
 /// Trains from scratch until the run ends or is stopped.
-pub fn run(arguments: StartArgs) -> Result<Ending> {
+pub fn run(globals: &Globals, arguments: StartArgs) -> Result<RunEnding> {
     if arguments.as_child {
         become_a_child();
     }
-    let registry = Registry::new(&arguments.common.artifacts);
-    let mut config = arguments.settings.config();
+    let registry = Registry::new(&globals.artifacts);
+    let mut config = arguments.config;
     config.check()?;
     if let Some(teacher) = &config.teacher {
         config.teacher = Some(chosen(&registry, Some(teacher))?);
     }
-    let config = config.settled()?;
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
     let mut data = data::load(&path, config.validation)?;
     if let Some(drawings) = &arguments.drawings {
-        ensure!(config.drawn > 0.0, "--drawings needs --drawn above 0: else none of them is seen");
+        ensure!(
+            config.synthetic > 0.0,
+            "--drawings needs --synthetic above 0: with 0 none of them is used"
+        );
         data = data.with_drawings(drawings)?;
     }
-    // A run may be resumed from another folder.
+    // The run may be resumed from another working directory.
     let path = fs::canonicalize(&path).unwrap_or(path);
-    let network = read_network(&arguments.network, data.labels.len())?;
-    let devices = arguments.common.devices.open()?;
+    let network = network_file::read(&arguments.network, data.labels.len())?;
+    let devices = globals.open_devices()?;
     let (record, labels) = (data.record.clone(), data.labels.clone());
     let mut position = Position::start(config, network, path, record, labels, arguments.promote);
     position.drawings = arguments.drawings.map(|file| fs::canonicalize(&file).unwrap_or(file));

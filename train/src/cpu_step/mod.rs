@@ -1,6 +1,6 @@
-//! A training step on this machine's CPU: burn's network through the loops of
-//! [`glyphic_kernels::Training`], which compute what burn-flex computes, several times as fast.
-//! burn keeps the parameters, the loss and the optimiser.
+//! A training step on this machine's CPU: the forward and backward passes of burn's network
+//! through the kernels of [`glyphic_kernels::Training`]. They give the results of burn-flex,
+//! several times as fast. The parameters, the loss and the optimiser stay burn's.
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -23,10 +23,10 @@ use thiserror::Error;
 #[derive(Debug)]
 pub struct CpuStep(Training);
 
-/// A step cannot be computed.
+/// Why a step could not be computed.
 #[derive(Debug, Error)]
 pub enum StepError {
-    /// The batch or the gradients are of another size.
+    /// The batch or the gradients have the wrong size.
     #[error(transparent)]
     WrongLength(#[from] WrongLength),
     /// A parameter cannot be read.
@@ -35,8 +35,8 @@ pub enum StepError {
 }
 
 impl CpuStep {
-    /// For networks of this one's shape: every convolution with a norm, every linear
-    /// layer with a bias. `None` if it has another shape, or cannot be read.
+    /// For networks of this one's shape. `None` if a convolution has no norm, a linear layer has
+    /// no bias, or the weights cannot be read: then burn computes the step.
     pub fn of(network: &Network) -> Option<Self> {
         Self::with(network, |layers, epsilons| Training::new(SIDE, layers, epsilons))
     }
@@ -55,14 +55,14 @@ impl CpuStep {
         Some(Self(training(&network.layer_weights().ok()?, &epsilons)))
     }
 
-    /// Logits of a batch, in training: norms use the batch's statistics, and the
-    /// network's running ones move towards them.
+    /// Logits of a batch in training mode: norms use the batch's statistics, and the
+    /// network's running statistics move towards them.
     ///
     /// # Shapes
     /// `[batch, 784]`, normalised → `[batch, classes]`
     ///
     /// # Errors
-    /// There is no picture, or the parameters cannot be read.
+    /// The batch is empty, or the parameters cannot be read.
     pub fn forward(&mut self, network: &Network, pixels: &[f32]) -> Result<Vec<f32>, StepError> {
         let logits = self.0.forward(&parameters(network)?, pixels)?;
         for (statistics, convolution) in self.0.statistics().zip(&network.convolutions) {
@@ -73,11 +73,11 @@ impl CpuStep {
         Ok(logits)
     }
 
-    /// The gradients of the network's parameters, from those of the logits that
-    /// [`forward`](Self::forward) gave last, `[batch, classes]`.
+    /// The gradients of the network's parameters, from the gradients `[batch, classes]` of the
+    /// logits that the last [`forward`](Self::forward) returned.
     ///
     /// # Errors
-    /// There are not as many as there were logits.
+    /// Their number is not that of the logits.
     pub fn backward(
         &mut self,
         network: &Network,

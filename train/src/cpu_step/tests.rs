@@ -1,4 +1,4 @@
-//! The step of the CPU's kernels beside burn's.
+//! The step of the CPU kernels compared with burn's.
 
 use burn::{
     module::{Module, ModuleVisitor},
@@ -26,20 +26,20 @@ fn noise(count: usize) -> Vec<f32> {
 }
 
 /// All gradients, parameter by parameter.
-struct Collector(GradientsParams, Vec<Vec<f32>>);
+struct StepCollector(GradientsParams, Vec<Vec<f32>>);
 
-impl ModuleVisitor for Collector {
+impl ModuleVisitor for StepCollector {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        // Running statistics have none.
+        // Running statistics have no gradient.
         let Some(gradient) = self.0.get::<D>(param.id) else { return };
         assert_eq!(gradient.dims(), param.val().dims());
         self.1.push(gradient.try_into_vec_as().unwrap());
     }
 }
 
-/// Everything that a step finds: logits, gradients, running statistics.
+/// All results of a step: logits, gradients, running statistics.
 fn found(network: &Network, logits: Vec<f32>, gradients: GradientsParams) -> Vec<Vec<f32>> {
-    let mut collector = Collector(gradients, vec![logits]);
+    let mut collector = StepCollector(gradients, vec![logits]);
     network.visit(&mut collector);
     let linears = network.hidden.len() + 1;
     assert_eq!(collector.1.len(), 1 + 3 * network.convolutions.len() + 2 * linears);
@@ -72,7 +72,7 @@ fn distance(found: &[f32], expected: &[f32]) -> f32 {
     apart / length(&mut expected.iter().copied()).max(1e-4)
 }
 
-/// Some batches, one after the other: what one left must not show in the next.
+/// Some batches, one after the other: none must have an effect on the next.
 fn check(arch: Arch, config: &NetworkConfig, batches: &[Vec<f32>]) {
     let device = Device::flex();
     let bytes = network_to_bytes(&config.init(&device)).unwrap();
@@ -96,7 +96,7 @@ fn check(arch: Arch, config: &NetworkConfig, batches: &[Vec<f32>]) {
             assert!(apart < most, "{i} of a batch of {batch}: {apart} from burn's");
         }
         let weights = expected.iter().filter(|values| values.iter().any(|v| v.abs() > 1e-6));
-        assert!(weights.count() + 2 > expected.len(), "what is compared is 0");
+        assert!(weights.count() + 2 > expected.len(), "only zeros are compared");
     }
 }
 
@@ -104,7 +104,7 @@ fn of_noise(batch: usize) -> Vec<f32> {
     noise(batch * PIXELS)
 }
 
-/// Channels that fill no vector, one that is alone, strides that skip the last pixels,
+/// Channels that do not fill a vector, a single channel, strides that skip the last pixels,
 /// several hidden layers.
 fn odd() -> NetworkConfig {
     let conv =
@@ -122,7 +122,7 @@ fn odd() -> NetworkConfig {
 }
 
 #[test]
-fn a_step_finds_what_burn_finds() {
+fn a_step_gives_what_burn_gives() {
     let arch = Arch::new();
     // Less than a part, several, more glyphs a part than usual, and few again.
     check(arch, &NetworkConfig::small(10), &[1, 3, 40, 270, 5].map(of_noise));
@@ -162,7 +162,7 @@ fn pictures_that_are_all_but_one_grey_are_normalised_as_burn_does() {
 }
 
 #[test]
-fn what_is_no_number_stays_so() {
+fn nan_stays_nan() {
     for layer in 0..4 {
         let mut network = NetworkConfig::small(10).init(&Device::flex());
         let broken = &mut network.convolutions[layer].conv.weight;
@@ -173,7 +173,7 @@ fn what_is_no_number_stays_so() {
 }
 
 #[test]
-fn rejects_batches_that_are_none() {
+fn rejects_empty_batches_and_wrong_gradients() {
     let network = NetworkConfig::mlp(10).init(&Device::flex().autodiff());
     let mut training = CpuStep::of(&network).unwrap();
     assert!(training.backward(&network, &[0.0; 10]).is_err());
@@ -192,7 +192,7 @@ fn the_same_batch_has_the_same_gradients_whatever_the_threads_do() {
             let mut training = CpuStep::of(&network).unwrap();
             let logits = training.forward(&network, &pixels).unwrap();
             let gradients = training.backward(&network, &logits).unwrap();
-            let mut collector = Collector(gradients, vec![logits]);
+            let mut collector = StepCollector(gradients, vec![logits]);
             network.visit(&mut collector);
             collector.1
         })

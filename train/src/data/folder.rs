@@ -8,14 +8,18 @@ use std::{
 use glyphic_model::checkpoint::{FileRecord, sha256};
 use glyphic_runtime::decode::decode;
 
-use super::{DataError, Example, Raw, unreadable};
+use super::{
+    error::{DataError, unreadable},
+    sets::RawData,
+};
+use crate::example::Example;
 
-pub(super) fn read(folder: &Path) -> Result<Raw, DataError> {
+pub(super) fn read(folder: &Path) -> Result<RawData, DataError> {
     let label_folders = children(folder, Path::is_dir)?;
     if label_folders.is_empty() {
         return Err(DataError::NothingFound(folder.to_owned()));
     }
-    let mut raw = Raw {
+    let mut raw = RawData {
         are_named: true,
         name: name_of(folder),
         labels: label_folders.iter().map(|path| name_of(path)).collect(),

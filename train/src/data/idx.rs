@@ -24,20 +24,24 @@ use glyphic_model::{
     glyph::{PIXELS, SIDE},
 };
 
-use super::{DataError, Example, Raw, unreadable};
+use super::{
+    error::{DataError, unreadable},
+    sets::RawData,
+};
+use crate::example::Example;
 
 const PICTURES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
-/// Names the labels, one a line.
+/// The file that names the labels, one a line.
 const LIST: &str = "labels.txt";
-/// SHA-256 of MNIST's training labels: there a 7 is the digit 7, elsewhere it may be a
-/// sneaker.
+/// SHA-256 of MNIST's training labels. In MNIST the label 7 is the digit 7; in other data it
+/// may be a sneaker.
 const MNIST_LABELS: &str = "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5";
-/// Most bytes that one file may unpack to.
+/// The most bytes that one file may unpack to.
 const MAX_BYTES: u64 = 2 << 30;
 
 /// Reads an IDX directory. `None` if there are no IDX files in it.
-pub(super) fn read(folder: &Path) -> Result<Option<Raw>, DataError> {
+pub(super) fn read(folder: &Path) -> Result<Option<RawData>, DataError> {
     let Some(prefix) = find_prefix(folder)? else { return Ok(None) };
     let mut files = Vec::new();
     let (pictures, values) = read_set(folder, &format!("{prefix}train"), &mut files)?;
@@ -47,7 +51,7 @@ pub(super) fn read(folder: &Path) -> Result<Option<Raw>, DataError> {
         None => (Vec::new(), Vec::new()),
     };
 
-    // Labels are numbered anew, without gaps, in the order of their values.
+    // Labels are numbered without gaps, in the order of their values.
     let distinct: BTreeSet<u8> = values.iter().copied().collect();
     let index_of: BTreeMap<u8, usize> = distinct.into_iter().zip(0..).collect();
     let labels = label_texts(folder, &prefix, &index_of)?;
@@ -63,7 +67,7 @@ pub(super) fn read(folder: &Path) -> Result<Option<Raw>, DataError> {
         examples.collect::<Result<Vec<_>, _>>()
     };
     let is_mnist = files.iter().any(|file: &FileRecord| file.sha256 == MNIST_LABELS);
-    Ok(Some(Raw {
+    Ok(Some(RawData {
         are_named: is_mnist || names_file(folder, &prefix).is_some(),
         name: folder.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned()),
         training: examples(pictures, values, "train")?,
@@ -73,8 +77,8 @@ pub(super) fn read(folder: &Path) -> Result<Option<Raw>, DataError> {
     }))
 }
 
-/// What the test set is called: `test` in EMNIST, `t10k` elsewhere. `None` if
-/// there is neither its pictures nor its labels.
+/// The name of the test set: `test` in EMNIST, `t10k` elsewhere. `None` if
+/// neither its pictures nor its labels are there.
 fn test_name(folder: &Path, prefix: &str) -> Option<&'static str> {
     ["t10k", "test"].into_iter().find(|name| {
         let files = ["images-idx3-ubyte", "labels-idx1-ubyte"];
@@ -82,7 +86,7 @@ fn test_name(folder: &Path, prefix: &str) -> Option<&'static str> {
     })
 }
 
-/// What stands before `train-images-idx3-ubyte`: nothing, or EMNIST's prefix.
+/// The part before `train-images-idx3-ubyte` in the files' names: nothing, or EMNIST's prefix.
 fn find_prefix(folder: &Path) -> Result<Option<String>, DataError> {
     let entries = fs::read_dir(folder).map_err(unreadable(folder))?;
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
@@ -259,7 +263,7 @@ fn label_texts(
     }
 }
 
-/// The file that says what the labels' numbers mean, if there is one.
+/// The file with the meaning of the labels' numbers, if there is one.
 fn names_file(folder: &Path, prefix: &str) -> Option<PathBuf> {
     let files = [format!("{prefix}mapping.txt"), LIST.to_owned()];
     files.map(|name| folder.join(name)).into_iter().find(|path| path.is_file())

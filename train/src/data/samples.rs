@@ -1,6 +1,5 @@
-//! A file of taught samples, one JSON object a line, as the server exports
-//! them: `{"id", "label", "held_back", "glyph", "strokes"}`, and more that is not
-//! needed here.
+//! A file of labelled samples for fine-tuning, one JSON object a line, as the server exports
+//! them: `{"id", "label", "held_back", "glyph", "strokes"}`. Other keys are ignored.
 
 use std::{collections::HashMap, fs, path::Path};
 
@@ -11,15 +10,15 @@ use glyphic_model::{
 };
 use serde::Deserialize;
 
-use super::{DataError, unreadable};
+use super::error::{DataError, unreadable};
 
-/// A picture that somebody taught.
-pub struct Sample {
-    /// Its name.
+/// A picture that somebody labelled.
+pub struct LabelledSample {
+    /// Its id.
     pub id: String,
-    /// What it shows.
+    /// The text of its label.
     pub label: String,
-    /// Whether it is kept from training, to check what was learned.
+    /// Whether it is held back from training, to measure by.
     pub held_back: bool,
     /// The picture.
     pub glyph: Glyph,
@@ -28,7 +27,7 @@ pub struct Sample {
 }
 
 #[derive(Deserialize)]
-struct Line {
+struct SampleLine {
     #[serde(default)]
     id: String,
     label: Option<String>,
@@ -41,20 +40,21 @@ struct Line {
 /// Reads a file of samples. Those without a label are left out. Where a line
 /// does not say whether it is held back, every fifth of its label is, from the
 /// second on.
-pub fn read(path: &Path) -> Result<Vec<Sample>, DataError> {
+pub fn read(path: &Path) -> Result<Vec<LabelledSample>, DataError> {
     let text = fs::read_to_string(path).map_err(unreadable(path))?;
     let mut samples = Vec::new();
     let mut of_label: HashMap<String, usize> = HashMap::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let bad = |problem: String| DataError::Damaged {
-            path: path.to_owned(),
-            problem: format!("line {}: {problem}", i + 1),
-        };
-        let line: Line = serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
+        let bad =
+            |problem: String| DataError::BadLine { path: path.to_owned(), line: i + 1, problem };
+        let line: SampleLine =
+            serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
         let Some(label) = line.label else { continue };
         let label = label.trim().to_owned();
         if label.is_empty() {
-            return Err(bad("its label is empty; leave it out if it is not known".to_owned()));
+            return Err(bad(
+                "its label is empty; leave the key out if nobody has labelled it".to_owned()
+            ));
         }
         let strokes = line.strokes.map(Strokes::new).transpose().map_err(|e| bad(e.to_string()))?;
         let glyph = match (line.glyph, &strokes) {
@@ -70,7 +70,7 @@ pub fn read(path: &Path) -> Result<Vec<Sample>, DataError> {
         };
         let number = of_label.entry(label.clone()).or_default();
         *number += 1;
-        samples.push(Sample {
+        samples.push(LabelledSample {
             id: if line.id.is_empty() { format!("line-{}", i + 1) } else { line.id },
             held_back: line.held_back.unwrap_or(*number % 5 == 2),
             label,

@@ -10,20 +10,24 @@ use std::{
 use glyphic_model::preprocess::{Point, Strokes};
 use serde::Deserialize;
 
-use super::{DataError, Example, LabelledSet, unreadable};
+use super::{
+    error::{DataError, unreadable},
+    sets::LabelledSet,
+};
+use crate::example::Example;
 
 /// A labelled drawing.
 pub struct Drawing {
-    /// What it shows.
+    /// The text of its label.
     pub label: String,
-    /// Where it comes from; may be empty.
+    /// The collection it comes from; may be empty.
     pub source: String,
-    /// How it was drawn.
+    /// Its strokes.
     pub strokes: Strokes,
 }
 
 #[derive(Deserialize)]
-struct Line {
+struct DrawingLine {
     label: String,
     #[serde(default)]
     source: String,
@@ -35,15 +39,14 @@ pub fn read(path: &Path) -> Result<Vec<Drawing>, DataError> {
     parse(&fs::read_to_string(path).map_err(unreadable(path))?, path)
 }
 
-/// The drawings in a file's text; each has ink. `path` is for the messages.
+/// The drawings in a file's text; each has ink. `path` is named in errors.
 pub fn parse(text: &str, path: &Path) -> Result<Vec<Drawing>, DataError> {
     let mut drawings = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let bad = |problem: String| DataError::Damaged {
-            path: path.to_owned(),
-            problem: format!("line {}: {problem}", i + 1),
-        };
-        let line: Line = serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
+        let bad =
+            |problem: String| DataError::BadLine { path: path.to_owned(), line: i + 1, problem };
+        let line: DrawingLine =
+            serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
         let strokes = Strokes::new(line.strokes).map_err(|error| bad(error.to_string()))?;
         if strokes.points().is_empty() {
             return Err(bad("nothing is drawn".to_owned()));

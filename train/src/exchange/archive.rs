@@ -1,4 +1,4 @@
-//! A checkpoint as one file: a zip of all its files, to be handed to someone.
+//! A checkpoint as one file: a zip of all its files.
 
 use std::io::{Cursor, Read, Write};
 
@@ -7,8 +7,8 @@ use glyphic_model::checkpoint::{MANIFEST_FILE, Manifest};
 use glyphic_runtime::registry::Registry;
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
-/// Most files of an archive, and most bytes of all of them: many times what a checkpoint
-/// has.
+/// The most files of an archive, and the most bytes of all of them: many times those of a
+/// checkpoint.
 const MAX_FILES: usize = 64;
 const MAX_BYTES: u64 = 1 << 30;
 
@@ -20,7 +20,7 @@ pub fn pack(registry: &Registry, id: &str) -> Result<Vec<u8>> {
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     let mut entries: Vec<_> = std::fs::read_dir(&folder)?.collect::<Result<_, _>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
-    // What somebody else is writing just now begins with a dot.
+    // The names of files that another process is writing begin with a dot.
     let hidden = |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with('.');
     for entry in entries.iter().filter(|entry| entry.path().is_file() && !hidden(entry)) {
         archive.start_file(entry.file_name().to_string_lossy(), options)?;
@@ -29,16 +29,16 @@ pub fn pack(registry: &Registry, id: &str) -> Result<Vec<u8>> {
     Ok(archive.finish()?.into_inner())
 }
 
-/// Publishes what was packed, under its own id. Everything is verified.
+/// Publishes a packed checkpoint under its own id, after verifying all of it.
 pub fn unpack(registry: &Registry, bytes: &[u8]) -> Result<Manifest> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).context("it is no zip file")?;
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).context("it is not a zip file")?;
     ensure!(archive.len() <= MAX_FILES, "it has {} files, a checkpoint has a few", archive.len());
     let (mut files, mut left) = (Vec::new(), MAX_BYTES);
     for i in 0..archive.len() {
         let entry = archive.by_index(i)?;
         let name = entry.name()?.into_owned();
         let mut content = Vec::new();
-        // The header may say less than there is.
+        // Limited here too, because the size in the header may be wrong.
         entry.take(left + 1).read_to_end(&mut content)?;
         left = left.checked_sub(content.len() as u64).context("it holds more than a GiB")?;
         files.push((name, content));

@@ -1,7 +1,7 @@
-//! Checkpoints as files for others: the whole of one in a zip, or its network as ONNX or
-//! safetensors.
+//! Checkpoints as files for other programs and people: a whole checkpoint in a zip, or its
+//! network as ONNX or safetensors.
 
 pub mod archive;
+pub mod metadata;
 pub mod onnx;
 pub mod safetensors;
-pub mod stated;

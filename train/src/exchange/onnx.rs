@@ -1,12 +1,12 @@
-//! The network as ONNX, for any program that runs it.
+//! The network as ONNX, for any program that runs ONNX.
 //!
 //! ```text
 //! pixels [n, 1, 28, 28], ink 255 on 0 ─Sub, Mul─► Conv, Relu … Flatten ─► Gemm, Relu … Gemm ─► logits [n, labels]
 //! ```
 //!
-//! The manifest travels in the file's metadata: labels, temperature and thresholds are not
-//! ONNX's, and with it the file can be read back. Field numbers are those of `onnx.proto`
-//! (github.com/onnx/onnx); only what is used here is declared.
+//! The manifest is in the file's metadata, because ONNX has no place for labels, temperature and
+//! thresholds; with it the file can be imported again. Field numbers are those of `onnx.proto`
+//! (github.com/onnx/onnx); only the fields in use are declared.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use glyphic_model::{
 use glyphic_runtime::registry::Registry;
 use prost::Message;
 
-use super::stated::Stated;
+use super::metadata::ExportMetadata;
 
 /// Version of the operators; all of those used here are older.
 const OPSET: i64 = 13;
@@ -35,8 +35,8 @@ const OUTPUT: &str = "logits";
 pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
     let manifest = &checkpoint.manifest;
     let layers = checkpoint.network.layer_weights()?;
-    let (key, value) = Stated::entry(manifest, &layers)?;
-    let model = Model {
+    let (key, value) = ExportMetadata::entry(manifest, &layers)?;
+    let model = OnnxModel {
         ir_version: IR_VERSION,
         producer: "glyphic".to_owned(),
         graph: Some(Graph::of(&manifest.id, &layers, manifest.labels.len())),
@@ -46,19 +46,19 @@ pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
     Ok(model.encode_to_vec())
 }
 
-/// Publishes a network that [`export`] wrote as a checkpoint of its own, whose parent is the
-/// one that was written. Its norms are folded into its weights.
+/// Publishes a network that [`export`] wrote as a new checkpoint, whose parent is the exported
+/// one. Its norms are folded into its weights.
 pub fn import(registry: &Registry, bytes: &[u8], id: String) -> Result<Manifest> {
-    let model = Model::decode(bytes).context("it is no ONNX file")?;
-    let metadata = model.metadata.into_iter().map(|property| (property.key, property.value));
-    let stated = Stated::of(&metadata.collect())?;
-    let manifest = &stated.manifest;
+    let model = OnnxModel::decode(bytes).context("it is not an ONNX file")?;
+    let entries = model.metadata.into_iter().map(|property| (property.key, property.value));
+    let metadata = ExportMetadata::of(&entries.collect())?;
+    let manifest = &metadata.manifest;
     let graph = model.graph.context("it has no graph")?;
     let layers = graph.layers()?;
-    // Other programs may have rewritten it, and still have kept the manifest.
+    // Another program may have changed the graph and kept the manifest.
     let as_written = graph == Graph::of(&manifest.id, &layers, manifest.labels.len());
     ensure!(as_written, "it was changed since `train export` wrote it");
-    stated.publish(registry, id, &layers)
+    metadata.publish(registry, id, &layers)
 }
 
 impl Graph {
@@ -100,7 +100,7 @@ impl Graph {
         graph
     }
 
-    /// Adds a node that works on what the last one made, with further constants.
+    /// Adds a node after the last one, with further constants as inputs.
     fn apply(
         &mut self,
         operator: &str,
@@ -112,7 +112,7 @@ impl Graph {
         for (shape, values) in constants {
             let name = format!("c{}", self.constants.len());
             inputs.push(name.clone());
-            self.constants.push(Tensor {
+            self.constants.push(OnnxTensor {
                 shape: shape.into_iter().map(|side| side as i64).collect(),
                 kind: FLOAT,
                 name,
@@ -125,7 +125,7 @@ impl Graph {
 
     /// The layers of a graph that [`export`] made.
     fn layers(&self) -> Result<Vec<LayerWeights>> {
-        let constants: HashMap<&str, &Tensor> =
+        let constants: HashMap<&str, &OnnxTensor> =
             self.constants.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
         let mut layers = Vec::new();
         for node in &self.nodes {
@@ -153,7 +153,9 @@ impl Graph {
                     layers.push(LayerWeights::Linear { shape, weights, bias });
                 }
                 "Sub" | "Mul" | "Relu" | "Flatten" => {}
-                other => bail!("an operator '{other}' that Glyphic's networks do not have"),
+                other => {
+                    bail!("it has an operator '{other}', which Glyphic's networks do not have")
+                }
             }
         }
         Ok(layers)
@@ -171,7 +173,7 @@ impl Node {
     }
 }
 
-impl Tensor {
+impl OnnxTensor {
     fn values(&self) -> Result<(Vec<usize>, Vec<f32>)> {
         let shape: Vec<usize> =
             self.shape.iter().map(|&side| usize::try_from(side)).collect::<Result<_, _>>()?;
@@ -201,14 +203,14 @@ impl ValueInfo {
     fn of(name: &str, row: &[usize]) -> Self {
         let any = Dimension { value: None, name: Some("n".to_owned()) };
         let sides = row.iter().map(|&side| Dimension { value: Some(side as i64), name: None });
-        let shape = Shape { dimensions: [any].into_iter().chain(sides).collect() };
+        let shape = OnnxShape { dimensions: [any].into_iter().chain(sides).collect() };
         let tensor = TensorType { kind: FLOAT, shape: Some(shape) };
         Self { name: name.to_owned(), kind: Some(Type { tensor: Some(tensor) }) }
     }
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Model {
+struct OnnxModel {
     #[prost(int64, tag = "1")]
     ir_version: i64,
     #[prost(string, tag = "2")]
@@ -244,7 +246,7 @@ struct Graph {
     #[prost(string, tag = "2")]
     name: String,
     #[prost(message, repeated, tag = "5")]
-    constants: Vec<Tensor>,
+    constants: Vec<OnnxTensor>,
     #[prost(message, repeated, tag = "11")]
     inputs: Vec<ValueInfo>,
     #[prost(message, repeated, tag = "12")]
@@ -276,7 +278,7 @@ struct Attribute {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Tensor {
+struct OnnxTensor {
     #[prost(int64, repeated, packed = "false", tag = "1")]
     shape: Vec<i64>,
     #[prost(int32, tag = "2")]
@@ -306,11 +308,11 @@ struct TensorType {
     #[prost(int32, tag = "1")]
     kind: i32,
     #[prost(message, optional, tag = "2")]
-    shape: Option<Shape>,
+    shape: Option<OnnxShape>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Shape {
+struct OnnxShape {
     #[prost(message, repeated, tag = "1")]
     dimensions: Vec<Dimension>,
 }

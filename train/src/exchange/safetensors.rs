@@ -1,4 +1,4 @@
-//! The network as safetensors, for whoever trains on with PyTorch or JAX.
+//! The network as safetensors, for training with PyTorch or JAX.
 //!
 //! Tensors are named and laid out as PyTorch has them: `convolutions.N.weight` of
 //! `[out, in, side, side]`, `linears.N.weight` of `[out, in]`, and a `bias` of `[out]` for each,
@@ -15,7 +15,7 @@ use glyphic_model::{
 use glyphic_runtime::registry::Registry;
 use safetensors::{Dtype, SafeTensors, serialize, tensor::TensorView};
 
-use super::stated::Stated;
+use super::metadata::ExportMetadata;
 
 /// A checkpoint's network as a safetensors file.
 pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
@@ -25,30 +25,33 @@ pub fn export(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
         Ok((name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
     });
     let views = views.collect::<Result<Vec<_>>>()?;
-    let stated = Stated::entry(&checkpoint.manifest, &layers)?;
-    Ok(serialize(views, Some([stated].into()))?)
+    let entry = ExportMetadata::entry(&checkpoint.manifest, &layers)?;
+    Ok(serialize(views, Some([entry].into()))?)
 }
 
-/// Publishes a network that [`export`] wrote, trained on or not, as a checkpoint of its own.
-/// Programs that save tensors often drop the rest; then `like` says what it is.
+/// Publishes a network that [`export`] wrote, trained further or not, as a new checkpoint.
+/// Programs that save tensors often drop the metadata; then `like` is a checkpoint of the same
+/// labels and shape.
 pub fn import(
     registry: &Registry,
     bytes: &[u8],
     id: String,
     like: Option<Manifest>,
 ) -> Result<Manifest> {
-    let (_, metadata) = SafeTensors::read_metadata(bytes).context("it is no safetensors file")?;
-    let file = SafeTensors::deserialize(bytes).context("it is no safetensors file")?;
-    let stated = match like {
-        Some(manifest) => Stated::like(manifest),
-        None => Stated::of(&metadata.metadata().clone().unwrap_or_default())?,
+    let (_, metadata) =
+        SafeTensors::read_metadata(bytes).context("it is not a safetensors file")?;
+    let file = SafeTensors::deserialize(bytes).context("it is not a safetensors file")?;
+    let exported = match like {
+        Some(manifest) => ExportMetadata::like(manifest),
+        None => ExportMetadata::of(&metadata.metadata().clone().unwrap_or_default())?,
     };
-    let config = stated.manifest.network.clone();
+    let config = exported.manifest.network.clone();
     let mut layers = Vec::new();
     for (i, convolution) in config.convolutions.iter().enumerate() {
         let name = format!("convolutions.{i}");
         let (shape, weights) = floats(&file, &format!("{name}.weight"))?;
-        let shape = shape.try_into().ok().with_context(|| format!("{name}.weight is no kernel"))?;
+        let shape =
+            shape.try_into().ok().with_context(|| format!("{name}.weight is not a kernel"))?;
         let (_, bias) = floats(&file, &format!("{name}.bias"))?;
         let (stride, padding) = (convolution.stride, convolution.padding);
         layers.push(LayerWeights::Convolution { shape, weights, bias, stride, padding });
@@ -57,7 +60,7 @@ pub fn import(
         let name = format!("linears.{i}");
         let (shape, weights) = floats(&file, &format!("{name}.weight"))?;
         let shape: [usize; 2] =
-            shape.try_into().ok().with_context(|| format!("{name}.weight is no matrix"))?;
+            shape.try_into().ok().with_context(|| format!("{name}.weight is not a matrix"))?;
         let (_, bias) = floats(&file, &format!("{name}.bias"))?;
         let weights = transposed(&weights, shape);
         layers.push(LayerWeights::Linear { shape: [shape[1], shape[0]], weights, bias });
@@ -68,7 +71,7 @@ pub fn import(
         file.len(),
         2 * layers.len()
     );
-    stated.publish(registry, id, &layers)
+    exported.publish(registry, id, &layers)
 }
 
 /// A name for each layer.
@@ -82,7 +85,7 @@ fn names(layers: &[LayerWeights]) -> Vec<String> {
     (0..layers.len()).map(name).collect()
 }
 
-/// A layer's two tensors: names, shapes, and bytes.
+/// The names, shapes and bytes of a layer's two tensors.
 fn tensors((layer, name): (&LayerWeights, String)) -> [(String, Vec<usize>, Vec<u8>); 2] {
     let bytes = |numbers: &[f32]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
     let (shape, weights, bias) = match layer {
@@ -99,7 +102,7 @@ fn tensors((layer, name): (&LayerWeights, String)) -> [(String, Vec<usize>, Vec<
     ]
 }
 
-/// A matrix of these rows and columns, its columns as rows.
+/// The transpose of a matrix with these rows and columns.
 fn transposed(matrix: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
     (0..columns * rows).map(|i| matrix[i % rows * columns + i / rows]).collect()
 }

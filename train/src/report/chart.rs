@@ -19,7 +19,7 @@ pub struct Curve<'a> {
 
 /// A chart of positive values on a logarithmic scale.
 pub fn line_chart(title: &str, curves: &[Curve<'_>]) -> String {
-    // A value of 0 (no mistake at all) is drawn at the bottom.
+    // A logarithmic scale has no 0: a value of 0 (no mistake at all) is drawn at the bottom.
     let all = || curves.iter().flat_map(|curve| &curve.values).copied().filter(|&v| v > 0.0);
     let low = all().fold(f64::MAX, f64::min).clamp(1e-6, 1e6);
     let high = all().fold(low * 1.01, f64::max);
@@ -69,12 +69,12 @@ pub fn line_chart(title: &str, curves: &[Curve<'_>]) -> String {
     svg + "</svg>"
 }
 
-/// Points of a chart over two shares (0–1), with what they show.
+/// Points of a chart over two shares (0–1), with their texts.
 pub struct Dots<'a> {
     pub name: &'a str,
     /// CSS class, which gives the colour.
     pub class: &'a str,
-    /// x, y, and the words that appear over the point.
+    /// x, y, and the text that appears over the point.
     pub points: Vec<(f64, f64, String)>,
 }
 

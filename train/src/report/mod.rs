@@ -2,41 +2,18 @@
 //! one HTML file that works offline.
 
 pub(crate) mod chart;
+mod content;
 mod sections;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use glyphic_model::{
-    Glyph,
-    checkpoint::{EpochMetrics, Metrics},
-    network::NetworkConfig,
-};
-use glyphic_runtime::decode::png;
+use glyphic_model::checkpoint::EpochMetrics;
 
-use crate::{card::Card, data::Example, evaluate::Outcome};
 use chart::{Curve, line_chart};
+pub use content::Content;
+pub(crate) use content::escape;
+use content::png_data_url;
 
-/// How many mistakes are shown.
+/// Number of mistakes that are shown.
 const MISTAKES: usize = 60;
-
-/// What a report tells.
-pub struct Content<'a> {
-    /// The checkpoint's name.
-    pub title: &'a str,
-    /// The epochs; none if only an evaluation is reported.
-    pub epochs: &'a [EpochMetrics],
-    /// The results.
-    pub metrics: &'a Metrics,
-    /// The network's shape.
-    pub network: &'a NetworkConfig,
-    /// What the examples are: `the test set`, or what else.
-    pub set: &'a str,
-    /// What was measured.
-    pub card: &'a Card,
-    /// The predictions for `examples`.
-    pub outcome: &'a Outcome,
-    /// What was predicted.
-    pub examples: &'a [Example],
-}
 
 /// The report as one HTML page.
 pub fn html(content: &Content<'_>) -> String {
@@ -56,11 +33,11 @@ pub fn html(content: &Content<'_>) -> String {
     )
 }
 
-/// How every report looks.
+/// The style sheet of every report.
 pub(crate) const PAGE_STYLE: &str = include_str!("report.css");
 
 fn summary(content: &Content<'_>) -> String {
-    let score = content.outcome.score;
+    let score = content.evaluation.score;
     let wrong = ((1.0 - score.accuracy) * score.examples as f64).round();
     if score.examples == 0 {
         return String::new();
@@ -84,9 +61,9 @@ fn summary(content: &Content<'_>) -> String {
         ),
     ];
     if let Some(speed) = content.card.speed {
-        cells.push((format!("{:.2} ms", speed.single_ms), "a picture, here".to_owned()));
+        cells.push((format!("{:.2} ms", speed.single_ms), "a picture, on this machine".to_owned()));
         let batched = format!("{:.0}", speed.batched_per_second);
-        cells.push((batched, "pictures a second in batches of 64, here".to_owned()));
+        cells.push((batched, "pictures a second in batches of 64, on this machine".to_owned()));
     }
     if !content.epochs.is_empty() {
         cells.push((format!("{}", content.metrics.epochs), "epochs".to_owned()));
@@ -122,10 +99,10 @@ fn curves(epochs: &[EpochMetrics]) -> String {
     )
 }
 
-/// The mistakes of which the network was surest.
+/// The mistakes with the highest confidence.
 fn mistakes(content: &Content<'_>) -> String {
     let mut wrong: Vec<_> = content
-        .outcome
+        .evaluation
         .predictions
         .iter()
         .zip(content.examples)
@@ -137,14 +114,14 @@ fn mistakes(content: &Content<'_>) -> String {
         .take(MISTAKES)
         .map(|(prediction, example)| {
             let labels = &content.card.labels;
-            let (is, said) = (&labels[example.label], &labels[prediction.index]);
+            let (is, read) = (&labels[example.label], &labels[prediction.index]);
             format!(
                 "<figure><img src='{}' width=84 height=84 alt='a {is}'><figcaption>is <b>{is}</b>, \
-                 said <b>{said}</b> {:.1} %</figcaption></figure>",
+                 read as <b>{read}</b> {:.1} %</figcaption></figure>",
                 png_data_url(&example.glyph),
                 100.0 * prediction.confidence(),
                 is = escape(is),
-                said = escape(said),
+                read = escape(read),
             )
         })
         .collect();
@@ -155,18 +132,9 @@ fn mistakes(content: &Content<'_>) -> String {
         return "<h2>Mistakes</h2><p>None.</p>".to_owned();
     }
     format!(
-        "<h2>Worst mistakes</h2><p>{} of {}, those first of which the network was surest.</p>\
+        "<h2>Worst mistakes</h2><p>{} of {}, the most confident first.</p>\
          <div class=mistakes>{shown}</div>",
         wrong.len().min(MISTAKES),
         wrong.len()
     )
-}
-
-fn png_data_url(glyph: &Glyph) -> String {
-    format!("data:image/png;base64,{}", STANDARD.encode(png(glyph)))
-}
-
-/// Text as HTML.
-pub(crate) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;")
 }

@@ -1,40 +1,39 @@
-//! What a card says, section by section, as HTML.
+//! The sections of a card, as HTML.
 
 use std::fmt::Write;
 
 use super::{
-    Content,
     chart::{Dots, dot_chart},
-    escape, png_data_url,
+    content::{Content, escape, png_data_url},
 };
 use crate::card::{Card, Verdicts, robustness::Robustness, statistics::Pair};
 
-/// Pictures shown behind a cell of the confusion matrix, at most …
-const BEHIND: usize = 24;
-/// … and in a row of it: with many labels a page would not open any more.
+/// Most pictures for a cell of the confusion matrix …
+const IN_CELL: usize = 24;
+/// … and for a row of it: with many labels the page would become too large to open.
 const IN_ROW: usize = 240;
 
-/// All sections that need nothing but the card.
+/// All sections that need only the card.
 pub(super) fn of_card(card: &Card) -> String {
     [
         card.comparison.as_ref().map(comparison).unwrap_or_default(),
-        honesty(card),
-        doubt(card),
+        calibration(card),
+        verdicts(card),
         robustness(&card.robustness),
     ]
     .concat()
 }
 
-/// Beside another checkpoint.
+/// The comparison with another checkpoint.
 fn comparison(pair: &Pair) -> String {
     let Pair { other, other_accuracy, both, only_this, only_other, neither, p } = pair;
     let reading = match (p, only_this > only_other) {
-        (p, _) if *p >= 0.05 => "no difference that this set can show",
+        (p, _) if *p >= 0.05 => "no significant difference on this set",
         (_, true) => "this one reads more of them right",
         (_, false) => "the other one reads more of them right",
     };
     format!(
-        "<h2>Beside {other}</h2><p>The other one reads {:.2} % right. McNemar's test: p = {p:.2e}; \
+        "<h2>Compared with {other}</h2><p>The other one reads {:.2} % right. McNemar's test: p = {p:.2e}; \
          {reading}.</p><table><tr><th></th><th>the other right</th><th>the other wrong</th></tr>\
          <tr><th scope=row>this one right</th><td>{both}</td><td class=right>{only_this}</td></tr>\
          <tr><th scope=row>this one wrong</th><td class=wrong>{only_other}</td><td>{neither}</td></tr>\
@@ -44,14 +43,14 @@ fn comparison(pair: &Pair) -> String {
     )
 }
 
-/// Whether it is as sure as it is right.
-fn honesty(card: &Card) -> String {
+/// The calibration: whether its confidence is its accuracy.
+fn calibration(card: &Card) -> String {
     if card.score.examples == 0 {
         return String::new();
     }
     let bins = card.reliability.iter().map(|bin| {
         let words = format!(
-            "{:.1} % sure, {:.1} % right, {} answers",
+            "confidence {:.1} %, accuracy {:.1} %, {} answers",
             100.0 * bin.confidence,
             100.0 * bin.accuracy,
             bin.count
@@ -60,26 +59,26 @@ fn honesty(card: &Card) -> String {
     });
     let ideal = [0.0, 1.0].map(|at| (at, at, String::new())).to_vec();
     let reliability = [
-        Dots { name: "as sure as right", class: "ideal", points: ideal },
-        Dots { name: "right, by how sure it was", class: "b", points: bins.collect() },
+        Dots { name: "perfect calibration", class: "ideal", points: ideal },
+        Dots { name: "accuracy by confidence", class: "b", points: bins.collect() },
     ];
     // The axis begins at 80 %.
     let curve = || card.rejection.iter().filter(|point| point.answered >= 0.8);
     let most = curve().map(|point| point.wrong).fold(1e-4, f64::max);
     let rejection = curve().map(|point| (point.answered, point.wrong, String::new()));
     let rejection =
-        [Dots { name: "wrong, of what is answered", class: "b", points: rejection.collect() }];
+        [Dots { name: "share of wrong answers", class: "b", points: rejection.collect() }];
     format!(
-        "<h2>Honesty</h2><p>Expected calibration error: {:.2} %. Answers wrong if only the surest \
-         are given, by the share that is.</p><div class=charts>{}{}</div>",
+        "<h2>Calibration</h2><p>Expected calibration error: {:.2} %. The second chart has the share of \
+         wrong answers if only the most confident ones are given.</p><div class=charts>{}{}</div>",
         100.0 * card.calibration_error,
         dot_chart("Confidence and accuracy", [0.0, 1.0], [0.0, 1.0], &reliability),
-        dot_chart("Mistakes among the surest", [0.8, 1.0], [0.0, most], &rejection),
+        dot_chart("Mistakes by share of answers given", [0.8, 1.0], [0.0, most], &rejection),
     )
 }
 
-/// What it doubted: of the labels' examples, and of what is none of them.
-fn doubt(card: &Card) -> String {
+/// The verdicts on the examples and on negatives.
+fn verdicts(card: &Card) -> String {
     let share = |part: usize, all: usize| 100.0 * part as f64 / all.max(1) as f64;
     let row = |name: &str, verdicts: &Verdicts| {
         let Verdicts { read, unsure, not_a_digit } = *verdicts;
@@ -93,20 +92,16 @@ fn doubt(card: &Card) -> String {
             share(not_a_digit, all)
         )
     };
-    let others: String =
-        card.others.iter().map(|others| row(&others.name, &others.verdicts)).collect();
+    let negatives: String =
+        card.negatives.iter().map(|kind| row(&kind.name, &kind.verdicts)).collect();
     format!(
-        "<h2>Doubt</h2><div class=wide><table><tr><th></th><th>pictures</th><th>read</th>\
-         <th>unsure</th><th>not a digit</th></tr>{}{others}</table></div>",
-        if card.verdicts.total() > 0 {
-            row("of the labels", &card.verdicts)
-        } else {
-            String::new()
-        }
+        "<h2>Verdicts</h2><div class=wide><table><tr><th></th><th>pictures</th><th>read</th>\
+         <th>unsure</th><th>rejected</th></tr>{}{negatives}</table></div>",
+        if card.verdicts.total() > 0 { row("examples", &card.verdicts) } else { String::new() }
     )
 }
 
-/// What throws it off.
+/// The robustness test.
 fn robustness(all: &[Robustness]) -> String {
     let Some(none) = all.first() else { return String::new() };
     let unchanged = none.accuracy.first().copied().unwrap_or(0.0);
@@ -131,15 +126,15 @@ fn robustness(all: &[Robustness]) -> String {
         })
         .collect();
     format!(
-        "<h2>What throws it off</h2><p>{} of the pictures, enlarged four times, changed, and read \
-         as uploads are; unchanged {:.1} % are right. In colour: more than 10 points lost.</p>\
+        "<h2>Robustness</h2><p>{} of the pictures, enlarged four times, changed, and read like \
+         uploads. Unchanged, {:.1} % are right. Coloured: more than 10 percentage points lost.</p>\
          <div class=strips>{tables}</div>",
         none.examples,
         100.0 * unchanged
     )
 }
 
-/// The matrix; each cell opens the pictures behind it.
+/// The confusion matrix; each cell opens its pictures.
 pub(super) fn confusion(content: &Content<'_>) -> String {
     let Card { labels, confusion, .. } = content.card;
     if content.examples.is_empty() {
@@ -154,36 +149,36 @@ pub(super) fn confusion(content: &Content<'_>) -> String {
     for (is, (label, row)) in labels.iter().zip(confusion).enumerate() {
         let total: usize = row.iter().sum();
         let _ = write!(rows, "<tr><th scope=row>{}</th>", escape(label));
-        for (said, &count) in row.iter().enumerate() {
+        for (read, &count) in row.iter().enumerate() {
             if count == 0 {
                 rows += "<td class=none>0</td>";
                 continue;
             }
-            let class = if said == is { "right" } else { "wrong" };
-            let _ = write!(rows, "<td class={class}><a href='#is{is}-said{said}'>{count}</a></td>");
-            pictures += &behind(content, is, said, count);
+            let class = if read == is { "right" } else { "wrong" };
+            let _ = write!(rows, "<td class={class}><a href='#is{is}-read{read}'>{count}</a></td>");
+            pictures += &pictures_of(content, is, read, count);
         }
         let share = 100.0 * row[is] as f64 / total.max(1) as f64;
         let _ = write!(rows, "<td>{share:.2} %</td></tr>");
     }
     format!(
-        "<h2>Confusion matrix</h2><p>Rows: what it is. Columns: what the network said. A number \
-         opens its pictures, the least sure first.</p>\
+        "<h2>Confusion matrix</h2><p>Rows are labels, columns are predictions. Click a number to see \
+         its pictures, the least confident first.</p>\
          <div class=wide><table>{rows}</table></div>{pictures}"
     )
 }
 
 /// The pictures of a cell, hidden until its number is clicked.
-fn behind(content: &Content<'_>, is: usize, said: usize, count: usize) -> String {
+fn pictures_of(content: &Content<'_>, is: usize, read: usize, count: usize) -> String {
     let labels = &content.card.labels;
     let mut pairs: Vec<_> = content
-        .outcome
+        .evaluation
         .predictions
         .iter()
         .zip(content.examples)
-        .filter(|(prediction, example)| prediction.index == said && example.label == is)
+        .filter(|(prediction, example)| prediction.index == read && example.label == is)
         .collect();
-    let most = BEHIND.min(IN_ROW / labels.len().max(1)).max(1);
+    let most = IN_CELL.min(IN_ROW / labels.len().max(1)).max(1);
     pairs.sort_by(|a, b| a.0.confidence().total_cmp(&b.0.confidence()));
     let shown: String = pairs
         .iter()
@@ -198,10 +193,10 @@ fn behind(content: &Content<'_>, is: usize, said: usize, count: usize) -> String
         })
         .collect();
     format!(
-        "<section class=behind id='is{is}-said{said}'><h3>{} read as {}: {} of {count}</h3>\
+        "<section class=behind id='is{is}-read{read}'><h3>{} read as {}: {} of {count}</h3>\
          <div class=mistakes>{shown}</div></section>",
         escape(&labels[is]),
-        escape(&labels[said]),
+        escape(&labels[read]),
         count.min(most)
     )
 }

@@ -1,16 +1,17 @@
-//! Many runs, to choose settings by: in parallel, resumable, with one table.
+//! Many runs to choose settings by: in parallel, resumable, with one table of results.
 //!
 //! ```text
 //! artifacts/sweeps/<name>/
-//! ├── runs/<digest>/     one a run, named by all that decides it: an artifacts folder
-//! │                      of its own, with the run's checkpoint (or its state)
+//! ├── runs/<digest>/     an artifacts folder for each run, with its checkpoint or its state;
+//! │                      the digest is of all that decides the result
 //! ├── table.csv          a line a run
 //! └── report.html        the combinations by their mean, with curves
 //! ```
 //!
-//! A run that is finished is never done again, also when the file has grown.
-//! Nothing here reads a test set: settings are chosen on held-back examples.
+//! A finished run is never done again, even if settings were added to the file.
+//! Nothing here reads a test set: settings are chosen by the held-back examples.
 
+mod outcome;
 mod plan;
 mod table;
 
@@ -23,25 +24,23 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use glyphic_model::{
-    checkpoint::{EpochMetrics, Manifest},
-    network::NetworkConfig,
-};
+use glyphic_model::network::NetworkConfig;
 use glyphic_runtime::{device::ComputeDevice, registry::Registry};
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 
 use crate::{
     config::TrainConfig,
+    console::say,
     data::Data,
-    progress::say,
-    run::{Ending, Run, STOP, lock, runs_folder},
-    state::{POOL_EPOCHS, Position, STATE_FILE, State},
+    run::{Run, RunEnding, STOP, lock, runs_folder},
+    state::{POOL_EPOCHS, Position, RunState, STATE_FILE},
 };
+pub use outcome::{Done, RunOutcome};
 pub use plan::{Plan, Planned};
 pub use table::Table;
 
-/// Failures in a row after which a device is taken for lost.
+/// Failures in a row after which a device counts as lost.
 const MOST_FAILURES: usize = 2;
 
 /// A sweep and where its files are.
@@ -49,28 +48,8 @@ pub struct Sweep<'a> {
     plan: &'a Plan,
     folder: PathBuf,
     data: &'a Data,
-    /// What all runs begin with; each has its own config and network.
+    /// The position that all runs begin with, but for their config and network.
     beginning: Position,
-}
-
-/// A run that is done.
-pub struct Done {
-    /// Its checkpoint's folder.
-    pub folder: PathBuf,
-    /// What the checkpoint says of itself.
-    pub manifest: Manifest,
-    /// Its epochs.
-    pub epochs: Vec<EpochMetrics>,
-}
-
-/// How a run of the sweep stands.
-pub enum Outcome {
-    /// Done, now or before.
-    Done(Box<Done>),
-    /// It failed, for this reason.
-    Failed(String),
-    /// Not done: the sweep was stopped before.
-    Open,
 }
 
 impl<'a> Sweep<'a> {
@@ -82,10 +61,10 @@ impl<'a> Sweep<'a> {
         Self { plan, folder, data, beginning }
     }
 
-    /// Does all runs that are not done yet, as many at a time as there are `slots`,
-    /// each on the device of its slot. Stops in order when [`STOP`] is set. A slot whose
-    /// device is no CPU gives up after two failures in a row: devices may be lost.
-    pub fn drive(&self, slots: &[ComputeDevice]) -> Result<Vec<Outcome>> {
+    /// Does all runs that are not done yet, one at a time on the device of each slot. Stops in
+    /// order when [`STOP`] is set. A slot stops after two failures in a row, unless its device
+    /// is the CPU: other devices can be lost.
+    pub fn drive(&self, slots: &[ComputeDevice]) -> Result<Vec<RunOutcome>> {
         fs::create_dir_all(&self.folder)
             .with_context(|| format!("cannot make {}", self.folder.display()))?;
         let name = self.folder.file_name().unwrap_or_default().to_string_lossy();
@@ -93,14 +72,14 @@ impl<'a> Sweep<'a> {
         let bar = self.bar()?;
         let next = Mutex::new(0..self.plan.runs.len());
         let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let outcomes: Vec<Mutex<Outcome>> =
-            self.plan.runs.iter().map(|_| Mutex::new(Outcome::Open)).collect();
+        let outcomes: Vec<Mutex<RunOutcome>> =
+            self.plan.runs.iter().map(|_| Mutex::new(RunOutcome::Open)).collect();
         let work = |device: &ComputeDevice| {
             let mut failures = 0;
             while failures < MOST_FAILURES || device.is_cpu() {
                 let Some(number) = take() else { return };
                 let outcome = self.attempt(number, device, &bar);
-                failures = if matches!(outcome, Outcome::Failed(_)) { failures + 1 } else { 0 };
+                failures = if matches!(outcome, RunOutcome::Failed(_)) { failures + 1 } else { 0 };
                 *outcomes[number].lock().unwrap_or_else(PoisonError::into_inner) = outcome;
             }
         };
@@ -115,8 +94,8 @@ impl<'a> Sweep<'a> {
         Ok(outcomes.into_iter().map(inner).collect())
     }
 
-    /// One run, to its end; says how it ended.
-    fn attempt(&self, number: usize, device: &ComputeDevice, bar: &ProgressBar) -> Outcome {
+    /// Does one run and returns how it ended.
+    fn attempt(&self, number: usize, device: &ComputeDevice, bar: &ProgressBar) -> RunOutcome {
         let planned = &self.plan.runs[number];
         let label = format!(
             "run {} of {}: {}",
@@ -124,22 +103,22 @@ impl<'a> Sweep<'a> {
             self.plan.runs.len(),
             table::described(&self.plan.varied, planned)
         );
-        // A run that panics must not take the others with it.
+        // A panic in one run must not end the others.
         let run = catch_unwind(AssertUnwindSafe(|| self.run(planned, device, bar, &label)));
-        let result = run.unwrap_or_else(|panic| Err(anyhow!(panic_words(panic.as_ref()))));
+        let result = run.unwrap_or_else(|panic| Err(anyhow!(panic_message(panic.as_ref()))));
         match result {
-            Ok(Some(done)) => Outcome::Done(Box::new(done)),
-            Ok(None) => Outcome::Open,
+            Ok(Some(done)) => RunOutcome::Done(Box::new(done)),
+            Ok(None) => RunOutcome::Open,
             Err(error) => {
                 let reason = format!("{error:#}");
                 bar.suspend(|| say(&format!("{label}: failed: {reason}")));
-                Outcome::Failed(reason)
+                RunOutcome::Failed(reason)
             }
         }
     }
 
-    /// Finds a finished run, goes on with an unfinished one, or begins it. `None`
-    /// if it was stopped.
+    /// Finds a finished run, continues an unfinished one, or begins it. `None` if it was
+    /// stopped.
     fn run(
         &self,
         planned: &Planned,
@@ -157,7 +136,7 @@ impl<'a> Sweep<'a> {
         let devices = std::slice::from_ref(device);
         let run = match unfinished(&registry) {
             Some(id) => {
-                let state = State::load(&runs_folder(&registry).join(&id))?;
+                let state = RunState::load(&runs_folder(&registry).join(&id))?;
                 Run::resume(id, state, &registry, self.data, devices)?
             }
             None => {
@@ -165,7 +144,7 @@ impl<'a> Sweep<'a> {
                 Run::start(position, &registry, self.data, devices)?
             }
         };
-        let Ending::Finished(manifest) = run.part_of(bar.clone()).drive()? else {
+        let RunEnding::Finished(manifest) = run.part_of(bar.clone()).drive()? else {
             return Ok(None);
         };
         let validation = manifest.metrics.validation;
@@ -186,10 +165,10 @@ impl<'a> Sweep<'a> {
             let registry = self.registry(planned)?;
             let total = self.position(planned).total_steps() as u64;
             steps += total;
-            // What cannot be read is told when its turn comes.
+            // A run that cannot be read is reported when its turn comes.
             done += match (finished(&registry), unfinished(&registry)) {
                 (Ok(Some(_)), _) => total,
-                (_, Some(id)) => State::load(&runs_folder(&registry).join(id))
+                (_, Some(id)) => RunState::load(&runs_folder(&registry).join(id))
                     .map_or(0, |state| state.position.step as u64),
                 (_, None) => 0,
             };
@@ -215,24 +194,37 @@ impl<'a> Sweep<'a> {
     fn position(&self, Planned { config, network, .. }: &Planned) -> Position {
         let (config, network) = (config.clone(), network.clone());
         let position = Position { config, network, ..self.beginning.clone() };
-        position.with_synthetic(&self.data.shapes)
+        position.with_synthetic(&self.data.generator)
     }
 
-    /// The run's own artifacts, in a folder named by all that decides the run.
+    /// The run's own artifacts, in a folder named by the digest of all that decides the run.
     fn registry(&self, planned: &Planned) -> Result<Registry> {
-        let digest = digest(&self.position(planned))?;
-        Ok(Registry::new(self.folder.join("runs").join(digest)))
+        let [folder, older] =
+            digests(&self.position(planned))?.map(|digest| self.folder.join("runs").join(digest));
+        Ok(Registry::new(if older.is_dir() { older } else { folder }))
     }
 }
 
-fn digest(position: &Position) -> Result<String> {
+/// The digest that names a run's folder, and the one that older versions named it by.
+fn digests(position: &Position) -> Result<[String; 2]> {
     let Position { config, network, dataset, generator, .. } = position;
-    let text = serde_json::to_vec(&(config, network, dataset, generator))?;
-    let digest = Sha256::digest(text);
-    Ok(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    let text = serde_json::to_string(&(config, network, dataset, generator))?;
+    Ok([text.clone(), in_older_words(&text)].map(|text| {
+        let digest = Sha256::digest(text);
+        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }))
 }
 
-/// The checkpoint in a run's folder, if it is done.
+/// A config's JSON, at the beginning of a text, as versions wrote it in which two settings had
+/// other names and four more could be set.
+fn in_older_words(text: &str) -> String {
+    let gone = r#","thickness":0.0,"blur":0.0,"erase":0.0,"noise":0.0},"teacher":"#;
+    text.replacen(r#""synthetic":"#, r#""drawn":"#, 1)
+        .replacen(r#""negatives":"#, r#""others":"#, 1)
+        .replacen(r#"},"teacher":"#, gone, 1)
+}
+
+/// The result in a run's folder, if the run is done.
 fn finished(registry: &Registry) -> Result<Option<Done>> {
     let Some(id) = registry.ids()?.pop() else { return Ok(None) };
     let manifest = registry.manifest(&id)?;
@@ -241,8 +233,8 @@ fn finished(registry: &Registry) -> Result<Option<Done>> {
     Ok(Some(Done { folder, manifest, epochs }))
 }
 
-/// The run in a run's folder that was begun and not finished. One without a state was
-/// killed before its first step.
+/// The unfinished run in a run's folder. One without a state was killed before its first step
+/// and counts as not begun.
 fn unfinished(registry: &Registry) -> Option<String> {
     let folders = fs::read_dir(runs_folder(registry)).ok()?.flatten();
     folders
@@ -250,9 +242,28 @@ fn unfinished(registry: &Registry) -> Option<String> {
         .find_map(|folder| folder.file_name().into_string().ok())
 }
 
-fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
     words
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "the run panicked".to_owned())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_older_versions_are_found() {
+        let text = serde_json::to_string(&(TrainConfig::default(), "more")).unwrap();
+        let older = concat!(
+            r#"[{"epochs":30,"batch_size":128,"learning_rate":0.004,"warmup":0.2,"#,
+            r#""weight_decay":0.05,"label_smoothing":0.05,"validation":0.08333333333333333,"#,
+            r#""seed":1,"drawn":0.2,"others":0.15,"augmentation":{"rotation":8.0,"scale":0.08,"#,
+            r#""shear":0.15,"shift":1.0,"elastic":0.45,"thickness":0.0,"blur":0.0,"erase":0.0,"#,
+            r#""noise":0.0},"teacher":null},"more"]"#
+        );
+        assert_eq!(in_older_words(&text), older);
+    }
 }

@@ -1,10 +1,10 @@
-//! What a sweep tries: a TOML file, read into the list of its runs.
+//! The plan of a sweep: a TOML file, read into a list of runs.
 //!
 //! ```toml
 //! search = "grid"          # every combination; or "random", then `runs` says how many
 //! seeds = [1, 2, 3]        # each combination is trained with each of these
 //!
-//! [settings]               # what all runs share; the rest is `train`'s default
+//! [settings]               # for all runs; every other setting has `train`'s default
 //! epochs = 3
 //!
 //! [vary]
@@ -23,33 +23,35 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    batches::{Purpose, rng},
-    commands::read_network,
     config::TrainConfig,
+    network_file,
+    random::{Purpose, rng},
 };
 
+/// Old names of settings, and their names now.
+const RENAMED: [(&str, &str); 2] = [("drawn", "synthetic"), ("others", "negatives")];
 /// Most runs of one sweep.
 const MOST: usize = 10_000;
 /// The setting that names a file with a network.
 const NETWORK: &str = "network";
-/// Settings that are not a sweep's to give.
-const NOT_GIVEN: [(&str, &str); 3] = [
-    ("validation", "all runs are compared on train's own held-back examples"),
+/// Settings that a sweep cannot set, and why.
+const REFUSED: [(&str, &str); 3] = [
+    ("validation", "all runs are compared on the same held-back examples"),
     ("seed", "give `seeds` instead"),
-    ("teacher", "its runs see no checkpoint but their own"),
+    ("teacher", "its runs cannot see other checkpoints"),
 ];
 
-/// All runs of a sweep, and what differs between them.
+/// All runs of a sweep, and the settings that differ between them.
 pub struct Plan {
     /// Names of the settings that vary.
     pub varied: Vec<String>,
-    /// The runs, each once; those of one combination follow each other.
+    /// The runs, without duplicates; those of one combination follow each other.
     pub runs: Vec<Planned>,
 }
 
-/// A run that is to be done.
+/// A planned run.
 pub struct Planned {
-    /// What the varied settings are in this run, in the order of
+    /// The values of the varied settings in this run, in the order of
     /// [`Plan::varied`].
     pub values: Vec<String>,
     /// The whole config, seed included.
@@ -61,7 +63,7 @@ pub struct Planned {
 /// The sweep's file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Sheet {
+struct SweepFile {
     #[serde(default)]
     search: Search,
     runs: Option<usize>,
@@ -92,18 +94,18 @@ enum Search {
     Random,
 }
 
-/// What a setting may be.
+/// The values that a setting may have.
 #[derive(Debug)]
 enum Choice {
     /// One of these.
     List(Vec<Value>),
-    /// Anything between, for a random search; whether it is a whole number.
-    Range(Range, bool),
+    /// Any value between, for a random search; and whether it is a whole number.
+    Range(ValueRange, bool),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Range {
+struct ValueRange {
     from: Value,
     to: Value,
     #[serde(default)]
@@ -115,16 +117,16 @@ struct Range {
 enum Scale {
     #[default]
     Linear,
-    /// Every factor is as likely as every other: for learning rates and the like.
+    /// Every factor is equally likely, as is useful for learning rates.
     Log,
 }
 
 impl Plan {
-    /// Reads a sweep's file for data with so many labels.
+    /// Reads a sweep's file for data with this number of labels.
     ///
     /// # Errors
-    /// The file cannot be read, names a setting that there is not, or asks for a
-    /// run that could not begin.
+    /// The file cannot be read, names a setting that does not exist, or asks for a
+    /// run that cannot begin.
     pub fn read(file: &Path, classes: usize) -> Result<Self> {
         let text =
             fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -133,38 +135,38 @@ impl Plan {
     }
 
     fn parse(text: &str, folder: &Path, classes: usize) -> Result<Self> {
-        let sheet: Sheet = toml::from_str(text)?;
-        ensure!(!sheet.seeds.is_empty(), "`seeds` is empty: name at least one");
-        let choices = choices(&sheet.vary)?;
+        let file: SweepFile = toml::from_str(text)?;
+        ensure!(!file.seeds.is_empty(), "`seeds` is empty: name at least one");
+        let choices = choices(&file.vary)?;
         ensure!(!choices.is_empty(), "[vary] is empty: name a setting and its values");
-        let combinations = match sheet.search {
-            Search::Grid => grid(&choices, sheet.runs)?,
-            Search::Random => random(&choices, sheet.runs, sheet.draw)?,
+        let combinations = match file.search {
+            Search::Grid => grid(&choices, file.runs)?,
+            Search::Random => random(&choices, file.runs, file.draw)?,
         };
         ensure!(
-            combinations.len() * sheet.seeds.len() <= MOST,
+            combinations.len() * file.seeds.len() <= MOST,
             "{} combinations with {} seeds are more than {MOST} runs",
             combinations.len(),
-            sheet.seeds.len()
+            file.seeds.len()
         );
         let names: Vec<&str> = choices.iter().map(|(name, _)| name.as_str()).collect();
-        let shared = flatten(&sheet.settings)?;
+        let shared = flatten(&file.settings)?;
         for name in shared.iter().map(|(name, _)| name).chain(choices.iter().map(|(name, _)| name))
         {
-            if let Some((_, why)) = NOT_GIVEN.iter().find(|(refused, _)| refused == name) {
-                bail!("`{name}` is not a sweep's to set: {why}");
+            if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| refused == name) {
+                bail!("a sweep cannot set `{name}`: {why}");
             }
         }
         let mut runs = Vec::new();
-        // A random search may draw the same twice, and a list may name it twice.
-        let mut known = HashSet::new();
+        // A random search may draw a combination twice, and a list may have a value twice.
+        let mut planned = HashSet::new();
         for values in &combinations {
             let varied = names.iter().copied().zip(values);
             let settings = shared.iter().map(|(name, value)| (name.as_str(), value)).chain(varied);
-            let (config, network) = settle(settings, folder, classes)?;
-            for &seed in &sheet.seeds {
-                let config = TrainConfig { seed, ..config.clone() }.settled()?;
-                if known.insert(serde_json::to_string(&(&config, &network))?) {
+            let (config, network) = with_settings(settings, folder, classes)?;
+            for &seed in &file.seeds {
+                let config = TrainConfig { seed, ..config.clone() };
+                if planned.insert(serde_json::to_string(&(&config, &network))?) {
                     let values = values.iter().map(shown).collect();
                     runs.push(Planned { values, config, network: network.clone() });
                 }
@@ -174,8 +176,8 @@ impl Plan {
     }
 }
 
-/// `train`'s defaults with these settings in their place.
-fn settle<'a>(
+/// `train`'s defaults, changed by these settings.
+fn with_settings<'a>(
     settings: impl Iterator<Item = (&'a str, &'a Value)>,
     folder: &Path,
     classes: usize,
@@ -184,16 +186,16 @@ fn settle<'a>(
     let mut network = NetworkConfig::small(classes);
     for (name, value) in settings {
         if name == NETWORK {
-            let name = value.as_str().context("`network` is a name or that of a JSON file")?;
+            let name = value.as_str().context("`network` must be a name or a JSON file")?;
             network = match NetworkConfig::named(name, classes) {
                 Some(network) => network,
-                None => read_network(&folder.join(name), classes)?,
+                None => network_file::read(&folder.join(name), classes)?,
             };
             continue;
         }
         match config.pointer_mut(&pointer(name)) {
             Some(place) if !place.is_object() => *place = value.clone(),
-            _ => bail!("there is no setting `{name}`; there are: {}", known_settings()?),
+            _ => bail!("there is no setting `{name}`; the settings are: {}", all_settings()?),
         }
         TrainConfig::deserialize(&config).with_context(|| format!("`{name}` = {value}"))?;
     }
@@ -202,13 +204,13 @@ fn settle<'a>(
     Ok((config, network))
 }
 
-/// Where a setting is in the config's JSON.
+/// The JSON pointer to a setting in the config.
 fn pointer(name: &str) -> String {
     format!("/{}", name.replace('.', "/"))
 }
 
 /// The names of all settings.
-fn known_settings() -> Result<String> {
+fn all_settings() -> Result<String> {
     let config = serde_json::to_value(TrainConfig::default())?;
     let mut names = vec![NETWORK.to_owned()];
     for (name, value) in config.as_object().into_iter().flatten() {
@@ -252,7 +254,11 @@ fn flatten(table: &toml::Table) -> Result<Vec<(String, Value)>> {
                 let inner = flatten(inner)?.into_iter();
                 values.extend(inner.map(|(key, value)| (format!("{name}.{key}"), value)));
             }
-            _ => values.push((name.clone(), serde_json::to_value(value)?)),
+            _ => {
+                let renamed = RENAMED.iter().find(|(old, _)| old == name);
+                let name = renamed.map_or(name.as_str(), |(_, new)| new);
+                values.push((name.to_owned(), serde_json::to_value(value)?));
+            }
         }
     }
     Ok(values)
@@ -279,8 +285,8 @@ fn grid(choices: &[(String, Choice)], runs: Option<usize>) -> Result<Vec<Vec<Val
     Ok(combinations)
 }
 
-/// So many combinations; the same ones for the same `seed`, and more `runs` keep
-/// those before.
+/// Random combinations. The same `seed` gives the same ones, and with more `runs` the first
+/// ones stay.
 fn random(choices: &[(String, Choice)], runs: Option<usize>, seed: u64) -> Result<Vec<Vec<Value>>> {
     let runs = runs.context("search = \"random\" needs `runs`: how many combinations to draw")?;
     ensure!((1..=MOST).contains(&runs), "`runs` must be 1 to {MOST}");
@@ -304,8 +310,8 @@ fn draw(choice: &Choice, rng: &mut StdRng) -> Result<Value> {
     };
     let share: f64 = rng.random();
     let ends = range.from.as_f64().zip(range.to.as_f64()).context("`from` and `to` are numbers")?;
-    // A whole number stands for all that is rounded down to it, so that both ends are as
-    // likely as what lies between.
+    // Whole numbers come from rounding down, so the upper end is raised by 1: then both ends
+    // are as likely as the values between.
     let (from, to) = (ends.0, ends.1 + if is_whole { 1.0 } else { 0.0 });
     ensure!(from < to, "`from` must be below `to`");
     let drawn = match range.scale {
@@ -318,7 +324,7 @@ fn draw(choice: &Choice, rng: &mut StdRng) -> Result<Value> {
     if is_whole {
         return Ok(Value::from(drawn.min(ends.1).floor() as u64));
     }
-    // Four digits are what a person reads.
+    // Rounded to four digits, which a person can read.
     Ok(serde_json::from_str(&format!("{drawn:.3e}"))?)
 }
 
@@ -345,16 +351,16 @@ mod tests {
     fn a_grid_has_every_combination_with_every_seed() {
         let plan = plan(
             "seeds = [1, 2]\n[settings]\nepochs = 3\n[vary]\nlearning_rate = [1e-3, 4e-3]\n\
-             augmentation.rotation = [4, 8, 12]\naugmentation.noise = [0, 0.2]",
+             augmentation.rotation = [4, 8, 12]\naugmentation.elastic = [0, 0.2]",
         )
         .unwrap();
-        assert_eq!(plan.varied, ["augmentation.noise", "augmentation.rotation", "learning_rate"]);
+        assert_eq!(plan.varied, ["augmentation.elastic", "augmentation.rotation", "learning_rate"]);
         assert_eq!(plan.runs.len(), 24);
         let last = &plan.runs[23];
         assert_eq!(last.values, ["0.2", "12", "0.004"]);
         assert_eq!((last.config.epochs, last.config.seed), (3, 2));
-        let Augmentation { rotation, noise, .. } = last.config.augmentation;
-        assert_eq!((rotation, noise), (12.0, 0.2));
+        let Augmentation { rotation, elastic, .. } = last.config.augmentation;
+        assert_eq!((rotation, elastic), (12.0, 0.2));
         assert_eq!(last.config.batch_size, TrainConfig::default().batch_size);
     }
 
@@ -380,6 +386,14 @@ mod tests {
     }
 
     #[test]
+    fn files_with_old_names_are_read() {
+        let plan = plan("[settings]\ndrawn = 0.1\n[vary]\nothers = [0, 0.2]").unwrap();
+        assert_eq!(plan.varied, ["negatives"]);
+        let shares = |run: &Planned| (run.config.synthetic, run.config.negatives);
+        assert_eq!(plan.runs.iter().map(shares).collect::<Vec<_>>(), [(0.1, 0.0), (0.1, 0.2)]);
+    }
+
+    #[test]
     fn the_same_run_is_planned_once() {
         let plan = plan("seeds = [1, 1]\n[vary]\nlearning_rate = [1e-3, 0.001, 2e-3]").unwrap();
         assert_eq!(plan.runs.len(), 2);
@@ -400,7 +414,10 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused_with_the_remedy() {
         for (text, words) in [
-            ("[vary]\nlearning_rat = [1e-3]", "there is no setting `learning_rat`; there are: "),
+            (
+                "[vary]\nlearning_rat = [1e-3]",
+                "there is no setting `learning_rat`; the settings are: ",
+            ),
             ("[vary]\naugmentation = [1]", "there is no setting `augmentation`"),
             ("[vary]\nepochs = 3", "`epochs` in [vary] needs a list of values"),
             ("[vary]\nepochs = []", "needs a list"),
@@ -408,7 +425,7 @@ mod tests {
             ("[vary]\nepochs = [0]", "--epochs must be 1 to 10000"),
             ("[vary]\nepochs = ['many']", "`epochs` = \"many\": invalid type"),
             ("[vary]\nseed = [1, 2]", "give `seeds` instead"),
-            ("[vary]\nvalidation = [0.1, 0.2]", "not a sweep's to set"),
+            ("[vary]\nvalidation = [0.1, 0.2]", "a sweep cannot set `validation`"),
             ("[settings]\nseed = 7\n[vary]\nepochs = [1]", "give `seeds` instead"),
             ("[vary]\nepochs = { from = 1, to = 3 }", "a grid needs a list"),
             ("runs = 3\n[vary]\nepochs = [1]", "`runs` is for search"),

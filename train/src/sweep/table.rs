@@ -1,11 +1,14 @@
-//! What came of a sweep: a line a run as CSV, and the combinations by their mean.
+//! The results of a sweep: a line a run as CSV, and the combinations by their mean.
 
 use std::{fmt::Write, path::Path};
 
 use anyhow::{Context, Result};
 use glyphic_runtime::registry::write_atomically;
 
-use super::{Done, Outcome, Plan, Planned};
+use super::{
+    outcome::{Done, RunOutcome},
+    plan::{Plan, Planned},
+};
 use crate::report::{
     PAGE_STYLE,
     chart::{Curve, line_chart},
@@ -18,11 +21,11 @@ const CURVES: usize = 6;
 /// The combinations of a sweep, best first, and its runs.
 pub struct Table<'a> {
     plan: &'a Plan,
-    outcomes: &'a [Outcome],
+    outcomes: &'a [RunOutcome],
     rows: Vec<Row<'a>>,
 }
 
-/// The runs of one combination that are done.
+/// The finished runs of one combination.
 struct Row<'a> {
     values: &'a [String],
     runs: Vec<&'a Done>,
@@ -31,7 +34,7 @@ struct Row<'a> {
     seconds: Mean,
 }
 
-/// A mean and the standard deviation of a sample (n − 1); none of one value.
+/// A mean and the standard deviation of a sample (n − 1), which a single value does not have.
 #[derive(Clone, Copy)]
 struct Mean {
     mean: f64,
@@ -56,12 +59,12 @@ impl Mean {
 }
 
 impl<'a> Table<'a> {
-    /// Sums the runs up by combination, best first: by accuracy on the held-back
+    /// Groups the runs by combination and sorts these, best first: by accuracy on the held-back
     /// examples, then by loss.
-    pub fn new(plan: &'a Plan, outcomes: &'a [Outcome]) -> Self {
+    pub fn new(plan: &'a Plan, outcomes: &'a [RunOutcome]) -> Self {
         let mut groups: Vec<(&[String], Vec<&Done>)> = Vec::new();
         for (planned, outcome) in plan.runs.iter().zip(outcomes) {
-            let Outcome::Done(done) = outcome else { continue };
+            let RunOutcome::Done(done) = outcome else { continue };
             match groups.iter_mut().find(|(values, _)| *values == planned.values) {
                 Some((_, runs)) => runs.push(done),
                 None => groups.push((&planned.values, vec![done])),
@@ -140,7 +143,7 @@ impl<'a> Table<'a> {
             let mut line = planned.values.clone();
             line.push(planned.config.seed.to_string());
             match outcome {
-                Outcome::Done(done) => {
+                RunOutcome::Done(done) => {
                     let metrics = &done.manifest.metrics;
                     line.extend([
                         "done".to_owned(),
@@ -151,8 +154,8 @@ impl<'a> Table<'a> {
                         done.folder.display().to_string(),
                     ]);
                 }
-                Outcome::Failed(reason) => line.push(format!("failed: {reason}")),
-                Outcome::Open => line.push("open".to_owned()),
+                RunOutcome::Failed(reason) => line.push(format!("failed: {reason}")),
+                RunOutcome::Open => line.push("open".to_owned()),
             }
             line.resize(self.plan.varied.len() + 7, String::new());
             writer.write_record(line)?;
@@ -168,8 +171,8 @@ impl<'a> Table<'a> {
              <meta name=viewport content='width=device-width,initial-scale=1'>\
              <title>{title} · Glyphic</title><style>{PAGE_STYLE}</style>\
              <main><h1>{title}</h1><p>{done} of {} runs done. Measured on held-back examples of \
-             the training set; the test set was not read. Whether a difference is more than \
-             chance, only several seeds can say.</p>{}{}{}</main></html>\n",
+             the training set; the test set was not read. It takes several seeds to tell a \
+             difference from chance.</p>{}{}{}</main></html>\n",
             self.plan.runs.len(),
             self.charts(),
             self.html_rows(),
@@ -191,7 +194,7 @@ impl<'a> Table<'a> {
             curves
         };
         let longest = self.rows.iter().flat_map(|row| &row.runs).map(|run| run.epochs.len()).max();
-        // One epoch is a point, not a curve.
+        // A single epoch would be a point, not a curve.
         if longest.is_none_or(|epochs| epochs < 2) {
             return String::new();
         }
@@ -237,7 +240,7 @@ impl<'a> Table<'a> {
     fn html_failures(&self) -> String {
         let mut html = String::new();
         for (planned, outcome) in self.plan.runs.iter().zip(self.outcomes) {
-            if let Outcome::Failed(reason) = outcome {
+            if let RunOutcome::Failed(reason) = outcome {
                 let run = described(&self.plan.varied, planned);
                 let _ = write!(html, "<li>{}: {}</li>", escape(&run), escape(reason));
             }
@@ -249,14 +252,14 @@ impl<'a> Table<'a> {
 /// The colours of the curves, and of their rows.
 const CLASSES: [&str; CURVES] = ["a", "b", "c", "d", "e", "f"];
 
-/// The mean over runs that all have this epoch.
+/// The mean over the runs, for each epoch that all of them have.
 fn mean_by_epoch(runs: &[&Done], value: fn(&Done, usize) -> f64) -> Vec<f64> {
     let epochs = runs.iter().map(|run| run.epochs.len()).min().unwrap_or(0);
     let mean = |epoch| runs.iter().map(|run| value(run, epoch)).sum::<f64>() / runs.len() as f64;
     (0..epochs).map(mean).collect()
 }
 
-/// A run as a message calls it.
+/// A run's settings, for messages.
 pub fn described(varied: &[String], planned: &Planned) -> String {
     format!("{}, seed {}", settings(varied, &planned.values), planned.config.seed)
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use glyphic_model::{checkpoint::Manifest, preprocess::Strokes};
+use glyphic_runtime::registry::Registry;
 use image::GrayImage;
 use tempfile::TempDir;
 
@@ -36,28 +37,22 @@ pub fn run(folder: &Path, arguments: &[&str]) -> Output {
     train(folder, arguments).output().unwrap()
 }
 
-/// What it wrote to standard error.
+/// Its standard error.
 pub fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Fails with the program's own words if it failed.
+/// Panics with the program's error if it failed.
 #[track_caller]
 pub fn assert_success(output: &Output) {
     assert!(output.status.success(), "{}", errors(output));
 }
 
-/// The manifests of the checkpoints in a folder's artifacts.
+/// The manifests of the checkpoints in a folder's artifacts, by id.
 pub fn manifests(folder: &Path) -> Vec<Manifest> {
-    let checkpoints = folder.join("artifacts/checkpoints");
-    let entries = fs::read_dir(checkpoints).into_iter().flatten().flatten();
-    let mut manifests: Vec<Manifest> = entries
-        .map(|entry| {
-            serde_json::from_slice(&fs::read(entry.path().join("manifest.json")).unwrap()).unwrap()
-        })
-        .collect();
-    manifests.sort_by(|a: &Manifest, b| a.id.cmp(&b.id));
-    manifests
+    // Only what the registry calls a checkpoint: a killed process may have left other folders.
+    let registry = Registry::new(folder.join("artifacts"));
+    registry.ids().unwrap().iter().map(|id| registry.manifest(id).unwrap()).collect()
 }
 
 /// A folder of pictures of two symbols, plus and ring, `count` of each, each a
@@ -105,7 +100,7 @@ pub fn small_mnist(folder: &Path, count: usize) -> PathBuf {
         bytes[4..8].copy_from_slice(&(count as u32).to_be_bytes());
         fs::write(data.join(name), bytes).unwrap();
     }
-    // It is not known as MNIST any more, so its labels need names to be drawn.
+    // Its checksum is not MNIST's, so its labels need names for synthetic examples.
     fs::write(data.join("labels.txt"), "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n").unwrap();
     data
 }

@@ -1,5 +1,4 @@
-//! Checkpoints as files for others: what was written is read back, and what is damaged is
-//! refused.
+//! Checkpoints as files: an exported file is imported again, and a damaged one is refused.
 
 use std::{
     fs,
@@ -15,7 +14,7 @@ use glyphic_model::{
     network::NetworkConfig,
 };
 use glyphic_runtime::registry::{PromotionGate, Registry};
-use glyphic_train::exchange::{archive, onnx, safetensors, stated};
+use glyphic_train::exchange::{archive, metadata, onnx, safetensors};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 /// The repository's registry, and the checkpoint that it promotes.
@@ -55,7 +54,7 @@ fn a_packed_checkpoint_is_the_same_elsewhere() {
 }
 
 #[test]
-fn rejects_archives_that_are_no_whole_checkpoint() {
+fn rejects_archives_without_a_whole_checkpoint() {
     let (registry, id) = released();
     let folder = tempfile::tempdir().unwrap();
     let elsewhere = Registry::new(folder.path());
@@ -75,7 +74,7 @@ fn rejects_archives_that_are_no_whole_checkpoint() {
     let many: Vec<String> = (0..70).map(|i| format!("f{i}")).collect();
     let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), &b""[..])).collect();
     for (bytes, part) in [
-        (b"no zip".to_vec(), "no zip"),
+        (b"no zip".to_vec(), "not a zip"),
         (zipped(&[]), "no manifest.json"),
         (zipped(&[("manifest.json", b"{")]), "cannot be read"),
         (zipped(&[("manifest.json", &manifest)]), "is damaged"),
@@ -98,7 +97,7 @@ fn rejects_archives_that_are_no_whole_checkpoint() {
 }
 
 #[test]
-fn a_network_from_onnx_says_what_it_said() {
+fn a_network_from_onnx_gives_the_same_answers() {
     let (registry, id) = released();
     let device = Device::flex();
     let checkpoint = registry.load(&id, &device).unwrap();
@@ -121,16 +120,16 @@ fn a_network_from_onnx_says_what_it_said() {
         assert!(error.contains(part), "'{error}' does not say '{part}'");
         assert_eq!(elsewhere.ids().unwrap(), ["again"]);
     };
-    rejected(b"no onnx", "no ONNX file");
+    rejected(b"no onnx", "not an ONNX file");
     rejected(b"", "does not say what its outputs are");
-    rejected(&bytes[..bytes.len() / 2], "no ONNX file");
+    rejected(&bytes[..bytes.len() / 2], "not an ONNX file");
     // Another network's manifest.
     let text = "\"channels\":24";
     let at = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
     let mut other = bytes.clone();
     other[at..at + text.len()].copy_from_slice(b"\"channels\":25");
     rejected(&other, "parameters and multiply-adds");
-    // The graph no longer is what was written, or not all of it a number. 33.3285 is the
+    // The graph was changed, or has a weight that is not a number. 33.3285 is the
     // first constant: 255 times MNIST's mean.
     let mean = (255.0 * glyphic_model::glyph::MEAN).to_le_bytes();
     let at = bytes.windows(4).position(|window| window == mean).unwrap();
@@ -148,7 +147,7 @@ fn a_network_from_onnx_says_what_it_said() {
 }
 
 #[test]
-fn a_network_from_safetensors_says_what_it_said() {
+fn a_network_from_safetensors_gives_the_same_answers() {
     let (registry, id) = released();
     let device = Device::flex();
     let checkpoint = registry.load(&id, &device).unwrap();
@@ -165,12 +164,12 @@ fn a_network_from_safetensors_says_what_it_said() {
         assert!((a - b).abs() < 1e-3, "{a} {b}");
     }
 
-    // Whoever trains on has another network, of which nothing was measured.
+    // A network that was trained further has not been measured.
     let mut changed = bytes.clone();
     let last = changed.len() - 4;
     changed[last..].copy_from_slice(&0.5f32.to_le_bytes());
     let manifest = safetensors::import(&elsewhere, &changed, "changed".to_owned(), None).unwrap();
-    assert!(!stated::is_measured(&manifest));
+    assert!(!metadata::is_measured(&manifest));
     let gate = PromotionGate::default();
     assert!(!gate.objections(&checkpoint.manifest, &manifest).is_empty());
 
@@ -182,8 +181,8 @@ fn a_network_from_safetensors_says_what_it_said() {
         assert!(error.contains(part), "'{error}' does not say '{part}'");
         assert_eq!(elsewhere.ids().unwrap(), ["again", "changed"]);
     };
-    rejected(b"no tensors", "no safetensors file");
-    rejected(&bytes[..bytes.len() / 2], "no safetensors file");
+    rejected(b"no tensors", "not a safetensors file");
+    rejected(&bytes[..bytes.len() / 2], "not a safetensors file");
     let with = |from: &str, to: &str| {
         assert_eq!(from.len(), to.len());
         let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
@@ -198,7 +197,7 @@ fn a_network_from_safetensors_says_what_it_said() {
     broken[last..].copy_from_slice(&f32::NAN.to_le_bytes());
     rejected(&broken, "finite");
 
-    // Programs that save tensors drop the rest: then a checkpoint says what it is.
+    // Programs that save tensors drop the metadata: then --like names a checkpoint.
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let bare = serialize(file.iter(), None).unwrap();
     rejected(&bare, "--like");
@@ -206,7 +205,7 @@ fn a_network_from_safetensors_says_what_it_said() {
         let manifest = checkpoint.manifest.clone();
         safetensors::import(&elsewhere, bytes, id.to_owned(), Some(manifest))
     };
-    assert!(!stated::is_measured(&like(&bare, "bare").unwrap()));
+    assert!(!metadata::is_measured(&like(&bare, "bare").unwrap()));
     /// Its shape, its kind of numbers, and their bytes.
     type Parts = (Vec<usize>, Dtype, Vec<u8>);
     let refused = |change: &dyn Fn(&str, TensorView) -> Option<Parts>, more: bool, part: &str| {
@@ -241,7 +240,7 @@ fn a_network_from_safetensors_says_what_it_said() {
         let (shape, dtype, bytes) = same(tensor);
         Some((vec![shape.iter().product()], dtype, bytes))
     };
-    refused(&flat, false, "no kernel");
+    refused(&flat, false, "not a kernel");
     let turned = |name: &str, tensor: TensorView| {
         let (mut shape, dtype, bytes) = same(tensor);
         if name == "linears.0.weight" {

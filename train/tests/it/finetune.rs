@@ -1,4 +1,4 @@
-//! Teaching a checkpoint from a file of samples, by the program itself.
+//! Fine-tuning a checkpoint from a file of samples, by the program itself.
 
 use std::{
     fs,
@@ -15,8 +15,8 @@ use glyphic_runtime::{
 };
 use serde_json::{Value, json};
 
-/// A checkpoint that knows plus and ring, promoted, and its data.
-fn taught_two_symbols(folder: &Path) -> PathBuf {
+/// Trains and promotes a checkpoint of plus and ring; returns its data.
+fn train_two_symbols(folder: &Path) -> PathBuf {
     let data = two_symbols(folder, 16);
     let arguments =
         ["--data", data.to_str().unwrap(), "--epochs", "12", "--batch-size", "8", "--promote"];
@@ -24,7 +24,7 @@ fn taught_two_symbols(folder: &Path) -> PathBuf {
     data
 }
 
-/// Samples of a third symbol, a line that leans.
+/// Samples of a third symbol, a slanted line.
 fn lines(folder: &Path, label: &str) -> PathBuf {
     let file = folder.join("samples.jsonl");
     let line = |i: usize| {
@@ -49,7 +49,7 @@ fn arguments<'a>(data: &'a Path, samples: &'a Path) -> Vec<&'a str> {
     ]
 }
 
-fn taught(folder: &Path) -> (Manifest, Comparison) {
+fn fine_tuned(folder: &Path) -> (Manifest, Comparison) {
     let manifest =
         manifests(folder).into_iter().find(|manifest| manifest.parent.is_some()).unwrap();
     let comparison =
@@ -60,18 +60,18 @@ fn taught(folder: &Path) -> (Manifest, Comparison) {
 #[test]
 fn a_new_symbol_is_learned_and_the_old_ones_are_kept() {
     let folder = folder();
-    let data = taught_two_symbols(folder.path());
+    let data = train_two_symbols(folder.path());
     let samples = lines(folder.path(), "/");
     let mut arguments = arguments(&data, &samples);
     arguments.push("--promote");
     let output = run(folder.path(), &arguments);
     assert_success(&output);
 
-    let (manifest, comparison) = taught(folder.path());
+    let (manifest, comparison) = fine_tuned(folder.path());
     assert_eq!(manifest.labels, ["plus", "ring", "/"]);
     assert_eq!(comparison.new_labels, ["/"]);
     assert_eq!((comparison.trained_on, comparison.held_back[1].of), (12, 3));
-    assert_eq!(comparison.held_back[0].right, 0, "its parent did not know it");
+    assert_eq!(comparison.held_back[0].right, 0, "its parent did not have it");
     assert_eq!(comparison.held_back[1].right, 3);
     assert_eq!(comparison.validation[1].right, comparison.validation[1].of);
     assert_eq!((comparison.gained, comparison.lost), (3, 0));
@@ -85,7 +85,7 @@ fn a_new_symbol_is_learned_and_the_old_ones_are_kept() {
     let parent = registry.load(manifest.parent.as_ref().unwrap(), &Device::flex()).unwrap();
     assert_eq!(parent.manifest.labels, ["plus", "ring"]);
 
-    // And it reads a line it has not seen.
+    // And it reads a line that it has not seen.
     let line = Strokes::new(vec![vec![[3.5, 0.0], [4.0, 90.0]]]).unwrap().glyph().unwrap();
     let child = registry.load(&manifest.id, &Device::flex()).unwrap();
     let classifier = child.into_classifier(&Device::flex());
@@ -93,22 +93,22 @@ fn a_new_symbol_is_learned_and_the_old_ones_are_kept() {
 }
 
 #[test]
-fn two_devices_teach_what_one_teaches() {
+fn two_devices_learn_what_one_learns() {
     let folder = folder();
-    let data = taught_two_symbols(folder.path());
+    let data = train_two_symbols(folder.path());
     let samples = lines(folder.path(), "/");
     let mut arguments = arguments(&data, &samples);
     arguments.extend(["--device", "cpu,cpu"]);
     assert_success(&run(folder.path(), &arguments));
-    let (_, comparison) = taught(folder.path());
+    let (_, comparison) = fine_tuned(folder.path());
     assert_eq!(comparison.held_back[1].right, 3);
     assert_eq!(comparison.validation[1].right, comparison.validation[1].of);
 }
 
 #[test]
-fn a_stopped_lesson_is_resumed_to_the_same_weights() {
+fn a_stopped_fine_tuning_is_resumed_to_the_same_weights() {
     let whole = folder();
-    let data = taught_two_symbols(whole.path());
+    let data = train_two_symbols(whole.path());
     let samples = lines(whole.path(), "/");
     let long = |epochs: &'static str| {
         let mut arguments = arguments(&data, &samples);
@@ -117,8 +117,8 @@ fn a_stopped_lesson_is_resumed_to_the_same_weights() {
         arguments
     };
     assert_success(&run(whole.path(), &long("24")));
-    let weights = taught(whole.path()).0.weights.sha256;
-    let id = taught(whole.path()).0.id;
+    let weights = fine_tuned(whole.path()).0.weights.sha256;
+    let id = fine_tuned(whole.path()).0.id;
     fs::remove_dir_all(whole.path().join("artifacts/checkpoints").join(id)).unwrap();
 
     let mut child = train(whole.path(), &long("24")).stderr(Stdio::piped()).spawn().unwrap();
@@ -130,14 +130,14 @@ fn a_stopped_lesson_is_resumed_to_the_same_weights() {
     let output = run(whole.path(), &["resume"]);
     assert_success(&output);
     assert!(errors(&output).contains("Resuming"), "{}", errors(&output));
-    assert!(errors(&output).contains("held-back samples"), "it is judged: {}", errors(&output));
-    assert_eq!(taught(whole.path()).0.weights.sha256, weights);
+    assert!(errors(&output).contains("held-back samples"), "it is compared: {}", errors(&output));
+    assert_eq!(fine_tuned(whole.path()).0.weights.sha256, weights);
 }
 
 #[test]
-fn a_child_tells_its_progress_and_leaves_when_its_parent_has_gone() {
+fn a_child_reports_its_progress_and_ends_with_its_parent() {
     let folder = folder();
-    let data = taught_two_symbols(folder.path());
+    let data = train_two_symbols(folder.path());
     let samples = lines(folder.path(), "/");
     let mut arguments = arguments(&data, &samples);
     arguments.extend(["--as-child"]);
@@ -156,7 +156,7 @@ fn a_child_tells_its_progress_and_leaves_when_its_parent_has_gone() {
     assert_eq!(epochs, 2);
     assert!(lines.last().unwrap()["finished"].as_str().unwrap().starts_with("taught-"));
 
-    // With its parent gone, it stops and leaves nothing.
+    // When its parent has ended, it stops and leaves nothing.
     arguments[8] = "5000";
     let mut child = train(folder.path(), &arguments)
         .stdin(Stdio::piped())
@@ -174,7 +174,7 @@ fn a_child_tells_its_progress_and_leaves_when_its_parent_has_gone() {
 #[test]
 fn rejects_samples_that_cannot_be_learned() {
     let folder = folder();
-    let data = taught_two_symbols(folder.path());
+    let data = train_two_symbols(folder.path());
     let file = folder.path().join("samples.jsonl");
     for (content, expected) in [
         ("", "no labelled sample"),
@@ -194,7 +194,7 @@ fn rejects_samples_that_cannot_be_learned() {
         assert!(!output.status.success(), "{content}");
         assert!(errors(&output).contains(expected), "{content}: {}", errors(&output));
     }
-    // Data that the checkpoint did not learn from.
+    // Data that the checkpoint was not trained on.
     let samples = lines(folder.path(), "/");
     let other = crate::common::small_mnist(folder.path(), 50);
     let output = run(folder.path(), &arguments(&other, &samples));
@@ -205,7 +205,7 @@ fn rejects_samples_that_cannot_be_learned() {
 #[test]
 fn an_audit_finds_the_labels_that_were_exchanged() {
     let folder = folder();
-    let data = taught_two_symbols(folder.path());
+    let data = train_two_symbols(folder.path());
     fs::rename(data.join("plus/3.png"), data.join("ring/plus3.png")).unwrap();
     let output = run(folder.path(), &["audit", "--data", data.to_str().unwrap()]);
     assert_success(&output);

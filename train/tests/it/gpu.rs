@@ -93,7 +93,7 @@ fn training_goes_the_same_way() {
 }
 
 #[test]
-fn a_checkpoint_of_the_cpu_is_taught_on_the_gpu() {
+fn a_checkpoint_of_the_cpu_is_fine_tuned_on_the_gpu() {
     let folder = folder();
     let data = two_symbols(folder.path(), 16);
     let data = data.to_str().unwrap();

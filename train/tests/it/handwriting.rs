@@ -1,5 +1,5 @@
-//! The promoted checkpoint on real handwriting that it was not trained on, and on what
-//! is no digit. What is measured on `../shared/handwriting` runs where that is.
+//! The promoted checkpoint on real handwriting that it was not trained on, and on negatives.
+//! Tests that need `../shared/handwriting` run only where it exists.
 
 use std::{fs, path::PathBuf, sync::LazyLock};
 
@@ -10,7 +10,7 @@ use glyphic_runtime::{decode::decode, registry::Registry};
 use glyphic_train::{
     card::statistics::{calibration_error, reliability},
     data::{Example, load, strokes},
-    drawn::{Kind, Shapes},
+    synthetic::{Generator, NegativeKind},
 };
 
 static PROMOTED: LazyLock<Classifier> = LazyLock::new(|| {
@@ -19,7 +19,7 @@ static PROMOTED: LazyLock<Classifier> = LazyLock::new(|| {
     checkpoint.into_classifier(&Device::flex())
 });
 
-/// Letters that may as well be digits.
+/// Letters that look like digits.
 const LOOK_ALIKES: &str = "oOlIizZsSqgbB";
 
 fn classify(glyphs: &[Glyph]) -> Vec<Prediction> {
@@ -30,20 +30,20 @@ fn share(count: usize, all: usize) -> f64 {
     count as f64 / all as f64
 }
 
-/// Share that got this verdict.
+/// Share of the predictions with this verdict.
 fn share_of(said: &[Prediction], verdict: Verdict) -> f64 {
     let thresholds = PROMOTED.thresholds();
     share(said.iter().filter(|said| thresholds.verdict(said) == verdict).count(), said.len())
 }
 
-/// A file or folder of the handwriting, if it is here.
+/// A file or folder of the handwriting, if it exists.
 fn handwriting(name: &str) -> Option<PathBuf> {
     let path = repository().join("../shared/handwriting").join(name);
     path.exists().then_some(path)
 }
 
 #[test]
-fn reads_pen_digits_of_others_and_is_as_sure_as_right() {
+fn reads_pen_digits_of_others_and_is_calibrated() {
     let Some(path) = handwriting("pen_digits.jsonl") else { return };
     let drawings = strokes::read(&path).unwrap();
     let glyphs: Vec<Glyph> = drawings.iter().map(|d| d.strokes.glyph().unwrap()).collect();
@@ -66,7 +66,7 @@ fn reads_pen_digits_of_others_and_is_as_sure_as_right() {
     );
     assert!(chars74k >= 0.99 && pendigits >= 0.98, "{chars74k} {pendigits}");
     assert!(error <= 0.02, "{error}");
-    // What the share of rejected letters below is worth.
+    // Without this, rejecting letters would be easy.
     assert!(accepted >= 0.99, "{accepted}");
 }
 
@@ -102,10 +102,12 @@ fn reads_pictures_of_single_digits() {
 
 #[test]
 fn rejects_scribbles_and_several_symbols_at_once() {
-    let shapes = Shapes::of(PROMOTED.labels());
-    for (kind, least) in [(Kind::Scribble, 0.95), (Kind::Several, 0.9), (Kind::Mark, 0.9)] {
+    let generator = Generator::of(PROMOTED.labels());
+    for (kind, least) in
+        [(NegativeKind::Scribble, 0.95), (NegativeKind::Several, 0.9), (NegativeKind::Sign, 0.9)]
+    {
         let glyphs: Vec<Glyph> =
-            shapes.others_of(kind, 500).into_iter().map(|other| other.glyph).collect();
+            generator.negatives_of(kind, 500).into_iter().map(|negative| negative.glyph).collect();
         let rejected = share_of(&classify(&glyphs), Verdict::NotADigit);
         println!("{kind:?} rejected {rejected:.4} of {}", glyphs.len());
         assert!(rejected >= least, "{kind:?}: {rejected}");
@@ -123,7 +125,7 @@ fn a_blank_is_never_a_digit() {
 }
 
 #[test]
-fn is_as_sure_on_mnist_as_it_is_right() {
+fn is_calibrated_on_mnist() {
     let data = load(&repository().join("artifacts/datasets/mnist"), 0.1).unwrap();
     let glyphs: Vec<Glyph> = data.test.iter().map(|example| example.glyph.clone()).collect();
     let said = classify(&glyphs);

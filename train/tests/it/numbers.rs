@@ -17,7 +17,7 @@ use glyphic_model::{
     preprocess::{Picture, Point, Strokes},
 };
 use glyphic_runtime::{decode::decode, registry::Registry};
-use glyphic_train::drawn::Shapes;
+use glyphic_train::synthetic::Generator;
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 static PROMOTED: LazyLock<Classifier> = LazyLock::new(|| {
@@ -39,7 +39,7 @@ fn read(lattice: Lattice) -> Reading {
     lattice.best(said, PROMOTED.thresholds())
 }
 
-/// What it says, lines apart by `|`.
+/// The text of a reading, with `|` between lines.
 fn text(reading: &Reading) -> String {
     reading.text(PROMOTED.labels()).replace('\n', "|")
 }
@@ -146,10 +146,10 @@ fn hands() -> BTreeMap<String, Vec<Hand>> {
 /// Hands of the repository's own shapes.
 fn own_hands() -> Vec<Hand> {
     let labels: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
-    let shapes = Shapes::of(&labels);
+    let generator = Generator::of(&labels);
     let hand = |number: u64| -> Hand {
         let digit = |(i, label): (usize, &String)| {
-            let drawings = (0..3).filter_map(|way| shapes.strokes(i, 3 * number + way));
+            let drawings = (0..3).filter_map(|variant| generator.strokes(i, 3 * number + variant));
             (label.clone(), drawings.collect())
         };
         labels.iter().enumerate().map(digit).collect()
@@ -315,7 +315,7 @@ fn symbols_are_where_they_are_said_to_be() {
     let drawn: Vec<usize> =
         joined.lines[0].symbols.iter().flat_map(|s| s.strokes.clone().unwrap()).collect();
     assert_eq!(drawn, (0..drawing.len()).collect::<Vec<_>>());
-    // In a picture's pixels, and what is in no box is left out.
+    // Boxes are in the picture's pixels, and ink outside all boxes is left out.
     let picture = picture(&drawing, 8.0);
     let found = read(Lattice::of_picture(&picture, None));
     let boxes: Vec<Bounds> = found.lines[0].symbols.iter().map(|symbol| symbol.bounds).collect();
@@ -342,7 +342,7 @@ fn what_is_no_number_is_none_and_costs_no_more() {
     assert_eq!(text(&read(lattice)), "");
 }
 
-/// Time to find and draw what may be symbols: nobody may keep a server busy with little.
+/// Time to find and draw the candidates of symbols: a small upload must not keep a server busy.
 #[track_caller]
 fn is_quick(name: &str, lattice: impl FnOnce() -> Lattice) {
     let begun = Instant::now();

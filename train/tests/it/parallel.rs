@@ -9,10 +9,10 @@ use glyphic_model::network::NetworkConfig;
 use glyphic_runtime::device::ComputeDevice;
 use glyphic_train::{
     augment::random_maps,
-    batches::{Purpose, rng},
     config::TrainConfig,
     data::{Data, load},
     evaluate::evaluate,
+    random::{Purpose, rng},
     replica::Share,
     state::Position,
     trainer::Trainer,
@@ -57,8 +57,8 @@ fn three_devices_learn_what_one_learns() {
         data.labels.clone(),
         &ComputeDevice::cpu().device,
     );
-    let outcome = evaluate(&classifier, &data.validation).unwrap();
-    assert_eq!(outcome.score.accuracy, 1.0);
+    let evaluation = evaluate(&classifier, &data.validation).unwrap();
+    assert_eq!(evaluation.score.accuracy, 1.0);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_run_on_two_devices_is_resumed_to_the_same_weights() {
 }
 
 #[test]
-fn a_run_that_goes_on_with_other_devices_says_so() {
+fn a_run_that_continues_on_other_devices_says_so() {
     let folder = folder();
     let data = small_mnist(folder.path(), 600);
     let arguments = ["--data", data.to_str().unwrap(), "--epochs", "30", "--batch-size", "50"];
@@ -111,5 +111,5 @@ fn a_run_that_goes_on_with_other_devices_says_so() {
     let output = run(folder.path(), &["resume", "--device", "cpu,cpu"]);
     assert_success(&output);
     let said = errors(&output);
-    assert!(said.contains("The run began on 1 device(s) and goes on with 2"), "{said}");
+    assert!(said.contains("The run began on 1 device(s) and continues on 2"), "{said}");
 }

@@ -21,7 +21,7 @@ use glyphic_train::{
     trainer::Trainer,
 };
 
-/// What the lenders ask for.
+/// The token that the lenders require.
 const TOKEN: &str = "sesame";
 
 /// A process that lends its CPU, and where.
@@ -40,7 +40,7 @@ impl Lender {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        // Its other lines are read by nobody, which it must survive.
+        // Nobody reads its other lines, which must not end it.
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().rsplit("remote:").next().unwrap().to_owned();
         assert!(url.starts_with("ws://127.0.0.1:"), "{line}");
@@ -117,7 +117,7 @@ fn assert_alike(data: &Data, here: &[ComputeDevice], there: &[ComputeDevice]) {
 }
 
 #[test]
-fn a_lent_device_trains_as_this_one_does() {
+fn a_lent_device_trains_like_this_one() {
     let folder = folder();
     let lender = Lender::start();
     assert_alike(&small(folder.path()), &[ComputeDevice::cpu()], &[lender.open()]);
@@ -157,7 +157,7 @@ fn a_run_on_a_lent_device_ends_in_a_checkpoint_like_any_other() {
 }
 
 #[test]
-fn a_lender_that_dies_ends_the_run_in_order_and_it_goes_on_elsewhere() {
+fn a_lender_that_dies_ends_the_run_in_order_and_it_continues_elsewhere() {
     let folder = folder();
     let data = small_mnist(folder.path(), 600);
     let mut lender = Lender::start();
@@ -219,7 +219,7 @@ fn a_lender_asks_for_its_token() {
 }
 
 #[test]
-fn what_cannot_be_lent_or_borrowed_is_said() {
+fn rejects_devices_that_cannot_be_lent_or_borrowed() {
     let folder = folder();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody = format!("remote:ws://{free}");
@@ -234,7 +234,10 @@ fn what_cannot_be_lent_or_borrowed_is_said() {
 
     let output = run(folder.path(), &["lend", "--device", &lender.choice()]);
     let said = errors(&output);
-    assert!(!output.status.success() && said.contains("nor what is borrowed"), "{said}");
+    assert!(
+        !output.status.success() && said.contains("no device that it borrows itself"),
+        "{said}"
+    );
 
     let taken = lender.url.strip_prefix("ws://").unwrap();
     let output = run(folder.path(), &["lend", "--device", "cpu", "--listen", taken]);

@@ -1,4 +1,4 @@
-//! A run that is stopped or killed goes on as if nothing had happened.
+//! A run that is stopped or killed continues as if nothing had happened.
 
 use std::{
     fs,
@@ -10,10 +10,10 @@ use std::{
 
 use crate::common::{assert_success, errors, folder, manifests, run, small_mnist, train};
 
-/// A rate that a state's JSON does not give back to the last bit at once.
-const RATE: [&str; 2] = ["--learning-rate", "0.0012154742500762859"];
+/// A rate with as many digits as a run's state keeps.
+const RATE: [&str; 2] = ["--learning-rate", "0.00121547425007628"];
 
-/// Trains on 600 pictures, and on what is drawn, for four epochs of sixteen steps.
+/// Trains on 600 pictures, and on synthetic ones, for four epochs of sixteen steps.
 fn start(folder: &Path, data: &Path) -> Child {
     let mut arguments =
         vec!["--data", data.to_str().unwrap(), "--epochs", "4", "--batch-size", "50"];
@@ -100,7 +100,7 @@ fn kill_at_any_moment_leaves_no_half_checkpoint_and_loses_no_finished_epoch() {
     let mut child = start(folder.path(), &data);
     let mut epochs_before = 0;
     for moment in 0u64.. {
-        // Longer and longer: what ends a run is not saved in parts.
+        // Later and later: the end of a run is not saved in parts.
         sleep(Duration::from_millis(37 + 61 * (moment * 7 % 11) + 25 * moment));
         if let Some(status) = child.try_wait().unwrap() {
             assert!(status.success(), "the resumed run failed: {status}");
@@ -108,13 +108,13 @@ fn kill_at_any_moment_leaves_no_half_checkpoint_and_loses_no_finished_epoch() {
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        // Whatever stands under a checkpoint's name is whole and loads.
+        // Every checkpoint that the registry lists is whole and loads.
         let registry = glyphic_runtime::registry::Registry::new(folder.path().join("artifacts"));
         for id in registry.ids().unwrap() {
             registry.load(&id, &burn::tensor::Device::flex()).unwrap();
         }
         if let Some(run) = runs(folder.path()).pop().filter(|run| run.join("state.bpk").exists()) {
-            let epochs = glyphic_train::state::State::load(&run).unwrap().position.epochs.len();
+            let epochs = glyphic_train::state::RunState::load(&run).unwrap().position.epochs.len();
             assert!(epochs >= epochs_before, "{epochs} epochs after {epochs_before}");
             epochs_before = epochs;
             child = train(folder.path(), &["resume"]).stderr(Stdio::null()).spawn().unwrap();
@@ -191,9 +191,9 @@ fn a_disk_that_fills_up_ends_the_run_and_loses_nothing_saved() {
     );
     assert!(said.contains("state.bpk") && said.contains("the last state is kept"), "{said}");
     let run_folder = runs(folder.path()).pop().unwrap();
-    let state = glyphic_train::state::State::load(&run_folder).unwrap();
+    let state = glyphic_train::state::RunState::load(&run_folder).unwrap();
     assert_eq!(state.position.step, 0);
-    // Nothing half written is left, and with room the run goes on to its end.
+    // Nothing half written is left, and with room the run continues to its end.
     let mut names: Vec<_> = fs::read_dir(&run_folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -212,7 +212,7 @@ fn a_run_that_was_killed_after_publishing_is_finished_by_resuming() {
     wait_for_epochs(folder.path(), &mut child, 2);
     interrupt(&child);
     child.wait().unwrap();
-    // What a kill between the publishing and the clearing up leaves behind.
+    // A kill between publishing and removing the run leaves both behind.
     let run_folder = runs(folder.path()).pop().unwrap();
     let kept = folder.path().join("kept");
     fs::create_dir(&kept).unwrap();
@@ -223,6 +223,31 @@ fn a_run_that_was_killed_after_publishing_is_finished_by_resuming() {
     assert_success(&run(folder.path(), &["resume"]));
     assert_eq!(manifests(folder.path()), published);
     assert!(runs(folder.path()).is_empty());
+}
+
+#[test]
+fn the_next_start_removes_what_a_killed_publication_left() {
+    let folder = folder();
+    let data = small_mnist(folder.path(), 200);
+    let data = data.to_str().unwrap();
+    let checkpoints = folder.path().join("artifacts/checkpoints");
+    let leftover = checkpoints.join(".publish-xyz");
+    fs::create_dir_all(&leftover).unwrap();
+    fs::write(leftover.join("weights.bpk"), "half of it").unwrap();
+    let train = || {
+        assert_success(&run(folder.path(), &["--data", data, "--epochs", "1"]));
+        manifests(folder.path()).len()
+    };
+
+    // While another process publishes, the folder may be the one that it is writing.
+    let publishing = fs::File::create(folder.path().join("artifacts/.publish.lock")).unwrap();
+    publishing.lock_shared().unwrap();
+    assert_eq!(train(), 1);
+    assert!(leftover.is_dir(), "it is not removed while its owner may be alive");
+
+    drop(publishing);
+    assert_eq!(train(), 2);
+    assert!(!leftover.exists(), "it is removed");
 }
 
 #[test]

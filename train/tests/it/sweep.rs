@@ -1,4 +1,4 @@
-//! `train sweep`: many runs, stopped and gone on with, and their table.
+//! `train sweep`: many runs, stopped and continued, and their table.
 
 use std::{
     fs,
@@ -75,7 +75,7 @@ fn a_sweep_finds_the_better_setting_and_can_grow() {
     }
     assert!(crate::common::manifests(folder.path()).is_empty());
 
-    // Again: nothing is done twice. Grown: only what is new is done.
+    // Started again, it does nothing twice; with more settings it does only the new runs.
     let before = written(folder.path());
     assert_success(&run(folder.path(), &arguments));
     assert_eq!(written(folder.path()), before);
@@ -86,7 +86,7 @@ fn a_sweep_finds_the_better_setting_and_can_grow() {
 }
 
 #[test]
-fn a_sweep_that_is_stopped_or_killed_goes_on() {
+fn a_sweep_that_is_stopped_or_killed_continues() {
     let folder = folder();
     let data = small_mnist(folder.path(), 600);
     let file = sheet(
@@ -127,7 +127,11 @@ fn a_sweep_that_is_stopped_or_killed_goes_on() {
         let output = child.wait_with_output().unwrap();
         if signal == "-INT" {
             assert_eq!(output.status.code(), Some(130), "{}", errors(&output));
-            assert!(errors(&output).contains("The same command goes on"), "{}", errors(&output));
+            assert!(
+                errors(&output).contains("The same command continues the sweep"),
+                "{}",
+                errors(&output)
+            );
             assert!(table(folder.path()).iter().any(|row| row[2] == "open"));
         }
     }

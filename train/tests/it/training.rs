@@ -25,7 +25,7 @@ fn learns_a_folder_of_two_symbols() {
     assert_eq!((dataset.training, dataset.validation, dataset.files.len()), (29, 3, 32));
     assert_eq!(manifest.training["epochs"], 12);
 
-    // It learned them: an evaluation on all of them says so.
+    // It learned them, as an evaluation on all of them shows.
     let output = run(folder.path(), &["eval", "stable", "--data", data.to_str().unwrap()]);
     assert_success(&output);
     let said = String::from_utf8_lossy(&output.stdout);
@@ -35,7 +35,9 @@ fn learns_a_folder_of_two_symbols() {
     let artifacts = folder.path().join("artifacts");
     assert_eq!(fs::read_dir(artifacts.join("runs")).unwrap().count(), 0);
     assert_eq!(fs::read_to_string(artifacts.join("CURRENT")).unwrap().trim(), manifest.id);
-    let list = run(folder.path(), &["list"]);
+    let path = artifacts.to_str().unwrap();
+    let elsewhere = crate::common::folder();
+    let list = run(elsewhere.path(), &["--artifacts", path, "list"]);
     assert!(String::from_utf8_lossy(&list.stdout).contains(&format!("* {}", manifest.id)));
 }
 
@@ -72,7 +74,7 @@ fn leaves_metrics_events_and_a_report() {
 #[test]
 fn an_evaluation_leaves_a_card_with_all_that_was_measured() {
     let folder = folder();
-    // A plus and a ring pass for a 4 and a 0, which can be drawn too.
+    // A plus and a ring pass for a 4 and a 0, which have synthetic examples too.
     let data = two_symbols(folder.path(), 40);
     for (symbol, digit) in [("plus", "4"), ("ring", "0")] {
         fs::rename(data.join(symbol), data.join(digit)).unwrap();
@@ -86,11 +88,7 @@ fn an_evaluation_leaves_a_card_with_all_that_was_measured() {
     assert!(first.thresholds.rejects(), "{:?}", first.thresholds);
     assert!(first.datasets[1].name.starts_with("synthetic handwriting"));
 
-    let output =
-        run(folder.path(), &["eval", &first.id, &second.id, "--vote", &second.id, "--data", path]);
-    assert_success(&output);
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains(&format!("Voting with {}: ", second.id)), "{said}");
+    assert_success(&run(folder.path(), &["eval", &first.id, &second.id, "--data", path]));
     let checkpoint = folder.path().join("artifacts/checkpoints").join(&first.id);
     let card = |name: &str| -> Card {
         serde_json::from_slice(&fs::read(checkpoint.join(name)).unwrap()).unwrap()
@@ -109,22 +107,25 @@ fn an_evaluation_leaves_a_card_with_all_that_was_measured() {
     assert_eq!(pair.other, second.id);
     assert_eq!(pair.both + pair.only_this + pair.only_other + pair.neither, examples);
     let page = fs::read_to_string(checkpoint.join("report-symbols.html")).unwrap();
-    for part in ["McNemar", "What throws it off", "Honesty", "<svg", "epoch 2"] {
+    for part in ["McNemar", "Robustness", "Calibration", "<svg", "epoch 2"] {
         assert!(page.contains(part), "the report lacks {part}");
     }
     for link in page.split("href='#").skip(1).map(|rest| &rest[..rest.find('\'').unwrap()]) {
         assert!(page.contains(&format!("id='{link}'")), "nothing is behind {link}");
     }
 
-    // What is none of the labels is told apart.
+    // Other symbols are negatives.
     let file = folder.path().join("letters.jsonl");
     let line = r#"{"label": "A", "strokes": [[[0, 9], [4, 0], [8, 9]], [[2, 6], [6, 6]]]}"#;
     fs::write(&file, line).unwrap();
     let output = run(folder.path(), &["eval", &first.id, "--data", file.to_str().unwrap()]);
     assert_success(&output);
     let letters = card("report-letters.json");
-    assert_eq!((letters.score.examples, letters.others.len()), (0, 1));
-    assert_eq!((letters.others[0].name.as_str(), letters.others[0].verdicts.total()), ("A", 1));
+    assert_eq!((letters.score.examples, letters.negatives.len()), (0, 1));
+    assert_eq!(
+        (letters.negatives[0].name.as_str(), letters.negatives[0].verdicts.total()),
+        ("A", 1)
+    );
     assert_eq!(card("report-symbols.json").score.examples, examples);
 }
 
@@ -139,7 +140,7 @@ fn ten_drawings_make_a_new_symbol() {
     fs::write(&file, (0..10).map(hook).collect::<Vec<_>>().join("\n")).unwrap();
     let drawings = file.to_str().unwrap();
     let mut arguments = vec!["--data", data.to_str().unwrap(), "--drawings", drawings, "--promote"];
-    arguments.extend(["--epochs", "12", "--batch-size", "50", "--drawn", "0.4"]);
+    arguments.extend(["--epochs", "12", "--batch-size", "50", "--synthetic", "0.4"]);
     assert_success(&run(folder.path(), &arguments));
     let manifest = manifests(folder.path()).remove(0);
     assert_eq!(manifest.labels.len(), 11);
@@ -149,7 +150,7 @@ fn ten_drawings_make_a_new_symbol() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("100.000 %  (10 of 10)"), "{said}");
 
-    // The drawings are kept, so that teaching can show them again.
+    // The drawings are kept, so that fine-tuning can generate the symbols again.
     let kept = folder.path().join("artifacts/checkpoints").join(&manifest.id);
     assert_eq!(fs::read(kept.join("drawings.jsonl")).unwrap(), fs::read(&file).unwrap());
     let samples = folder.path().join("samples.jsonl");
@@ -158,10 +159,10 @@ fn ten_drawings_make_a_new_symbol() {
     let arguments = ["finetune", "--samples", samples.to_str().unwrap(), "--data"];
     let more = [data.to_str().unwrap(), "--examples", "512", "--epochs", "2"];
     assert_success(&run(folder.path(), &[arguments.as_slice(), &more].concat()));
-    let taught = manifests(folder.path()).into_iter().find(|m| m.parent.is_some()).unwrap();
-    assert_eq!((taught.labels.len(), taught.labels[11].as_str()), (12, "Z"));
-    assert!(taught.thresholds.rejects());
-    let output = run(folder.path(), &["eval", &taught.id, "--data", drawings]);
+    let fine_tuned = manifests(folder.path()).into_iter().find(|m| m.parent.is_some()).unwrap();
+    assert_eq!((fine_tuned.labels.len(), fine_tuned.labels[11].as_str()), (12, "Z"));
+    assert!(fine_tuned.thresholds.rejects());
+    let output = run(folder.path(), &["eval", &fine_tuned.id, "--data", drawings]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("100.000 %  (10 of 10)"), "{said}");
 
@@ -245,12 +246,12 @@ fn the_recipe_learns_digits_in_seconds() {
     let accuracy = manifest.metrics.validation.accuracy;
     println!("{:.2} % of {} held back", 100.0 * accuracy, manifest.metrics.validation.examples);
     assert!(accuracy >= 0.97, "{accuracy}");
-    // What is none of the labels is told apart by now.
+    // Negatives are rejected by now.
     assert!(manifest.thresholds.rejects(), "{:?}", manifest.thresholds);
 }
 
 #[test]
-fn a_teacher_is_listened_to() {
+fn a_teacher_changes_the_weights() {
     let folder = folder();
     let data = small_mnist(folder.path(), 400);
     let arguments = ["--data", data.to_str().unwrap(), "--epochs", "1"];
@@ -262,20 +263,20 @@ fn a_teacher_is_listened_to() {
     assert_eq!(student.training["teacher"], teacher.id.as_str());
     assert_ne!(student.weights.sha256, teacher.weights.sha256);
 
-    // One that never saw what is none of the labels has nothing to say of it.
+    // A teacher that was not trained on negatives cannot teach them.
     assert!(teacher.thresholds.rejects());
-    assert_success(&run(folder.path(), &[&arguments[..], &["--others", "0"]].concat()));
+    assert_success(&run(folder.path(), &[&arguments[..], &["--negatives", "0"]].concat()));
     let all = manifests(folder.path());
     let trusting = all.iter().find(|manifest| !manifest.thresholds.rejects()).unwrap();
     let output = run(folder.path(), &[&arguments[..], &["--teacher", &trusting.id]].concat());
     assert!(!output.status.success());
-    assert!(errors(&output).contains("give --others 0"), "{output:?}");
+    assert!(errors(&output).contains("give --negatives 0"), "{output:?}");
 
     let symbols = two_symbols(folder.path(), 8);
     let output =
         run(folder.path(), &["--data", symbols.to_str().unwrap(), "--teacher", &teacher.id]);
     assert!(!output.status.success());
-    assert!(errors(&output).contains("knows other labels than the data has"), "{output:?}");
+    assert!(errors(&output).contains("has other labels than the data"), "{output:?}");
 }
 
 #[test]
@@ -301,7 +302,7 @@ fn every_command_has_help() {
 }
 
 #[test]
-fn numbers_that_stand_for_something_are_not_drawn() {
+fn numbers_that_stand_for_something_have_no_synthetic_examples() {
     let folder = folder();
     let data = small_mnist(folder.path(), 100);
     fs::remove_file(data.join("labels.txt")).unwrap();
@@ -309,10 +310,10 @@ fn numbers_that_stand_for_something_are_not_drawn() {
     let manifest = manifests(folder.path()).remove(0);
     assert_eq!((manifest.datasets.len(), manifest.thresholds.in_distribution), (1, 0.0));
 
-    // Not even beside what the user draws.
+    // Not even beside a user's drawings.
     let drawings = folder.path().join("mine.jsonl");
     fs::write(&drawings, r#"{"label": "hook", "strokes": [[[0, 0], [0, 9], [5, 9]]]}"#).unwrap();
     let data = load(&data, 0.1).unwrap().with_drawings(&drawings).unwrap();
     assert_eq!(data.labels[10], "hook");
-    assert_eq!(data.shapes.labels().collect::<Vec<_>>(), [10]);
+    assert_eq!(data.generator.labels().collect::<Vec<_>>(), [10]);
 }

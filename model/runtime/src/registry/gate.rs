@@ -1,24 +1,24 @@
-//! Whether a checkpoint may take the place of the one that serves.
+//! The gate that decides whether a checkpoint may be promoted in place of the present one.
 
 use glyphic_model::checkpoint::{Manifest, Score};
 
-/// What a checkpoint must be to be promoted without being forced.
+/// What a checkpoint needs to be promoted without force.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PromotionGate {
-    /// How far its accuracy may lie below the present one's, in percent points.
+    /// How far its accuracy may be below the present one's, in percentage points.
     pub margin: f64,
 }
 
 impl Default for PromotionGate {
-    /// Two runs of the same recipe lie up to 0.1 points apart on 10,000 test pictures
-    /// (LOG.md); what is twice that below is worse.
+    /// Two runs of the same recipe differ by up to 0.1 points on 10,000 test pictures; a
+    /// difference of more than twice that is not chance.
     fn default() -> Self {
         Self { margin: 0.2 }
     }
 }
 
 impl PromotionGate {
-    /// What speaks against `next` in the place of `present`; nothing: it may.
+    /// The objections to `next` in place of `present`; none if it may be promoted.
     pub fn objections(&self, present: &Manifest, next: &Manifest) -> Vec<String> {
         let labels = (present.labels != next.labels).then(|| {
             format!("its labels are {}, not {}", listed(&next.labels), listed(&present.labels))
@@ -43,8 +43,8 @@ impl PromotionGate {
     }
 }
 
-/// The scores of both that can be compared: on the test set if it is of one size, else on
-/// what each held back.
+/// The scores of both that can be compared: on the test set if both have one of the same size,
+/// else on the examples that each held back.
 fn comparable(present: &Manifest, next: &Manifest) -> (&'static str, [Score; 2]) {
     match (present.metrics.test, next.metrics.test) {
         (Some(before), Some(after)) if before.examples == after.examples => {

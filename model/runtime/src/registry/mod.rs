@@ -273,7 +273,7 @@ impl Registry {
     /// Keeps [`remove_leftovers`](Self::remove_leftovers) from what is being published, until
     /// it is dropped.
     fn begin_publication(&self) -> Result<File, RegistryError> {
-        let path = self.folder(PUBLICATION_LOCK);
+        let path = self.root.join(PUBLICATION_LOCK);
         let file = File::create(&path).map_err(at("write", &path))?;
         file.lock_shared().map_err(at("lock", &path))?;
         Ok(file)
@@ -281,7 +281,7 @@ impl Registry {
 
     /// Keeps publications from beginning until it is dropped; `None` if one is under way.
     fn lock_out_publications(&self) -> Result<Option<File>, RegistryError> {
-        let path = self.folder(PUBLICATION_LOCK);
+        let path = self.root.join(PUBLICATION_LOCK);
         let file = File::create(&path).map_err(at("write", &path))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),

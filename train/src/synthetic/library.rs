@@ -1,36 +1,36 @@
-//! The shapes that Glyphic knows, from `shapes/*.txt`.
+//! The built-in shapes of letters, digits and signs, from `shapes/*.txt`.
 
 use std::{array::from_fn, sync::LazyLock};
 
 use glyphic_model::preprocess::{Point, Strokes};
 
-/// The library's files; a shape says which it is from.
+/// The library's files; each shape has the index of its own.
 pub(super) const FILES: [&str; 3] = [
     include_str!("shapes/digits.txt"),
     include_str!("shapes/letters.txt"),
-    include_str!("shapes/marks.txt"),
+    include_str!("shapes/signs.txt"),
 ];
-/// Signs and small pictures, in [`FILES`].
-pub(super) const MARKS: usize = 2;
-/// Labels whose shapes may be each other's.
+/// Index of the file with signs and small pictures in [`FILES`].
+pub(super) const SIGNS: usize = 2;
+/// Groups of labels that are written alike, so that a drawing of one may be meant as another.
 const LOOK_ALIKE: [&str; 19] = [
     "0Oo", "1Iil!", "2Zz", "5Ss$", "6b", "8B", "9gq", "cC<", "kK", "pP", "uU", "vV", "wW", "xX",
     "yY", "mM", "tT+", "jJ", "nh",
 ];
-/// Pieces that a curve between two points is made of.
+/// Straight pieces that approximate the curve between two points.
 const PIECES: usize = 6;
 
-/// A shape that is written for a label.
-pub(super) struct Shape {
+/// One form in which a label is written.
+pub(super) struct LibraryShape {
     pub(super) label: String,
     pub(super) strokes: Strokes,
-    /// Which of the library's files it is from.
+    /// Index of its file in [`FILES`].
     pub(super) file: usize,
 }
 
 /// All shapes of the library.
-pub(super) fn built_in() -> &'static [Shape] {
-    static LIBRARY: LazyLock<Vec<Shape>> = LazyLock::new(|| {
+pub(super) fn built_in() -> &'static [LibraryShape] {
+    static LIBRARY: LazyLock<Vec<LibraryShape>> = LazyLock::new(|| {
         let files = FILES.iter().enumerate();
         let lines = files.flat_map(|(file, text)| text.lines().map(move |line| (file, line)));
         lines
@@ -41,7 +41,7 @@ pub(super) fn built_in() -> &'static [Shape] {
     &LIBRARY
 }
 
-/// Whether what is drawn for one label may be taken for the other.
+/// Whether a drawing of one label may be taken for the other.
 pub(super) fn look_alike(label: &str, other: &str) -> bool {
     label == other
         || LOOK_ALIKE.iter().any(|alike| {
@@ -49,8 +49,8 @@ pub(super) fn look_alike(label: &str, other: &str) -> bool {
         })
 }
 
-/// A line with a shape: no comment, not empty. (`# ` begins a comment; a `#` before
-/// points is a label.)
+/// Whether a line holds a shape, and is not a comment or empty. `# ` begins a comment, unless
+/// points follow: then `#` is the label.
 fn is_shape(line: &str) -> bool {
     let numbers = line.split_once(' ').is_some_and(|(_, rest)| {
         rest.starts_with(|first: char| first.is_ascii_digit() || first == '-')
@@ -58,9 +58,9 @@ fn is_shape(line: &str) -> bool {
     numbers && parse(0, line).is_some()
 }
 
-/// A label and its strokes: points `x,y` in hundredths, `!` behind one that is a
+/// Parses a label and its strokes: points `x,y` in hundredths, `!` after a point that is a
 /// corner, `|` between strokes.
-fn parse(file: usize, line: &str) -> Option<Shape> {
+fn parse(file: usize, line: &str) -> Option<LibraryShape> {
     let (label, strokes) = line.split_once(' ')?;
     let strokes = strokes.split('|').map(|stroke| {
         let mut points = Vec::new();
@@ -75,11 +75,11 @@ fn parse(file: usize, line: &str) -> Option<Shape> {
         Some(curve(&points))
     });
     let strokes = Strokes::new(strokes.collect::<Option<_>>()?).ok()?;
-    Some(Shape { label: label.to_owned(), strokes, file })
+    Some(LibraryShape { label: label.to_owned(), strokes, file })
 }
 
-/// Catmull and Rom's curve (1974) through the points, in pieces of [`PIECES`]. A
-/// point that is there twice is a corner.
+/// The Catmull–Rom spline (1974) through the points, [`PIECES`] straight pieces between each
+/// two. A point that is given twice is a corner.
 pub(super) fn curve(points: &[Point]) -> Vec<Point> {
     let at = |i: isize| points[i.clamp(0, points.len() as isize - 1) as usize];
     let mut line: Vec<Point> = points.first().copied().into_iter().collect();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn look_alikes_are_known() {
+    fn look_alikes_are_found() {
         assert!(look_alike("0", "o") && look_alike("9", "g") && look_alike("x", "X"));
         assert!(!look_alike("0", "1") && !look_alike("7", "T") && !look_alike("1", "11"));
     }

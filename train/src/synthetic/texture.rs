@@ -1,14 +1,14 @@
-//! Pictures without a pen: noise, blobs and gradients, as photos of things are, read
-//! as any upload is.
+//! Pictures without handwriting: noise, blobs and gradients, like photos of things, read
+//! through the same preprocessing as any upload.
 
 use glyphic_model::{Glyph, preprocess::Picture};
 use rand::{RngExt, rngs::StdRng};
 
-use super::others::signed;
+use crate::random::signed;
 
 /// Side of the pictures in pixels.
 const SIDE: usize = 56;
-/// Waves that a texture is made of.
+/// Sine waves that add up to a texture.
 const WAVES: usize = 6;
 
 /// The glyph that preprocessing makes of a random texture; `None` if it finds no ink.

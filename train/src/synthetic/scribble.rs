@@ -1,11 +1,12 @@
-//! What a hand draws that draws nothing.
+//! Scribbles: strokes that show nothing.
 
 use glyphic_model::preprocess::{Point, Strokes};
 use rand::{RngExt, rngs::StdRng};
 
-use super::{library::curve, others::signed};
+use super::library::curve;
+use crate::random::signed;
 
-/// A scribble about 1 unit large. `symbol` is what may be crossed out.
+/// A scribble about 1 unit large. Some kinds of scribble cross out `symbol`.
 pub(super) fn strokes(symbol: &Strokes, rng: &mut StdRng) -> Vec<Vec<Point>> {
     match rng.random_range(0..7) {
         0 => vec![curve(&wander(rng))],
@@ -18,13 +19,13 @@ pub(super) fn strokes(symbol: &Strokes, rng: &mut StdRng) -> Vec<Vec<Point>> {
     }
 }
 
-/// Random points, far enough from each other that no digit comes of them.
+/// Random points, too many and too far apart to look like a digit.
 fn wander(rng: &mut StdRng) -> Vec<Point> {
     let count = rng.random_range(7..16);
     (0..count).map(|_| [rng.random(), rng.random()]).collect()
 }
 
-/// To and fro, from the top to the bottom or from left to right.
+/// Back and forth, from the top to the bottom or from left to right.
 fn zigzag(rng: &mut StdRng) -> Vec<Point> {
     let (count, sideways) = (rng.random_range(6..16), rng.random::<bool>());
     let points = (0..count).map(|i| {
@@ -36,7 +37,7 @@ fn zigzag(rng: &mut StdRng) -> Vec<Point> {
     if rng.random() { curve(&points) } else { points }
 }
 
-/// Straight lines anywhere.
+/// Straight lines in random places.
 fn lines(rng: &mut StdRng) -> Vec<Vec<Point>> {
     let mut point = || [rng.random::<f32>(), rng.random::<f32>()];
     let all: Vec<Vec<Point>> = (0..8).map(|_| vec![point(), point()]).collect();
@@ -62,9 +63,9 @@ fn hatch(rng: &mut StdRng) -> Vec<Vec<Point>> {
     all
 }
 
-/// A pen that goes round and round (Lissajous's figures, drifting).
+/// A pen that goes round and round (a drifting Lissajous figure).
 fn loops(rng: &mut StdRng) -> Vec<Point> {
-    // Not as often across as down: that would be a ring, or a straight line.
+    // With equal frequencies it would be a ring, which is a 0, or a straight line, a 1.
     let across = rng.random_range(2.0f32..5.0);
     let (down, phase) = (across * rng.random_range(1.3f32..2.2), 3.0 * rng.random::<f32>());
     let drift = 0.8 * signed(rng);
@@ -80,7 +81,7 @@ fn loops(rng: &mut StdRng) -> Vec<Point> {
 
 /// A symbol with a scribble over it.
 fn crossed_out(symbol: &Strokes, rng: &mut StdRng) -> Vec<Vec<Point>> {
-    // Shapes of the library are 100 wide and 140 high; other drawings are anything.
+    // The library's shapes are 100 wide and 140 high; a user's drawings have any size.
     let points = || symbol.points().iter().flatten();
     let bounds = |axis: usize| {
         let values = || points().map(move |point| point[axis]);

@@ -1,4 +1,4 @@
-//! Contact sheets: many glyphs in one picture, to be judged by eye.
+//! Contact sheets: many glyphs in one picture, for a look at what is generated.
 
 use anyhow::{Context, Result};
 use glyphic_model::{
@@ -8,33 +8,38 @@ use glyphic_model::{
 };
 use image::{GrayImage, ImageFormat, Luma};
 
-use super::Shapes;
+use super::generator::Generator;
 
 /// Side of a glyph's cell on the sheet, in pixels.
 const CELL: usize = 2 * SIDE + 4;
 
-/// A sheet's rows: what each is of, and its glyphs.
+/// A sheet's rows: the name of each, and its glyphs.
 pub type Rows = Vec<(String, Vec<Glyph>)>;
 
-/// Variations of all that can be drawn for `labels`, `columns` each, and `others` rows
-/// of what is no label.
-pub fn variations(shapes: &Shapes, labels: &[String], columns: usize, others: usize) -> Rows {
+/// Synthetic pictures of all `labels` that the generator can draw, `columns` of each, and
+/// `negatives` rows of negatives.
+pub fn variations(
+    generator: &Generator,
+    labels: &[String],
+    columns: usize,
+    negatives: usize,
+) -> Rows {
     let mut rows: Rows = Vec::new();
-    for label in shapes.labels() {
+    for label in generator.labels() {
         let numbers = 0..columns as u64;
-        let drawn = numbers.filter_map(|number| shapes.drawing(Some(label), number));
-        let drawn = drawn.map(|example| example.glyph).collect();
-        rows.push((labels.get(label).cloned().unwrap_or_default(), drawn));
+        let examples = numbers.filter_map(|number| generator.example(Some(label), number));
+        let glyphs = examples.map(|example| example.glyph).collect();
+        rows.push((labels.get(label).cloned().unwrap_or_default(), glyphs));
     }
-    let numbers = (0..(columns * others) as u64).collect::<Vec<_>>();
+    let numbers = (0..(columns * negatives) as u64).collect::<Vec<_>>();
     for numbers in numbers.chunks(columns.max(1)) {
-        let drawn = numbers.iter().filter_map(|&number| shapes.other(number)).collect();
-        rows.push(("none of them".to_owned(), drawn));
+        let glyphs = numbers.iter().filter_map(|&number| generator.negative(number)).collect();
+        rows.push(("negatives".to_owned(), glyphs));
     }
     rows
 }
 
-/// Drawings as they are, `columns` of each label at most.
+/// A user's drawings, not varied, at most `columns` of each label.
 pub fn as_drawn(drawings: &[(String, Vec<Strokes>)], columns: usize) -> Rows {
     let glyphs =
         |strokes: &[Strokes]| strokes.iter().filter_map(Strokes::glyph).take(columns).collect();

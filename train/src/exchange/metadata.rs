@@ -1,5 +1,5 @@
-//! What an exported network says of itself, beside its numbers: its manifest, and which
-//! numbers that is about.
+//! The metadata of an exported network: the manifest of its checkpoint, and a checksum of the
+//! weights that the manifest describes.
 
 use std::collections::HashMap;
 
@@ -12,60 +12,63 @@ use glyphic_model::{
 use glyphic_runtime::registry::{Draft, Registry};
 use serde::{Deserialize, Serialize};
 
-/// The entry of a file's metadata.
+use crate::environment;
+
+/// The key of the entry in a file's metadata.
 const KEY: &str = "glyphic";
 
-/// What is stated.
+/// The metadata.
 #[derive(Serialize, Deserialize)]
-pub struct Stated {
-    /// SHA-256 of the numbers that it is about, in hex; empty if that is not known.
-    #[serde(default)]
-    numbers: String,
-    /// What the checkpoint says of itself.
+pub struct ExportMetadata {
+    /// SHA-256 of the weights that the manifest describes, in hex; empty if it is unknown.
+    #[serde(default, rename = "numbers")]
+    weights: String,
+    /// The checkpoint's manifest.
     pub manifest: Manifest,
 }
 
-impl Stated {
-    /// The entry of a file's metadata for a network of these layers.
+impl ExportMetadata {
+    /// The entry in a file's metadata for a network of these layers.
     pub fn entry(manifest: &Manifest, layers: &[LayerWeights]) -> Result<(String, String)> {
-        let stated = Self { numbers: checksum(layers), manifest: manifest.clone() };
-        Ok((KEY.to_owned(), serde_json::to_string(&stated)?))
+        let metadata = Self { weights: checksum(layers), manifest: manifest.clone() };
+        Ok((KEY.to_owned(), serde_json::to_string(&metadata)?))
     }
 
-    /// What a file's metadata states.
-    pub fn of(metadata: &HashMap<String, String>) -> Result<Self> {
-        let text = metadata.get(KEY).context(
-            "it does not say what its outputs are: only what `train export` wrote, with its \
-             metadata, can be imported; --like names a checkpoint that it is like",
+    /// Reads it from the entries of a file's metadata.
+    pub fn of(entries: &HashMap<String, String>) -> Result<Self> {
+        let text = entries.get(KEY).context(
+            "it does not say what its outputs are: only a file that `train export` wrote, with \
+             its metadata, can be imported; --like names a checkpoint with the same outputs",
         )?;
-        let stated: Self =
+        let metadata: Self =
             serde_json::from_str(text).context("the manifest in it cannot be read")?;
-        // As strictly as from a checkpoint.
-        let text = serde_json::to_vec(&stated.manifest)?;
-        let manifest = Manifest::parse(&stated.manifest.id, &text)?;
-        Ok(Self { manifest, ..stated })
+        // Checked as strictly as the manifest of a checkpoint.
+        let text = serde_json::to_vec(&metadata.manifest)?;
+        let manifest = Manifest::parse(&metadata.manifest.id, &text)?;
+        Ok(Self { manifest, ..metadata })
     }
 
-    /// That a network is like the one of a checkpoint, but for its numbers.
+    /// The metadata of a network that has the labels and the shape of a checkpoint, but other
+    /// weights.
     pub fn like(manifest: Manifest) -> Self {
-        Self { numbers: String::new(), manifest }
+        Self { weights: String::new(), manifest }
     }
 
-    /// Publishes a network as a checkpoint of its own, whose parent is the one that was
-    /// written. What was measured of that is not said of other numbers.
+    /// Publishes a network as a new checkpoint, whose parent is the exported one. If its
+    /// weights have changed since, the parent's measurements are not true of it and left out.
     pub fn publish(
         self,
         registry: &Registry,
         id: String,
         layers: &[LayerWeights],
     ) -> Result<Manifest> {
-        let Self { numbers, manifest } = self;
+        let Self { weights, manifest } = self;
         let network = Network::from_layer_weights(&manifest.network, layers)
             .ok_or_else(|| anyhow!("its layers are not those that its manifest names"))?;
-        let unchanged = numbers == checksum(layers);
+        let unchanged = weights == checksum(layers);
         let draft = Draft {
             id,
-            created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            created: environment::now(),
             network_config: manifest.network,
             network: &network,
             labels: manifest.labels,
@@ -83,7 +86,7 @@ impl Stated {
     }
 }
 
-/// Whether anything was measured of a checkpoint.
+/// Whether a checkpoint's accuracy was measured.
 pub fn is_measured(manifest: &Manifest) -> bool {
     manifest.metrics.validation.examples > 0
 }

@@ -1,6 +1,6 @@
-//! One drawing to many: the same strokes as other hands, or the same hand on
-//! another day, might draw them. Works on strokes, so that the line stays a
-//! pen's line whatever happens to its course.
+//! Varies a drawing: the same strokes as another writer, or the same one on another day, might
+//! write them. It works on strokes and not on pixels, so that the line keeps the width and the
+//! edges of a pen however its course changes.
 
 use glyphic_model::{
     Glyph,
@@ -8,7 +8,7 @@ use glyphic_model::{
 };
 use rand::{RngExt, rngs::StdRng};
 
-use super::others::signed;
+use crate::random::signed;
 
 /// How far a drawing may be varied. Lengths are shares of its longer side.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,23 +19,23 @@ pub struct Variation {
     pub slant: f32,
     /// Ratio of width to height, as a share either way.
     pub aspect: f32,
-    /// Smooth bending of the whole drawing: most displacement.
+    /// Smooth bending of the whole drawing: the largest displacement.
     pub bend: f32,
-    /// Curvature: each stroke's own swaying along its way, most displacement.
+    /// Curvature: how far each stroke sways along its path, the largest displacement.
     pub curve: f32,
-    /// Haste: half the length over which a fast pen rounds corners, at most.
+    /// Haste: a fast pen rounds corners; half the length over which it does, at most.
     pub haste: f32,
     /// Share of drawings (0–1) in which the pen lifts for a moment.
     pub breaks: f32,
-    /// Each stroke's place by itself.
+    /// Shift of each single stroke.
     pub shift: f32,
-    /// Each stroke's size by itself, as a share either way.
+    /// Change of size of each single stroke, as a share either way.
     pub size: f32,
-    /// Length that is missing or too much at a stroke's ends.
+    /// Length by which a stroke's ends fall short or overshoot.
     pub ends: f32,
-    /// Tremor of single points.
+    /// Random displacement of single points.
     pub tremor: f32,
-    /// The pen's width, as a factor either way.
+    /// Change of the pen's width, as a factor either way.
     pub pen: f32,
 }
 
@@ -60,7 +60,7 @@ impl Default for Variation {
 
 /// Distance between the points that a stroke is resampled to.
 const SPACING: f32 = 0.04;
-/// Waves that the bending is made of.
+/// Sine waves that add up to a bend.
 const WAVES: usize = 3;
 
 impl Variation {
@@ -147,8 +147,8 @@ fn middle(stroke: &[Point]) -> Point {
     [0, 1].map(|axis| stroke.iter().map(|p| p[axis]).sum::<f32>() / count)
 }
 
-/// The stroke with points no further than [`SPACING`] apart, so that it can
-/// bend between those it was recorded with.
+/// The stroke with points no further than [`SPACING`] apart, so that it can bend between the
+/// points it was recorded with.
 fn resampled(stroke: &[Point]) -> Vec<Point> {
     let mut line: Vec<Point> = stroke.first().copied().into_iter().collect();
     for pair in stroke.windows(2) {
@@ -162,8 +162,8 @@ fn resampled(stroke: &[Point]) -> Vec<Point> {
     line
 }
 
-/// The line with its first and last piece made longer (above 0) or cut off
-/// (below 0). A short line, or a dot, is left as it is.
+/// The line with its first and last piece made longer (above 0) or cut off (below 0). A short
+/// line, or a dot, is left as it is.
 fn with_ends(mut line: Vec<Point>, ends: [f32; 2]) -> Vec<Point> {
     for amount in ends {
         line.reverse();
@@ -181,8 +181,8 @@ fn with_ends(mut line: Vec<Point>, ends: [f32; 2]) -> Vec<Point> {
     line
 }
 
-/// The line of a pen that goes too fast for its corners: each point is the mean of
-/// those up to `reach` before and behind it. The ends stay.
+/// The line of a pen that moves too fast for its corners: each point becomes the mean of the
+/// points up to `reach` before and after it. The ends stay.
 fn hurried(line: &[Point], reach: f32) -> Vec<Point> {
     let reach = (reach / SPACING).round() as usize;
     let mean = |i: usize| {

@@ -1,0 +1,77 @@
+//! Why data could not be read.
+
+use std::path::{Path, PathBuf};
+
+use burn_dataset::DatasetError;
+use thiserror::Error;
+
+/// Why data could not be read. Every message names the file and the remedy.
+#[derive(Debug, Error)]
+pub enum DataError {
+    /// The path is missing.
+    #[error("no data at {}: give --data an IDX directory or a folder of labelled pictures", .0.display())]
+    Missing(PathBuf),
+    /// The folder holds nothing that can be read as data.
+    #[error(
+        "{} holds neither IDX files (train-images-idx3-ubyte[.gz] and its labels) nor \
+         sub-folders of pictures, one for each label", .0.display()
+    )]
+    NothingFound(PathBuf),
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// A file does not have the format that its name promises.
+    #[error("{}: {problem}; get the file again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A line of a JSON-lines file cannot be used.
+    #[error("{}: line {line}: {problem}; correct or remove the line", path.display())]
+    BadLine {
+        /// The file.
+        path: PathBuf,
+        /// The line's number, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A picture could not be decoded.
+    #[error("{}: {reason}; repair or remove the file", path.display())]
+    BadPicture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// There are too few examples or labels for training.
+    #[error("{}: {problem}", path.display())]
+    TooLittle {
+        /// The data.
+        path: PathBuf,
+        /// What is missing.
+        problem: String,
+    },
+    /// A checkpoint was trained on something else.
+    #[error("'{id}' was trained on other data than the files in {}", path.display())]
+    OtherData {
+        /// The checkpoint.
+        id: String,
+        /// The data.
+        path: PathBuf,
+    },
+    /// The examples could not be split.
+    #[error("the examples cannot be split: {0}")]
+    Split(#[from] DatasetError),
+}
+
+pub(super) fn unreadable(path: &Path) -> impl Fn(std::io::Error) -> DataError + '_ {
+    move |source| DataError::Unreadable { path: path.to_owned(), source }
+}

@@ -15,7 +15,7 @@ use std::{
 };
 
 use crate::common::{Artifacts, Postgres};
-use glyphic_server::store::{Store, samples::Filter};
+use glyphic_server::{samples::Filter, store::Store};
 use serde_json::{Value, json};
 
 const KILLS: usize = 200;

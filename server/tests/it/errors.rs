@@ -4,7 +4,7 @@ use std::io;
 
 use axum::{body::to_bytes, http::StatusCode, response::IntoResponse};
 use glyphic_runtime::registry::RegistryError;
-use glyphic_server::error::ApiError;
+use glyphic_server::http::error::ApiError;
 use serde_json::Value;
 
 async fn answer(error: ApiError) -> (StatusCode, Value) {
@@ -41,4 +41,18 @@ async fn a_missing_checkpoint_keeps_the_servers_folder_to_itself() {
     let (status, body) = answer(error.into()).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(!body.to_string().contains("secret"), "{body}");
+}
+
+#[tokio::test]
+async fn a_damaged_file_of_a_checkpoint_is_422_and_named_without_its_folder() {
+    let error = RegistryError::BadFile {
+        id: "x".to_owned(),
+        file: "metrics.jsonl",
+        reason: "in /srv/secret".to_owned(),
+    };
+    let (status, body) = answer(error.into()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(body["error"]["code"], "bad_checkpoint");
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("metrics.jsonl") && !message.contains("secret"), "{message}");
 }

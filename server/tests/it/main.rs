@@ -4,7 +4,9 @@
 
 mod api;
 mod auto;
+mod cli;
 mod common;
+mod description;
 mod durability;
 mod errors;
 mod hostile;

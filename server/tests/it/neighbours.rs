@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Artifacts, Server, TeachingSetup, drawings, repository, seven, train};
+use crate::common::{Artifacts, Server, TrainingSetup, drawings, repository, seven, train};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::checkpoint::Manifest;
 use glyphic_server::{config::Limits, neighbours::Example};
@@ -30,7 +30,7 @@ fn mnist(manifest: &Manifest) -> Result<Vec<Example>, String> {
 }
 
 fn server(artifacts: &Artifacts) -> Server {
-    let teaching = Some(TeachingSetup::default());
+    let teaching = Some(TrainingSetup::default());
     Server::start_changed(artifacts, Limits::default(), teaching, |app| {
         app.with_examples(Arc::new(mnist))
     })
@@ -108,7 +108,7 @@ fn drawings_lie_near_examples_of_their_label() {
 #[test]
 fn what_was_taught_is_among_them() {
     let artifacts = Artifacts::released();
-    let mut setup = TeachingSetup::default();
+    let mut setup = TrainingSetup::default();
     setup.settings.arguments = ["--examples", "512", "--epochs", "1"].map(str::to_owned).to_vec();
     let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), |app| {
         app.with_examples(Arc::new(mnist))

@@ -8,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::{Artifacts, Server, TeachingSetup, seven};
-use glyphic_server::{access::Admin, config::Limits};
+use crate::common::{Artifacts, Server, TrainingSetup, seven};
+use glyphic_server::{config::Limits, http::access::Admin};
 use serde_json::json;
 
 const TOKEN: &str = "a-token-of-some-length";
@@ -49,7 +49,7 @@ fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
 fn changes_need_the_token_and_reading_does_not() {
     let artifacts = Artifacts::released();
     let admin = Admin::new(Some(TOKEN.to_owned()), "127.0.0.1:1".parse().unwrap(), false).0;
-    let setup = TeachingSetup::default();
+    let setup = TrainingSetup::default();
     let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), move |app| {
         app.with_admin(admin)
     });
@@ -58,8 +58,8 @@ fn changes_need_the_token_and_reading_does_not() {
         ("POST", format!("/api/models/{id}/promote")),
         ("POST", "/api/models/rollback".to_owned()),
         ("POST", "/api/models/prune?keep=9".to_owned()),
-        ("PUT", "/api/labels/best".to_owned()),
-        ("DELETE", "/api/labels/best".to_owned()),
+        ("PUT", "/api/aliases/best".to_owned()),
+        ("DELETE", "/api/aliases/best".to_owned()),
         ("PUT", format!("/api/pins/{id}")),
         ("DELETE", format!("/api/pins/{id}")),
         ("POST", "/api/samples/delete?source=a".to_owned()),

@@ -248,9 +248,9 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     // What is sent is there, and does not serve.
     let pushed = s3.push(&[&second], registry.root());
     assert!(pushed.status.success() && !text(&pushed.stdout).contains("first"), "{pushed:?}");
-    let (status, answer) = a.send("PUT", "/api/labels/candidate", &json!({ "id": first }));
+    let (status, answer) = a.send("PUT", "/api/aliases/candidate", &json!({ "id": first }));
     assert_eq!(status, 200, "{answer}");
-    b.waits_for("the label", |b| b.get("/api/models").to_string().contains("\"candidate\""));
+    b.waits_for("the alias", |b| b.get("/api/models").to_string().contains("\"candidate\""));
     for server in [&a, &b] {
         let both = |server: &Server| server.listed().len() == 2;
         server.waits_up_to(LISTED, "the second checkpoint", both);
@@ -268,7 +268,7 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     let (status, answer) = b.send("POST", "/api/models/prune?keep=0", &json!({}));
     assert_eq!((status, &answer["removed"]), (200, &json!([second])));
     assert!(!s3.objects().join("checkpoints").join(&second).join("manifest.json").exists());
-    assert_eq!(a.send("PUT", "/api/labels/stays", &json!({ "id": first })).0, 200);
+    assert_eq!(a.send("PUT", "/api/aliases/stays", &json!({ "id": first })).0, 200);
     assert_eq!(b.listed(), [first.as_str()]);
     let begun = Instant::now();
     while a.listed() != [first.as_str()] {
@@ -279,7 +279,7 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     // Without the store both go on, also one that is started anew; changes are refused.
     s3.stop();
     assert_eq!(a.reads_with(), first);
-    let (status, answer) = a.send("PUT", "/api/labels/lost", &json!({ "id": first }));
+    let (status, answer) = a.send("PUT", "/api/aliases/lost", &json!({ "id": first }));
     assert_eq!((status, &answer["error"]["code"]), (503, &json!("shared_registry")), "{answer}");
     let Server { copy, program, .. } = a;
     drop(program);
@@ -287,11 +287,11 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     assert_eq!(a.reads_with(), first);
     s3.start();
     let begun = Instant::now();
-    while a.send("PUT", "/api/labels/back", &json!({ "id": first })).0 != 200 {
+    while a.send("PUT", "/api/aliases/back", &json!({ "id": first })).0 != 200 {
         assert!(begun.elapsed() < Duration::from_secs(20), "the store is not found again");
         thread::sleep(Duration::from_millis(200));
     }
-    b.waits_for("the label", |b| b.get("/api/models").to_string().contains("\"back\""));
+    b.waits_for("the alias", |b| b.get("/api/models").to_string().contains("\"back\""));
     assert!(!b.get("/api/models").to_string().contains("\"lost\""));
 }
 
@@ -374,7 +374,7 @@ fn half_a_checkpoint_never_goes_live() {
         thread::sleep(Duration::from_millis(1500));
         assert_eq!(server.reads_with(), second);
         assert_eq!(server.listed().len(), 2);
-        let (status, answer) = server.send("PUT", "/api/labels/x", &json!({ "id": first }));
+        let (status, answer) = server.send("PUT", "/api/aliases/x", &json!({ "id": first }));
         assert_eq!(status, 503, "{answer}");
     }
     promoted(&first);
@@ -406,7 +406,7 @@ fn servers_that_change_at_once_lose_nothing() {
                     let id = [first, second][i % 2];
                     let begun = Instant::now();
                     loop {
-                        let path = format!("/api/labels/s{s}-{i}");
+                        let path = format!("/api/aliases/s{s}-{i}");
                         let (status, answer) = server.send("PUT", &path, &json!({ "id": id }));
                         if status == 200 {
                             break;
@@ -420,7 +420,7 @@ fn servers_that_change_at_once_lose_nothing() {
         }
     });
     for server in &servers {
-        server.waits_for("every label", |server| {
+        server.waits_for("every alias", |server| {
             let models = server.get("/api/models").to_string();
             (0..EACH).all(|i| (0..2).all(|s| models.contains(&format!("\"s{s}-{i}\""))))
         });

@@ -9,7 +9,7 @@ use glyphic_runtime::registry::{Comparison, Gate, Objection as Loss, PromotionGa
 /// What a checkpoint must keep and gain to be promoted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PromotionPolicy {
-    /// For a checkpoint that is judged by its scores.
+    /// For a checkpoint that is compared by its scores.
     pub scores: PromotionGate,
     /// For a fine-tuned checkpoint, which is compared with its parent.
     pub fine_tuned: Gate,

@@ -1,4 +1,4 @@
-//! The folder of a copy: of which store it is one, and whose.
+//! The folder of a copy: which store it is a copy of, and which server uses it.
 
 use std::{
     collections::BTreeSet,
@@ -12,21 +12,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bucket, BucketError};
 
-/// In the copy's folder.
+/// Name of the file in the copy's folder.
 const COPIED: &str = ".bucket.json";
-/// Held by the server whose copy it is.
+/// Name of the file that the server locks whose copy it is.
 const LOCK: &str = ".bucket.lock";
 
 /// What a folder is a copy of.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Copied {
     url: String,
-    /// The checkpoints that were in the store: what is missing there now was removed.
+    /// The checkpoints that were in the store: one that is missing there now was removed.
     pub ids: BTreeSet<String>,
 }
 
-/// Makes the registry's folder the copy of `url`, if it is nothing else. The lock is the
-/// server's as long as it is not dropped.
+/// Makes the registry's folder the copy of `url`, unless it is something else already. The server
+/// owns the copy until the returned lock is dropped.
 pub(super) fn claim(url: &str, registry: &Registry) -> Result<File, BucketError> {
     let url = url.trim_end_matches('/');
     let root = registry.root();

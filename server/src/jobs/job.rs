@@ -16,9 +16,9 @@ pub enum State {
     Queued,
     /// Is being trained.
     Running,
-    /// Its checkpoint serves, or did.
+    /// Its checkpoint was promoted.
     Promoted,
-    /// Its checkpoint is there and does not serve; `message` says why.
+    /// Its checkpoint is there and was not promoted; `message` says why.
     Candidate,
     /// It failed; `message` says why.
     Failed,
@@ -26,14 +26,14 @@ pub enum State {
     Cancelled,
 }
 
-/// A network that can be trained from scratch.
+/// A network architecture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
     /// The one that is released.
     #[default]
     Small,
-    /// Accuracy first, for a GPU.
+    /// The most accurate one, for a GPU.
     Large,
     /// Without convolutions: to see what they contribute.
     Mlp,
@@ -46,7 +46,7 @@ pub enum Recipe {
     Samples,
     /// A new network, on the dataset alone.
     Scratch {
-        /// Which.
+        /// Which network.
         network: Network,
         /// Passes over the data.
         epochs: i64,
@@ -62,7 +62,7 @@ pub struct Job {
     pub id: String,
     /// When it was asked for, in milliseconds since 1970.
     pub created: i64,
-    /// Why: `asked`, `samples` or `schedule`.
+    /// Why it was started: `asked` (by a client), `samples` (enough new ones) or `schedule`.
     pub reason: String,
     /// What it trains.
     #[serde(flatten)]
@@ -71,7 +71,7 @@ pub struct Job {
     pub state: State,
     /// The server that runs it.
     pub owner: Option<String>,
-    /// How often it was begun.
+    /// Number of times it was started.
     pub attempts: i64,
     /// Whether somebody wants it to stop.
     pub cancel: bool,
@@ -87,7 +87,7 @@ pub struct Job {
     /// The progress that the trainer reports.
     #[schema(value_type = Object)]
     pub progress: Value,
-    /// How it ended, for a person.
+    /// How it ended, in words.
     pub message: Option<String>,
     /// When training began.
     pub started: Option<i64>,
@@ -102,7 +102,7 @@ pub struct Ending {
     pub state: State,
     /// The checkpoint that came of it.
     pub candidate: Option<String>,
-    /// For a person.
+    /// How it ended, in words.
     pub message: String,
 }
 

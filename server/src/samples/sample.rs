@@ -4,7 +4,7 @@ use glyphic_model::Glyph;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-/// What a sample was sent as.
+/// The form in which a sample was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
@@ -21,25 +21,25 @@ pub enum Form {
 pub struct NewSample {
     /// Who or what sent it.
     pub source: String,
-    /// What it shows, if known.
+    /// What it shows, if somebody has said so.
     pub label: Option<String>,
-    /// What the network said of it.
+    /// The label that the network read.
     pub prediction: String,
-    /// How sure it was, 0–1.
+    /// The network's confidence, 0–1.
     pub confidence: f64,
-    /// The verdict of that answer.
+    /// The verdict.
     pub verdict: String,
-    /// The checkpoint that answered.
+    /// The checkpoint that read it.
     pub checkpoint: String,
-    /// The preprocessing's version.
+    /// The version of the preprocessing.
     pub preprocessing: u32,
-    /// What `raw` is.
+    /// The form of `raw`.
     pub form: Form,
     /// The input as it came.
     pub raw: Vec<u8>,
-    /// The picture that the network saw.
+    /// The glyph that the network read.
     pub glyph: Glyph,
-    /// Whether it is kept from training; `None` lets the store decide.
+    /// Whether it is held back from training; with `None` the store decides.
     pub held_back: Option<bool>,
 }
 
@@ -50,9 +50,9 @@ pub struct Sample {
     pub id: String,
     /// When it came, in milliseconds since 1970.
     pub created: i64,
-    /// What was sent, and what the network said.
+    /// What was sent, and what the network read.
     pub content: NewSample,
-    /// Whether it is kept from training, to check on.
+    /// Whether it is held back from training, to measure what was learned.
     pub held_back: bool,
     /// Whether somebody looked at it and agreed with its label.
     pub confirmed: bool,
@@ -60,17 +60,17 @@ pub struct Sample {
     pub deleted: Option<i64>,
 }
 
-/// What became of a sample that was sent.
+/// The result of adding a sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Added {
-    /// The name it has now.
+    /// Its id.
     pub id: String,
-    /// Whether the same picture with the same label was there already; then `id`
-    /// is that one's.
+    /// Whether the same picture with the same label was there already; then `id` is the id of that
+    /// one.
     pub duplicate: bool,
     /// A sample of the same picture with another label.
     pub contradicts: Option<String>,
-    /// Whether it is kept from training.
+    /// Whether it is held back from training.
     pub held_back: bool,
 }
 
@@ -78,34 +78,34 @@ pub struct Added {
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Filter {
-    /// Labelled so.
+    /// With this label
     pub label: Option<String>,
-    /// Read so when it came.
+    /// That the network read so when it came
     pub prediction: Option<String>,
-    /// With this verdict when it came.
+    /// With this verdict when it came
     pub verdict: Option<String>,
-    /// Read by this checkpoint.
+    /// That this checkpoint read
     pub model: Option<String>,
-    /// Sent by.
+    /// From this source
     pub source: Option<String>,
-    /// Sent at or after, in milliseconds since 1970.
+    /// That came at or after this time, in milliseconds since 1970
     pub since: Option<i64>,
-    /// Sent before.
+    /// That came before this time
     pub until: Option<i64>,
-    /// 1: label and prediction differ; 0: they agree.
+    /// 1: label and prediction differ; 0: they agree
     pub disagreement: Option<i64>,
-    /// 1: labelled; 0: still to be labelled.
+    /// 1: labelled; 0: still to be labelled
     pub labelled: Option<i64>,
-    /// 1: kept from training; 0: trained on.
+    /// 1: held back from training; 0: trained on
     pub held_back: Option<i64>,
-    /// 1: deleted ones; otherwise those that are not.
+    /// 1: deleted ones; 0: those that are not
     #[serde(default)]
     #[param(required = false)]
     pub deleted: i64,
 }
 
 impl Filter {
-    /// Whether its texts can be in a database: PostgreSQL's hold no NUL.
+    /// Whether a database takes its texts: PostgreSQL refuses a NUL.
     pub fn is_sound(&self) -> bool {
         let texts = [&self.label, &self.prediction, &self.verdict, &self.model, &self.source];
         texts.iter().all(|text| text.as_ref().is_none_or(|text| !text.contains('\0')))
@@ -128,14 +128,14 @@ pub struct Quota {
     pub per_source: u64,
 }
 
-/// Counts of one source or label.
+/// Counts for one source or label.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Count {
     /// The source or the label.
     pub name: String,
     /// Its samples.
     pub samples: i64,
-    /// Those whose label is not what the network had read.
+    /// Those whose label is not what the network read.
     pub disagree: i64,
 }
 

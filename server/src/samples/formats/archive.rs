@@ -23,7 +23,7 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, FormatError
         }
         let name = file.name().map_err(|error| broken(&error))?.into_owned();
         let mut content = Vec::new();
-        // What the zip says of sizes may be a lie; what is read counts.
+        // The sizes in a zip may be wrong on purpose, so the bytes that are read are counted.
         file.take(left + 1).read_to_end(&mut content).map_err(|error| broken(&error))?;
         left = left.checked_sub(content.len() as u64).ok_or_else(|| {
             FormatError::damaged(format!("the zip unpacks to more than {} MiB", MAX_UNPACKED >> 20))

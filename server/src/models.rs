@@ -53,7 +53,7 @@ pub struct Models {
 }
 
 /// A checkpoint's id, and its manifest or why that cannot be read.
-pub type Listed = (String, Result<Manifest, RegistryError>);
+pub type ListedManifest = (String, Result<Manifest, RegistryError>);
 
 /// Why a checkpoint is not served, loaded or changed.
 #[derive(Debug, Error)]
@@ -185,7 +185,7 @@ impl Models {
     }
 
     /// All checkpoints, newest first; a damaged one with its error.
-    pub async fn list(&self) -> Result<Vec<Listed>, ModelsError> {
+    pub async fn list(&self) -> Result<Vec<ListedManifest>, ModelsError> {
         let registry = self.registry.clone();
         let listed = tokio::task::spawn_blocking(move || {
             let read = |id: String| (id.clone(), registry.manifest(&id));

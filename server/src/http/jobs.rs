@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     App,
-    jobs::{Job, JobEvents, Network, Recipe},
+    jobs::{Job, JobEvents, NetworkKind, Recipe},
 };
 
 /// Number of jobs in a list.
@@ -72,7 +72,7 @@ pub struct JobOptions {
     from: Start,
     /// From scratch: which network; `small`, if it is not given
     #[param(inline)]
-    network: Option<Network>,
+    network: Option<NetworkKind>,
     /// From scratch: passes over the data, 1 to 500; 12 if it is not given
     #[param(minimum = 1, maximum = 500)]
     epochs: Option<i64>,

@@ -68,15 +68,15 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
     "icon.svg": "image/svg+xml",
 };
 
-/// What is sent of an asset beside its bytes.
+/// An asset, prepared for sending.
 struct Packed {
-    /// Changes with the content.
+    /// Its entity tag, which changes with the content.
     tag: String,
     /// The content, compressed.
     gzip: Vec<u8>,
 }
 
-/// Of each of [`ASSETS`], made when the first is asked for.
+/// Each of [`ASSETS`], prepared when the first is requested.
 static PACKED: LazyLock<Vec<Packed>> =
     LazyLock::new(|| ASSETS.iter().map(|(_, _, content)| Packed::new(content)).collect());
 
@@ -100,7 +100,7 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Respo
     file(&name, &headers)
 }
 
-/// A file, compressed if the client takes that, or nothing if it has it.
+/// A file, compressed if the client accepts that; without its content if the client has it.
 fn file(name: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
     let named = |(asset, ..): &(&str, &str, &[u8])| *asset == name;
     let place = ASSETS.iter().position(named).ok_or(ApiError::NoSuchPath)?;
@@ -124,7 +124,7 @@ fn file(name: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
     })
 }
 
-/// What of the page needs a server behind it.
+/// Files of the page that need a server.
 const NEEDS_SERVER: [&str; 9] = [
     "samples.html",
     "samples.js",
@@ -136,13 +136,13 @@ const NEEDS_SERVER: [&str; 9] = [
     "reference.html",
     "reference.js",
 ];
-/// How the page begins, and how it begins where there is no server.
+/// The beginning of the page, and its beginning where there is no server.
 const BEGIN: &str = "<html lang=\"en\">";
 const BEGIN_ALONE: &str = "<html lang=\"en\" data-server=\"none\">";
 
-/// Writes the page and the promoted checkpoint into a folder that any host of files
-/// can serve: there the browser reads by itself. A folder that is being served may be
-/// written again: what names a file comes after it.
+/// Writes the page and the promoted checkpoint into a folder for any host of static files; there
+/// the browser runs the network. A folder may be written while it is being served: a file is
+/// written before those that refer to it.
 pub fn write(folder: &FilePath, registry: &Registry) -> Result<()> {
     let manifest = registry.manifest(&registry.current()?)?;
     let weights = format!("{WEIGHTS}/{}", weights_name(&manifest));

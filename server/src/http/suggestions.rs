@@ -33,7 +33,7 @@ const JOBS: i64 = 50;
 /// Why a picture should be looked at.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum SuggestionKind {
     /// A sample without a label, or of which the network was not sure.
     Unsure,
     /// A sample that the last candidate and the checkpoint before it read differently.
@@ -49,7 +49,7 @@ pub enum Kind {
 #[into_params(parameter_in = Query)]
 pub struct SuggestionOptions {
     /// Why a picture should be looked at
-    kind: Kind,
+    kind: SuggestionKind,
 }
 
 /// Pictures to look at.
@@ -132,10 +132,10 @@ pub async fn list(
     Query(SuggestionOptions { kind }): Query<SuggestionOptions>,
 ) -> Result<Json<SuggestionList>, ApiError> {
     let (suggestions, audit) = match kind {
-        Kind::Unsure => (unsure(&app).await?, AuditState::default()),
-        Kind::Disagreement => (disagreement(&app).await?, AuditState::default()),
-        Kind::LabelErrors => (wrong_labels(&app).await?, AuditState::default()),
-        Kind::Training => training(&app).await?,
+        SuggestionKind::Unsure => (unsure(&app).await?, AuditState::default()),
+        SuggestionKind::Disagreement => (disagreement(&app).await?, AuditState::default()),
+        SuggestionKind::LabelErrors => (wrong_labels(&app).await?, AuditState::default()),
+        SuggestionKind::Training => training(&app).await?,
     };
     let labels = app.models.engine().serving().labels.clone();
     Ok(Json(SuggestionList { labels, suggestions, audit }))

@@ -10,7 +10,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{job::Network, settings::JobSettings};
+use super::{job::NetworkKind, settings::JobSettings};
 
 /// Longest time for an audit of the training data.
 const AUDIT: Duration = Duration::from_secs(1800);
@@ -73,7 +73,7 @@ impl TrainingProcess {
     pub fn train(
         settings: &JobSettings,
         artifacts: &Path,
-        network: Network,
+        network: NetworkKind,
         epochs: i64,
     ) -> std::io::Result<Self> {
         let mut command = command(settings, &settings.device, artifacts, None)?;

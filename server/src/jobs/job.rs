@@ -10,8 +10,7 @@ use utoipa::{
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-#[schema(as = JobState)]
-pub enum State {
+pub enum JobState {
     /// Waits for a server to take it.
     Queued,
     /// Is being trained.
@@ -29,7 +28,7 @@ pub enum State {
 /// A network architecture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Network {
+pub enum NetworkKind {
     /// The one that is released.
     #[default]
     Small,
@@ -47,7 +46,7 @@ pub enum Recipe {
     /// A new network, on the dataset alone.
     Scratch {
         /// Which network.
-        network: Network,
+        network: NetworkKind,
         /// Passes over the data.
         epochs: i64,
     },
@@ -68,7 +67,7 @@ pub struct Job {
     #[serde(flatten)]
     pub recipe: Recipe,
     /// Where it stands.
-    pub state: State,
+    pub state: JobState,
     /// The server that runs it.
     pub owner: Option<String>,
     /// Number of times it was started.
@@ -99,7 +98,7 @@ pub struct Job {
 #[derive(Clone, Debug)]
 pub struct Ending {
     /// A state that is not active.
-    pub state: State,
+    pub state: JobState,
     /// The checkpoint that came of it.
     pub candidate: Option<String>,
     /// How it ended, in words.
@@ -109,11 +108,11 @@ pub struct Ending {
 impl Job {
     /// Whether it waits or runs.
     pub fn is_active(&self) -> bool {
-        matches!(self.state, State::Queued | State::Running)
+        matches!(self.state, JobState::Queued | JobState::Running)
     }
 }
 
-impl Network {
+impl NetworkKind {
     /// Its name in the database, in the API and on `train`'s command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -146,7 +145,7 @@ struct RecipeFields {
     /// `samples` or `scratch`.
     recipe: String,
     /// From scratch: which network.
-    network: Option<Network>,
+    network: Option<NetworkKind>,
     /// From scratch: passes over the data.
     epochs: Option<i64>,
 }
@@ -171,7 +170,7 @@ impl Serialize for Recipe {
     }
 }
 
-impl State {
+impl JobState {
     /// Its name in the database.
     pub fn name(self) -> &'static str {
         match self {

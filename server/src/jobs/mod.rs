@@ -17,6 +17,6 @@ mod store;
 mod training;
 
 pub use events::JobEvents;
-pub use job::{Ending, Job, Network, Recipe, State};
+pub use job::{Ending, Job, JobState, NetworkKind, Recipe};
 pub use settings::JobSettings;
 pub use training::Training;

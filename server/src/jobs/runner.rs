@@ -14,7 +14,7 @@ use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 use super::{
     child::{Progress, TrainingProcess},
-    job::{Ending, Job, Recipe, State},
+    job::{Ending, Job, JobState, Recipe},
     training::Training,
 };
 use crate::{
@@ -117,13 +117,13 @@ impl Training {
         heartbeat.spawn(self.clone().keep_heartbeat(job.id.clone()));
         let ending = match self.train(&job, models, &folder, stop).await {
             Ok(Trained::Checkpoint(id)) => self.evaluate(&job, &id, models).await,
-            Ok(Trained::Cancelled) => Some(ended(State::Cancelled, None, "cancelled")),
+            Ok(Trained::Cancelled) => Some(ended(JobState::Cancelled, None, "cancelled")),
             Ok(Trained::Lost) => None,
             Ok(Trained::Stopping) => {
                 let _ = self.store.give_job_back(&job.id, &self.owner).await;
                 None
             }
-            Err(error) => Some(ended(State::Failed, None, format!("{error:#}"))),
+            Err(error) => Some(ended(JobState::Failed, None, format!("{error:#}"))),
         };
         let _ = std::fs::remove_dir_all(&folder);
         let Some(ending) = ending else { return };
@@ -289,7 +289,7 @@ impl Training {
         // server may have taken it over while the database was away.
         match self.mine(job).await {
             Some(job) if job.cancel => {
-                return Some(ended(State::Cancelled, candidate(), "cancelled"));
+                return Some(ended(JobState::Cancelled, candidate(), "cancelled"));
             }
             Some(_) => {}
             None => return None,
@@ -301,15 +301,15 @@ impl Training {
         if job.recipe != Recipe::Samples {
             // It was not trained on the samples, so a person decides.
             self.make_candidate(id, models).await;
-            return Some(ended(State::Candidate, candidate(), measured(models.registry(), id)));
+            return Some(ended(JobState::Candidate, candidate(), measured(models.registry(), id)));
         }
         let comparison = match models.registry().comparison(id) {
             Ok(Some(comparison)) => comparison,
             Ok(None) => {
                 let message = "the trainer left no comparison with the checkpoint before it";
-                return Some(ended(State::Failed, candidate(), message));
+                return Some(ended(JobState::Failed, candidate(), message));
             }
-            Err(error) => return Some(ended(State::Failed, candidate(), error.to_string())),
+            Err(error) => return Some(ended(JobState::Failed, candidate(), error.to_string())),
         };
         Some(self.promote_if_better(id, comparison, models).await)
     }
@@ -325,20 +325,22 @@ impl Training {
                      serves now",
                     after.right, after.of, before.right
                 );
-                ended(State::Promoted, candidate(), message)
+                ended(JobState::Promoted, candidate(), message)
             }
             Err(ModelsError::Checkpoint(RegistryError::Objected { objections, .. })) => {
                 self.make_candidate(id, models).await;
                 let message = format!("it is not promoted: {}", objections.join("; "));
-                ended(State::Candidate, candidate(), message)
+                ended(JobState::Candidate, candidate(), message)
             }
             Err(ModelsError::Checkpoint(RegistryError::PromotedMeanwhile { found, .. })) => {
                 let message = format!(
                     "it is not promoted: '{found}' was promoted while it was trained from '{parent}'"
                 );
-                ended(State::Candidate, candidate(), message)
+                ended(JobState::Candidate, candidate(), message)
             }
-            Err(error) => ended(State::Candidate, candidate(), format!("it cannot serve: {error}")),
+            Err(error) => {
+                ended(JobState::Candidate, candidate(), format!("it cannot serve: {error}"))
+            }
         }
     }
 }
@@ -368,7 +370,7 @@ enum Trained {
     Stopping,
 }
 
-fn ended(state: State, candidate: Option<String>, message: impl Into<String>) -> Ending {
+fn ended(state: JobState, candidate: Option<String>, message: impl Into<String>) -> Ending {
     Ending { state, candidate, message: message.into() }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::{Row, any::AnyRow};
 
-use super::job::{Ending, Job, Network, Recipe, State};
+use super::job::{Ending, Job, JobState, NetworkKind, Recipe};
 use crate::store::{Store, StoreError, new_id, now};
 
 /// A job without a heartbeat for this time is taken over by another server, in ms.
@@ -235,7 +235,7 @@ impl Store {
 }
 
 fn job(row: &AnyRow) -> Result<Job, sqlx::Error> {
-    use State::{Cancelled, Candidate, Failed, Promoted, Queued, Running};
+    use JobState::{Cancelled, Candidate, Failed, Promoted, Queued, Running};
     let state: String = row.try_get("state")?;
     let states = [Queued, Running, Promoted, Candidate, Failed, Cancelled];
     let recipe: String = row.try_get("recipe")?;
@@ -246,7 +246,7 @@ fn job(row: &AnyRow) -> Result<Job, sqlx::Error> {
         id: row.try_get("id")?,
         created: row.try_get("created")?,
         reason: row.try_get("reason")?,
-        recipe: match (recipe.as_str(), network.as_deref().and_then(Network::named), epochs) {
+        recipe: match (recipe.as_str(), network.as_deref().and_then(NetworkKind::named), epochs) {
             ("samples", ..) => Recipe::Samples,
             ("scratch", Some(network), Some(epochs)) => Recipe::Scratch { network, epochs },
             _ => Recipe::Unknown(recipe),

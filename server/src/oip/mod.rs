@@ -64,7 +64,7 @@ impl IntoResponse for Refused {
     }
 }
 
-type Answer<T> = Result<Json<T>, Refused>;
+type Answered<T> = Result<Json<T>, Refused>;
 
 /// The server, in the protocol's words.
 #[derive(Serialize, ToSchema)]
@@ -110,7 +110,7 @@ pub struct ServerReady {
 #[utoipa::path(get, path = "/v2/health/ready", tag = "inference protocol",
     responses((status = 200, body = ServerReady, description = "It is ready"),
         (status = 503, body = ProtocolError, description = "The server cannot answer now")))]
-pub async fn ready(State(app): State<App>) -> Answer<ServerReady> {
+pub async fn ready(State(app): State<App>) -> Answered<ServerReady> {
     app.models.engine().check_alive()?;
     Ok(Json(ServerReady { ready: true }))
 }
@@ -158,7 +158,7 @@ pub struct ModelParameters {
 #[utoipa::path(get, path = "/v2/models/{model}", tag = "inference protocol",
     params(("model" = String, Path, description = "`glyphic`, or a checkpoint's id")),
     responses((status = 200, body = ModelMetadata, description = "Its inputs and outputs"), BadRequest, NotFound))]
-pub async fn model(State(app): State<App>, name: ModelName) -> Answer<ModelMetadata> {
+pub async fn model(State(app): State<App>, name: ModelName) -> Answered<ModelMetadata> {
     metadata(&app, &name)
 }
 
@@ -166,7 +166,7 @@ pub async fn model(State(app): State<App>, name: ModelName) -> Answer<ModelMetad
 #[utoipa::path(get, path = "/v2/models/{model}/versions/{version}", tag = "inference protocol",
     params(("model" = String, Path), ("version" = String, Path)),
     responses((status = 200, body = ModelMetadata, description = "Its inputs and outputs"), BadRequest, NotFound))]
-pub async fn model_version(State(app): State<App>, name: ModelName) -> Answer<ModelMetadata> {
+pub async fn model_version(State(app): State<App>, name: ModelName) -> Answered<ModelMetadata> {
     metadata(&app, &name)
 }
 
@@ -183,7 +183,7 @@ pub struct ModelReady {
 #[utoipa::path(get, path = "/v2/models/{model}/ready", tag = "inference protocol",
     params(("model" = String, Path)),
     responses((status = 200, body = ModelReady, description = "It is ready"), BadRequest, NotFound))]
-pub async fn model_ready(State(app): State<App>, name: ModelName) -> Answer<ModelReady> {
+pub async fn model_ready(State(app): State<App>, name: ModelName) -> Answered<ModelReady> {
     readiness(&app, name)
 }
 
@@ -191,7 +191,7 @@ pub async fn model_ready(State(app): State<App>, name: ModelName) -> Answer<Mode
 #[utoipa::path(get, path = "/v2/models/{model}/versions/{version}/ready", tag = "inference protocol",
     params(("model" = String, Path), ("version" = String, Path)),
     responses((status = 200, body = ModelReady, description = "It is ready"), BadRequest, NotFound))]
-pub async fn model_version_ready(State(app): State<App>, name: ModelName) -> Answer<ModelReady> {
+pub async fn model_version_ready(State(app): State<App>, name: ModelName) -> Answered<ModelReady> {
     readiness(&app, name)
 }
 
@@ -284,7 +284,7 @@ pub struct IndexedModel {
 pub async fn index(
     State(app): State<App>,
     OptionalJson(request): OptionalJson<IndexRequest>,
-) -> Answer<Vec<IndexedModel>> {
+) -> Answered<Vec<IndexedModel>> {
     let serving = app.models.engine().serving();
     let mut models = vec![IndexedModel {
         name: SERVING.to_owned(),
@@ -326,7 +326,7 @@ pub async fn load(
     State(app): State<App>,
     ModelName { model, .. }: ModelName,
     OptionalJson(RepositoryParameters { .. }): OptionalJson<RepositoryParameters>,
-) -> Answer<Done> {
+) -> Answered<Done> {
     // The serving checkpoint is always loaded.
     if model != SERVING {
         app.models.load(model).await?;
@@ -345,7 +345,7 @@ pub async fn unload(
     State(app): State<App>,
     ModelName { model, .. }: ModelName,
     OptionalJson(RepositoryParameters { .. }): OptionalJson<RepositoryParameters>,
-) -> Answer<Done> {
+) -> Answered<Done> {
     if model == SERVING {
         return Err(ApiError::AlwaysServes.into());
     }
@@ -420,7 +420,7 @@ impl ModelName {
     }
 }
 
-fn metadata(app: &App, name: &ModelName) -> Answer<ModelMetadata> {
+fn metadata(app: &App, name: &ModelName) -> Answered<ModelMetadata> {
     let manifest = name.engine(app)?.serving();
     let outputs = OUTPUTS.iter().map(|output| TensorMetadata {
         name: output.name,
@@ -444,7 +444,7 @@ fn metadata(app: &App, name: &ModelName) -> Answer<ModelMetadata> {
     }))
 }
 
-fn readiness(app: &App, name: ModelName) -> Answer<ModelReady> {
+fn readiness(app: &App, name: ModelName) -> Answered<ModelReady> {
     name.engine(app)?.check_alive()?;
     Ok(Json(ModelReady { name: name.model, ready: true }))
 }

@@ -68,7 +68,7 @@ fn a_training_example_is_nearest_to_itself() {
     }
 }
 
-/// Prints what LOG.md says of it.
+/// Prints the figures for the documentation.
 #[test]
 fn what_is_nearest_says_what_a_test_picture_is() {
     let artifacts = Artifacts::released();
@@ -133,7 +133,7 @@ fn what_was_taught_is_among_them() {
 
     let job = train(&server);
     let candidate = job["candidate"].as_str().unwrap();
-    // What is taught after that, it did not learn from.
+    // Samples that came later were not trained on.
     server.teach("7", "me", &seven());
     let path = format!("/api/models/{candidate}/promote?force=1");
     let (status, answer) = server.post_json(&path, &json!({}));
@@ -194,7 +194,7 @@ fn without_its_data_a_checkpoint_has_none() {
     // Where its files are is the server's business.
     let (_, refused) = server.post_json("/api/nearest", &drawing);
     assert!(!refused.to_string().contains("datasets"), "{refused}");
-    // What is no request.
+    // Requests that cannot be understood.
     let malformed = (400, "malformed".to_owned());
     assert_eq!(code(server.post_json("/api/nearest?count=0", &drawing)), malformed);
     assert_eq!(code(server.post_json("/api/nearest?count=51", &drawing)), malformed);

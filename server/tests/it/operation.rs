@@ -19,7 +19,7 @@ fn raw(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let _ = stream.write_all(request.as_bytes());
     let mut answer = Vec::new();
-    // Whoever is refused before all was sent may find the connection reset.
+    // A client that is refused before it has sent everything may find the connection reset.
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8(answer).unwrap()
 }
@@ -101,7 +101,7 @@ fn changes_need_the_token_and_reading_does_not() {
         let answer = asked(&server, method, path, &format!("authorization: bearer {TOKEN}\r\n"));
         assert_ne!(status(&answer), 401, "{method} {path}: {answer}");
     }
-    // Whoever may draw may be read and may teach.
+    // Reading and sending samples need no token.
     let strokes = json!({ "strokes": seven(), "label": "7" });
     assert_eq!(server.post_json("/api/predict", &strokes).0, 200);
     assert_eq!(server.post_json("/api/samples", &strokes).0, 201);
@@ -149,7 +149,7 @@ fn without_a_token_changes_are_taken_under_this_machines_names_alone() {
         assert_eq!(status(&answer), 403, "{host}");
         assert!(answer.contains("--admin-token"), "{answer}");
     }
-    // A proxy that was not announced, whatever it calls this machine; also for teaching.
+    // A proxy that was not configured, under any name of this machine; for samples too.
     for path in ["/api/models/rollback", "/api/samples"] {
         let answer = asked(&server, "POST", path, "x-forwarded-for: 203.0.113.9\r\n");
         assert_eq!(status(&answer), 403, "{answer}");
@@ -284,7 +284,7 @@ fn whoever_sends_nothing_is_cut_off_and_others_are_served() {
 #[test]
 fn whoever_takes_nothing_of_its_answers_is_cut_off() {
     let artifacts = Artifacts::released();
-    // One place: whoever comes second is served when the first one has gone.
+    // There is room for one: the second client is served when the first one has gone.
     let limits = Limits { connections: 1, connections_per_client: Some(9), ..Limits::default() };
     let server = Server::start_with(&artifacts, limits);
     let mut slow = TcpStream::connect(server.address).unwrap();

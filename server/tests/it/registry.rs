@@ -255,7 +255,7 @@ fn a_loaded_checkpoint_reads_when_it_is_asked() {
         assert_eq!((status, &answer["model"]), (200, &json!(model)), "{answer}");
     }
     assert_eq!(read(&format!("?model={serving}")).1["label"], "7");
-    // A blank is told by whoever was asked.
+    // A blank picture is reported with the model that was asked for.
     let blank = server.post("/api/predict?model=other", "application/octet-stream", &[0; 784]);
     assert_eq!((blank.0, &blank.1["model"]), (200, &json!("other")), "{}", blank.1);
 }

@@ -354,7 +354,7 @@ fn rejects_what_cannot_be_a_sample() {
     let fourth = json!({ "strokes": drawings[6].1, "source": "bob" });
     assert_eq!(post("?label=7", &fourth), (507, "quota".to_owned()));
 
-    // A page of another site may not teach.
+    // A page of another site may not send samples.
     let refused = ureq::post(server.url("/api/samples?label=7"))
         .config()
         .http_status_as_error(false)
@@ -409,7 +409,7 @@ fn old_and_deleted_samples_are_purged_in_time() {
         let store = Store::open(&url).await.unwrap();
         let now = glyphic_server::store::now();
         let purged = store.purge(now, i64::MIN).await.unwrap();
-        // What is purged cannot be brought back.
+        // Purged samples cannot be brought back.
         assert!(store.undo().await.is_err());
         purged
     });

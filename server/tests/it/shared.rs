@@ -245,7 +245,7 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     let (a, b) = (Server::start(&s3), Server::start(&s3));
     assert_eq!([a.reads_with(), b.reads_with()], [first.clone(), first.clone()]);
 
-    // What is sent is there, and does not serve.
+    // A checkpoint that is sent is there, but not serving.
     let pushed = s3.push(&[&second], registry.root());
     assert!(pushed.status.success() && !text(&pushed.stdout).contains("first"), "{pushed:?}");
     let (status, answer) = a.send("PUT", "/api/aliases/candidate", &json!({ "id": first }));
@@ -264,7 +264,7 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     assert_eq!(b.send("POST", "/api/models/rollback", &json!({})).0, 200);
     a.waits_for("the roll-back", |a| a.reads_with() == first);
 
-    // Removed here, it goes there too; what is needed stays.
+    // A checkpoint that is removed here is removed there too; needed ones stay.
     let (status, answer) = b.send("POST", "/api/models/prune?keep=0", &json!({}));
     assert_eq!((status, &answer["removed"]), (200, &json!([second])));
     assert!(!s3.objects().join("checkpoints").join(&second).join("manifest.json").exists());
@@ -321,7 +321,7 @@ fn what_is_taught_to_one_server_is_there_for_all() {
     };
     assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
     let taught = ended["candidate"].as_str().unwrap().to_owned();
-    b.waits_up_to(LISTED, "what was taught", |b| b.listed().contains(&taught));
+    b.waits_up_to(LISTED, "the fine-tuned checkpoint", |b| b.listed().contains(&taught));
 }
 
 #[test]
@@ -378,7 +378,7 @@ fn half_a_checkpoint_never_goes_live() {
         assert_eq!(status, 503, "{answer}");
     }
     promoted(&first);
-    server.waits_for("what is mended", |server| server.reads_with() == first);
+    server.waits_for("the repaired registry", |server| server.reads_with() == first);
     // A copy is one server's.
     let mut command = s3.command();
     command.args(["--addr", "127.0.0.1:0", "--artifacts", URL, "--artifacts-copy"]);

@@ -1,5 +1,5 @@
-//! Training from samples: what it fixes, what it refuses, and every way in which
-//! a job can end. The trainer is the real one.
+//! Fine-tuning on samples: what it fixes, what it refuses, and every way in which a job can end.
+//! The trainer is the real one.
 //!
 //! Tests that measure on real handwriting run where `../shared/handwriting` is.
 
@@ -45,7 +45,7 @@ fn handwriting(file: &str) -> Option<Vec<Drawing>> {
     Some(text.lines().map(drawing).collect())
 }
 
-/// What the server reads in each drawing.
+/// The label that the server reads in each drawing.
 fn read(server: &Server, drawings: &[Drawing]) -> Vec<String> {
     let predict = |drawing: &Drawing| {
         let body = json!({ "strokes": drawing.strokes });
@@ -69,7 +69,7 @@ const MNIST_ALONE: &str = "mnist-20261120-125920-s1";
 fn twenty_samples_of_the_most_misread_shape_mend_it() {
     let Some(digits) = handwriting("pen_digits.jsonl") else { return };
     let _alone = alone();
-    // The released one misreads too few to choose a shape from.
+    // The released checkpoint misreads too few to choose a shape from.
     let artifacts = Artifacts::with(MNIST_ALONE);
     let server = Server::training(&artifacts, TrainingSetup::default());
     let before = read(&server, &digits);
@@ -99,8 +99,7 @@ fn twenty_samples_of_the_most_misread_shape_mend_it() {
     let job = train(&server);
     let took = clicked.elapsed();
     assert_eq!(job["state"], "promoted", "{job}");
-    // A minute on two cores that have nothing else to do (LOG.md has the time);
-    // here other tests may run, on a machine that may be busy.
+    // It takes a minute on two idle cores; here other tests may run, on a machine that may be busy.
     assert!(took < Duration::from_secs(120), "it took {took:?}");
     assert_eq!(server.get("/api/models").1["current"], job["candidate"]);
 
@@ -204,7 +203,7 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
         digits.len()
     );
     assert!(letters_right as f64 >= 0.9 * 175.0, "{letters_right} of 175");
-    // They were none of the labels before; now they are taken for what they are.
+    // They were out of distribution before; now they are read as what they are.
     let rejected = |drawing: &&Drawing| {
         let body = json!({ "strokes": drawing.strokes });
         server.post_json("/api/predict", &body).1["verdict"] == "not_a_digit"
@@ -216,7 +215,7 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
     assert!(lost <= 0.002, "{digits_before} digits before, {digits_after} now");
 }
 
-/// Training that is over in seconds, for what happens around it.
+/// Training that takes seconds, for tests of what happens around it.
 fn short() -> TrainingSetup {
     let mut setup = TrainingSetup::default();
     setup.settings.arguments = ["--examples", "512", "--epochs", "1"].map(str::to_owned).to_vec();
@@ -256,7 +255,7 @@ fn one_job_at_a_time_with_progress_and_an_ending() {
     assert_eq!(ended["samples"], 12);
     assert_eq!(ended["progress"]["validation"].as_array().unwrap().len(), 1, "{ended}");
     assert!(ended["message"].as_str().unwrap().starts_with("it "), "{ended}");
-    // Nothing is left of it but its checkpoint.
+    // Only its checkpoint is left.
     for folder in ["runs", "jobs"] {
         let left = fs::read_dir(artifacts.registry.root().join(folder)).unwrap().count();
         assert_eq!(left, 0, "{folder}");
@@ -292,7 +291,7 @@ fn programs_of_other_versions_share_the_database() {
     let server = Server::training(&artifacts, short());
     server.teach("7", "me", &seven());
     assert_eq!(server.get("/api/samples/summary").1["since_training"], 0, "taught before 2096");
-    // What it does not know it shows, and leaves to those who do.
+    // A recipe that it does not know is shown, and left to newer servers.
     std::thread::sleep(Duration::from_millis(1500));
     let unknown = server.get("/api/jobs/1").1;
     assert_eq!((&unknown["recipe"], &unknown["state"]), (&json!("dream"), &json!("queued")));
@@ -457,7 +456,7 @@ fn what_is_worth_a_look_is_settled_by_one_label() {
     assert_eq!(doubted["suggestions"][0]["sample"], wrong["id"], "{doubted}");
     assert_eq!(doubted["suggestions"][0]["suggested"], "7");
 
-    // In the training set: looked through by a child process, settled by a sample.
+    // In the training set: found by the audit of a child process, settled by a sample.
     assert_eq!(suggestions("training")["state"], "none");
     assert_eq!(server.post_json("/api/audits", &json!({})).0, 202);
     let begun = Instant::now();

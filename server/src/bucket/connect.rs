@@ -10,7 +10,7 @@ use object_store::{
     path::Path,
 };
 
-use super::BucketError;
+use super::error::BucketError;
 
 /// Longest time for a request with its body: a checkpoint over a slow line. Requests for small
 /// objects have a shorter limit of their own.

@@ -10,7 +10,7 @@ use std::{
 use glyphic_runtime::registry::{Names, Registry, RegistryError, write_atomically};
 use serde::{Deserialize, Serialize};
 
-use super::{Bucket, BucketError};
+use super::error::BucketError;
 
 /// Name of the file in the copy's folder.
 const COPIED: &str = ".bucket.json";
@@ -50,17 +50,8 @@ pub(super) fn claim(url: &str, registry: &Registry) -> Result<File, BucketError>
     Ok(lock)
 }
 
-impl Bucket {
-    pub(super) fn copied(&self) -> Result<Copied, BucketError> {
-        read(self.registry())
-    }
-
-    pub(super) fn set_copied(&self, copied: &Copied) -> Result<(), BucketError> {
-        write(self.registry(), copied)
-    }
-}
-
-fn read(registry: &Registry) -> Result<Copied, BucketError> {
+/// Reads what the folder is a copy of.
+pub(super) fn read(registry: &Registry) -> Result<Copied, BucketError> {
     let path = registry.root().join(COPIED);
     match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Copied::default()),
@@ -71,12 +62,14 @@ fn read(registry: &Registry) -> Result<Copied, BucketError> {
     }
 }
 
-fn write(registry: &Registry, copied: &Copied) -> Result<(), BucketError> {
+/// Writes what the folder is a copy of.
+pub(super) fn write(registry: &Registry, copied: &Copied) -> Result<(), BucketError> {
     let path = registry.root().join(COPIED);
     let bytes = serde_json::to_vec_pretty(copied).unwrap_or_default();
     write_atomically(&path, &bytes).map_err(at("write", path))
 }
 
+/// An error of the file system.
 pub(super) fn at(action: &'static str, path: PathBuf) -> impl FnOnce(io::Error) -> BucketError {
     move |source| RegistryError::Io { action, path, source }.into()
 }

@@ -14,6 +14,7 @@ mod connect;
 mod copied;
 mod error;
 mod names;
+mod state;
 mod transfer;
 
 use std::{
@@ -26,13 +27,12 @@ use std::{
 
 pub use error::BucketError;
 use glyphic_runtime::registry::{Registry, RegistryError};
-use names::Taken;
 use object_store::{
     Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
     UpdateVersion, path::Path,
 };
+use state::{Listed, NAMES, Taken};
 use tokio::sync::Mutex;
-use transfer::Listed;
 
 /// Time between two looks at `CURRENT` and `MARKS`.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -220,7 +220,7 @@ impl Bucket {
         if !self.is_empty().await? {
             return Ok(false);
         }
-        let [current, _] = names::NAMES;
+        let [current, _] = NAMES;
         let text = PutPayload::from(format!("{id}\n").into_bytes());
         match self.0.store.put_opts(&self.path(current), text, PutMode::Create.into()).await {
             Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(false),

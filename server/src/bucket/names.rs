@@ -5,19 +5,13 @@ use object_store::{
     Error as StoreError, GetOptions, ObjectStore, PutMode, PutPayload, UpdateVersion,
 };
 
-use super::{Bucket, BucketError, blocking};
+use super::{
+    Bucket, BucketError, blocking,
+    state::{NAMES, Taken},
+};
 
-/// Their names, in the store as in a folder.
-pub(super) const NAMES: [&str; 2] = ["CURRENT", "MARKS"];
 /// Most bytes of each.
 const MOST_BYTES: u64 = 1 << 20;
-
-/// The content of both, with their versions.
-#[derive(Clone, Default)]
-pub(super) struct Taken {
-    pub names: Names,
-    versions: [Option<UpdateVersion>; 2],
-}
 
 impl Bucket {
     /// The content in the store.

@@ -8,12 +8,14 @@ use std::{
 
 use glyphic_model::checkpoint::{MANIFEST_FILE, Manifest};
 use glyphic_runtime::registry::{Registry, RegistryError, is_id};
-use object_store::{
-    Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
-};
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use tokio_stream::StreamExt;
 
-use super::{Bucket, BucketError, blocking, copied::at};
+use super::{
+    Bucket, BucketError, blocking, copied,
+    copied::at,
+    state::{Files, Refused},
+};
 
 /// The folder of checkpoints, as in an artifacts folder.
 const CHECKPOINTS: &str = "checkpoints";
@@ -24,27 +26,6 @@ const MOST_BYTES: u64 = 256 << 20;
 const MOST_MANIFEST: u64 = 4 << 20;
 /// Time until an unchanged checkpoint that was refused is fetched again.
 const AGAIN: Duration = Duration::from_secs(60);
-
-/// A checkpoint's files in the store, by their names.
-type Files = BTreeMap<String, ObjectMeta>;
-
-/// The last list of checkpoints.
-#[derive(Default)]
-pub(super) struct Listed {
-    /// Its time.
-    pub at: Option<Instant>,
-    /// Those that could not be fetched.
-    refused: BTreeMap<String, Refused>,
-    /// Those of the copy that were in the store before and are missing there.
-    missing: BTreeSet<String>,
-}
-
-/// A checkpoint that could not be fetched, with its files at that time.
-struct Refused {
-    files: Files,
-    at: Instant,
-    message: String,
-}
 
 impl Bucket {
     /// Fetches the checkpoints that the copy lacks, and removes from it those that were in the
@@ -61,13 +42,13 @@ impl Bucket {
         if let Some(used) = used {
             self.remove_missing(&stored, used).await?;
         }
-        let mut copied = self.copied()?;
+        let mut copied = copied::read(self.registry())?;
         let present = self.registry().ids()?;
         let before = copied.ids.clone();
         copied.ids.retain(|id| present.contains(id));
         copied.ids.extend(stored.keys().cloned());
         if copied.ids != before {
-            self.set_copied(&copied)?;
+            copied::write(self.registry(), &copied)?;
         }
         let mut listed = self.listed();
         listed.refused.retain(|id, _| stored.contains_key(id));
@@ -175,7 +156,7 @@ impl Bucket {
         if !promoted.is_some_and(|id| stored.contains_key(&id)) {
             return Ok(());
         }
-        let (copied, present) = (self.copied()?, self.registry().ids()?);
+        let (copied, present) = (copied::read(self.registry())?, self.registry().ids()?);
         let gone = |id: &String| copied.ids.contains(id) && !stored.contains_key(id);
         let missing: BTreeSet<String> = present.into_iter().filter(gone).collect();
         let before = std::mem::replace(&mut self.listed().missing, missing.clone());

@@ -1,25 +1,16 @@
 //! The state of the jobs, for those who follow them. One look at the database serves them all.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
-use super::training::Training;
+use super::{job::JobEvents, training::Training};
 
 /// Time between two looks at the database.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Number of jobs in an event.
 const JOBS: i64 = 10;
-
-/// The state of the jobs, as JSON.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JobEvents {
-    /// The last jobs, newest first, without their progress.
-    pub jobs: Arc<str>,
-    /// The job that waits or runs, with its progress; `null` if there is none.
-    pub progress: Arc<str>,
-}
 
 impl Training {
     /// Publishes the state of the jobs while somebody follows them; never returns.

@@ -1,5 +1,7 @@
 //! A training job: what it trains, and where it stands.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value;
 use utoipa::{
@@ -103,6 +105,15 @@ pub struct Ending {
     pub candidate: Option<String>,
     /// How it ended, in words.
     pub message: String,
+}
+
+/// The state of the jobs, as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobEvents {
+    /// The last jobs, newest first, without their progress.
+    pub jobs: Arc<str>,
+    /// The job that waits or runs, with its progress; `null` if there is none.
+    pub progress: Arc<str>,
 }
 
 impl Job {

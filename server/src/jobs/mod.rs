@@ -16,7 +16,6 @@ mod settings;
 mod store;
 mod training;
 
-pub use events::JobEvents;
-pub use job::{Ending, Job, JobState, NetworkKind, Recipe};
+pub use job::{Ending, Job, JobEvents, JobState, NetworkKind, Recipe};
 pub use settings::JobSettings;
 pub use training::Training;

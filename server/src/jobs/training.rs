@@ -12,8 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     child,
-    events::JobEvents,
-    job::{Job, Recipe},
+    job::{Job, JobEvents, Recipe},
     settings::JobSettings,
 };
 use crate::{

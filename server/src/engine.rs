@@ -34,7 +34,7 @@ const MOST_THREADS: usize = 16;
 /// network.
 const MAX_INLINE_MACS: usize = 12_000_000;
 
-/// A checkpoint that is ready to answer: verified, built, warmed.
+/// A checkpoint that is ready to answer: verified, built and warmed up.
 pub struct Model {
     /// Its manifest.
     pub manifest: Manifest,
@@ -187,7 +187,7 @@ impl Engine {
         swapped.await.map_err(|_| stopped())
     }
 
-    /// The checkpoint that is answering now.
+    /// The serving checkpoint.
     pub fn serving(&self) -> Arc<Manifest> {
         Arc::clone(&self.shared.serving().manifest)
     }

@@ -14,7 +14,7 @@ use sqlx::{
 };
 use thiserror::Error;
 
-/// Longest wait for a connection; then the database counts as away.
+/// Longest wait for a connection; then the database counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 8;
 /// How often the migrations are tried.
@@ -48,7 +48,7 @@ pub enum StoreError {
         /// What is wrong.
         reason: String,
     },
-    /// It is away, or a statement failed.
+    /// It cannot be reached, or a statement failed.
     #[error("the database failed: {0}")]
     Failed(#[from] sqlx::Error),
     /// There is no such sample.
@@ -91,7 +91,7 @@ impl Store {
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     if is_sqlite {
-                        // The log makes readers and the writer independent; a full
+                        // The write-ahead log makes readers and the writer independent; a full
                         // sync at each commit makes it survive a power cut.
                         let settings = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; \
                                         PRAGMA synchronous = FULL;";
@@ -118,7 +118,7 @@ impl Store {
 
     /// The URL of an SQLite file, which is made if it is missing.
     pub fn file_url(path: &Path) -> String {
-        // As in any URL, some characters of a path must be written otherwise.
+        // Some characters of a path must be escaped in a URL.
         let path: String = path
             .to_string_lossy()
             .chars()
@@ -204,7 +204,7 @@ fn migrations(is_sqlite: bool) -> Migrator {
     migrator
 }
 
-/// The URL as it may be shown.
+/// The URL without its password.
 fn without_password(url: &str) -> String {
     match (url.split_once("://"), url.rfind('@')) {
         (Some((scheme, _)), Some(at)) => format!("{scheme}://…{}", &url[at..]),

@@ -33,8 +33,8 @@ use tower::ServiceExt;
 use super::access;
 use crate::metrics::Metrics;
 
-/// Longest time for a request's head, from when one could begin; so also how long an idle
-/// connection stays open.
+/// Longest time for a request's head, which begins with the connection or with the last answer;
+/// so an idle connection is closed after it.
 const HEAD_TIME: Duration = Duration::from_secs(15);
 /// Longest time in which a client reads nothing of its answer.
 const TAKE_TIME: Duration = Duration::from_secs(15);
@@ -52,15 +52,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Connections {
-    /// Most of them at once; more wait to be accepted.
+    /// Most open connections; more wait to be accepted.
     pub most: usize,
-    /// Most of them of one client; further ones are answered 429.
+    /// Most connections of one client; further ones are answered 429.
     pub of_one: Option<usize>,
-    /// Time that requests under way have when the server stops.
+    /// Time for requests to finish when the server stops.
     pub drain: Duration,
 }
 
-/// Serves until `shutdown` is done, then lets the requests that are under way finish.
+/// Serves until `shutdown` is done, then waits for the requests that have begun.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -108,7 +108,7 @@ pub async fn serve(
     let open = graceful.count();
     if tokio::time::timeout(connections.drain, graceful.shutdown()).await.is_err() {
         let drain = connections.drain.as_secs();
-        tracing::warn!("of {open} connections some were not done within {drain} s");
+        tracing::warn!("some of {open} connections did not end within {drain} s");
     }
 }
 

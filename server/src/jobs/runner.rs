@@ -57,7 +57,7 @@ impl Training {
                 Ok(None) => away = false,
                 Err(error) if !away => {
                     away = true;
-                    tracing::error!(%error, "no training jobs are taken: the database does not answer");
+                    tracing::error!(%error, "no training job can be taken: the database does not answer");
                 }
                 Err(_) => {}
             }

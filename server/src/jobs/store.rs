@@ -90,7 +90,7 @@ impl Store {
     /// The newest labelling that the last successful fine-tuning job trained on; 0 if there was
     /// none.
     pub async fn last_learned(&self) -> Result<i64, StoreError> {
-        // An older program leaves 0.
+        // An older program left 0 there.
         let sql = "SELECT COALESCE(MAX(CASE WHEN labelled_until > 0 THEN labelled_until \
                    ELSE COALESCE(started, created) END), 0) FROM jobs \
                    WHERE candidate IS NOT NULL AND recipe = 'samples'";
@@ -98,9 +98,8 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    /// Takes the waiting job, or one whose server has gone, for the server
-    /// `owner`. Two servers that try at once do not both get it. A job that was
-    /// begun too often fails here.
+    /// Takes the waiting job, or one without a heartbeat, for the server `owner`. Two servers that
+    /// try at once do not both get it. A job that was started too often fails here.
     pub async fn claim_job(&self, owner: &str) -> Result<Option<Job>, StoreError> {
         let abandoned = now() - ABANDONED_AFTER;
         sqlx::query(

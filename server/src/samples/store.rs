@@ -18,7 +18,7 @@ macro_rules! columns {
     };
 }
 
-/// The same without what may be large: of raw inputs only strokes.
+/// The same without inputs that may be large: only strokes are included.
 macro_rules! light_columns {
     () => {
         "id, created, source, label, verdict, prediction, confidence, checkpoint, preprocessing, \
@@ -182,8 +182,8 @@ impl Store {
         Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
-    /// Samples by source, those most often at odds with the network first: where
-    /// a wrongly labelled batch shows.
+    /// Samples by source, those that disagree most often with the network first: there a wrongly
+    /// labelled batch shows.
     pub async fn by_source(&self) -> Result<Vec<Count>, StoreError> {
         let sql = "SELECT source, COUNT(*), \
                    CAST(SUM(CASE WHEN label <> prediction THEN 1 ELSE 0 END) AS BIGINT) AS odds \
@@ -208,8 +208,7 @@ impl Store {
         rows.iter().map(count).collect()
     }
 
-    /// Samples that got the label they have after the labelling `time`, deleted
-    /// ones aside.
+    /// Samples that got their present label after the labelling `time`, without deleted ones.
     pub async fn labelled_since(&self, time: i64) -> Result<i64, StoreError> {
         let sql = "SELECT COUNT(*) FROM samples \
                    WHERE labelled > $1 AND label IS NOT NULL AND deleted IS NULL";
@@ -264,8 +263,8 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the last deletion or relabelling back; returns what it was and how
-    /// many samples it concerned.
+    /// Undoes the last deletion or relabelling; returns which of them it was and for how many
+    /// samples.
     pub async fn undo(&self) -> Result<(String, u64), StoreError> {
         let mut transaction = self.begin().await?;
         let last = "SELECT batch, what, COUNT(*) FROM edits \
@@ -298,8 +297,8 @@ impl Store {
         Ok((what, count as u64))
     }
 
-    /// Removes for good what was deleted before `deleted_before`, and what came
-    /// before `created_before`; returns how many samples that were.
+    /// Removes for good the samples that were deleted before `deleted_before` or came before
+    /// `created_before`; returns how many.
     pub async fn purge(&self, deleted_before: i64, created_before: i64) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
         let purged = sqlx::query("DELETE FROM samples WHERE deleted < $1 OR created < $2")
@@ -433,7 +432,7 @@ impl Room {
     }
 }
 
-/// Deletes the samples that an edit has noted.
+/// Deletes the samples whose state was stored for an edit.
 async fn delete_batch(
     transaction: &mut Transaction<'static, Any>,
     batch: String,
@@ -448,7 +447,7 @@ async fn delete_batch(
     Ok(())
 }
 
-/// Remembers a sample as it is before an edit.
+/// Stores a sample's state before an edit.
 async fn note_edit(
     transaction: &mut Transaction<'static, Any>,
     batch: &str,

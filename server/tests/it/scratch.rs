@@ -156,7 +156,7 @@ fn not_all_connections_may_follow() {
 }
 
 #[test]
-fn a_lesson_is_due_by_what_came_since_the_last_one_whatever_was_trained_between() {
+fn fine_tuning_is_due_by_the_samples_since_the_last_one_whatever_was_trained_between() {
     let _alone = alone();
     let artifacts = Artifacts::released();
     let data = artifacts.registry.root().join("little");
@@ -172,7 +172,7 @@ fn a_lesson_is_due_by_what_came_since_the_last_one_whatever_was_trained_between(
     server.teach(label, "me", strokes);
     let begun = Instant::now();
     while server.get("/api/jobs").1["jobs"][0]["reason"] != "samples" {
-        assert!(begun.elapsed() < Duration::from_secs(10), "no lesson begins");
+        assert!(begun.elapsed() < Duration::from_secs(10), "no fine-tuning begins");
         std::thread::sleep(Duration::from_millis(50));
     }
     let newest = server.get("/api/jobs").1["jobs"][0].clone();

@@ -87,7 +87,7 @@ pub(super) fn read(files: &[(String, Vec<u8>)]) -> Result<Vec<Incoming>, FormatE
         .collect()
 }
 
-/// What follows a file's header of `length` bytes, if the header is right.
+/// The content after a file's header of `length` bytes, if the header is right.
 fn body<'a>(
     what: &str,
     file: &'a [u8],

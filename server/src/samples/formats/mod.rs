@@ -1,6 +1,5 @@
-//! Samples as files: JSON lines, CSV, IDX, and folders of PNGs. What is written
-//! in a format is read back from it as the same pictures with the same labels;
-//! JSON lines keep everything.
+//! Samples as files: JSON lines, CSV, IDX, and folders of PNGs. Each format gives back the same
+//! pictures with the same labels; JSON lines keep everything.
 //!
 //! | format | file | keeps |
 //! |---|---|---|
@@ -66,7 +65,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Incoming>, FormatError> {
     let many = |many: usize| {
         FormatError::damaged(format!("it holds {many} samples, over {MAX_SAMPLES}: split the file"))
     };
-    // Lines, files, or what an IDX header says: before anything is parsed.
+    // The number of lines or files is checked before anything is parsed.
     let samples = if bytes.starts_with(b"PK") {
         let files = archive::unpack(bytes)?;
         if files.len() > MAX_SAMPLES {

@@ -1,5 +1,5 @@
-//! Folders of pictures: `<label>/<name>.png`. What cannot be in a file's name is
-//! written as in a URL (`%2F`).
+//! Folders of pictures: `<label>/<name>.png`. Characters that cannot be in a file's name are
+//! escaped as in a URL (`%2F`).
 
 use glyphic_runtime::decode::{decode, png};
 

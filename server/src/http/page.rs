@@ -124,7 +124,7 @@ fn file(name: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
     })
 }
 
-/// Files of the page that need a server.
+/// What of the page needs a server behind it.
 const NEEDS_SERVER: [&str; 9] = [
     "samples.html",
     "samples.js",

@@ -1,7 +1,8 @@
-//! `--device auto` where there is a GPU: what answers more under load serves, by measurement.
+//! `--device auto` where there is a GPU: both devices are measured, and the one that answers more
+//! under load serves.
 //!
-//! A small network may be read faster where the request is than on a GPU, which each batch
-//! has to reach first. Under load requests pool into full batches, so those are compared.
+//! A small network may be faster on the CPU, because each batch has to be copied to a GPU first.
+//! Under load requests pool into full batches, so those are compared.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -15,8 +16,8 @@ use glyphic_runtime::{
     registry::Registry,
 };
 
-/// Measurements of which the median counts, and those before that do not: a GPU compiles its
-/// kernels then.
+/// Measurements whose median is taken, after some that do not count: a GPU compiles its kernels
+/// during those.
 const TIMES: usize = 15;
 const WARM_UP: usize = 3;
 
@@ -27,8 +28,8 @@ pub struct Pace {
     batch: Duration,
 }
 
-/// The device that was asked for; for `auto`, the faster one of GPU and CPU for the promoted
-/// checkpoint, with why.
+/// The device that was asked for. For `auto` it is the faster one of GPU and CPU for the promoted
+/// checkpoint, with a note that says why.
 ///
 /// # Errors
 ///
@@ -41,19 +42,20 @@ pub fn open(choice: &DeviceChoice, registry: &Registry, max_batch: usize) -> Res
     }
 }
 
-/// This device, or the CPU if that reads full batches faster with the promoted checkpoint.
-/// A device that fails at it is not used.
+/// This device, or the CPU if that reads full batches of the promoted checkpoint faster. A device
+/// that fails is not used.
 pub fn faster(gpu: ComputeDevice, registry: &Registry, max_batch: usize) -> ComputeDevice {
     let cpu = ComputeDevice::cpu();
     let measured = |device: &ComputeDevice| {
-        // A driver that is lost may panic inside its bindings.
+        // A lost device may panic inside its driver's bindings.
         let measured = catch_unwind(AssertUnwindSafe(|| {
             let checkpoint = registry.load(&registry.current()?, &device.device)?;
             Pace::of(&checkpoint.into_classifier(&device.device), max_batch)
         }));
         measured.unwrap_or_else(|_| Err(anyhow!("it panicked")))
     };
-    // What cannot be read here cannot be read there: whoever serves will say what is wrong.
+    // A checkpoint that the CPU cannot load cannot be loaded at all; starting the server reports
+    // why.
     let Ok(here) = measured(&cpu) else { return gpu };
     let there = match measured(&gpu) {
         Ok(there) => there,

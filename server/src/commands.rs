@@ -1,35 +1,32 @@
-//! What the program does beside serving: `server page FOLDER`, `server push --to URL`.
+//! The commands beside serving: `server page FOLDER`, `server push --to URL`.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::Args;
 use glyphic_runtime::registry::Registry;
 
-use crate::{bucket::Bucket, config::folder, routes::page};
+use crate::{bucket::Bucket, config::folder, http::page};
 
-/// Writes the page and the promoted checkpoint into a folder that any host of files can
-/// serve.
-#[derive(Parser)]
-#[command(name = "page")]
+/// Where the page is written.
+#[derive(Debug, Args)]
 pub struct PageArgs {
-    /// The folder.
+    /// The folder to write.
     folder: PathBuf,
     /// Folder with the checkpoints and CURRENT.
     #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts", value_parser = folder)]
     artifacts: PathBuf,
 }
 
-/// Sends checkpoints to where servers share them. The first one that arrives is promoted.
-#[derive(Parser)]
-#[command(name = "push")]
+/// Which checkpoints are sent, and where.
+#[derive(Debug, Args)]
 pub struct PushArgs {
     /// The checkpoints [default: the promoted one].
     ids: Vec<String>,
-    /// Where to: s3://BUCKET/PATH, gs://… or az://…
+    /// URL of the shared registry: s3://BUCKET/PATH, gs://… or az://…
     #[arg(long)]
     to: String,
-    /// Nothing, if one is promoted there already.
+    /// Send nothing if a checkpoint is promoted there already.
     #[arg(long)]
     if_empty: bool,
     /// Folder with the checkpoints and CURRENT.
@@ -37,14 +34,14 @@ pub struct PushArgs {
     artifacts: PathBuf,
 }
 
-/// Writes the page.
+/// Writes the page and the promoted checkpoint.
 pub fn write_page(PageArgs { folder, artifacts }: PageArgs) -> Result<()> {
     page::write(&folder, &Registry::new(artifacts))?;
-    println!("The page is in {}: any host of files can serve it.", folder.display());
+    println!("The page is in {}: any host of static files can serve it.", folder.display());
     Ok(())
 }
 
-/// Sends the checkpoints.
+/// Sends the checkpoints. If none is promoted there yet, the first one is.
 #[tokio::main]
 pub async fn push(PushArgs { mut ids, to, if_empty, artifacts }: PushArgs) -> Result<()> {
     let registry = Registry::new(artifacts);

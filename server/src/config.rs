@@ -8,53 +8,49 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
+use clap::Args;
 use glyphic_model::Thresholds;
-use glyphic_runtime::{device::DeviceChoice, registry::Gate};
+use glyphic_runtime::device::DeviceChoice;
 
-use crate::{
-    store::{Store, samples::Quota},
-    teach::Settings,
-};
+use crate::{jobs::JobSettings, samples::Quota, store::Store};
 
-/// Serves Glyphic: the drawing page, and predictions over HTTP.
-#[derive(Clone, Debug, Parser)]
-#[command(name = "server", version)]
+/// The flags of serving.
+#[derive(Clone, Debug, Args)]
 pub struct Config {
     /// Address and port to listen on.
     #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080")]
     pub addr: SocketAddr,
-    /// Folder with the checkpoints and CURRENT, or where servers share them: s3://BUCKET/PATH,
-    /// gs://… or az://…, with credentials in the environment.
+    /// Folder with the checkpoints and CURRENT, or the URL of a registry that servers share:
+    /// s3://BUCKET/PATH, gs://… or az://…, with credentials in the environment.
     #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
     pub artifacts: Artifacts,
-    /// Folder for this server's copy of what is shared.
+    /// Folder for this server's copy of a shared registry.
     #[arg(long, env = "GLYPHIC_ARTIFACTS_COPY", default_value = "artifacts-copy")]
     pub artifacts_copy: PathBuf,
-    /// auto (a real GPU if it is faster, else the CPU), gpu, gpu:N (see `train devices`), cpu, or
-    /// remote:ws://HOST:PORT for one that another machine lends.
+    /// Device to compute on: auto (a real GPU if it is faster, else the CPU), gpu, gpu:N (see
+    /// `train devices`), cpu, or remote:ws://HOST:PORT for one that another machine lends.
     #[arg(long, env = "GLYPHIC_DEVICE", default_value = "auto")]
     pub device: DeviceChoice,
-    /// Share (0–1) of what is answered that the checkpoint labelled `candidate` reads too,
-    /// unseen [default: nothing].
+    /// Share (0–1) of the answered glyphs that the checkpoint with the alias `candidate` reads too,
+    /// for comparison [default: none].
     #[arg(long, env = "GLYPHIC_SHADOW_SHARE", default_value_t = 0.0, hide_default_value = true, value_parser = probability)]
     pub shadow_share: f32,
-    /// What changes need as `Authorization: Bearer TOKEN`: promote, roll back, load, train,
-    /// delete [default: nothing on loopback, else a token that is made and printed].
+    /// Token that changes (promote, roll back, load, train, delete) need as `Authorization: Bearer
+    /// TOKEN` [default: none on loopback, else a new one, which is printed].
     #[arg(long, env = "GLYPHIC_ADMIN_TOKEN", hide_env_values = true, value_parser = token)]
     pub admin_token: Option<String>,
-    /// The log as JSON, a line an event.
+    /// Write the log as JSON, one event on each line.
     #[arg(long, env = "GLYPHIC_LOG_JSON")]
     pub log_json: bool,
-    /// What requests may take.
+    /// Limits of requests and connections.
     #[command(flatten)]
     pub limits: Limits,
-    /// Where answers become doubtful.
+    /// Thresholds in the place of the checkpoint's.
     #[command(flatten)]
-    pub doubt: Doubt,
-    /// What is learned, and when.
+    pub thresholds: ThresholdOverrides,
+    /// Samples and training jobs.
     #[command(flatten)]
-    pub teaching: TeachingOptions,
+    pub training: TrainingOptions,
 }
 
 impl Config {
@@ -87,7 +83,7 @@ impl FromStr for Artifacts {
     }
 }
 
-/// A folder; a URL would be taken for one with a strange name.
+/// Parses a folder. A URL is refused: it would become a folder with a strange name.
 pub fn folder(text: &str) -> Result<PathBuf, String> {
     match text.parse() {
         Ok(Artifacts::Folder(folder)) => Ok(folder),
@@ -95,21 +91,21 @@ pub fn folder(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Where answers become doubtful, if not where the checkpoint says.
-#[derive(Clone, Copy, Debug, Default, clap::Args)]
-pub struct Doubt {
-    /// An answer is `not_a_digit` if it is one of the labels with less than this
-    /// probability (0–1) [default: the checkpoint's].
+/// Thresholds in the place of the checkpoint's.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct ThresholdOverrides {
+    /// An answer is `not_a_digit` if its in-distribution score (0–1) is below this [default: the
+    /// checkpoint's].
     #[arg(long, env = "GLYPHIC_REJECT_BELOW", value_parser = probability)]
     pub reject_below: Option<f32>,
-    /// An answer is `unsure` below this confidence (0–1) [default: the checkpoint's].
+    /// An answer is `unsure` if its confidence (0–1) is below this [default: the checkpoint's].
     #[arg(long, env = "GLYPHIC_UNSURE_BELOW", value_parser = probability)]
     pub unsure_below: Option<f32>,
 }
 
-impl Doubt {
-    /// These thresholds where they are given, else the others. A network that has not
-    /// learned what is no label does not reject by any.
+impl ThresholdOverrides {
+    /// These thresholds where they are given, else the others. A network that was trained without
+    /// negatives has no in-distribution score to reject by.
     pub fn over(self, others: Thresholds) -> Thresholds {
         Thresholds {
             in_distribution: self
@@ -121,7 +117,7 @@ impl Doubt {
     }
 }
 
-/// A secret that a header can carry, and that is not guessed in a day.
+/// Parses a secret that a header can carry and that is too long to guess.
 fn token(text: &str) -> Result<String, String> {
     match text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         true => Ok(text.to_owned()),
@@ -134,45 +130,45 @@ fn probability(text: &str) -> Result<f32, String> {
     (0.0..=1.0).contains(&value).then_some(value).ok_or_else(|| "it must be 0 to 1".to_owned())
 }
 
-/// What is kept to learn from, and when training begins.
-#[derive(Clone, Debug, clap::Args)]
-pub struct TeachingOptions {
-    /// Where samples and training jobs are kept: a `postgres://` or `sqlite://` URL
+/// Samples and training jobs.
+#[derive(Clone, Debug, Args)]
+pub struct TrainingOptions {
+    /// Database for samples and training jobs: a `postgres://` or `sqlite://` URL
     /// [default: glyphic.db in the artifacts folder].
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// Most samples that are kept.
     #[arg(long, env = "GLYPHIC_SAMPLES", default_value_t = 100_000)]
     pub samples: u64,
-    /// Most samples that one source may send.
+    /// Most samples that are kept from one source.
     #[arg(long, env = "GLYPHIC_SAMPLES_PER_SOURCE", default_value_t = 10_000)]
     pub samples_per_source: u64,
     /// Days after which samples are removed for good [default: never].
     #[arg(long, env = "GLYPHIC_KEEP_DAYS")]
     pub keep_days: Option<u32>,
-    /// Days for which deleted samples can be brought back.
+    /// Days for which a deletion of samples can be undone.
     #[arg(long, env = "GLYPHIC_KEEP_DELETED_DAYS", default_value_t = 30)]
     pub keep_deleted_days: u32,
-    /// Train by itself after so many new labelled samples.
+    /// Start training after this number of new labelled samples.
     #[arg(long, env = "GLYPHIC_TRAIN_EVERY_SAMPLES", value_parser = clap::value_parser!(u64).range(1..))]
     pub train_every_samples: Option<u64>,
-    /// Train by itself after so many hours, if there are new labelled samples.
+    /// Start training after this number of hours, if there are new labelled samples.
     #[arg(long, env = "GLYPHIC_TRAIN_EVERY_HOURS", value_parser = clap::value_parser!(u32).range(1..))]
     pub train_every_hours: Option<u32>,
-    /// Data that is replayed beside the samples: what the checkpoint learned from
+    /// Dataset that is replayed beside the samples: the one that the checkpoint was trained on
     /// [default: datasets/mnist in the artifacts folder].
     #[arg(long, env = "GLYPHIC_DATA")]
     pub data: Option<PathBuf>,
     /// Further arguments of `train finetune`, separated by spaces.
     #[arg(long, env = "GLYPHIC_TRAIN_ARGUMENTS", default_value = "", allow_hyphen_values = true)]
     pub train_arguments: String,
-    /// Device to train on, or several with commas between them, also other machines'
+    /// Device to train on, or several with commas between them, which may be on other machines
     /// (see `train lend`) [default: --device].
     #[arg(long, env = "GLYPHIC_TRAIN_DEVICE", value_delimiter = ',')]
     pub train_device: Vec<DeviceChoice>,
 }
 
-impl TeachingOptions {
+impl TrainingOptions {
     /// The database: as given, or a file in the artifacts folder.
     pub fn url(&self, artifacts: &Path) -> String {
         self.database_url.clone().unwrap_or_else(|| Store::file_url(&artifacts.join("glyphic.db")))
@@ -192,52 +188,50 @@ impl TeachingOptions {
         Quota { total: self.samples, per_source: self.samples_per_source }
     }
 
-    /// What jobs take. `program` is the program, and its first arguments, that
-    /// is `train`.
-    pub fn settings(&self, device: &DeviceChoice, program: Vec<String>) -> Settings {
+    /// The settings of training jobs. `program` is the training program with its first arguments.
+    pub fn settings(&self, device: &DeviceChoice, program: Vec<String>) -> JobSettings {
         let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
-        Settings {
+        JobSettings {
             program,
             data: self.data.clone(),
             device: self.training_devices(device),
             arguments: self.train_arguments.split_whitespace().map(str::to_owned).collect(),
             every_samples: self.train_every_samples,
             every: self.train_every_hours.map(|h| Duration::from_secs(u64::from(h) * 3600)),
-            gate: Gate::default(),
             keep_deleted: days(self.keep_deleted_days),
             keep: self.keep_days.map(days),
         }
     }
 }
 
-/// What one request, and all of them together, may take.
-#[derive(Clone, Debug, clap::Args)]
+/// Limits of requests and connections.
+#[derive(Clone, Debug, Args)]
 pub struct Limits {
     /// Largest request body in MiB.
     #[arg(long, env = "GLYPHIC_MAX_BODY_MIB", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub max_body_mib: u16,
-    /// Requests that may wait for the network; beyond that they get 429. On the CPU a few
-    /// glyphs are read at once and do not wait.
+    /// Most requests that wait for the network; further ones get 429. On the CPU, requests for a
+    /// few glyphs do not wait.
     #[arg(long, env = "GLYPHIC_QUEUE", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     pub queue: u16,
-    /// Most pictures the network reads at once.
+    /// Most pictures that the network reads at once.
     #[arg(long, env = "GLYPHIC_MAX_BATCH", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_batch: u16,
-    /// Requests a second that one client may send, probes and the pages' files not counted
-    /// [default: any number].
+    /// Most requests a second from one client, not counting probes and the files of the pages
+    /// [default: no limit].
     #[arg(long, env = "GLYPHIC_RATE", default_value_t = 0, hide_default_value = true)]
     pub rate: u32,
-    /// Behind one proxy, whose X-Forwarded-For names the client.
+    /// The server is behind a proxy, whose X-Forwarded-For names the client.
     #[arg(long, env = "GLYPHIC_BEHIND_PROXY")]
     pub behind_proxy: bool,
     /// Most open connections; more wait to be accepted.
     #[arg(long, env = "GLYPHIC_CONNECTIONS", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
     pub connections: u16,
-    /// Most open connections of one client; further ones get 429. Behind a proxy all are its
-    /// own, and this counts nothing [default: half of --connections].
+    /// Most open connections of one client; further ones get 429. It has no effect behind a proxy,
+    /// where all connections are the proxy's [default: half of --connections].
     #[arg(long, env = "GLYPHIC_CONNECTIONS_PER_CLIENT", value_parser = clap::value_parser!(u16).range(1..))]
     pub connections_per_client: Option<u16>,
-    /// Seconds that requests under way have when the server stops.
+    /// Seconds for requests to finish when the server stops.
     #[arg(long, env = "GLYPHIC_DRAIN_SECONDS", default_value_t = 10)]
     pub drain_seconds: u16,
 }
@@ -258,8 +252,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Most open connections of one client; behind a proxy, which is everybody's client, any
-    /// number.
+    /// Most open connections of one client; no limit behind a proxy, from which all connections
+    /// come.
     pub fn connections_of_one(&self) -> Option<usize> {
         let half = self.connections.div_ceil(2);
         (!self.behind_proxy).then_some(self.connections_per_client.unwrap_or(half).into())

@@ -1,13 +1,13 @@
 //! Where the network computes.
 //!
-//! Requests reach the threads that compute through one bounded queue: one thread for a GPU,
-//! one a core where the network is compiled for the CPU. While they compute, requests pool
-//! in the queue; whatever has pooled is the next batch, so batches grow with load and
-//! nothing ever waits for a timer. A new checkpoint comes through the same queue: what came
-//! before it is read by the old one, what comes after by the new one.
+//! Requests reach the computing threads through one bounded queue. A GPU has one such thread;
+//! the CPU kernels have one for each core. While the threads compute, requests pool in the
+//! queue, and all that have pooled are the next batch: batches grow with load, and no request
+//! waits for a timer. A new checkpoint comes through the same queue, so the requests before it
+//! are read by the old network and those after it by the new one.
 //!
-//! A few glyphs for a small compiled network do not go that way: reading them takes less than
-//! handing them to another thread and back would add, so whoever asks computes.
+//! A few glyphs for a small network on the CPU take another way: reading them takes less time
+//! than handing them to another thread and back, so the requesting thread computes them.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -22,30 +22,32 @@ use std::{
 use glyphic_model::{
     Classifier, Glyph, Prediction, checkpoint::Manifest, classifier::DeviceFailed,
 };
+use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::{error::ApiError, meters::Meters};
+use crate::metrics::Metrics;
 
-/// Most threads that compute on the CPU; beyond that the queue's lock would be in their way.
+/// Most threads that compute on the CPU; with more they would wait for the queue's lock.
 const MOST_THREADS: usize = 16;
-/// Multiply-adds that whoever asks does itself, if the network is compiled: some 0.25 ms,
-/// which other requests of that thread can wait. Four glyphs for the default network.
-const AT_ONCE: usize = 12_000_000;
+/// Most multiply-adds that the requesting thread computes itself with the CPU kernels. They take
+/// about 0.25 ms, which other requests on that thread can wait: four glyphs for the default
+/// network.
+const MAX_INLINE_MACS: usize = 12_000_000;
 
-/// A checkpoint that is ready to answer: verified, built, warmed.
+/// A checkpoint that is ready to answer: verified, built and warmed up.
 pub struct Model {
-    /// What it is.
+    /// Its manifest.
     pub manifest: Manifest,
     /// Its network.
     pub classifier: Classifier,
 }
 
-/// Predictions, and how they came about.
+/// Predictions, with their checkpoint and their times.
 #[derive(Debug)]
-pub struct Answer<P = Prediction> {
-    /// What the network said.
+pub struct Predicted<P = Prediction> {
+    /// The network's output.
     pub prediction: P,
-    /// The checkpoint that said it.
+    /// The checkpoint that predicted it.
     pub model: Arc<Manifest>,
     /// Time from entering the queue to the start of the batch.
     pub queue: Duration,
@@ -60,8 +62,19 @@ pub struct Engine {
     shared: Arc<Shared>,
     /// Held by each thread as long as it lives.
     life: Weak<()>,
-    /// Whether whoever asks for little computes it.
-    at_once: bool,
+    /// Whether small requests are computed by the thread that makes them.
+    inline: bool,
+}
+
+/// Why the network did not answer.
+#[derive(Clone, Debug, Error)]
+pub enum EngineError {
+    /// The queue is full.
+    #[error("the server is busy; try again in a moment")]
+    Busy,
+    /// The computation failed.
+    #[error("the network cannot answer now: {0}")]
+    Unavailable(String),
 }
 
 enum Command {
@@ -72,7 +85,7 @@ enum Command {
 struct Job {
     glyphs: Vec<Glyph>,
     queued: Instant,
-    reply: oneshot::Sender<Result<Answer<Vec<Prediction>>, ApiError>>,
+    reply: oneshot::Sender<Result<Predicted<Vec<Prediction>>, EngineError>>,
 }
 
 impl Engine {
@@ -82,10 +95,10 @@ impl Engine {
         model: Model,
         queue: usize,
         max_batch: usize,
-        meters: Meters,
+        metrics: Metrics,
     ) -> std::io::Result<Self> {
         let (commands, received) = sync_channel(queue);
-        // A compiled network computes on the thread that asks; a GPU, or burn on the CPU,
+        // The CPU kernels compute on the thread that calls them; a GPU, or burn on the CPU,
         // has threads of its own.
         let threads = match model.classifier.uses_kernels() {
             true => thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS),
@@ -95,17 +108,17 @@ impl Engine {
             commands: Mutex::new(received),
             serving: Mutex::new(model.into()),
             max_batch,
-            meters,
+            metrics,
         });
         let life = Arc::new(());
-        let handle = Self { commands, shared, life: Arc::downgrade(&life), at_once: true };
+        let handle = Self { commands, shared, life: Arc::downgrade(&life), inline: true };
         for _ in 0..threads {
             let (shared, life) = (Arc::clone(&handle.shared), Arc::clone(&life));
             thread::Builder::new().name("network".into()).spawn(move || {
-                // What panics outside the computation fails the requests of its batch, not
-                // those that come after.
+                // A panic outside the computation fails the requests of its batch, not later
+                // ones.
                 while catch_unwind(AssertUnwindSafe(|| shared.run())).is_err() {
-                    tracing::error!("the network's thread panicked and begins again");
+                    tracing::error!("the network's thread panicked and starts again");
                 }
                 drop(life);
             })?;
@@ -113,18 +126,18 @@ impl Engine {
         Ok(handle)
     }
 
-    /// The same engine, on whose threads all of it is computed.
+    /// The same engine, but all requests are computed on its own threads.
     pub fn queued(self) -> Self {
-        Self { at_once: false, ..self }
+        Self { inline: false, ..self }
     }
 
-    /// Reads a glyph. Fails with [`ApiError::Busy`] at once if the queue is full.
-    pub async fn predict(&self, glyph: Glyph) -> Result<Answer, ApiError> {
-        let Answer { prediction, model, queue, compute } = self.predict_all(vec![glyph]).await?;
+    /// Reads a glyph. Fails with [`EngineError::Busy`] at once if the queue is full.
+    pub async fn predict(&self, glyph: Glyph) -> Result<Predicted, EngineError> {
+        let Predicted { prediction, model, queue, compute } = self.predict_all(vec![glyph]).await?;
         let only = prediction.into_iter().next();
         let prediction =
-            only.ok_or_else(|| ApiError::Unavailable("the network gave no answer".to_owned()))?;
-        Ok(Answer { prediction, model, queue, compute })
+            only.ok_or_else(|| EngineError::Unavailable("the network gave no answer".to_owned()))?;
+        Ok(Predicted { prediction, model, queue, compute })
     }
 
     /// Reads glyphs that belong together, all with the same checkpoint; else as
@@ -133,28 +146,28 @@ impl Engine {
     pub async fn predict_all(
         &self,
         glyphs: Vec<Glyph>,
-    ) -> Result<Answer<Vec<Prediction>>, ApiError> {
+    ) -> Result<Predicted<Vec<Prediction>>, EngineError> {
         if glyphs.is_empty() {
             let (queue, compute) = (Duration::ZERO, Duration::ZERO);
-            return Ok(Answer { prediction: Vec::new(), model: self.serving(), queue, compute });
+            return Ok(Predicted { prediction: Vec::new(), model: self.serving(), queue, compute });
         }
         let serving = self.shared.serving();
         let work = glyphs.len().saturating_mul(serving.manifest.macs);
-        if self.at_once && work <= AT_ONCE && serving.classifier.uses_kernels() {
-            // Whoever reads a thousand of them in a row lets others have their turn.
+        if self.inline && work <= MAX_INLINE_MACS && serving.classifier.uses_kernels() {
+            // A client that sends a thousand of these in a row gives others their turn.
             tokio::task::coop::consume_budget().await;
             return self.shared.read(&serving, &glyphs, Instant::now());
         }
         let (reply, answer) = oneshot::channel();
         let job = Job { glyphs, queued: Instant::now(), reply };
         // Before it is sent: the thread may have taken it when sending returns.
-        self.meters().queue.inc();
+        self.metrics().queue.inc();
         self.commands.try_send(Command::Predict(job)).map_err(|error| {
-            self.meters().queue.dec();
+            self.metrics().queue.dec();
             match error {
                 TrySendError::Full(_) => {
-                    self.meters().turned_away("queue");
-                    ApiError::Busy
+                    self.metrics().turned_away("queue");
+                    EngineError::Busy
                 }
                 TrySendError::Disconnected(_) => stopped(),
             }
@@ -162,46 +175,46 @@ impl Engine {
         answer.await.map_err(|_| stopped())?
     }
 
-    /// Lets a model take over between two batches; returns when it has.
-    pub async fn swap(&self, model: Model) -> Result<(), ApiError> {
-        let (done, taken_over) = oneshot::channel();
+    /// Replaces the model between two batches; returns when it is replaced.
+    pub async fn swap(&self, model: Model) -> Result<(), EngineError> {
+        let (done, swapped) = oneshot::channel();
         let commands = self.commands.clone();
         // The queue may be full; waiting for a place must not block the runtime.
         tokio::task::spawn_blocking(move || commands.send(Command::Swap(Box::new(model), done)))
             .await
             .map_err(|_| stopped())?
             .map_err(|_| stopped())?;
-        taken_over.await.map_err(|_| stopped())
+        swapped.await.map_err(|_| stopped())
     }
 
-    /// The checkpoint that is answering now.
+    /// The serving checkpoint.
     pub fn serving(&self) -> Arc<Manifest> {
         Arc::clone(&self.shared.serving().manifest)
     }
 
-    /// What is counted here and elsewhere in the server.
-    pub fn meters(&self) -> &Meters {
-        &self.shared.meters
+    /// The counters of this engine and of the server around it.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     /// Fails if the threads are gone.
-    pub fn check_alive(&self) -> Result<(), ApiError> {
+    pub fn check_alive(&self) -> Result<(), EngineError> {
         if self.life.strong_count() > 0 { Ok(()) } else { Err(stopped()) }
     }
 }
 
-fn stopped() -> ApiError {
-    ApiError::Unavailable("the network's thread has stopped; restart the server".to_owned())
+fn stopped() -> EngineError {
+    EngineError::Unavailable("the network's thread has stopped; restart the server".to_owned())
 }
 
 /// What the threads share.
 struct Shared {
-    /// Whoever holds it collects the next batch; the others wait, or compute.
+    /// The thread that holds the lock collects the next batch; the others wait or compute.
     commands: Mutex<Receiver<Command>>,
-    /// Held to be looked at or replaced, never through a computation.
+    /// Locked to read or replace it, never during a computation.
     serving: Mutex<Arc<Serving>>,
     max_batch: usize,
-    meters: Meters,
+    metrics: Metrics,
 }
 
 /// A model as the threads use it.
@@ -223,8 +236,8 @@ impl Shared {
         }
     }
 
-    /// What has pooled in the queue, and the model that is to read it. `None` when nobody
-    /// can ask any more.
+    /// The requests that have pooled in the queue, and the model that is to read them. `None`
+    /// when no handle is left that could send more.
     fn next_batch(&self) -> Option<(Arc<Serving>, Vec<Job>)> {
         let commands = locked(&self.commands);
         let mut next = Some(commands.recv().ok()?);
@@ -232,15 +245,15 @@ impl Shared {
         while let Some(command) = next.take() {
             match command {
                 Command::Predict(job) => {
-                    self.meters.queue.dec();
+                    self.metrics.queue.dec();
                     pooled += job.glyphs.len();
                     batch.push(job);
                 }
                 Command::Swap(model, done) => {
-                    let before = self.take_over(*model);
-                    // Nobody may be waiting any more; the swap holds.
+                    let before = self.replace(*model);
+                    // Nobody may be waiting any more; the swap is done all the same.
                     let _ = done.send(());
-                    // What came before it is read by the old one.
+                    // Requests from before the swap are read by the old model.
                     if !batch.is_empty() {
                         return Some((before, batch));
                     }
@@ -257,12 +270,12 @@ impl Shared {
         Arc::clone(&locked(&self.serving))
     }
 
-    /// Lets a model take over; returns the one before.
-    fn take_over(&self, model: Model) -> Arc<Serving> {
+    /// Replaces the model; returns the one before.
+    fn replace(&self, model: Model) -> Arc<Serving> {
         let serving: Arc<Serving> = model.into();
         let id = serving.manifest.id.clone();
         let before = std::mem::replace(&mut *locked(&self.serving), serving);
-        self.meters.serves(&id, Some(&before.manifest.id));
+        self.metrics.serves(&id, Some(&before.manifest.id));
         before
     }
 
@@ -276,33 +289,33 @@ impl Shared {
         let counts: Vec<usize> = batch.iter().map(|job| job.glyphs.len()).collect();
         let glyphs: Vec<Glyph> = batch.iter_mut().flat_map(|job| job.glyphs.drain(..)).collect();
         match self.read(serving, &glyphs, begun) {
-            Ok(Answer { prediction, model, compute, .. }) => {
+            Ok(Predicted { prediction, model, compute, .. }) => {
                 let mut predictions = prediction.into_iter();
                 for (job, count) in batch.into_iter().zip(counts) {
                     let queue = begun - job.queued;
-                    self.meters.stage("queue", queue);
+                    self.metrics.stage("queue", queue);
                     let prediction = predictions.by_ref().take(count).collect();
                     let model = Arc::clone(&model);
-                    let _ = job.reply.send(Ok(Answer { prediction, model, queue, compute }));
+                    let _ = job.reply.send(Ok(Predicted { prediction, model, queue, compute }));
                 }
             }
             Err(error) => {
                 for job in batch {
-                    let _ = job.reply.send(Err(ApiError::Unavailable(error.to_string())));
+                    let _ = job.reply.send(Err(error.clone()));
                 }
             }
         }
     }
 
-    /// Has the network read glyphs that did not wait.
+    /// Has the network read glyphs now.
     fn read(
         &self,
         serving: &Serving,
         glyphs: &[Glyph],
         begun: Instant,
-    ) -> Result<Answer<Vec<Prediction>>, ApiError> {
-        // A device that is lost may panic inside its driver's bindings; the thread
-        // must outlive that, to say so.
+    ) -> Result<Predicted<Vec<Prediction>>, EngineError> {
+        // A lost device may panic inside its driver's bindings; the thread must survive that
+        // to report it.
         let compute = AssertUnwindSafe(|| -> Result<Vec<Prediction>, DeviceFailed> {
             let batches =
                 glyphs.chunks(self.max_batch).map(|batch| serving.classifier.classify(batch));
@@ -313,18 +326,18 @@ impl Shared {
             Err(_) => Err("the network's computation panicked".to_owned()),
         };
         let compute = begun.elapsed();
-        self.meters.stage("compute", compute);
-        self.meters.batch(glyphs.len());
+        self.metrics.stage("compute", compute);
+        self.metrics.batch(glyphs.len());
         let prediction = outcome.map_err(|error| {
             tracing::error!(%error, "a batch failed");
-            ApiError::Unavailable(error)
+            EngineError::Unavailable(error)
         })?;
         let model = Arc::clone(&serving.manifest);
-        Ok(Answer { prediction, model, queue: Duration::ZERO, compute })
+        Ok(Predicted { prediction, model, queue: Duration::ZERO, compute })
     }
 }
 
-/// A lock that a panic elsewhere does not take away: what is behind it is whole.
+/// Takes a lock even if a thread panicked with it: what it protects is replaced as a whole.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

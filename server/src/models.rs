@@ -1,8 +1,7 @@
 //! Which checkpoint is served: promotion, roll-back, and following `CURRENT`.
 //!
-//! Whatever asks for a change, it goes the same way: read and verify, build,
-//! warm, and only then swap. A checkpoint that fails on the way is refused, and
-//! the one that was serving goes on.
+//! Every change takes the same steps: read and verify, build, warm up, and only then swap. A
+//! checkpoint that fails on the way is refused, and the serving one keeps serving.
 
 use std::{
     collections::BTreeMap,
@@ -13,23 +12,24 @@ use std::{
 use glyphic_model::{Glyph, checkpoint::Manifest, glyph::PIXELS};
 use glyphic_runtime::{
     device::{ComputeDevice, Device},
-    registry::{PromotionGate, Registry, RegistryError},
+    registry::{Registry, RegistryError},
 };
+use thiserror::Error;
 use tokio::sync::Mutex;
 
 use crate::{
-    bucket::Bucket,
-    engine::{Engine, Model},
-    error::ApiError,
-    meters::Meters,
+    bucket::{Bucket, BucketError},
+    engine::{Engine, EngineError, Model},
+    metrics::Metrics,
+    promotion::{Basis, PromotionPolicy},
 };
 
 /// Time between two looks at `CURRENT`.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Time between two tries of a checkpoint that was refused.
 const RETRY_EVERY: Duration = Duration::from_secs(5);
-/// Most checkpoints that are loaded beside the one that serves: each has a thread and its
-/// weights in memory.
+/// Most checkpoints that are loaded beside the serving one: each has a thread and its weights in
+/// memory.
 const MOST_LOADED: usize = 4;
 
 /// The registry, the device, and the engine that serves from them; cheap to
@@ -39,29 +39,73 @@ pub struct Models {
     registry: Registry,
     device: ComputeDevice,
     engine: Engine,
-    /// Checkpoints that answer beside the one that serves, by id. Held for lookups alone.
+    /// Checkpoints that are loaded beside the serving one, by id. Locked for lookups alone.
     others: Arc<StdMutex<BTreeMap<String, Engine>>>,
-    /// Held through a change, so that changes follow one another. A tokio lock,
-    /// because it is held while the new checkpoint is read.
+    /// Locked during a change, so that changes happen one after another. A tokio lock, because it
+    /// is held while the new checkpoint is read.
     change: Arc<Mutex<()>>,
-    /// Where the registry is shared with other servers, if it is.
+    /// The registry that is shared with other servers, if this one is a copy of it.
     bucket: Option<Bucket>,
+    /// What a checkpoint must keep and gain to be promoted.
+    policy: PromotionPolicy,
     queue: usize,
     max_batch: usize,
 }
 
-/// A checkpoint's id, and its manifest or what is wrong with it.
-pub type Listed = (String, Result<Manifest, RegistryError>);
+/// A checkpoint's id, and its manifest or why that cannot be read.
+pub type ListedManifest = (String, Result<Manifest, RegistryError>);
+
+/// Why a checkpoint is not served, loaded or changed.
+#[derive(Debug, Error)]
+pub enum ModelsError {
+    /// The network cannot answer, or the server is too busy.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The registry or one of its checkpoints.
+    #[error(transparent)]
+    Checkpoint(#[from] RegistryError),
+    /// The shared registry cannot be read or changed.
+    #[error(transparent)]
+    Bucket(BucketError),
+    /// The checkpoint is not loaded.
+    #[error("'{model}' is not loaded")]
+    NotLoaded {
+        /// Its id.
+        model: String,
+    },
+    /// The serving checkpoint was to be unloaded.
+    #[error("the serving checkpoint cannot be unloaded")]
+    AlwaysServes,
+    /// No more checkpoints can be loaded.
+    #[error("{0} checkpoints are loaded beside the serving one")]
+    TooManyLoaded(usize),
+}
+
+impl From<BucketError> for ModelsError {
+    fn from(error: BucketError) -> Self {
+        match error {
+            BucketError::Checkpoint(error) => Self::Checkpoint(error),
+            error => Self::Bucket(error),
+        }
+    }
+}
+
+fn failed(error: &dyn std::fmt::Display) -> ModelsError {
+    ModelsError::Engine(EngineError::Unavailable(error.to_string()))
+}
 
 impl Models {
-    /// Loads the promoted checkpoint and starts serving it. If it is damaged,
-    /// the ones promoted before it are tried, newest first.
+    /// Loads the promoted checkpoint and starts serving it. If it is damaged, the ones promoted
+    /// before it are tried, newest first. What killed processes left behind is removed.
     pub fn start(
         registry: Registry,
         device: ComputeDevice,
         queue: usize,
         max_batch: usize,
     ) -> anyhow::Result<Self> {
+        if let Err(error) = registry.remove_leftovers() {
+            tracing::warn!("what killed processes left behind cannot be removed: {error}");
+        }
         let current = registry.current()?;
         let mut model = prepare(&registry, &current, &device.device, max_batch);
         for earlier in registry.history()?.iter().skip(1) {
@@ -69,14 +113,15 @@ impl Models {
             tracing::error!(%error, "the promoted checkpoint is refused; trying '{earlier}'");
             model = prepare(&registry, earlier, &device.device, max_batch);
         }
-        let (model, meters) = (model?, Meters::new()?);
-        meters.serves(&model.manifest.id, None);
-        let engine = Engine::start(model, queue, max_batch, meters)?;
-        let (others, change) = Default::default();
-        Ok(Self { registry, device, engine, others, change, bucket: None, queue, max_batch })
+        let (model, metrics) = (model?, Metrics::new()?);
+        metrics.serves(&model.manifest.id, None);
+        let engine = Engine::start(model, queue, max_batch, metrics)?;
+        let (others, change, policy) = Default::default();
+        let bucket = None;
+        Ok(Self { registry, device, engine, others, change, bucket, policy, queue, max_batch })
     }
 
-    /// The same with a registry that is the copy of a shared one.
+    /// The same, with a registry that is the copy of a shared one.
     pub fn shared_in(self, bucket: Option<Bucket>) -> Self {
         Self { bucket, ..self }
     }
@@ -91,22 +136,22 @@ impl Models {
         &self.device
     }
 
-    /// The engine that answers with this checkpoint, if one does.
+    /// The engine of this checkpoint, if it is loaded or serving.
     pub fn loaded(&self, id: &str) -> Option<Engine> {
         let other = self.others().get(id).cloned();
         other.or_else(|| (self.engine.serving().id == id).then(|| self.engine.clone()))
     }
 
-    /// Loads a checkpoint beside the one that serves: verified, built and warmed as if it
-    /// were to take over.
-    pub async fn load(&self, id: String) -> Result<(), ApiError> {
+    /// Loads a checkpoint beside the serving one: verified, built and warmed up like one that is
+    /// to serve.
+    pub async fn load(&self, id: String) -> Result<(), ModelsError> {
         self.change(|models| async move {
-            // One that serves is loaded too: it may not serve for long.
+            // The serving checkpoint is loaded too: it may soon be replaced.
             if models.others().contains_key(&id) {
                 return Ok(());
             }
             if models.others().len() >= MOST_LOADED {
-                return Err(ApiError::TooManyLoaded(MOST_LOADED));
+                return Err(ModelsError::TooManyLoaded(MOST_LOADED));
             }
             let engine = models.beside(id.clone()).await?;
             models.others().insert(id, engine);
@@ -116,23 +161,22 @@ impl Models {
     }
 
     /// A checkpoint with an engine of its own, which ends when its last handle is dropped.
-    pub async fn beside(&self, id: String) -> Result<Engine, ApiError> {
+    pub async fn beside(&self, id: String) -> Result<Engine, ModelsError> {
         let model = self.prepared(id).await?;
-        let failed = |error: &dyn std::fmt::Display| ApiError::Unavailable(error.to_string());
-        // Of its own: what the server counts is what its clients were answered.
-        let meters = Meters::new().map_err(|error| failed(&error))?;
-        Engine::start(model, self.queue, self.max_batch, meters).map_err(|error| failed(&error))
+        // Metrics of its own: the server's count only the answers to its clients.
+        let metrics = Metrics::new().map_err(|error| failed(&error))?;
+        Engine::start(model, self.queue, self.max_batch, metrics).map_err(|error| failed(&error))
     }
 
-    /// Lets go of a checkpoint that was loaded beside the one that serves. Requests that
-    /// have reached it are still answered.
-    pub fn unload(&self, id: &str) -> Result<(), ApiError> {
+    /// Unloads a checkpoint that was loaded beside the serving one. Requests that have reached it
+    /// are still answered.
+    pub fn unload(&self, id: &str) -> Result<(), ModelsError> {
         if self.others().remove(id).is_some() {
             return Ok(());
         }
         match self.engine.serving().id == id {
-            true => Err(ApiError::AlwaysServes),
-            false => Err(ApiError::NotLoaded { model: id.to_owned() }),
+            true => Err(ModelsError::AlwaysServes),
+            false => Err(ModelsError::NotLoaded { model: id.to_owned() }),
         }
     }
 
@@ -140,8 +184,8 @@ impl Models {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All checkpoints, newest first; a damaged one with what is wrong with it.
-    pub async fn list(&self) -> Result<Vec<Listed>, ApiError> {
+    /// All checkpoints, newest first; a damaged one with its error.
+    pub async fn list(&self) -> Result<Vec<ListedManifest>, ModelsError> {
         let registry = self.registry.clone();
         let listed = tokio::task::spawn_blocking(move || {
             let read = |id: String| (id.clone(), registry.manifest(&id));
@@ -151,7 +195,7 @@ impl Models {
             models.sort_by_key(|(id, manifest)| std::cmp::Reverse((created(manifest), id.clone())));
             Ok::<_, RegistryError>(models)
         });
-        Ok(listed.await.map_err(|error| ApiError::Unavailable(error.to_string()))??)
+        Ok(listed.await.map_err(|error| failed(&error))??)
     }
 
     /// The checkpoint that a roll-back would go to.
@@ -159,36 +203,35 @@ impl Models {
         self.registry.previous().ok()
     }
 
-    /// Verifies, promotes and serves a checkpoint, named by its id or a label; if `from` is
-    /// given, only in the place of that one. Unless it is `forced`, it must pass the gate.
+    /// Verifies, promotes and serves a checkpoint, named by its id or an alias, unless the policy
+    /// objects. If `from` is given, the checkpoint is promoted only in the place of that one.
     pub async fn promote(
         &self,
         name: String,
         from: Option<String>,
-        forced: bool,
-    ) -> Result<(), ApiError> {
+        basis: Basis,
+    ) -> Result<(), ModelsError> {
         self.change(move |models| async move {
             let id = models.registry.resolve(&name)?;
             if let Some(bucket) = &models.bucket {
-                // It may have been sent this very moment.
+                // It may have been sent since the last look.
                 bucket.fetch_missing(&id).await?;
             }
             let (serving, promoted) = (models.engine.serving(), id.clone());
+            let policy = models.policy;
             let record = move |registry: &Registry| {
                 let id = &promoted;
-                // Others may have given the label away meanwhile.
+                // Somebody may have moved the alias meanwhile.
                 let found = registry.resolve(&name)?;
                 if found != *id {
                     return Err(RegistryError::PromotedMeanwhile { expected: id.clone(), found });
                 }
-                // What serves here may not be what is promoted: that may be damaged.
+                // The promoted checkpoint may be damaged; then another one is serving here.
                 let present = registry.current().and_then(|id| registry.manifest(&id));
                 let present = present.unwrap_or_else(|_| Manifest::clone(&serving));
-                let objections = match forced {
-                    true => Vec::new(),
-                    false => PromotionGate::default().objections(&present, &registry.manifest(id)?),
-                };
+                let objections = policy.objections(&basis, &present, &registry.manifest(id)?);
                 if !objections.is_empty() {
+                    let objections = objections.iter().map(ToString::to_string).collect();
                     return Err(RegistryError::Objected { id: id.to_owned(), objections });
                 }
                 registry.promote_from(id, from.as_deref())
@@ -198,15 +241,16 @@ impl Models {
         .await
     }
 
-    /// Removes all but the newest `keep` checkpoints and those that are needed: promoted,
-    /// before that, pinned, labelled, or loaded here. Returns what is gone.
-    pub async fn prune(&self, keep: usize) -> Result<Vec<String>, ApiError> {
+    /// Removes all but the newest `keep` checkpoints and those that are needed: the promoted one,
+    /// the one promoted before it, and those that are pinned, have an alias, or are loaded here.
+    /// Returns the ids of the removed ones.
+    pub async fn prune(&self, keep: usize) -> Result<Vec<String>, ModelsError> {
         self.change(move |models| async move {
             let used = models.used();
             let gone = match models.bucket.clone() {
                 None => models.record(move |registry| registry.prune(keep, &used)).await?,
                 Some(bucket) => {
-                    // Nothing goes here before it is agreed on there.
+                    // First in the shared registry: other servers may need one of them.
                     let gone = models.record(move |registry| registry.forget(keep, &used)).await?;
                     bucket.remove(&gone).await?;
                     for id in gone.clone() {
@@ -223,26 +267,26 @@ impl Models {
         .await
     }
 
-    /// The checkpoints that answer here.
+    /// The checkpoints that are loaded or serving here.
     fn used(&self) -> Vec<String> {
         let mut used: Vec<String> = self.others().keys().cloned().collect();
         used.push(self.engine.serving().id.clone());
         used
     }
 
-    /// Changes what is said of checkpoints, here and where the registry is shared.
-    pub async fn mark<T: Send + 'static>(
+    /// Changes aliases or pins, here and in the shared registry.
+    pub async fn change_aliases<T: Send + 'static>(
         &self,
         change: impl Fn(&Registry) -> Result<T, RegistryError> + Send + Sync + 'static,
-    ) -> Result<T, ApiError> {
+    ) -> Result<T, ModelsError> {
         self.change(move |models| async move { models.record(change).await }).await
     }
 
-    /// The same for whoever is changing something already.
+    /// Changes the registry, and the shared one first; the caller holds the lock for changes.
     async fn record<T: Send + 'static>(
         &self,
         change: impl Fn(&Registry) -> Result<T, RegistryError> + Send + Sync + 'static,
-    ) -> Result<T, ApiError> {
+    ) -> Result<T, ModelsError> {
         match &self.bucket {
             Some(bucket) => Ok(bucket.record(change).await?),
             None => self.on_disk(change).await,
@@ -252,14 +296,14 @@ impl Models {
     async fn on_disk<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Registry) -> Result<T, RegistryError> + Send + 'static,
-    ) -> Result<T, ApiError> {
+    ) -> Result<T, ModelsError> {
         let registry = self.registry.clone();
         let done = tokio::task::spawn_blocking(move || work(&registry));
-        Ok(done.await.map_err(|error| ApiError::Unavailable(error.to_string()))??)
+        Ok(done.await.map_err(|error| failed(&error))??)
     }
 
-    /// Sends a checkpoint to where the registry is shared, if it is.
-    pub async fn share(&self, id: &str) -> Result<(), ApiError> {
+    /// Sends a checkpoint to the shared registry, if there is one.
+    pub async fn share(&self, id: &str) -> Result<(), ModelsError> {
         match &self.bucket {
             Some(bucket) => Ok(bucket.send(&self.registry, id).await?),
             None => Ok(()),
@@ -271,12 +315,12 @@ impl Models {
         &self.registry
     }
 
-    /// Goes back to the checkpoint promoted before; returns its id. If `from` is
-    /// given, only from that one.
-    pub async fn roll_back(&self, from: Option<String>) -> Result<String, ApiError> {
+    /// Goes back to the checkpoint that was promoted before; returns its id. If `from` is given,
+    /// it happens only if that one is still promoted.
+    pub async fn roll_back(&self, from: Option<String>) -> Result<String, ModelsError> {
         self.change(|models| async move {
             let previous = models.registry.previous()?;
-            // Back from here, not from what others promote meanwhile.
+            // From the present one, not from one that others promote meanwhile.
             let from = from.or(models.registry.current().ok());
             let record = move |registry: &Registry| registry.roll_back(from.as_deref()).map(drop);
             models.serve(previous.clone(), models.record(record)).await?;
@@ -285,33 +329,34 @@ impl Models {
         .await
     }
 
-    /// Runs a change to its end, alone, even if whoever asked for it has gone: a
-    /// change that was left halfway would write its promotion later, unlocked.
+    /// Runs a change to its end, alone, in a task of its own: if the client disconnects, the
+    /// change is still finished under the lock.
     async fn change<T: Send + 'static, F>(
         &self,
         change: impl FnOnce(Self) -> F + Send + 'static,
-    ) -> Result<T, ApiError>
+    ) -> Result<T, ModelsError>
     where
-        F: Future<Output = Result<T, ApiError>> + Send + 'static,
+        F: Future<Output = Result<T, ModelsError>> + Send + 'static,
     {
         let models = self.clone();
         let task = tokio::spawn(async move {
             let _alone = Arc::clone(&models.change).lock_owned().await;
             change(models).await
         });
-        task.await.map_err(|error| ApiError::Unavailable(error.to_string()))?
+        task.await.map_err(|error| failed(&error))?
     }
 
-    /// Keeps the registry like the one that is shared, if one is; never returns.
+    /// Keeps the registry in step with the shared one. Returns at once if there is none, else
+    /// never.
     pub async fn follow_bucket(self) {
         if let Some(bucket) = self.bucket.clone() {
             bucket.follow(move || self.used()).await;
         }
     }
 
-    /// Serves what `CURRENT` names, whenever it changes; never returns. A
-    /// checkpoint that is refused is reported once and tried again from time to
-    /// time: its files may still be on their way.
+    /// Serves the checkpoint that `CURRENT` names, whenever it changes; never returns. A
+    /// checkpoint that is refused is reported once and tried again from time to time: its files
+    /// may still be being copied.
     pub async fn follow_current(self) {
         let mut refused: Option<(String, String, Instant)> = None;
         loop {
@@ -322,16 +367,16 @@ impl Models {
                 refused = None;
                 continue;
             }
-            let known = refused.as_ref().filter(|(id, ..)| *id == current);
-            if known.is_some_and(|(.., tried)| tried.elapsed() < RETRY_EVERY) {
+            let before = refused.as_ref().filter(|(id, ..)| *id == current);
+            if before.is_some_and(|(.., tried)| tried.elapsed() < RETRY_EVERY) {
                 continue;
             }
             if let Err(error) = self.serve(current.clone(), async { Ok(()) }).await {
                 let message = error.to_string();
-                if known.is_none_or(|(_, reported, _)| *reported != message) {
+                if before.is_none_or(|(_, reported, _)| *reported != message) {
                     let serving = &self.engine.serving().id;
                     tracing::error!(
-                        "checkpoint '{current}' is refused; '{serving}' goes on: {message}"
+                        "checkpoint '{current}' is refused, '{serving}' keeps serving: {message}"
                     );
                 }
                 refused = Some((current, message, Instant::now()));
@@ -339,54 +384,57 @@ impl Models {
         }
     }
 
-    /// Prepares a checkpoint, then records the change, then swaps. The order
-    /// makes failure harmless: what is not recorded is not served.
+    /// Prepares a checkpoint, then records the change, then swaps. In this order a failure changes
+    /// nothing: a checkpoint that is not recorded is not served.
     async fn serve(
         &self,
         id: String,
-        record: impl Future<Output = Result<(), ApiError>>,
-    ) -> Result<(), ApiError> {
-        let meters = self.engine.meters();
+        record: impl Future<Output = Result<(), ModelsError>>,
+    ) -> Result<(), ModelsError> {
+        let metrics = self.engine.metrics();
         let ready = async {
             let model = self.prepared(id).await?;
             record.await.map(|()| model)
         };
-        let model = ready.await.inspect_err(|_| meters.swap("refused"))?;
+        let model = ready.await.inspect_err(|_| metrics.swap("refused"))?;
         let id = model.manifest.id.clone();
         self.engine.swap(model).await?;
-        meters.swap("served");
+        metrics.swap("served");
         tracing::info!("serving checkpoint '{id}'");
         Ok(())
     }
 
     /// A checkpoint that is ready to answer.
-    async fn prepared(&self, id: String) -> Result<Model, ApiError> {
+    async fn prepared(&self, id: String) -> Result<Model, ModelsError> {
         let Self { registry, device, max_batch, .. } = self.clone();
         let prepared =
             tokio::task::spawn_blocking(move || prepare(&registry, &id, &device.device, max_batch));
-        prepared.await.map_err(|error| ApiError::Unavailable(error.to_string()))?
+        prepared.await.map_err(|error| failed(&error))?
     }
 }
 
-/// Reads, verifies, builds and warms a checkpoint.
+/// Reads, verifies, builds and warms up a checkpoint.
 fn prepare(
     registry: &Registry,
     id: &str,
     device: &Device,
     max_batch: usize,
-) -> Result<Model, ApiError> {
+) -> Result<Model, ModelsError> {
     let checkpoint = registry.load(id, device)?;
     let manifest = checkpoint.manifest.clone();
     let classifier = checkpoint.into_classifier(device);
     if *device == Device::flex() && !classifier.uses_kernels() {
-        tracing::warn!("'{id}' is computed by burn, slower: compiled it says something else");
+        tracing::warn!(
+            "the CPU kernels do not give the results of burn for '{id}', so burn computes it, \
+             which is slower"
+        );
     }
-    // The sizes that batches are padded to on a GPU: each compiles its kernels.
+    // Batches on a GPU are padded to these sizes, and each size compiles kernels of its own.
     let sizes =
         std::iter::successors(Some(1), |size| Some(size * 2)).take_while(|&s| s < 2 * max_batch);
     for size in sizes {
         let glyphs = vec![Glyph::new([0; PIXELS]); size];
-        classifier.classify(&glyphs).map_err(|error| ApiError::Unavailable(error.to_string()))?;
+        classifier.classify(&glyphs).map_err(|error| failed(&error))?;
     }
     Ok(Model { manifest, classifier })
 }

@@ -1,8 +1,8 @@
 //! The training examples that a network sees as nearest to a glyph.
 //!
-//! Near is what the last layer reads as alike: the cosine of its inputs for both. So a
-//! visitor sees what the network knows that is like their drawing, and where its answer
-//! comes from.
+//! The distance is the cosine between the inputs of the last layer (the features). So a visitor
+//! sees the training examples that the network finds similar to their drawing, on which its
+//! answer is based.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -10,20 +10,24 @@ use std::{
 };
 
 use glyphic_model::{Classifier, Glyph, checkpoint::Manifest, glyph::PIXELS};
-use glyphic_runtime::{device::ComputeDevice, registry::Registry};
+use glyphic_runtime::{
+    device::ComputeDevice,
+    registry::{Registry, RegistryError},
+};
+use thiserror::Error;
 
-use crate::error::ApiError;
+use crate::store::StoreError;
 
-/// Most bytes of the examples' descriptions.
+/// Most bytes of the examples' features.
 const MEMORY: usize = 16 << 20;
-/// Most examples that are described.
+/// Most examples that are kept.
 const EXAMPLES: usize = 10_000;
-/// Examples that the network reads at once: so few that one thread does it, and the others
-/// answer those who wait.
+/// Examples that the network reads at once: so few that one thread computes them, and the other
+/// threads can answer requests.
 const BATCH: usize = 16;
-/// What is not to be had is asked for again after this time.
+/// Examples that could not be read are tried again after this time.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
-/// Values whose products are added up in 32 bits.
+/// Values whose products can be summed in 32 bits.
 const SUMMED: usize = 1 << 15;
 
 /// A glyph that a network learned from.
@@ -33,28 +37,45 @@ pub struct Example {
     pub glyph: Glyph,
     /// What it shows.
     pub label: String,
-    /// Where it is from: a dataset's name, or `taught`.
+    /// Where it is from: a dataset's name, or `taught` for a sample.
     pub from: Arc<str>,
 }
 
-/// Reads the examples that a checkpoint learned from, or says why it cannot.
-pub type Source = dyn Fn(&Manifest) -> Result<Vec<Example>, String> + Send + Sync;
+/// Reads the examples that a checkpoint was trained on, or says why it cannot.
+pub type ExampleSource = dyn Fn(&Manifest) -> Result<Vec<Example>, String> + Send + Sync;
 
-/// Finds examples; cheap to clone. Knows those of one checkpoint at a time.
+/// Why the nearest examples cannot be shown.
+#[derive(Debug, Error)]
+pub enum NeighboursError {
+    /// The training data is not on this server.
+    #[error("{0}")]
+    NoExamples(String),
+    /// The checkpoint cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] RegistryError),
+    /// The samples cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The network cannot compute the features.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Finds examples; cheap to clone. Keeps those of one checkpoint at a time.
 #[derive(Clone)]
 pub struct Neighbours {
-    source: Arc<Source>,
-    last: Arc<Mutex<Option<Reading>>>,
-    /// Held while examples are read: once is enough.
+    source: Arc<ExampleSource>,
+    last: Arc<Mutex<Option<LastRead>>>,
+    /// Locked while examples are read, so that they are read once.
     reading: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// What came of reading a checkpoint's examples.
-struct Reading {
+/// The result of reading a checkpoint's examples.
+struct LastRead {
     model: String,
     at: Instant,
-    /// Them, or why they are not to be had.
-    found: Result<Arc<Known>, String>,
+    /// The examples, or why they cannot be read.
+    found: Result<Arc<DescribedExamples>, String>,
 }
 
 /// An example and how near it is.
@@ -67,15 +88,15 @@ pub struct Neighbour {
 }
 
 /// The examples of a checkpoint as its network describes them.
-pub struct Known {
+pub struct DescribedExamples {
     classifier: Classifier,
     examples: Vec<Example>,
-    /// One description an example.
+    /// One for each example.
     descriptions: Vec<Description>,
 }
 
-/// What the last layer reads of a glyph, in steps of 1/255 of its largest value. A cosine
-/// does not ask how long its vectors are.
+/// The features of a glyph, in steps of 1/255 of the largest one. The scale does not matter for a
+/// cosine.
 struct Description {
     values: Vec<u8>,
     length: f32,
@@ -83,18 +104,18 @@ struct Description {
 
 impl Neighbours {
     /// Looks among the examples of this source.
-    pub fn new(source: Arc<Source>) -> Self {
+    pub fn new(source: Arc<ExampleSource>) -> Self {
         Self { source, last: Arc::default(), reading: Arc::default() }
     }
 
-    /// The examples of a checkpoint. The first to ask for it waits until they are read, a
-    /// second or two; `taught` says which samples it learned from beside its data.
+    /// The examples of a checkpoint. The first request for one waits until they are read, a second
+    /// or two; `samples` gets those that it was fine-tuned on.
     pub async fn of(
         &self,
         registry: &Registry,
         model: &str,
-        taught: impl AsyncFnOnce() -> Result<Vec<Example>, ApiError>,
-    ) -> Result<Arc<Known>, ApiError> {
+        samples: impl AsyncFnOnce() -> Result<Vec<Example>, NeighboursError>,
+    ) -> Result<Arc<DescribedExamples>, NeighboursError> {
         if let Some(found) = self.found(model) {
             return found;
         }
@@ -102,36 +123,35 @@ impl Neighbours {
         if let Some(found) = self.found(model) {
             return found;
         }
-        let taught = taught().await?;
+        let samples = samples().await?;
         let (neighbours, registry, model) = (self.clone(), registry.clone(), model.to_owned());
-        // To its end, and kept, even if whoever asked has gone: the next one would have it
-        // read again.
+        // In a task of its own, so that the result is kept even if the client disconnects.
         let read = tokio::task::spawn_blocking(move || {
-            let read = Known::read(&registry, &model, &*neighbours.source, taught);
+            let read = DescribedExamples::read(&registry, &model, &*neighbours.source, samples);
             neighbours.keep(model, &read);
             drop(reading);
             read
         });
-        read.await.map_err(|error| ApiError::Unavailable(error.to_string()))?
+        read.await.map_err(|error| NeighboursError::Failed(error.to_string()))?
     }
 
-    /// What came of reading this checkpoint's examples last.
-    fn found(&self, model: &str) -> Option<Result<Arc<Known>, ApiError>> {
+    /// The last result of reading this checkpoint's examples.
+    fn found(&self, model: &str) -> Option<Result<Arc<DescribedExamples>, NeighboursError>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = last.as_ref().filter(|reading| reading.model == model)?;
         match &reading.found {
             Ok(known) => Some(Ok(Arc::clone(known))),
             Err(reason) if reading.at.elapsed() < RETRY_AFTER => {
-                Some(Err(ApiError::NoExamples(reason.clone())))
+                Some(Err(NeighboursError::NoExamples(reason.clone())))
             }
             Err(_) => None,
         }
     }
 
-    fn keep(&self, model: String, read: &Result<Arc<Known>, ApiError>) {
+    fn keep(&self, model: String, read: &Result<Arc<DescribedExamples>, NeighboursError>) {
         let found = match read {
             Ok(known) => Ok(Arc::clone(known)),
-            Err(ApiError::NoExamples(reason)) => {
+            Err(NeighboursError::NoExamples(reason)) => {
                 tracing::warn!(
                     "the nearest training examples of '{model}' are not shown: {reason}"
                 );
@@ -139,25 +159,25 @@ impl Neighbours {
             }
             Err(_) => return,
         };
-        let reading = Reading { model, at: Instant::now(), found };
+        let reading = LastRead { model, at: Instant::now(), found };
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
     }
 }
 
-impl Known {
+impl DescribedExamples {
     fn read(
         registry: &Registry,
         model: &str,
-        source: &Source,
+        source: &ExampleSource,
         mut examples: Vec<Example>,
-    ) -> Result<Arc<Self>, ApiError> {
-        let data = source(&registry.manifest(model)?).map_err(ApiError::NoExamples)?;
+    ) -> Result<Arc<Self>, NeighboursError> {
+        let data = source(&registry.manifest(model)?).map_err(NeighboursError::NoExamples)?;
         let device = ComputeDevice::cpu().device;
         let checkpoint = registry.load(model, &device)?;
         let classifier = checkpoint.into_classifier(&device);
         let width = describe(&classifier, &[Glyph::new([0; PIXELS])])?[0].values.len();
         let most = (MEMORY / width.max(1)).min(EXAMPLES);
-        // Those that were taught come first: there are few, and they are what is new.
+        // The samples come first: there are few, and they are new.
         examples.truncate(most);
         examples.extend(spread(data, most - examples.len()));
         let mut descriptions = Vec::with_capacity(examples.len());
@@ -173,9 +193,9 @@ impl Known {
         self.examples.len()
     }
 
-    /// The nearest ones, the nearest first. Takes some milliseconds: not for a thread that
-    /// answers requests.
-    pub fn nearest(&self, glyph: &Glyph, count: usize) -> Result<Vec<Neighbour>, ApiError> {
+    /// The nearest examples, nearest first. It takes some milliseconds: do not call this on the
+    /// async runtime's threads.
+    pub fn nearest(&self, glyph: &Glyph, count: usize) -> Result<Vec<Neighbour>, NeighboursError> {
         let of = &describe(&self.classifier, std::slice::from_ref(glyph))?[0];
         let mut near: Vec<(f32, usize)> =
             self.descriptions.iter().map(|other| of.cosine(other)).zip(0..).collect();
@@ -208,13 +228,16 @@ impl Description {
     }
 }
 
-fn describe(classifier: &Classifier, glyphs: &[Glyph]) -> Result<Vec<Description>, ApiError> {
-    let failed = |error: &dyn std::fmt::Display| ApiError::Unavailable(error.to_string());
+fn describe(
+    classifier: &Classifier,
+    glyphs: &[Glyph],
+) -> Result<Vec<Description>, NeighboursError> {
+    let failed = |error: &dyn std::fmt::Display| NeighboursError::Failed(error.to_string());
     let rows = classifier.features(glyphs).map_err(|error| failed(&error))?;
     Ok(rows.iter().map(|row| Description::of(row)).collect())
 }
 
-/// At most so many of them, evenly from the first to the last: data may be sorted.
+/// At most this number of them, evenly spread from the first to the last: data may be sorted.
 fn spread(examples: Vec<Example>, most: usize) -> Vec<Example> {
     let count = examples.len();
     if count <= most {

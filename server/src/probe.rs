@@ -1,5 +1,5 @@
-//! `server probe`: whether a server is ready, for health checks where nothing else is
-//! installed that could ask.
+//! `server probe`: whether a server is ready, for health checks where no HTTP client is
+//! installed.
 
 use std::{
     io::{Read, Write},
@@ -8,23 +8,22 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use clap::Parser;
+use clap::Args;
 
 /// Longest time to connect, and between two parts of the answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Longest answer that is read, in bytes.
 const LONGEST: u64 = 64 << 10;
 
-/// Asks a server whether it is ready; ends with 0 if it is.
-#[derive(Parser)]
-#[command(name = "probe")]
+/// Which server is asked.
+#[derive(Debug, Args)]
 pub struct ProbeArgs {
-    /// Where it listens; 0.0.0.0 is asked at 127.0.0.1.
+    /// The address that it listens on; for 0.0.0.0, 127.0.0.1 is asked.
     #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080")]
     addr: SocketAddr,
 }
 
-/// Fails with what is wrong, or says nothing.
+/// Fails if the server is not ready.
 pub fn probe(ProbeArgs { mut addr }: ProbeArgs) -> Result<()> {
     if addr.ip().is_unspecified() {
         addr.set_ip(if addr.is_ipv4() {

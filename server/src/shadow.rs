@@ -1,5 +1,5 @@
-//! A candidate that reads along: it gets a share of what the serving checkpoint has
-//! answered, nobody sees its answers, and where the two disagree the picture is kept.
+//! Shadow mode: a candidate reads a share of what the serving checkpoint has answered. Its
+//! answers go to no client; where the two disagree, the glyph is kept as a sample.
 
 use std::{
     collections::VecDeque,
@@ -15,77 +15,77 @@ use utoipa::ToSchema;
 
 use crate::{
     engine::Engine,
+    jobs::Training,
     models::Models,
-    store::samples::{Form, NewSample},
-    teach::Teaching,
+    samples::{Form, NewSample},
 };
 
 /// Time between two looks at which checkpoint is the candidate.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Time between two tries of a candidate that could not be loaded.
 const RETRY_EVERY: Duration = Duration::from_secs(60);
-/// Most requests whose glyphs wait for the candidate; those beyond are not read by it.
+/// Most requests whose glyphs wait for the candidate; it does not read further ones.
 const WAITING: usize = 64;
-/// Most disagreements that are remembered; with a database all of them are kept.
+/// Most disagreements in a report; with a database all of them are kept as samples.
 const REMEMBERED: usize = 100;
 /// The source of the samples that disagreements are kept as.
 const SOURCE: &str = "shadow";
 
-/// The candidate and what came of its readings; cheap to clone.
+/// The candidate and how often it agreed; cheap to clone.
 #[derive(Clone)]
 pub struct Shadow {
     /// Share (0–1) of the answered glyphs that the candidate reads too.
     share: f32,
     models: Models,
-    teaching: Option<Teaching>,
-    state: Arc<Mutex<State>>,
+    training: Option<Training>,
+    state: Arc<Mutex<ShadowState>>,
     waiting: Arc<Semaphore>,
 }
 
 #[derive(Default)]
-struct State {
+struct ShadowState {
     candidate: Option<Engine>,
     agreed: u64,
     disagreed: u64,
     last: VecDeque<Disagreement>,
 }
 
-/// How a candidate compares, as far as it was asked.
+/// How the candidate compares with the serving checkpoint.
 #[derive(Serialize, ToSchema)]
-pub struct Report {
-    /// The checkpoint that reads along: the one with the label `candidate`.
+pub struct ShadowReport {
+    /// The checkpoint with the alias `candidate`.
     candidate: Option<String>,
-    /// The share (0 to 1) of what is answered that it reads too.
+    /// The share (0 to 1) of the answered glyphs that it reads.
     share: f32,
-    /// Glyphs on which both said the same.
+    /// Glyphs that both read alike.
     agreed: u64,
-    /// Glyphs on which they did not.
+    /// Glyphs that they read differently.
     disagreed: u64,
-    /// The share (0 to 1) on which both said the same.
+    /// The share (0 to 1) of glyphs that both read alike.
     agreement: Option<f64>,
     /// The last disagreements, newest first.
     disagreements: Vec<Disagreement>,
 }
 
-/// A glyph on which the two disagree.
+/// A glyph that the two read differently.
 #[derive(Clone, Serialize, ToSchema)]
 pub struct Disagreement {
-    /// What the serving checkpoint said.
+    /// What the serving checkpoint read.
     serving: String,
-    /// What the candidate said.
+    /// What the candidate read.
     candidate: String,
     /// The sample that it is kept as, if there is a database.
     sample: Option<String>,
 }
 
 impl Shadow {
-    /// Nobody reads along until a checkpoint is labelled `candidate`.
-    pub fn new(share: f32, models: Models, teaching: Option<Teaching>) -> Self {
+    /// There is no candidate until a checkpoint gets the alias `candidate`.
+    pub fn new(share: f32, models: Models, training: Option<Training>) -> Self {
         let waiting = Arc::new(Semaphore::new(WAITING));
-        Self { share, models, teaching, state: Arc::default(), waiting }
+        Self { share, models, training, state: Arc::default(), waiting }
     }
 
-    /// Follows the label `candidate`; never returns.
+    /// Follows the alias `candidate`; never returns unless the share is 0.
     pub async fn follow(self) {
         if self.share <= 0.0 {
             return;
@@ -94,40 +94,40 @@ impl Shadow {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let registry = self.models.registry().clone();
-            let marks = tokio::task::spawn_blocking(move || registry.aliases()).await;
-            let Ok(Ok(marks)) = marks else { continue };
+            let aliases = tokio::task::spawn_blocking(move || registry.aliases()).await;
+            let Ok(Ok(aliases)) = aliases else { continue };
             let serving = self.models.engine().serving().id.clone();
-            let wanted = marks.aliases.get(CANDIDATE).filter(|id| **id != serving).cloned();
+            let wanted = aliases.aliases.get(CANDIDATE).filter(|id| **id != serving).cloned();
             if wanted == self.candidate() {
                 continue;
             }
-            // Whoever has lost the label reads no more, whatever becomes of the next one.
-            self.with(|state| *state = State::default());
+            // A checkpoint that lost the alias stops reading, even if the next one cannot be loaded.
+            self.with(|state| *state = ShadowState::default());
             let Some(id) = wanted else { continue };
-            let tried = refused.as_ref().filter(|(known, _)| *known == id);
+            let tried = refused.as_ref().filter(|(refused, _)| *refused == id);
             if tried.is_some_and(|(_, tried)| tried.elapsed() < RETRY_EVERY) {
                 continue;
             }
             match self.models.beside(id.clone()).await {
                 Ok(engine) => {
-                    // Not on the threads of those who wait for an answer.
+                    // Not on the threads of requests, which wait for nothing here.
                     let candidate = Some(engine.queued());
-                    self.with(|state| *state = State { candidate, ..State::default() });
+                    self.with(|state| *state = ShadowState { candidate, ..ShadowState::default() });
                 }
                 Err(error) => {
-                    tracing::error!("the candidate '{id}' cannot read along: {error}");
+                    tracing::error!("the candidate '{id}' cannot be loaded: {error}");
                     refused = Some((id, Instant::now()));
                 }
             }
         }
     }
 
-    /// What came of it so far.
-    pub fn report(&self) -> Report {
+    /// How the candidate compares so far.
+    pub fn report(&self) -> ShadowReport {
         let candidate = self.candidate();
         self.with(|state| {
             let read = state.agreed + state.disagreed;
-            Report {
+            ShadowReport {
                 candidate,
                 share: self.share,
                 agreed: state.agreed,
@@ -138,9 +138,8 @@ impl Shadow {
         })
     }
 
-    /// Has the candidate read what was answered, if it is its turn; the answer waits for
-    /// nothing of it.
-    pub fn look<'a>(
+    /// Has the candidate read its share of what was answered, in the background.
+    pub fn compare<'a>(
         &self,
         serving: &Arc<Manifest>,
         answered: impl IntoIterator<Item = (&'a Glyph, &'a Prediction)>,
@@ -149,7 +148,7 @@ impl Shadow {
             return;
         }
         let Some(candidate) = self.with(|state| state.candidate.clone()) else { return };
-        // A candidate that is too slow or fails misses them, and nobody waits.
+        // A candidate that is too slow misses these glyphs: no request waits for it.
         let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else { return };
         let chosen = answered.into_iter().filter(|_| fastrand::f32() < self.share);
         let chosen: Vec<(Glyph, Prediction)> =
@@ -159,16 +158,16 @@ impl Shadow {
         }
         let (shadow, serving) = (self.clone(), Arc::clone(serving));
         tokio::spawn(async move {
-            // Held until what they disagree on is kept.
+            // Held until the disagreements are kept.
             let _place = place;
             let glyphs = chosen.iter().map(|(glyph, _)| glyph.clone()).collect();
-            let Ok(said) = candidate.predict_all(glyphs).await else { return };
+            let Ok(read) = candidate.predict_all(glyphs).await else { return };
             let label = |manifest: &Manifest, prediction: &Prediction| {
                 manifest.labels.get(prediction.index).cloned().unwrap_or_default()
             };
-            for ((glyph, prediction), after) in chosen.into_iter().zip(&said.prediction) {
-                let pair = [label(&serving, &prediction), label(&said.model, after)];
-                shadow.note(&serving, &said.model.id, glyph, &prediction, pair).await;
+            for ((glyph, prediction), after) in chosen.into_iter().zip(&read.prediction) {
+                let pair = [label(&serving, &prediction), label(&read.model, after)];
+                shadow.note(&serving, &read.model.id, glyph, &prediction, pair).await;
             }
         });
     }
@@ -181,16 +180,16 @@ impl Shadow {
         prediction: &Prediction,
         [before, after]: [String; 2],
     ) {
-        // Another one may read along since.
-        let still = |state: &State| {
+        // The candidate may have changed since.
+        let still = |state: &ShadowState| {
             state.candidate.as_ref().is_some_and(|engine| engine.serving().id == candidate)
         };
-        let meters = self.models.engine().meters();
+        let metrics = self.models.engine().metrics();
         if before == after {
-            meters.shadow("agreed");
+            metrics.shadow("agreed");
             return self.with(|state| state.agreed += u64::from(still(state)));
         }
-        meters.shadow("disagreed");
+        metrics.shadow("disagreed");
         let sample = self.keep(serving, glyph, prediction, before.clone()).await;
         self.with(|state| {
             if still(state) {
@@ -201,7 +200,7 @@ impl Shadow {
         });
     }
 
-    /// Keeps a glyph to be labelled; its quota is that of any source.
+    /// Keeps a glyph as a sample to be labelled, within the quota of a source.
     async fn keep(
         &self,
         serving: &Manifest,
@@ -209,7 +208,7 @@ impl Shadow {
         prediction: &Prediction,
         read: String,
     ) -> Option<String> {
-        let teaching = self.teaching.as_ref()?;
+        let training = self.training.as_ref()?;
         let sample = NewSample {
             source: SOURCE.to_owned(),
             label: None,
@@ -223,7 +222,7 @@ impl Shadow {
             glyph,
             held_back: None,
         };
-        match teaching.store.add(vec![sample], teaching.quota).await {
+        match training.store.add(vec![sample], training.quota).await {
             Ok(added) => added.into_iter().next().map(|added| added.id),
             Err(error) => {
                 tracing::debug!("a disagreement is not kept: {error}");
@@ -236,8 +235,8 @@ impl Shadow {
         self.with(|state| state.candidate.as_ref().map(|engine| engine.serving().id.clone()))
     }
 
-    /// A lock, because readings of the candidate end on any thread; it is held for a count.
-    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    /// A lock, because the candidate may answer on any thread; it is held only to count.
+    fn with<T>(&self, change: impl FnOnce(&mut ShadowState) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -1,6 +1,6 @@
-//! The log; and traces for OpenTelemetry, where the environment names a place to send them
-//! (`OTEL_EXPORTER_OTLP_ENDPOINT`, over HTTP as protobuf): a span for each request, with
-//! spans for its stages inside, as part of the trace that the client says it belongs to.
+//! The log; and traces for OpenTelemetry, where the environment names a collector
+//! (`OTEL_EXPORTER_OTLP_ENDPOINT`, over HTTP as protobuf). Each request is a span with spans for
+//! its stages, and part of the trace that its client names.
 
 use std::time::Duration;
 
@@ -26,18 +26,18 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// Where to send traces; the second for traces alone. As OpenTelemetry names them.
+/// OpenTelemetry's variables for the collector's address; the second is for traces alone.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 const SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
-/// Methods that are told by their names.
-const KNOWN: [Method; 6] =
+/// Methods that appear by their names.
+const METHODS: [Method; 6] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-/// Longest wait at the end.
-const LAST_WORDS: Duration = Duration::from_secs(3);
-/// Whose spans are sent: a prediction's stages are at the level of details.
+/// Longest time to send the last traces.
+const LAST_TRACES: Duration = Duration::from_secs(3);
+/// The spans that are sent: those of a prediction's stages have the level debug.
 const SPANS: (&str, Level) = ("glyphic_server", Level::DEBUG);
 
-/// What sends traces, if the environment says where; within a tokio runtime.
+/// The sender of traces, if the environment names a collector. It needs a tokio runtime.
 ///
 /// # Errors
 ///
@@ -58,20 +58,20 @@ pub fn sender() -> Result<Option<SdkTracerProvider>> {
     Ok(Some(sender.build()))
 }
 
-/// Sends what is left, and waits a moment for it to be taken.
+/// Sends the last traces, and waits a moment for the collector.
 pub async fn finish(sender: SdkTracerProvider) {
     let (done, finished) = tokio::sync::oneshot::channel();
-    // A thread of its own, which nobody waits for if the collector is silent.
+    // On a thread of its own, which is abandoned if the collector does not answer.
     std::thread::spawn(move || {
         let _ = sender.shutdown();
         let _ = done.send(());
     });
-    if tokio::time::timeout(LAST_WORDS, finished).await.is_err() {
-        tracing::warn!("the last traces were not taken within {} s", LAST_WORDS.as_secs());
+    if tokio::time::timeout(LAST_TRACES, finished).await.is_err() {
+        tracing::warn!("the last traces were not taken within {} s", LAST_TRACES.as_secs());
     }
 }
 
-/// Hands the server's spans to what sends them.
+/// The layer that passes the server's spans to the sender.
 pub fn layer<S>(sender: &SdkTracerProvider) -> impl Layer<S> + use<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
@@ -84,20 +84,20 @@ where
 pub fn continue_trace(span: &Span, headers: &HeaderMap) {
     if headers.contains_key("traceparent") {
         let context = TraceContextPropagator::new().extract(&HeaderExtractor(headers));
-        // It fails where no traces are sent.
+        // This fails where no traces are sent.
         let _ = span.set_parent(context);
     }
 }
 
-/// Says of a request's span what OpenTelemetry's conventions ask for.
+/// Sets the attributes of a request's span that OpenTelemetry's conventions ask for.
 pub fn describe(span: &Span, method: &Method, route: Option<&str>, status: StatusCode) {
     let context = span.context();
     let sent = context.span();
     if !sent.span_context().is_sampled() {
         return;
     }
-    // Whatever a client invents must not become a name of its own.
-    let (name, method) = match KNOWN.contains(method) {
+    // A method that a client invents must not become a name of its own.
+    let (name, method) = match METHODS.contains(method) {
         true => (method.as_str(), method.as_str()),
         false => ("HTTP", "_OTHER"),
     };

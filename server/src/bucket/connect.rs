@@ -10,15 +10,15 @@ use object_store::{
     path::Path,
 };
 
-use super::BucketError;
+use super::error::BucketError;
 
-/// Longest time for a request with its body: a checkpoint over a slow line. What is small is
-/// waited for less long where it is asked for.
+/// Longest time for a request with its body: a checkpoint over a slow line. Requests for small
+/// objects have a shorter limit of their own.
 const TIMEOUT: &str = "5m";
 const CONNECT_TIMEOUT: &str = "3s";
 
-/// The store, and the path in it. Everything else is in the environment: `AWS_…`,
-/// `GOOGLE_…`, `AZURE_…`.
+/// The store, and the path in it. Credentials and other settings come from the environment:
+/// `AWS_…`, `GOOGLE_…`, `AZURE_…`.
 pub fn connect(url: &str) -> std::result::Result<(Box<dyn ObjectStore>, Path), BucketError> {
     let refused = |reason: String| BucketError::Open { url: url.to_owned(), reason };
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
@@ -65,7 +65,8 @@ fn times() -> [(ClientConfigKey, &'static str); 2] {
     [(ClientConfigKey::Timeout, TIMEOUT), (ClientConfigKey::ConnectTimeout, CONNECT_TIMEOUT)]
 }
 
-/// Some hiccups pass; a store that is away is reported soon, and asked again anyway.
+/// Short failures are retried. A store that is down is reported soon: the server asks it again
+/// anyway.
 fn retry() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig {

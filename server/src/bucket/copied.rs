@@ -1,4 +1,4 @@
-//! The folder of a copy: of which store it is one, and whose.
+//! The folder of a copy: which store it is a copy of, and which server uses it.
 
 use std::{
     collections::BTreeSet,
@@ -10,23 +10,23 @@ use std::{
 use glyphic_runtime::registry::{Names, Registry, RegistryError, write_atomically};
 use serde::{Deserialize, Serialize};
 
-use super::{Bucket, BucketError};
+use super::error::BucketError;
 
-/// In the copy's folder.
+/// Name of the file in the copy's folder.
 const COPIED: &str = ".bucket.json";
-/// Held by the server whose copy it is.
+/// Name of the file that the server locks whose copy it is.
 const LOCK: &str = ".bucket.lock";
 
 /// What a folder is a copy of.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Copied {
     url: String,
-    /// The checkpoints that were in the store: what is missing there now was removed.
+    /// The checkpoints that were in the store: one that is missing there now was removed.
     pub ids: BTreeSet<String>,
 }
 
-/// Makes the registry's folder the copy of `url`, if it is nothing else. The lock is the
-/// server's as long as it is not dropped.
+/// Makes the registry's folder the copy of `url`, unless it is something else already. The server
+/// owns the copy until the returned lock is dropped.
 pub(super) fn claim(url: &str, registry: &Registry) -> Result<File, BucketError> {
     let url = url.trim_end_matches('/');
     let root = registry.root();
@@ -50,17 +50,8 @@ pub(super) fn claim(url: &str, registry: &Registry) -> Result<File, BucketError>
     Ok(lock)
 }
 
-impl Bucket {
-    pub(super) fn copied(&self) -> Result<Copied, BucketError> {
-        read(self.registry())
-    }
-
-    pub(super) fn set_copied(&self, copied: &Copied) -> Result<(), BucketError> {
-        write(self.registry(), copied)
-    }
-}
-
-fn read(registry: &Registry) -> Result<Copied, BucketError> {
+/// Reads what the folder is a copy of.
+pub(super) fn read(registry: &Registry) -> Result<Copied, BucketError> {
     let path = registry.root().join(COPIED);
     match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Copied::default()),
@@ -71,12 +62,14 @@ fn read(registry: &Registry) -> Result<Copied, BucketError> {
     }
 }
 
-fn write(registry: &Registry, copied: &Copied) -> Result<(), BucketError> {
+/// Writes what the folder is a copy of.
+pub(super) fn write(registry: &Registry, copied: &Copied) -> Result<(), BucketError> {
     let path = registry.root().join(COPIED);
     let bytes = serde_json::to_vec_pretty(copied).unwrap_or_default();
     write_atomically(&path, &bytes).map_err(at("write", path))
 }
 
+/// An error of the file system.
 pub(super) fn at(action: &'static str, path: PathBuf) -> impl FnOnce(io::Error) -> BucketError {
     move |source| RegistryError::Io { action, path, source }.into()
 }

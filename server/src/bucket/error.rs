@@ -9,76 +9,78 @@ use thiserror::Error;
 /// Why a shared registry could not be read or changed.
 #[derive(Debug, Error)]
 pub enum BucketError {
-    /// The URL is none of an object store.
+    /// The URL is not one of an object store.
     #[error("'{url}' cannot be opened: {reason}")]
     Open {
         /// The URL.
         url: String,
-        /// What is wrong with it, or with what the environment says of it.
+        /// What is wrong with it, or with the settings in the environment.
         reason: String,
     },
-    /// The store did not do it.
+    /// The store refused or failed.
     #[error("cannot {action} {url}: {source}")]
     Failed {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
-        /// On what.
+        /// The object.
         url: String,
-        /// What the store says.
+        /// The store's error.
         source: StoreError,
     },
     /// The store did not answer in time.
     #[error("no answer about {0} within {1} s")]
     Silent(String, u64),
-    /// The store fell silent when it was to write.
-    #[error("it is not known whether {0} was written: look what serves, then decide")]
+    /// The store stopped answering during a write.
+    #[error(
+        "it is not known whether {0} was written: look which checkpoint is serving, then decide"
+    )]
     Unknown(String),
     /// The folder for the copy is another registry.
     #[error(
-        "{} holds {}: choose another folder for this one's copy with --artifacts-copy",
+        "{} holds {}: choose another folder for the copy with --artifacts-copy",
         folder.display(),
         if of.is_empty() { "checkpoints of its own".to_owned() } else { format!("a copy of {of}") }
     )]
     OtherCopy {
         /// The folder.
         folder: PathBuf,
-        /// Of what it is a copy; empty if of nothing.
+        /// The URL that it is a copy of; empty if it is not a copy.
         of: String,
     },
-    /// Another server works from this copy.
+    /// Another server uses this copy.
     #[error(
-        "{} is another server's copy: give each server one of its own with --artifacts-copy",
+        "{} is another server's copy: give each server a folder of its own with --artifacts-copy",
         .0.display()
     )]
     InUse(PathBuf),
-    /// There is nothing to serve.
+    /// No checkpoint is promoted.
     #[error("nothing is promoted in {0}: send a checkpoint with `server push --to {0}`")]
     NothingPromoted(String),
-    /// `CURRENT` or `MARKS` is not what a registry can work with.
-    #[error("{url}: {reason}; the copy stays as it was until that is mended there")]
+    /// `CURRENT` or `MARKS` in the store is damaged.
+    #[error("{url}: {reason}; the copy stays as it is until that is repaired")]
     BadNames {
         /// The registry.
         url: String,
         /// What is wrong.
         reason: String,
     },
-    /// Others were faster, each time.
-    #[error("others change the shared registry at the same time; try again in a moment")]
+    /// Other servers changed the registry during every try.
+    #[error("other servers are changing the shared registry; try again in a moment")]
     Contended,
-    /// Something is larger than what is read.
+    /// Something is over a limit.
     #[error("{url} has {count} {what}, over the limit of {limit}")]
     TooLarge {
-        /// What.
+        /// The object or folder.
         url: String,
-        /// How many it has …
+        /// The count.
         count: u64,
-        /// … of these: bytes or files.
+        /// What was counted: bytes or files.
         what: &'static str,
-        /// The most that is read.
+        /// The limit.
         limit: u64,
     },
-    /// A part of the program ended before its work was done.
-    #[error("the work was not done: {0}")]
+    /// A task of this program ended too early.
+    #[error("a task ended before its work was done: {0}")]
     Ended(String),
     /// Something is wrong with a checkpoint or the copy.
     #[error(transparent)]
@@ -86,7 +88,7 @@ pub enum BucketError {
 }
 
 impl BucketError {
-    /// Whether it is about one object alone, and others may be had all the same.
+    /// Whether it concerns one object alone, so that others can still be read.
     pub(super) fn is_of_one(&self) -> bool {
         match self {
             Self::Failed { source, .. } => matches!(

@@ -1,19 +1,20 @@
 //! A registry that several servers share: checkpoints, `CURRENT` and `MARKS` in an object
 //! store (S3, Google Cloud Storage, Azure), and a copy of them in a folder, from which this
-//! server works. When the store is away, it goes on with its copy.
+//! server works. When the store does not answer, the server continues with its copy.
 //!
 //! ```text
-//! <url>/checkpoints/<id>/…   manifest.json is written last: without it there is none
-//! <url>/CURRENT, <url>/MARKS are only changed by who has read what is there
+//! <url>/checkpoints/<id>/…     manifest.json is written last: without it there is no checkpoint
+//! <url>/CURRENT, <url>/MARKS   are written only over the version that was read (conditionally)
 //! ```
 //!
-//! A change is made in the copy, where all rules about it are, and then written to the store
-//! if nobody else changed it meanwhile; if somebody did, it is made anew on what they left.
+//! A change is made in the copy, which checks it, and then written to the store if no other server
+//! changed that meanwhile. If one did, the change is made again on the new state.
 
 mod connect;
 mod copied;
 mod error;
 mod names;
+mod state;
 mod transfer;
 
 use std::{
@@ -26,24 +27,23 @@ use std::{
 
 pub use error::BucketError;
 use glyphic_runtime::registry::{Registry, RegistryError};
-use names::Taken;
 use object_store::{
     Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
     UpdateVersion, path::Path,
 };
+use state::{Listed, NAMES, Taken};
 use tokio::sync::Mutex;
-use transfer::Listed;
 
-/// Time between two looks at what is promoted.
+/// Time between two looks at `CURRENT` and `MARKS`.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Time between two lists of all checkpoints, where nothing was promoted or labelled.
+/// Time between two lists of all checkpoints while `CURRENT` and `MARKS` stay the same.
 const LIST_EVERY: Duration = Duration::from_secs(5);
-/// Longest wait for an answer about something small.
+/// Longest wait for a small object.
 const ANSWER: Duration = Duration::from_secs(10);
-/// How often, and how long, a change is made anew because others were faster.
+/// Most tries of a change, and the longest time for them, while other servers change the registry.
 const TRIES: u64 = 12;
 const TRYING: Duration = Duration::from_secs(15);
-/// Written to see what the store refuses.
+/// Name of the object that tests whether the store supports conditional writes.
 const PROBE: &str = ".probe";
 
 /// The shared registry; cheap to clone.
@@ -55,10 +55,11 @@ struct Parts {
     store: Box<dyn ObjectStore>,
     prefix: Path,
     registry: Registry,
-    /// What the copy has of the store's `CURRENT` and `MARKS`. Held while either changes.
+    /// The versions of the store's `CURRENT` and `MARKS` that the copy has. Locked while either
+    /// changes.
     taken: Mutex<Taken>,
     listed: StdMutex<Listed>,
-    /// Held as long as this server lives: a copy is one server's.
+    /// Held as long as this server runs: each copy belongs to one server.
     _lock: Option<File>,
 }
 
@@ -70,15 +71,15 @@ impl fmt::Debug for Bucket {
 
 impl Bucket {
     /// The registry at `url` and its copy in `registry`, whose folder is made. Credentials
-    /// come from the environment, under the names that the store's own tools use. Nobody is
-    /// asked yet.
+    /// come from the environment, under the names that the store's own tools use. Nothing is
+    /// requested yet.
     pub fn open(url: &str, registry: Registry) -> Result<Self, BucketError> {
         let lock = copied::claim(url, &registry)?;
         Self::new(url, registry, Some(lock))
     }
 
-    /// The registry at `url`, for [`send`](Self::send)ing checkpoints of a registry of one's
-    /// own.
+    /// The registry at `url` without a copy, for [`send`](Self::send)ing checkpoints of a local
+    /// registry.
     pub fn open_without_copy(url: &str, registry: Registry) -> Result<Self, BucketError> {
         Self::new(url, registry, None)
     }
@@ -95,7 +96,7 @@ impl Bucket {
         &self.0.registry
     }
 
-    /// Fetches all of it, before a server starts.
+    /// Fetches everything, before the server starts.
     pub async fn fetch(&self) -> Result<(), BucketError> {
         self.take_over().await?;
         self.fetch_checkpoints(None).await?;
@@ -107,8 +108,8 @@ impl Bucket {
         }
     }
 
-    /// Whether the store refuses a write whose condition is not met. In one that does not, of
-    /// two changes at the same moment one may be lost.
+    /// Whether the store supports conditional writes. Without them, one of two changes at the same
+    /// moment may be lost.
     pub async fn keeps_conditions(&self) -> Result<bool, BucketError> {
         let path = self.path(PROBE);
         let nobodys = UpdateVersion { e_tag: Some("\"of nothing\"".to_owned()), version: None };
@@ -120,9 +121,9 @@ impl Bucket {
         Ok(false)
     }
 
-    /// Keeps the copy like the store; never returns. `used` are checkpoints that stay in the
-    /// copy even if the store has them no longer. What goes wrong is reported when it begins
-    /// and when it ends.
+    /// Keeps the copy in step with the store; never returns. `used` are checkpoints that stay in
+    /// the copy even if the store has them no longer. A failure is reported when it begins and
+    /// when it ends.
     pub async fn follow(self, used: impl Fn() -> Vec<String>) {
         let mut away = None;
         loop {
@@ -131,10 +132,10 @@ impl Bucket {
                 (Ok(()), None) => {}
                 (Ok(()), Some(_)) => tracing::info!("{} can be read again", self.0.url),
                 (Err(error), before) => {
-                    // Not by its words: they say how long the store was waited for.
+                    // Compared by kind, because messages contain waiting times.
                     let kind = discriminant(&error);
                     if before != Some(kind) {
-                        tracing::error!("{error}; its copy goes on");
+                        tracing::error!("{error}; the copy is still used");
                     }
                     away = Some(kind);
                 }
@@ -142,7 +143,7 @@ impl Bucket {
         }
     }
 
-    /// Takes over what has changed in the store.
+    /// Copies what has changed in the store.
     async fn look(&self, used: &impl Fn() -> Vec<String>) -> Result<(), BucketError> {
         if self.changed().await? {
             self.take_over().await?;
@@ -155,26 +156,27 @@ impl Bucket {
         Ok(())
     }
 
-    /// Makes the copy's `CURRENT` and `MARKS` the store's, after fetching what they name:
-    /// a promotion must not wait for anything else.
+    /// Copies `CURRENT` and `MARKS` from the store, after the checkpoints that they name. Other
+    /// checkpoints come later: a promotion must not wait for them.
     async fn take_over(&self) -> Result<(), BucketError> {
         let there = self.read_names().await?;
         for id in there.names.needed() {
             self.fetch_missing(&id).await?;
         }
         let mut taken = self.0.taken.lock().await;
-        // Read again: a change of this server's may have come between.
+        // Read again: this server may have made a change meanwhile.
         let there = self.read_names().await?;
         self.take(&mut taken, there).await
     }
 
-    /// Makes a change of what is promoted or said of checkpoints, here and in the store. It
-    /// may be made several times, each time on what others have left.
+    /// Changes what is promoted, aliased or pinned, here and in the store. The change may be made
+    /// several times, each time on the state that other servers have left.
     ///
     /// # Errors
     ///
-    /// Those of the change; that the store does not answer; that others were faster every
-    /// time; or that nobody knows whether it was made, if the store fell silent at that moment.
+    /// Those of the change; that the store does not answer; that other servers made a change
+    /// during every try; or that the outcome is unknown, because the store stopped answering
+    /// during the write.
     pub async fn record<T: Send + 'static>(
         &self,
         change: impl Fn(&Registry) -> Result<T, RegistryError> + Send + Sync + 'static,
@@ -195,29 +197,30 @@ impl Bucket {
                 Err(error) => Err(error),
             };
             let Err(error) = written else { return written };
-            // What the store did not take is not so here either.
+            // The store has not taken the change, so it is undone in the copy.
             self.restore(&mut taken).await;
             if !matches!(error, BucketError::Contended) || begun.elapsed() > TRYING {
                 return Err(error);
             }
-            // Whoever was faster is done soon, and should not be met in step again.
+            // A random pause, so that two servers do not collide again and again.
             tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=40 * attempt))).await;
         }
         Err(BucketError::Contended)
     }
 
-    /// Whether nothing was ever promoted there.
+    /// Whether no checkpoint was ever promoted there.
     pub async fn is_empty(&self) -> Result<bool, BucketError> {
         Ok(self.read_names().await?.names.current.is_none())
     }
 
-    /// Promotes a checkpoint that is in the store, if none is promoted there; whether it was.
+    /// Promotes a checkpoint that is in the store, if none is promoted there. Returns whether it
+    /// was promoted.
     pub async fn promote_first(&self, id: &str) -> Result<bool, BucketError> {
-        // Not every store refuses to write what is there.
+        // Not every store supports writing only what is not there yet.
         if !self.is_empty().await? {
             return Ok(false);
         }
-        let [current, _] = names::NAMES;
+        let [current, _] = NAMES;
         let text = PutPayload::from(format!("{id}\n").into_bytes());
         match self.0.store.put_opts(&self.path(current), text, PutMode::Create.into()).await {
             Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(false),
@@ -225,7 +228,7 @@ impl Bucket {
         }
     }
 
-    /// A small object, if it is there.
+    /// A small object, if there is one.
     async fn get(
         &self,
         name: &str,
@@ -264,7 +267,7 @@ impl Bucket {
         }
     }
 
-    /// Where something with this name, which may have slashes, is in the store.
+    /// The path of an object in the store; its name may have slashes.
     fn path(&self, name: &str) -> Path {
         name.split('/').fold(self.0.prefix.clone(), |path, part| path.join(part))
     }

@@ -1,26 +1,20 @@
-//! `CURRENT` and `MARKS`: what is promoted and what is said of checkpoints, in the store.
+//! `CURRENT` and `MARKS` in the store: the promoted checkpoint, aliases and pins.
 
 use glyphic_runtime::registry::Names;
 use object_store::{
     Error as StoreError, GetOptions, ObjectStore, PutMode, PutPayload, UpdateVersion,
 };
 
-use super::{Bucket, BucketError, blocking};
+use super::{
+    Bucket, BucketError, blocking,
+    state::{NAMES, Taken},
+};
 
-/// In the store as in a folder.
-pub(super) const NAMES: [&str; 2] = ["CURRENT", "MARKS"];
-/// Most bytes of either.
+/// Most bytes of each.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// The two, and which versions of them these are.
-#[derive(Clone, Default)]
-pub(super) struct Taken {
-    pub names: Names,
-    versions: [Option<UpdateVersion>; 2],
-}
-
 impl Bucket {
-    /// What the store has.
+    /// The content in the store.
     pub(super) async fn read_names(&self) -> Result<Taken, BucketError> {
         let mut files = [None, None];
         let mut versions = [None, None];
@@ -34,7 +28,7 @@ impl Bucket {
         Ok(Taken { names: Names { current, marks }, versions })
     }
 
-    /// Whether `CURRENT` or `MARKS` is another than was taken over, there or in the copy.
+    /// Whether `CURRENT` or `MARKS` has changed since it was copied, in the store or in the copy.
     pub(super) async fn changed(&self) -> Result<bool, BucketError> {
         let taken = self.0.taken.lock().await.clone();
         let registry = self.registry().clone();
@@ -60,13 +54,13 @@ impl Bucket {
         Ok(false)
     }
 
-    /// Makes the copy's what the store has, unless no registry could work with it.
+    /// Writes the store's content to the copy, unless it is damaged.
     pub(super) async fn take(&self, taken: &mut Taken, there: Taken) -> Result<(), BucketError> {
         let (registry, names) = (self.registry().clone(), there.names.clone());
         let url = self.0.url.clone();
         blocking(move || {
             let here = registry.names()?;
-            // Nobody removes these: whoever does not find them looks in the wrong place.
+            // No server removes these: if they are gone, this is probably the wrong place.
             let gone = here.current.is_some() && names.current.is_none();
             let wrong = match gone {
                 true => Err("CURRENT is gone".to_owned()),
@@ -80,23 +74,23 @@ impl Bucket {
         Ok(())
     }
 
-    /// Makes the copy again what the store last had.
+    /// Undoes a change in the copy: writes the content that the store last had.
     pub(super) async fn restore(&self, taken: &mut Taken) {
         let (registry, names) = (self.registry().clone(), taken.names.clone());
         if let Err(error) = blocking(move || Ok(registry.set_names(&names)?)).await {
-            tracing::error!("the copy of {} is not as it should be: {error}", self.0.url);
+            tracing::error!("the copy of {} cannot be restored: {error}", self.0.url);
         }
     }
 
-    /// Writes what differs to the store, if that is still as it was taken; first the
-    /// checkpoints that it comes to name.
+    /// Writes a change to the store, if that has not changed meanwhile. The checkpoints that are
+    /// named for the first time are sent first.
     pub(super) async fn write_names(
         &self,
         after: Names,
         taken: &mut Taken,
     ) -> Result<(), BucketError> {
         let before = taken.names.needed();
-        // What the copy lacks can only be what a roll-back would go to next: the store had it.
+        // A checkpoint that the copy lacks was in the store: it is an older one of the history.
         let here = |id: &&String| self.registry().folder(id).exists();
         let named: Vec<String> = after.needed().difference(&before).filter(here).cloned().collect();
         for id in &named {
@@ -110,8 +104,8 @@ impl Bucket {
             self.write_name(1, after.marks.clone(), &mut taken.versions[1]).await?;
             taken.names.marks = after.marks;
         }
-        // Somebody may have removed one just before it was named. The change is made, whatever
-        // comes of this.
+        // Another server may have removed one just before it was named. The change is made even if
+        // this fails.
         for id in &named {
             if let Err(error) = self.send(self.registry(), id).await {
                 tracing::warn!("'{id}' may not be in {}: {error}", self.0.url);
@@ -120,7 +114,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// Writes one of the two, if it still has this version.
+    /// Writes one of the two, if the store still has this version.
     async fn write_name(
         &self,
         which: usize,
@@ -139,8 +133,8 @@ impl Bucket {
             }
             Err(error) => error,
         };
-        // An answer that got lost, or a second try that met the first: only what is there
-        // tells whether it was written.
+        // The answer may have been lost, or a retry may have met its own first try: only the
+        // content in the store tells whether it was written.
         let Ok(there) = self.get(name, MOST_BYTES).await else {
             return Err(BucketError::Unknown(format!("{}/{name}", self.0.url)));
         };

@@ -1,4 +1,4 @@
-//! Checkpoints on their way: from the store into the copy, and back.
+//! Transfer of checkpoints: from the store into the copy, and back.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,12 +8,14 @@ use std::{
 
 use glyphic_model::checkpoint::{MANIFEST_FILE, Manifest};
 use glyphic_runtime::registry::{Registry, RegistryError, is_id};
-use object_store::{
-    Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
-};
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use tokio_stream::StreamExt;
 
-use super::{Bucket, BucketError, blocking, copied::at};
+use super::{
+    Bucket, BucketError, blocking, copied,
+    copied::at,
+    state::{Files, Refused},
+};
 
 /// The folder of checkpoints, as in an artifacts folder.
 const CHECKPOINTS: &str = "checkpoints";
@@ -22,33 +24,13 @@ const CHECKPOINTS: &str = "checkpoints";
 const MOST_FILES: u64 = 64;
 const MOST_BYTES: u64 = 256 << 20;
 const MOST_MANIFEST: u64 = 4 << 20;
-/// Time until a checkpoint that was refused is fetched again, if nothing of it has changed.
+/// Time until an unchanged checkpoint that was refused is fetched again.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// A checkpoint's files in the store, by their names.
-type Files = BTreeMap<String, ObjectMeta>;
-
-/// What the last list of checkpoints said.
-#[derive(Default)]
-pub(super) struct Listed {
-    /// When that was.
-    pub at: Option<Instant>,
-    /// Those that could not be fetched.
-    refused: BTreeMap<String, Refused>,
-    /// Those of the copy that the store had once and has no longer.
-    missing: BTreeSet<String>,
-}
-
-/// A checkpoint that could not be fetched as it was then.
-struct Refused {
-    files: Files,
-    at: Instant,
-    message: String,
-}
-
 impl Bucket {
-    /// Fetches the checkpoints that the copy lacks, and removes from it those that the store
-    /// had once and has no longer, but for the ones that are `used`; none if that is not known.
+    /// Fetches the checkpoints that the copy lacks, and removes from it those that were in the
+    /// store before and are missing there, except the ones that are `used`. If `used` is not given,
+    /// none are removed.
     pub(super) async fn fetch_checkpoints(
         &self,
         used: Option<&[String]>,
@@ -60,13 +42,13 @@ impl Bucket {
         if let Some(used) = used {
             self.remove_missing(&stored, used).await?;
         }
-        let mut copied = self.copied()?;
+        let mut copied = copied::read(self.registry())?;
         let present = self.registry().ids()?;
         let before = copied.ids.clone();
         copied.ids.retain(|id| present.contains(id));
         copied.ids.extend(stored.keys().cloned());
         if copied.ids != before {
-            self.set_copied(&copied)?;
+            copied::write(self.registry(), &copied)?;
         }
         let mut listed = self.listed();
         listed.refused.retain(|id, _| stored.contains_key(id));
@@ -86,8 +68,8 @@ impl Bucket {
         }
     }
 
-    /// Fetches a checkpoint that the copy lacks. One that cannot be had is reported once, and
-    /// tried again when it has changed; an error is one that others would have as well.
+    /// Fetches a checkpoint that the copy lacks. One that cannot be fetched is reported once, and
+    /// tried again when it has changed. It is an error only if other checkpoints would fail too.
     async fn fetch_listed(&self, id: &str, files: &Files) -> Result<(), BucketError> {
         if self.registry().folder(id).exists() {
             return Ok(());
@@ -116,8 +98,8 @@ impl Bucket {
         }
     }
 
-    /// The checkpoints below a path that are whole, as far as their names say. What bears no
-    /// name that a checkpoint or its files could have is nobody's.
+    /// The complete checkpoints below a path: those with a manifest. Objects whose names cannot be
+    /// those of a checkpoint and its files are ignored.
     async fn list(&self, below: &str) -> Result<BTreeMap<String, Files>, BucketError> {
         let mut found: BTreeMap<String, Files> = BTreeMap::new();
         let folder = self.path(CHECKPOINTS);
@@ -141,7 +123,7 @@ impl Bucket {
 
     async fn fetch_checkpoint(&self, id: &str, files: &Files) -> Result<(), BucketError> {
         let file = |name: &str| format!("{CHECKPOINTS}/{id}/{name}");
-        // First what says whether the rest is worth its way.
+        // The manifest first: it shows whether the other files are worth fetching.
         let manifest = self.get(&file(MANIFEST_FILE), MOST_MANIFEST).await?;
         let manifest = Manifest::parse(id, &manifest.map(|(bytes, _)| bytes).unwrap_or_default())
             .map_err(RegistryError::from)?;
@@ -162,8 +144,8 @@ impl Bucket {
         blocking(move || Ok(registry.adopt(&manifest, contents)?)).await
     }
 
-    /// Removes from the copy what was missing in two lists, if the store is one that has
-    /// what it says is promoted: an emptied one, or another one, removes nothing.
+    /// Removes checkpoints from the copy that were missing in two lists. It removes nothing if the
+    /// store lacks the promoted checkpoint: then it was emptied, or is the wrong one.
     async fn remove_missing(
         &self,
         stored: &BTreeMap<String, Files>,
@@ -174,7 +156,7 @@ impl Bucket {
         if !promoted.is_some_and(|id| stored.contains_key(&id)) {
             return Ok(());
         }
-        let (copied, present) = (self.copied()?, self.registry().ids()?);
+        let (copied, present) = (copied::read(self.registry())?, self.registry().ids()?);
         let gone = |id: &String| copied.ids.contains(id) && !stored.contains_key(id);
         let missing: BTreeSet<String> = present.into_iter().filter(gone).collect();
         let before = std::mem::replace(&mut self.listed().missing, missing.clone());
@@ -185,14 +167,16 @@ impl Bucket {
             }
             let (registry, doomed) = (self.registry().clone(), id.clone());
             match blocking(move || Ok(registry.remove(&doomed)?)).await {
-                Ok(()) => tracing::info!("removed checkpoint '{id}', as others did"),
+                Ok(()) => {
+                    tracing::info!("removed checkpoint '{id}', which is no longer in the store")
+                }
                 Err(error) => tracing::warn!("'{id}' is not removed: {error}"),
             }
         }
         Ok(())
     }
 
-    /// Sends a checkpoint of a registry to the store, verified; nothing if it is there.
+    /// Verifies a checkpoint of a registry and sends it to the store, unless it is there.
     pub async fn send(&self, registry: &Registry, id: &str) -> Result<(), BucketError> {
         let manifest = registry.manifest(id)?;
         if self.has(&manifest).await? {
@@ -206,7 +190,7 @@ impl Bucket {
         .await?;
         let bytes = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
         self.check_size(&format!("{CHECKPOINTS}/{id}"), bytes, MOST_BYTES)?;
-        // The manifest is last: whoever sees it finds the rest.
+        // The manifest is last: once it is there, all other files are.
         files.sort_by_key(|(name, _)| name == MANIFEST_FILE);
         for (name, bytes) in files {
             let mode = match name == MANIFEST_FILE {
@@ -216,7 +200,7 @@ impl Bucket {
             let file = format!("{CHECKPOINTS}/{id}/{name}");
             let path = self.path(&file);
             match self.0.store.put_opts(&path, PutPayload::from(bytes), mode.into()).await {
-                // Somebody sent the same meanwhile.
+                // Another server sent the same one meanwhile.
                 Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. })
                     if self.has(&manifest).await? => {}
                 put => drop(put.map_err(self.failed("write", &file))?),
@@ -226,7 +210,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// Whether the store has this checkpoint; an error if it has another one of its name.
+    /// Whether the store has this checkpoint; an error if it has another one with its name.
     async fn has(&self, manifest: &Manifest) -> Result<bool, BucketError> {
         let file = format!("{CHECKPOINTS}/{}/{MANIFEST_FILE}", manifest.id);
         match self.get(&file, MOST_MANIFEST).await? {
@@ -241,9 +225,9 @@ impl Bucket {
         }
     }
 
-    /// Removes checkpoints from the store: first each one's manifest, so that nobody takes
-    /// what is left for a checkpoint. Those that others have named meanwhile stay, or are
-    /// sent again.
+    /// Removes checkpoints from the store. Each one's manifest goes first, so that the rest is not
+    /// taken for a checkpoint. Those that other servers have named meanwhile stay, or are sent
+    /// again.
     pub async fn remove(&self, ids: &[String]) -> Result<(), BucketError> {
         let needed = self.read_names().await?.names.needed();
         let gone: Vec<&String> = ids.iter().filter(|id| !needed.contains(*id)).collect();
@@ -269,7 +253,7 @@ impl Bucket {
     }
 }
 
-/// A checkpoint's files, without what others are writing just now or have left there.
+/// A checkpoint's files, without temporary ones.
 fn read_files(registry: &Registry, id: &str) -> Result<Vec<(String, Vec<u8>)>, BucketError> {
     let folder = registry.folder(id);
     let mut files = Vec::new();

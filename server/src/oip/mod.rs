@@ -1,55 +1,53 @@
 //! The Open Inference Protocol, version 2, over REST: what KServe, Triton and MLServer
-//! speak, so that their clients can ask here too.
+//! speak, so that their clients can use this server.
 //!
 //! ```text
 //! body ─request.rs─► glyphs ─engine─► predictions ─response.rs─► JSON, or JSON and bytes
 //! ```
 //!
-//! The model `glyphic` is whatever serves, its version the checkpoint's id. Any checkpoint
-//! is a model of its own under its id, once it is loaded beside the one that serves.
+//! The model `glyphic` is the serving checkpoint, and its version is the checkpoint's id. Any
+//! checkpoint is also a model under its own id, once it is loaded beside the serving one.
 //!
 //! Source: the protocol's text at github.com/kserve/open-inference-protocol; for tensors
-//! behind the JSON, Triton's binary tensor data extension.
+//! after the JSON, Triton's binary tensor data extension.
 
+mod outputs;
+mod protocol;
 mod request;
 mod response;
 
 use std::sync::Arc;
 
 use axum::{
-    Json,
-    body::Bytes,
-    extract::{
-        Path, State,
-        rejection::{BytesRejection, PathRejection},
-    },
-    http::HeaderMap,
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Request, State},
+    http::{HeaderMap, request::Parts},
     response::{IntoResponse, Response},
 };
-use glyphic_model::checkpoint::Manifest;
-use serde::{Deserialize, Serialize, de::IgnoredAny};
-use serde_json::{Value, json};
+use glyphic_model::{Glyph, checkpoint::Manifest};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use utoipa::ToSchema;
 
 use crate::{
     App,
     engine::Engine,
-    error::{ApiError, ErrorText},
-    routes::{
-        intake::{read_body, room_for_body},
-        predict::thresholds,
+    http::{
+        body::{read_body, room_for_body},
+        error::{ApiError, ErrorText},
+        extract::{Json, Path, small_body},
     },
 };
-use request::Request;
-
-/// The model that is whatever serves.
-pub const SERVING: &str = "glyphic";
-/// The only version of a checkpoint that is a model of its own.
-const ONLY_VERSION: &str = "1";
-/// Most pictures of one request.
-pub const MAX_PICTURES: usize = 256;
-/// What of the protocol is spoken beyond its core.
-const EXTENSIONS: [&str; 2] = ["model_repository", "binary_tensor_data"];
+use outputs::OUTPUTS;
+use protocol::{
+    BadRequest, Conflict, EXTENSIONS, Forbidden, INPUT, NotFound, ONLY_VERSION, TooLarge,
+    TooManyRequests, Unauthorized, Unavailable, Unprocessable,
+};
+pub use protocol::{MAX_PICTURES, ProtocolError, SERVING};
+use request::{InferenceRequest, ParsedRequest};
+use response::InferenceAnswer;
 
 /// An error in the protocol's form: `{"error": "…"}`.
 pub struct Refused(ApiError);
@@ -66,116 +64,212 @@ impl IntoResponse for Refused {
     }
 }
 
-type Answer<T> = Result<T, Refused>;
-type Names = Result<Path<(String, String)>, PathRejection>;
-type Name = Result<Path<String>, PathRejection>;
-/// A small body.
-type Sent = Result<Bytes, BytesRejection>;
+type Answered<T> = Result<Json<T>, Refused>;
 
-/// The protocol's error.
+/// The server, in the protocol's words.
 #[derive(Serialize, ToSchema)]
-#[allow(dead_code)]
-pub struct ProtocolError {
-    /// What is wrong, and what to do.
-    error: String,
+pub struct ServerMetadata {
+    /// `glyphic`
+    name: &'static str,
+    /// The program's version.
+    version: &'static str,
+    /// The parts of the protocol beyond its core.
+    extensions: Vec<&'static str>,
 }
 
 /// What this server is.
-#[utoipa::path(get, path = "/v2", tag = "inference protocol", responses((status = 200, body = Object)))]
-pub async fn server() -> Json<Value> {
+#[utoipa::path(get, path = "/v2", tag = "inference protocol",
+    responses((status = 200, body = ServerMetadata, description = "Its name, version and extensions")))]
+pub async fn server() -> Json<ServerMetadata> {
     let version = env!("CARGO_PKG_VERSION");
-    Json(json!({ "name": "glyphic", "version": version, "extensions": EXTENSIONS }))
+    Json(ServerMetadata { name: "glyphic", version, extensions: EXTENSIONS.to_vec() })
 }
 
-/// The process answers.
-#[utoipa::path(get, path = "/v2/health/live", tag = "inference protocol", responses((status = 200, body = Object)))]
-pub async fn live() -> Json<Value> {
-    Json(json!({ "live": true }))
+/// Whether the process answers.
+#[derive(Serialize, ToSchema)]
+pub struct Live {
+    /// `true`
+    live: bool,
 }
 
-/// A warmed network answers.
+/// Whether the process answers.
+#[utoipa::path(get, path = "/v2/health/live", tag = "inference protocol",
+    responses((status = 200, body = Live, description = "It does")))]
+pub async fn live() -> Json<Live> {
+    Json(Live { live: true })
+}
+
+/// Whether the server is ready.
+#[derive(Serialize, ToSchema)]
+pub struct ServerReady {
+    /// `true`
+    ready: bool,
+}
+
+/// Whether a network is ready to answer.
 #[utoipa::path(get, path = "/v2/health/ready", tag = "inference protocol",
-    responses((status = 200, body = Object), (status = 503, body = ProtocolError)))]
-pub async fn ready(State(app): State<App>) -> Answer<Json<Value>> {
+    responses((status = 200, body = ServerReady, description = "It is ready"),
+        (status = 503, body = ProtocolError, description = "The server cannot answer now")))]
+pub async fn ready(State(app): State<App>) -> Answered<ServerReady> {
     app.models.engine().check_alive()?;
-    Ok(Json(json!({ "ready": true })))
+    Ok(Json(ServerReady { ready: true }))
 }
 
-/// What a model reads and says.
+/// A model, in the protocol's words.
+#[derive(Serialize, ToSchema)]
+pub struct ModelMetadata {
+    /// `glyphic`, or the checkpoint's id.
+    name: String,
+    /// Its only version.
+    versions: Vec<String>,
+    /// `glyphic_burn`
+    platform: &'static str,
+    /// The tensors that it reads.
+    inputs: Vec<TensorMetadata>,
+    /// The tensors that it answers with.
+    outputs: Vec<TensorMetadata>,
+    /// What is particular to this server.
+    parameters: ModelParameters,
+}
+
+/// A tensor of a model.
+#[derive(Serialize, ToSchema)]
+pub struct TensorMetadata {
+    /// Its name.
+    name: &'static str,
+    /// The protocol's name for its type.
+    datatype: &'static str,
+    /// Its shape; -1 is the number of pictures.
+    shape: Vec<i64>,
+}
+
+/// What is particular to this server.
+#[derive(Serialize, ToSchema)]
+pub struct ModelParameters {
+    /// The checkpoint's id.
+    checkpoint: String,
+    /// The label of each class.
+    labels: Vec<String>,
+    /// Most pictures of one request.
+    max_batch_size: usize,
+}
+
+/// What a model reads and answers.
 #[utoipa::path(get, path = "/v2/models/{model}", tag = "inference protocol",
     params(("model" = String, Path, description = "`glyphic`, or a checkpoint's id")),
-    responses((status = 200, body = Object), (status = 400, body = ProtocolError), (status = 404, body = ProtocolError)))]
-pub async fn model(State(app): State<App>, name: Name) -> Answer<Json<Value>> {
-    metadata(&app, &Asked::of(name)?)
+    responses((status = 200, body = ModelMetadata, description = "Its inputs and outputs"), BadRequest, NotFound))]
+pub async fn model(State(app): State<App>, name: ModelName) -> Answered<ModelMetadata> {
+    metadata(&app, &name)
 }
 
-/// What a version of a model reads and says.
+/// What a version of a model reads and answers.
 #[utoipa::path(get, path = "/v2/models/{model}/versions/{version}", tag = "inference protocol",
     params(("model" = String, Path), ("version" = String, Path)),
-    responses((status = 200, body = Object), (status = 400, body = ProtocolError), (status = 404, body = ProtocolError)))]
-pub async fn model_version(State(app): State<App>, names: Names) -> Answer<Json<Value>> {
-    metadata(&app, &Asked::version_of(names)?)
+    responses((status = 200, body = ModelMetadata, description = "Its inputs and outputs"), BadRequest, NotFound))]
+pub async fn model_version(State(app): State<App>, name: ModelName) -> Answered<ModelMetadata> {
+    metadata(&app, &name)
 }
 
-/// Whether a model answers.
+/// Whether a model is ready.
+#[derive(Serialize, ToSchema)]
+pub struct ModelReady {
+    /// The model's name.
+    name: String,
+    /// `true`
+    ready: bool,
+}
+
+/// Whether a model is ready to answer.
 #[utoipa::path(get, path = "/v2/models/{model}/ready", tag = "inference protocol",
     params(("model" = String, Path)),
-    responses((status = 200, body = Object), (status = 400, body = ProtocolError), (status = 404, body = ProtocolError)))]
-pub async fn model_ready(State(app): State<App>, name: Name) -> Answer<Json<Value>> {
-    readiness(&app, &Asked::of(name)?)
+    responses((status = 200, body = ModelReady, description = "It is ready"), BadRequest, NotFound))]
+pub async fn model_ready(State(app): State<App>, name: ModelName) -> Answered<ModelReady> {
+    readiness(&app, name)
 }
 
-/// Whether a version of a model answers.
+/// Whether a version of a model is ready to answer.
 #[utoipa::path(get, path = "/v2/models/{model}/versions/{version}/ready", tag = "inference protocol",
     params(("model" = String, Path), ("version" = String, Path)),
-    responses((status = 200, body = Object), (status = 400, body = ProtocolError), (status = 404, body = ProtocolError)))]
-pub async fn model_version_ready(State(app): State<App>, names: Names) -> Answer<Json<Value>> {
-    readiness(&app, &Asked::version_of(names)?)
+    responses((status = 200, body = ModelReady, description = "It is ready"), BadRequest, NotFound))]
+pub async fn model_version_ready(State(app): State<App>, name: ModelName) -> Answered<ModelReady> {
+    readiness(&app, name)
+}
+
+/// The answer to an inference request.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+struct InferenceResponse {
+    /// The model's name.
+    model_name: String,
+    /// The model's version.
+    model_version: String,
+    /// The request's id, if it had one.
+    id: Option<String>,
+    /// The output tensors.
+    outputs: Vec<OutputTensor>,
+}
+
+/// An output tensor.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+struct OutputTensor {
+    /// Its name.
+    name: String,
+    /// The protocol's name for its type.
+    datatype: String,
+    /// Its shape.
+    shape: Vec<usize>,
+    /// Its values, unless they are bytes after the JSON.
+    data: Option<Vec<serde_json::Value>>,
+    /// `binary_data_size` is the number of its bytes after the JSON.
+    parameters: Option<serde_json::Value>,
 }
 
 /// Reads pictures. The input `pixels` is FP32 or UINT8, ink 255 on 0, of shape
 /// `[n,1,28,28]`, `[n,28,28]` or `[n,784]`, n at most 256; flat, nested, or binary.
 #[utoipa::path(post, path = "/v2/models/{model}/infer", tag = "inference protocol",
     params(("model" = String, Path)),
-    request_body(content = request::InferenceRequest, example = json!({"id": "1", "inputs": [{"name": "pixels", "shape": [1, 784], "datatype": "UINT8", "data": vec![0; 784]}]})),
-    responses((status = 200, content((Object = "application/json"), (inline(Vec<u8>) = "application/octet-stream"))),
-        (status = 400, body = ProtocolError), (status = 404, body = ProtocolError), (status = 413, body = ProtocolError), (status = 429, body = ProtocolError), (status = 503, body = ProtocolError)))]
+    request_body(content = InferenceRequest, example = json!({"id": "1", "inputs": [{"name": "pixels", "shape": [1, 784], "datatype": "UINT8", "data": vec![0; 784]}]})),
+    responses((status = 200, description = "The outputs", content((InferenceResponse = "application/json"), (inline(Vec<u8>) = "application/octet-stream"))),
+        BadRequest, NotFound, TooLarge, TooManyRequests, Unavailable))]
 pub async fn infer(
     State(app): State<App>,
-    name: Name,
+    name: ModelName,
     headers: HeaderMap,
-    body: axum::body::Body,
-) -> Answer<Response> {
-    read(&app, &Asked::of(name)?, &headers, body).await
+    body: Body,
+) -> Result<Response, Refused> {
+    read(&app, &name, &headers, body).await
 }
 
 /// Reads pictures with this version of a model.
 #[utoipa::path(post, path = "/v2/models/{model}/versions/{version}/infer", tag = "inference protocol",
     params(("model" = String, Path), ("version" = String, Path)),
-    request_body(content = request::InferenceRequest),
-    responses((status = 200, content((Object = "application/json"), (inline(Vec<u8>) = "application/octet-stream"))),
-        (status = 400, body = ProtocolError), (status = 404, body = ProtocolError), (status = 413, body = ProtocolError), (status = 429, body = ProtocolError), (status = 503, body = ProtocolError)))]
+    request_body(content = InferenceRequest),
+    responses((status = 200, description = "The outputs", content((InferenceResponse = "application/json"), (inline(Vec<u8>) = "application/octet-stream"))),
+        BadRequest, NotFound, TooLarge, TooManyRequests, Unavailable))]
 pub async fn infer_version(
     State(app): State<App>,
-    names: Names,
+    name: ModelName,
     headers: HeaderMap,
-    body: axum::body::Body,
-) -> Answer<Response> {
-    read(&app, &Asked::version_of(names)?, &headers, body).await
+    body: Body,
+) -> Result<Response, Refused> {
+    read(&app, &name, &headers, body).await
 }
 
 /// Which models of the repository are wanted.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
-pub struct Index {
-    /// Only those that answer.
+pub struct IndexRequest {
+    /// Only those that are loaded.
     ready: bool,
 }
 
 /// A model of the repository.
 #[derive(Serialize, ToSchema)]
-pub struct Indexed {
+pub struct IndexedModel {
+    /// Its name.
     name: String,
+    /// Its version.
     version: String,
     /// `READY`, or `UNAVAILABLE` until it is loaded.
     state: &'static str,
@@ -183,14 +277,16 @@ pub struct Indexed {
     reason: String,
 }
 
-/// All checkpoints, and which of them answer.
+/// All checkpoints, and which of them are loaded.
 #[utoipa::path(post, path = "/v2/repository/index", tag = "inference protocol",
-    request_body(content = Option<Index>),
-    responses((status = 200, body = [Indexed]), (status = 400, body = ProtocolError)))]
-pub async fn index(State(app): State<App>, body: Sent) -> Answer<Json<Vec<Indexed>>> {
-    let asked: Index = optional(body)?;
+    request_body(content = Option<IndexRequest>),
+    responses((status = 200, body = [IndexedModel], description = "The models"), BadRequest, TooLarge))]
+pub async fn index(
+    State(app): State<App>,
+    OptionalJson(request): OptionalJson<IndexRequest>,
+) -> Answered<Vec<IndexedModel>> {
     let serving = app.models.engine().serving();
-    let mut models = vec![Indexed {
+    let mut models = vec![IndexedModel {
         name: SERVING.to_owned(),
         version: serving.id.clone(),
         state: "READY",
@@ -200,73 +296,98 @@ pub async fn index(State(app): State<App>, body: Sent) -> Answer<Json<Vec<Indexe
         let state = if app.models.loaded(&id).is_some() { "READY" } else { "UNAVAILABLE" };
         let reason = manifest.err().map(|error| ApiError::from(error).public_message());
         let reason = reason.unwrap_or_default();
-        models.push(Indexed { name: id, version: ONLY_VERSION.to_owned(), state, reason });
+        models.push(IndexedModel { name: id, version: ONLY_VERSION.to_owned(), state, reason });
     }
-    models.retain(|model| !asked.ready || model.state == "READY");
+    models.retain(|model| !request.ready || model.state == "READY");
     Ok(Json(models))
 }
 
-/// What a client may say when it loads or unloads; nothing follows from it.
+/// Parameters of loading and unloading, which are accepted and ignored.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
-pub struct Parameters {
+pub struct RepositoryParameters {
     #[serde(rename = "parameters")]
     #[schema(value_type = Option<Object>)]
     _parameters: Option<IgnoredAny>,
 }
 
-/// Loads a checkpoint beside the one that serves. Nothing is configured by its body.
+/// An empty object.
+#[derive(Serialize, ToSchema)]
+pub struct Done {}
+
+/// Loads a checkpoint beside the serving one. The body is ignored.
 #[utoipa::path(post, path = "/v2/repository/models/{model}/load", tag = "inference protocol",
-    params(("model" = String, Path, description = "a checkpoint's id")),
-    request_body(content = Option<Parameters>),
+    params(("model" = String, Path, description = "A checkpoint's id")),
+    request_body(content = Option<RepositoryParameters>),
     security((), ("token" = [])),
-    responses((status = 200, body = Object), (status = 400, body = ProtocolError), (status = 401, body = ProtocolError),
-        (status = 404, body = ProtocolError), (status = 409, body = ProtocolError), (status = 422, body = ProtocolError)))]
-pub async fn load(State(app): State<App>, name: Name, body: Sent) -> Answer<Json<Value>> {
-    let Parameters { .. } = optional(body)?;
-    let Asked { model, .. } = Asked::of(name)?;
-    // It is always loaded.
+    responses((status = 200, body = Done, description = "It is loaded"),
+        BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Unprocessable))]
+pub async fn load(
+    State(app): State<App>,
+    ModelName { model, .. }: ModelName,
+    OptionalJson(RepositoryParameters { .. }): OptionalJson<RepositoryParameters>,
+) -> Answered<Done> {
+    // The serving checkpoint is always loaded.
     if model != SERVING {
         app.models.load(model).await?;
     }
-    Ok(Json(json!({})))
+    Ok(Json(Done {}))
 }
 
-/// Unloads a checkpoint that was loaded beside the one that serves.
+/// Unloads a checkpoint that was loaded beside the serving one.
 #[utoipa::path(post, path = "/v2/repository/models/{model}/unload", tag = "inference protocol",
     params(("model" = String, Path)),
-    request_body(content = Option<Parameters>),
+    request_body(content = Option<RepositoryParameters>),
     security((), ("token" = [])),
-    responses((status = 200, body = Object), (status = 400, body = ProtocolError), (status = 401, body = ProtocolError),
-        (status = 404, body = ProtocolError), (status = 409, body = ProtocolError)))]
-pub async fn unload(State(app): State<App>, name: Name, body: Sent) -> Answer<Json<Value>> {
-    let Parameters { .. } = optional(body)?;
-    let Asked { model, .. } = Asked::of(name)?;
+    responses((status = 200, body = Done, description = "It is not loaded"),
+        BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge))]
+pub async fn unload(
+    State(app): State<App>,
+    ModelName { model, .. }: ModelName,
+    OptionalJson(RepositoryParameters { .. }): OptionalJson<RepositoryParameters>,
+) -> Answered<Done> {
     if model == SERVING {
         return Err(ApiError::AlwaysServes.into());
     }
     app.models.unload(&model)?;
-    Ok(Json(json!({})))
+    Ok(Json(Done {}))
 }
 
-/// A model by name and, if one was asked for, by version.
-struct Asked {
+/// A body of JSON that may be left out.
+pub struct OptionalJson<T>(T);
+
+impl<T: Default + DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
+        let body = small_body(request, state).await?;
+        if body.trim_ascii().is_empty() {
+            return Ok(Self(T::default()));
+        }
+        let parsed = serde_json::from_slice(&body)
+            .map_err(|error| ApiError::malformed(format!("the JSON cannot be read: {error}")));
+        Ok(Self(parsed?))
+    }
+}
+
+/// A model's name and, in some paths, its version.
+#[derive(Deserialize)]
+pub struct ModelName {
     model: String,
     version: Option<String>,
 }
 
-impl Asked {
-    fn of(name: Name) -> Result<Self, ApiError> {
-        let Path(model) = name.map_err(|error| ApiError::Malformed(error.body_text()))?;
-        Ok(Self { model, version: None })
-    }
+impl<S: Send + Sync> FromRequestParts<S> for ModelName {
+    type Rejection = Refused;
 
-    fn version_of(names: Names) -> Result<Self, ApiError> {
-        let Path((model, version)) = names.map_err(|e| ApiError::Malformed(e.body_text()))?;
-        Ok(Self { model, version: Some(version) })
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
+        let Path(name) = Path::from_request_parts(parts, state).await?;
+        Ok(name)
     }
+}
 
-    /// Its engine, if it is loaded in this version.
+impl ModelName {
+    /// The model's engine, if it is loaded in this version.
     fn engine(&self, app: &App) -> Result<Engine, ApiError> {
         let missing = || ApiError::NotLoaded { model: self.model.clone() };
         let (engine, version) = if self.model == SERVING {
@@ -281,7 +402,7 @@ impl Asked {
         Ok(engine)
     }
 
-    /// Fails if another version than this was asked for.
+    /// Fails if another version than this one was asked for.
     fn check_version(&self, version: &str) -> Result<(), ApiError> {
         match &self.version {
             Some(asked) if *asked != version => Err(ApiError::NoSuchVersion {
@@ -293,91 +414,76 @@ impl Asked {
         }
     }
 
-    /// The version that this checkpoint is of the model.
-    fn version_name(&self, manifest: &Manifest) -> String {
+    /// The name of the version that this checkpoint is of the model.
+    fn version_of(&self, manifest: &Manifest) -> String {
         if self.model == SERVING { manifest.id.clone() } else { ONLY_VERSION.to_owned() }
     }
 }
 
-fn metadata(app: &App, asked: &Asked) -> Answer<Json<Value>> {
-    let manifest = asked.engine(app)?.serving();
-    let outputs = response::OUTPUTS.iter().map(|output| {
-        let shape = match output.by_label {
-            true => json!([-1, manifest.labels.len()]),
-            false => json!([-1]),
-        };
-        json!({ "name": output.name, "datatype": output.datatype, "shape": shape })
-    });
-    Ok(Json(json!({
-        "name": asked.model,
-        "versions": [asked.version_name(&manifest)],
-        "platform": "glyphic_burn",
-        "inputs": [{ "name": request::INPUT, "datatype": "FP32", "shape": [-1, 1, 28, 28] }],
-        "outputs": outputs.collect::<Vec<_>>(),
-        "parameters": {
-            "checkpoint": manifest.id,
-            "labels": manifest.labels,
-            "max_batch_size": MAX_PICTURES,
+fn metadata(app: &App, name: &ModelName) -> Answered<ModelMetadata> {
+    let manifest = name.engine(app)?.serving();
+    let outputs = OUTPUTS.iter().map(|output| TensorMetadata {
+        name: output.name,
+        datatype: output.datatype,
+        shape: match output.by_label {
+            true => vec![-1, manifest.labels.len() as i64],
+            false => vec![-1],
         },
-    })))
+    });
+    Ok(Json(ModelMetadata {
+        name: name.model.clone(),
+        versions: vec![name.version_of(&manifest)],
+        platform: "glyphic_burn",
+        inputs: vec![TensorMetadata { name: INPUT, datatype: "FP32", shape: vec![-1, 1, 28, 28] }],
+        outputs: outputs.collect(),
+        parameters: ModelParameters {
+            checkpoint: manifest.id.clone(),
+            labels: manifest.labels.clone(),
+            max_batch_size: MAX_PICTURES,
+        },
+    }))
 }
 
-fn readiness(app: &App, asked: &Asked) -> Answer<Json<Value>> {
-    asked.engine(app)?.check_alive()?;
-    Ok(Json(json!({ "name": asked.model, "ready": true })))
+fn readiness(app: &App, name: ModelName) -> Answered<ModelReady> {
+    name.engine(app)?.check_alive()?;
+    Ok(Json(ModelReady { name: name.model, ready: true }))
 }
 
 async fn read(
     app: &App,
-    asked: &Asked,
+    name: &ModelName,
     headers: &HeaderMap,
-    body: axum::body::Body,
-) -> Answer<Response> {
-    let engine = asked.engine(app)?;
+    body: Body,
+) -> Result<Response, Refused> {
+    let engine = name.engine(app)?;
     let _room = room_for_body(app, headers)?;
     let bytes = read_body(app, body).await?;
     let headers = headers.clone();
-    // Megabytes of numbers take a while.
-    let parsed = tokio::task::spawn_blocking(move || Request::parse(&headers, &bytes));
-    let parsed = parsed.await.map_err(|error| ApiError::Unavailable(error.to_string()))?;
-    let Request { id, glyphs, outputs, doubt } = parsed?;
-    let blank: Vec<bool> = glyphs.iter().map(glyphic_model::Glyph::is_blank).collect();
-    let said = engine.predict_all(glyphs.clone()).await?;
-    // Another checkpoint may have taken over since.
-    if asked.model != SERVING && asked.model != said.model.id {
-        return Err(ApiError::NotLoaded { model: asked.model.clone() }.into());
+    // Parsing megabytes of numbers takes too long for the async runtime's threads.
+    let parsed = tokio::task::spawn_blocking(move || ParsedRequest::parse(&headers, &bytes));
+    let ParsedRequest { id, glyphs, outputs, thresholds } = parsed.await??;
+    let blank: Vec<bool> = glyphs.iter().map(Glyph::is_blank).collect();
+    let predicted = engine.predict_all(glyphs.clone()).await?;
+    // The network may have been swapped meanwhile.
+    if name.model != SERVING && name.model != predicted.model.id {
+        return Err(ApiError::NotLoaded { model: name.model.clone() }.into());
     }
-    let version = asked.version_name(&said.model);
-    asked.check_version(&version)?;
-    if asked.model == SERVING {
-        let read = glyphs.iter().zip(&said.prediction).zip(&blank);
-        app.shadow.look(&said.model, read.filter(|(_, blank)| !**blank).map(|(read, _)| read));
+    let version = name.version_of(&predicted.model);
+    name.check_version(&version)?;
+    if name.model == SERVING {
+        let pictures = glyphs.iter().zip(&predicted.prediction).zip(&blank);
+        let with_ink = pictures.filter(|(_, blank)| !**blank).map(|(picture, _)| picture);
+        app.shadow.compare(&predicted.model, with_ink);
     }
-    let thresholds = thresholds(doubt, app, &said.model)?;
-    let answered = response::Answered {
-        model: &asked.model,
+    let thresholds = app.thresholds_over(&predicted.model, thresholds)?;
+    let answer = InferenceAnswer {
+        model: &name.model,
         version,
         id,
-        manifest: Arc::clone(&said.model),
+        manifest: Arc::clone(&predicted.model),
         thresholds,
-        predictions: said.prediction,
+        predictions: predicted.prediction,
         blank,
     };
-    Ok(answered.write(&outputs)?)
-}
-
-/// A body of JSON that may be left out.
-fn optional<T: Default + serde::de::DeserializeOwned>(body: Sent) -> Result<T, ApiError> {
-    let body = body.map_err(|error| ApiError::Malformed(error.body_text()))?;
-    match body.trim_ascii().is_empty() {
-        true => Ok(T::default()),
-        false => serde_json::from_slice(&body)
-            .map_err(|error| ApiError::Malformed(format!("the JSON cannot be read: {error}"))),
-    }
-}
-
-/// The form of an error for this path.
-pub fn error_text(path: &str) -> ErrorText {
-    let of_protocol = path == "/v2" || path.starts_with("/v2/");
-    if of_protocol { ErrorText::Plain } else { ErrorText::WithCode }
+    Ok(answer.write(&outputs)?)
 }

@@ -1,4 +1,4 @@
-//! What a client of the protocol asks, to glyphs.
+//! From an inference request to glyphs.
 
 use std::fmt;
 
@@ -13,28 +13,27 @@ use serde::{
 };
 use utoipa::ToSchema;
 
-use super::MAX_PICTURES;
-use super::response::{OUTPUTS, Output};
-use crate::{config::Doubt, error::ApiError};
+use super::{
+    outputs::{OUTPUTS, Output},
+    protocol::{HEADER_LENGTH, INPUT, MAX_PICTURES},
+};
+use crate::{config::ThresholdOverrides, http::error::ApiError};
 
-/// The name of the only input.
-pub const INPUT: &str = "pixels";
-/// How long the JSON before the binary tensors is, in bytes.
-pub const HEADER_LENGTH: &str = "inference-header-content-length";
-/// Deepest that data is nested: pictures, channels, rows, columns.
+/// Deepest nesting of data: pictures, channels, rows, columns.
 const DEPTH: usize = 4;
 /// Longest JSON: room for twenty characters a number.
 const MAX_JSON: usize = 4 << 20;
 
-/// A request that was understood.
-pub struct Request {
+/// An inference request, parsed and checked.
+pub struct ParsedRequest {
     /// The client's own name for it, returned with the answer.
     pub id: Option<String>,
+    /// The pictures.
     pub glyphs: Vec<Glyph>,
     /// What to answer, and whether as bytes.
     pub outputs: Vec<(&'static Output, bool)>,
     /// Thresholds of this request alone.
-    pub doubt: Doubt,
+    pub thresholds: ThresholdOverrides,
 }
 
 /// An inference request in the protocol's words.
@@ -42,7 +41,7 @@ pub struct Request {
 pub struct InferenceRequest {
     /// Returned with the answer.
     id: Option<String>,
-    /// What of the request as a whole is asked for.
+    /// For the request as a whole.
     #[serde(default)]
     parameters: RequestParameters,
     /// One tensor, `pixels`.
@@ -51,11 +50,11 @@ pub struct InferenceRequest {
     outputs: Option<Vec<RequestedOutput>>,
 }
 
-// Others than these are skipped: clients send some of their own.
+// Other parameters are ignored: clients send some of their own.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
 struct RequestParameters {
-    /// All outputs as bytes, if they do not say otherwise.
+    /// Whether outputs are bytes, unless their own parameters say otherwise.
     binary_data_output: Option<bool>,
     /// 0 to 1: the threshold for `not_a_digit`.
     reject_below: Option<f32>,
@@ -81,7 +80,7 @@ struct InputTensor {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
 struct InputParameters {
-    /// How many bytes behind the JSON are its data.
+    /// Number of bytes after the JSON that are its data.
     binary_data_size: Option<u64>,
 }
 
@@ -96,12 +95,12 @@ struct RequestedOutput {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(default)]
 struct OutputParameters {
-    /// As bytes behind the JSON.
+    /// Whether it is sent as bytes after the JSON.
     binary_data: Option<bool>,
 }
 
-impl Request {
-    /// Understands a body: JSON, or JSON and bytes behind it.
+impl ParsedRequest {
+    /// Parses a body: JSON, or JSON and bytes after it.
     pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, ApiError> {
         let (json, binary) = divided(headers, body)?;
         if json.len() > MAX_JSON {
@@ -116,7 +115,7 @@ impl Request {
         Ok(Self {
             glyphs: input.glyphs(binary)?,
             outputs: outputs(asked.outputs.as_deref(), asked.parameters.binary_data_output)?,
-            doubt: Doubt {
+            thresholds: ThresholdOverrides {
                 reject_below: asked.parameters.reject_below,
                 unsure_below: asked.parameters.unsure_below,
             },
@@ -153,7 +152,7 @@ impl InputTensor {
                 from_bytes(binary, size)?
             }
             _ => {
-                let problem = "the input needs 'data' or, for bytes behind the JSON, the \
+                let problem = "the input needs 'data' or, for bytes after the JSON, the \
                                parameter 'binary_data_size', and not both";
                 return Err(malformed(problem.to_owned()));
             }
@@ -193,7 +192,7 @@ fn pictures(shape: &[u64]) -> Result<usize, ApiError> {
     }
 }
 
-/// The JSON and the bytes behind it.
+/// The JSON and the bytes after it.
 fn divided<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), ApiError> {
     let Some(length) = headers.get(HEADER_LENGTH) else { return Ok((body, &[])) };
     let length = length.to_str().ok().and_then(|length| length.parse().ok());
@@ -214,7 +213,7 @@ fn from_bytes(bytes: &[u8], size: usize) -> Result<Vec<f32>, ApiError> {
     }
 }
 
-/// What to answer: what was asked for, each once, else everything.
+/// The outputs to answer with: those that are asked for, each once, else all of them.
 fn outputs(
     asked: Option<&[RequestedOutput]>,
     binary: Option<bool>,
@@ -232,7 +231,7 @@ fn outputs(
         })?;
         Ok::<_, ApiError>((output, asked.parameters.binary_data.unwrap_or(binary)))
     };
-    // A request that names one a million times must not have a million answered.
+    // A request that names an output a million times must not get a million answers.
     let mut outputs: Vec<(&Output, bool)> = Vec::new();
     for asked in asked {
         let (output, binary) = named(asked)?;
@@ -244,7 +243,7 @@ fn outputs(
     Ok(outputs)
 }
 
-/// A client's own words, as far as they are worth repeating.
+/// A client's own text, shortened for an error message.
 fn short(text: &str) -> &str {
     text.char_indices().nth(80).map_or(text, |(end, _)| &text[..end])
 }
@@ -253,8 +252,8 @@ fn malformed(problem: String) -> ApiError {
     ApiError::Malformed(problem)
 }
 
-/// Numbers, however deep they are nested, as one list: never more than a request may
-/// have, and none as a value of its own.
+/// Numbers, flat or nested, as one list. It never holds more than a request may have, and no
+/// number is stored as a JSON value on the way.
 struct Flat(Vec<f32>);
 
 impl<'de> Deserialize<'de> for Flat {
@@ -269,7 +268,7 @@ impl<'de> Deserialize<'de> for Flat {
 /// One level of nesting, its numbers to be added to `values`.
 struct Level<'a> {
     values: &'a mut Vec<f32>,
-    /// Levels that may still follow.
+    /// Levels that may be nested in this one.
     depth: usize,
 }
 
@@ -312,7 +311,7 @@ impl<'de> Visitor<'de> for Level<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut level: A) -> Result<(), A::Error> {
         let Some(depth) = self.depth.checked_sub(1) else {
-            return Err(A::Error::custom("data is nested deeper than a picture is"));
+            return Err(A::Error::custom("data is nested too deep for pictures"));
         };
         let values = self.values;
         while level.next_element_seed(Level { values: &mut *values, depth })?.is_some() {}

@@ -1,4 +1,4 @@
-//! Predictions in the protocol's words.
+//! The answer to an inference request.
 
 use std::sync::Arc;
 
@@ -7,84 +7,39 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use glyphic_model::{Prediction, Thresholds, Verdict, checkpoint::Manifest};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::request::HEADER_LENGTH;
-use crate::error::ApiError;
+use super::{
+    outputs::{Output, ReadPicture, Tensor},
+    protocol::HEADER_LENGTH,
+};
+use crate::http::error::ApiError;
 
-/// An output tensor.
-pub struct Output {
-    pub name: &'static str,
-    pub datatype: &'static str,
-    /// Whether it has a value for each label; else it has one for each picture.
-    pub by_label: bool,
-    of: fn(&Read<'_>) -> Tensor,
-}
-
-/// The values of a tensor for one picture.
-enum Tensor {
-    Text(String),
-    Numbers(Vec<f32>),
-}
-
-/// A picture and what was said of it.
-struct Read<'a> {
-    prediction: &'a Prediction,
-    manifest: &'a Manifest,
-    verdict: Verdict,
-}
-
-/// All there is, in the order of an answer.
-pub const OUTPUTS: [Output; 5] = [
-    Output { name: "label", datatype: "BYTES", by_label: false, of: label },
-    Output { name: "confidence", datatype: "FP32", by_label: false, of: confidence },
-    Output { name: "in_distribution", datatype: "FP32", by_label: false, of: in_distribution },
-    Output { name: "verdict", datatype: "BYTES", by_label: false, of: verdict },
-    Output { name: "probabilities", datatype: "FP32", by_label: true, of: probabilities },
-];
-
-/// The most probable label; nothing for a blank picture.
-fn label(read: &Read<'_>) -> Tensor {
-    let label = read.manifest.labels.get(read.prediction.index);
-    let label = label.filter(|_| read.verdict != Verdict::Blank);
-    Tensor::Text(label.cloned().unwrap_or_default())
-}
-
-fn confidence(read: &Read<'_>) -> Tensor {
-    Tensor::Numbers(vec![read.prediction.confidence()])
-}
-
-fn in_distribution(read: &Read<'_>) -> Tensor {
-    Tensor::Numbers(vec![read.prediction.in_distribution])
-}
-
-fn verdict(read: &Read<'_>) -> Tensor {
-    Tensor::Text(read.verdict.name().to_owned())
-}
-
-fn probabilities(read: &Read<'_>) -> Tensor {
-    Tensor::Numbers(read.prediction.probabilities.clone())
-}
-
-/// What was said of all pictures of a request.
-pub struct Answered<'a> {
+/// The predictions for all pictures of a request.
+pub struct InferenceAnswer<'a> {
+    /// The model's name.
     pub model: &'a str,
+    /// The model's version.
     pub version: String,
+    /// The client's own id of the request.
     pub id: Option<String>,
+    /// The checkpoint that predicted them.
     pub manifest: Arc<Manifest>,
+    /// The thresholds of the verdicts.
     pub thresholds: Thresholds,
+    /// A prediction for each picture.
     pub predictions: Vec<Prediction>,
     /// Which pictures have no ink.
     pub blank: Vec<bool>,
 }
 
-impl Answered<'_> {
-    /// The answer, with those outputs as bytes behind the JSON for which that was asked.
+impl InferenceAnswer<'_> {
+    /// The response. Outputs that were asked for as bytes follow the JSON.
     pub fn write(&self, outputs: &[(&Output, bool)]) -> Result<Response, ApiError> {
         let count = self.predictions.len();
         let (mut described, mut bytes) = (Vec::new(), Vec::new());
         for (output, as_bytes) in outputs {
-            let tensors: Vec<Tensor> = self.read().map(|read| (output.of)(&read)).collect();
+            let tensors: Vec<Tensor> = self.read().map(|read| (output.values)(&read)).collect();
             let shape = match output.by_label {
                 true => vec![count, self.manifest.labels.len()],
                 false => vec![count],
@@ -121,8 +76,8 @@ impl Answered<'_> {
         Ok((headers, body).into_response())
     }
 
-    fn read(&self) -> impl Iterator<Item = Read<'_>> {
-        self.predictions.iter().zip(&self.blank).map(|(prediction, &blank)| Read {
+    fn read(&self) -> impl Iterator<Item = ReadPicture<'_>> {
+        self.predictions.iter().zip(&self.blank).map(|(prediction, &blank)| ReadPicture {
             prediction,
             manifest: &self.manifest,
             verdict: match blank {
@@ -130,28 +85,5 @@ impl Answered<'_> {
                 false => self.thresholds.verdict(prediction),
             },
         })
-    }
-}
-
-impl Tensor {
-    fn values(&self) -> Vec<Value> {
-        match self {
-            Self::Text(text) => vec![json!(text)],
-            Self::Numbers(numbers) => numbers.iter().map(|number| json!(number)).collect(),
-        }
-    }
-
-    /// Little-endian; a text after its length.
-    fn write(&self, bytes: &mut Vec<u8>) {
-        match self {
-            Self::Text(text) => {
-                // Labels have at most some dozen bytes.
-                bytes.extend(u32::try_from(text.len()).unwrap_or(0).to_le_bytes());
-                bytes.extend(text.as_bytes());
-            }
-            Self::Numbers(numbers) => {
-                bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-            }
-        }
     }
 }

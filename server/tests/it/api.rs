@@ -363,7 +363,7 @@ fn a_full_queue_is_429_and_says_when_to_retry() {
     use glyphic_server::config::Limits;
     use ureq::http::header::RETRY_AFTER;
     // One place in the queue, one picture a batch, and forty clients at once that want
-    // eight pictures read: more than whoever asks reads by itself.
+    // eight pictures read: more than the requesting thread computes itself.
     let limits = Limits { queue: 1, max_batch: 1, ..Limits::default() };
     let artifacts = Artifacts::released();
     let server = Server::start_with(&artifacts, limits);

@@ -19,15 +19,16 @@ use glyphic_model::{
 };
 use glyphic_runtime::{
     device::ComputeDevice,
-    registry::{Draft, Gate, Registry},
+    registry::{Draft, Registry},
 };
 use glyphic_server::{
     App,
     config::Limits,
+    jobs::{JobSettings, Training},
     models::Models,
     run,
-    store::{Store, samples::Quota},
-    teach::{Settings, Teaching},
+    samples::Quota,
+    store::Store,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -122,19 +123,19 @@ impl Server {
 
     /// One that keeps samples and trains, in a database of its own or a given
     /// one.
-    pub fn teaching(artifacts: &Artifacts, teaching: TeachingSetup) -> Self {
-        Self::start_app(artifacts, Limits::default(), Some(teaching))
+    pub fn training(artifacts: &Artifacts, training: TrainingSetup) -> Self {
+        Self::start_app(artifacts, Limits::default(), Some(training))
     }
 
-    fn start_app(artifacts: &Artifacts, limits: Limits, teaching: Option<TeachingSetup>) -> Self {
-        Self::start_changed(artifacts, limits, teaching, |app| app)
+    fn start_app(artifacts: &Artifacts, limits: Limits, training: Option<TrainingSetup>) -> Self {
+        Self::start_changed(artifacts, limits, training, |app| app)
     }
 
     /// One whose state is changed before it serves.
     pub fn start_changed(
         artifacts: &Artifacts,
         limits: Limits,
-        teaching: Option<TeachingSetup>,
+        training: Option<TrainingSetup>,
         change: impl FnOnce(App) -> App + Send + 'static,
     ) -> Self {
         let root = artifacts.registry.root().to_owned();
@@ -149,10 +150,10 @@ impl Server {
                 let models = Models::start(registry, ComputeDevice::cpu(), queue, batch).unwrap();
                 let shutdown = async { drop(stopped.await) };
                 let mut app = App::new(models, limits);
-                if let Some(TeachingSetup { url, quota, settings }) = teaching {
+                if let Some(TrainingSetup { url, quota, settings }) = training {
                     let url = url.unwrap_or_else(|| Store::file_url(&root.join("glyphic.db")));
                     let store = Store::open(&url).await.unwrap();
-                    app = app.with_teaching(Ok(Teaching::new(store, quota, settings)));
+                    app = app.with_training(Ok(Training::new(store, quota, settings)));
                 }
                 // Not before: a test that waits must find files in place, not half read.
                 ready.send(listener.local_addr().unwrap()).unwrap();
@@ -201,7 +202,7 @@ impl Server {
         response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap()
     }
 
-    /// Teaches a drawing.
+    /// Sends a drawing as a sample.
     pub fn teach(&self, label: &str, source: &str, strokes: &Value) -> Value {
         let body = json!({ "label": label, "source": source, "strokes": strokes });
         let (status, answer) = self.post_json("/api/samples", &body);
@@ -282,26 +283,25 @@ pub fn picture(name: &str) -> Vec<u8> {
 }
 
 /// How a test's server keeps samples and trains.
-pub struct TeachingSetup {
+pub struct TrainingSetup {
     /// The database; a file in the artifacts folder by default.
     pub url: Option<String>,
     pub quota: Quota,
-    pub settings: Settings,
+    pub settings: JobSettings,
 }
 
-impl Default for TeachingSetup {
+impl Default for TrainingSetup {
     fn default() -> Self {
         Self {
             url: None,
             quota: Quota { total: 100_000, per_source: 10_000 },
-            settings: Settings {
+            settings: JobSettings {
                 program: vec![env!("CARGO_BIN_EXE_server").to_owned(), "train".to_owned()],
                 data: Some(repository().join("artifacts/datasets/mnist")),
                 device: "cpu".to_owned(),
                 arguments: Vec::new(),
                 every_samples: None,
                 every: None,
-                gate: Gate::default(),
                 keep_deleted: Duration::from_secs(3600),
                 keep: None,
             },
@@ -309,7 +309,7 @@ impl Default for TeachingSetup {
     }
 }
 
-impl TeachingSetup {
+impl TrainingSetup {
     /// With a program in the place of the trainer.
     pub fn with_program(program: &[&str]) -> Self {
         let mut setup = Self::default();

@@ -15,7 +15,7 @@ use std::{
 };
 
 use crate::common::{Artifacts, Postgres};
-use glyphic_server::store::{Store, samples::Filter};
+use glyphic_server::{samples::Filter, store::Store};
 use serde_json::{Value, json};
 
 const KILLS: usize = 200;
@@ -46,7 +46,7 @@ fn start(artifacts: &Path, wrapper: Option<&str>) -> (Child, String) {
     (child, address)
 }
 
-/// Teaches a drawing that no other call has; returns its id if the server
+/// Sends a drawing that no other call has; returns its id if the server
 /// acknowledged it.
 fn teach(address: &str, number: usize) -> Option<(String, String)> {
     let wide = 20.0 + (number % 997) as f64 / 10.0;

@@ -1,10 +1,18 @@
-//! The errors that no request can provoke on a healthy server.
+//! Errors that a healthy server does not give over a socket, or not reliably.
 
 use std::io;
 
-use axum::{body::to_bytes, http::StatusCode, response::IntoResponse};
+use axum::{
+    body::{Body, to_bytes},
+    extract::{FromRequest, Request},
+    http::StatusCode,
+    response::IntoResponse,
+};
 use glyphic_runtime::registry::RegistryError;
-use glyphic_server::error::ApiError;
+use glyphic_server::http::{
+    error::ApiError,
+    extract::{Json, body_within},
+};
 use serde_json::Value;
 
 async fn answer(error: ApiError) -> (StatusCode, Value) {
@@ -41,4 +49,32 @@ async fn a_missing_checkpoint_keeps_the_servers_folder_to_itself() {
     let (status, body) = answer(error.into()).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(!body.to_string().contains("secret"), "{body}");
+}
+
+#[tokio::test]
+async fn a_damaged_file_of_a_checkpoint_is_422_and_named_without_its_folder() {
+    let error = RegistryError::BadFile {
+        id: "x".to_owned(),
+        file: "metrics.jsonl",
+        reason: "in /srv/secret".to_owned(),
+    };
+    let (status, body) = answer(error.into()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(body["error"]["code"], "bad_checkpoint");
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.contains("metrics.jsonl") && !message.contains("secret"), "{message}");
+}
+
+#[tokio::test]
+async fn a_body_over_its_limit_is_413_and_one_at_the_limit_is_read() {
+    let json = format!("\"{}\"", "7".repeat(3 << 20));
+    let request = Request::builder().header("content-type", "application/json");
+    let request = request.body(Body::from(json)).unwrap();
+    let refused = Json::<Value>::from_request(request, &()).await.map(drop).unwrap_err();
+    for error in [refused, body_within(Body::from(vec![0; (1 << 20) + 1]), 1).await.unwrap_err()] {
+        let (status, body) = answer(error).await;
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(body["error"]["code"], "body_too_large");
+    }
+    assert_eq!(body_within(Body::from(vec![0; 1 << 20]), 1).await.unwrap().len(), 1 << 20);
 }

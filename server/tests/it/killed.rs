@@ -1,5 +1,5 @@
-//! Whoever publishes, promotes, labels and removes is killed at any moment, a hundred times:
-//! what is left can be read, is whole, and goes on.
+//! A process that publishes, promotes, sets aliases and removes is killed at any moment, a hundred
+//! times: the registry that it leaves is complete, can be read, and can be changed.
 
 use std::{
     env, fs,

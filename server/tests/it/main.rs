@@ -4,7 +4,9 @@
 
 mod api;
 mod auto;
+mod cli;
 mod common;
+mod description;
 mod durability;
 mod errors;
 mod hostile;
@@ -12,6 +14,7 @@ mod killed;
 mod mutated;
 mod neighbours;
 mod operation;
+mod promotion;
 mod registry;
 mod samples;
 mod scratch;

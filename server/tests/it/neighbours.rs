@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Artifacts, Server, TeachingSetup, drawings, repository, seven, train};
+use crate::common::{Artifacts, Server, TrainingSetup, drawings, repository, seven, train};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::checkpoint::Manifest;
 use glyphic_server::{config::Limits, neighbours::Example};
@@ -30,7 +30,7 @@ fn mnist(manifest: &Manifest) -> Result<Vec<Example>, String> {
 }
 
 fn server(artifacts: &Artifacts) -> Server {
-    let teaching = Some(TeachingSetup::default());
+    let teaching = Some(TrainingSetup::default());
     Server::start_changed(artifacts, Limits::default(), teaching, |app| {
         app.with_examples(Arc::new(mnist))
     })
@@ -68,7 +68,7 @@ fn a_training_example_is_nearest_to_itself() {
     }
 }
 
-/// Prints what LOG.md says of it.
+/// Prints the figures for the documentation.
 #[test]
 fn what_is_nearest_says_what_a_test_picture_is() {
     let artifacts = Artifacts::released();
@@ -108,7 +108,7 @@ fn drawings_lie_near_examples_of_their_label() {
 #[test]
 fn what_was_taught_is_among_them() {
     let artifacts = Artifacts::released();
-    let mut setup = TeachingSetup::default();
+    let mut setup = TrainingSetup::default();
     setup.settings.arguments = ["--examples", "512", "--epochs", "1"].map(str::to_owned).to_vec();
     let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), |app| {
         app.with_examples(Arc::new(mnist))
@@ -133,7 +133,7 @@ fn what_was_taught_is_among_them() {
 
     let job = train(&server);
     let candidate = job["candidate"].as_str().unwrap();
-    // What is taught after that, it did not learn from.
+    // Samples that came later were not trained on.
     server.teach("7", "me", &seven());
     let path = format!("/api/models/{candidate}/promote?force=1");
     let (status, answer) = server.post_json(&path, &json!({}));
@@ -194,7 +194,7 @@ fn without_its_data_a_checkpoint_has_none() {
     // Where its files are is the server's business.
     let (_, refused) = server.post_json("/api/nearest", &drawing);
     assert!(!refused.to_string().contains("datasets"), "{refused}");
-    // What is no request.
+    // Requests that cannot be understood.
     let malformed = (400, "malformed".to_owned());
     assert_eq!(code(server.post_json("/api/nearest?count=0", &drawing)), malformed);
     assert_eq!(code(server.post_json("/api/nearest?count=51", &drawing)), malformed);

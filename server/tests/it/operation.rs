@@ -8,8 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::{Artifacts, Server, TeachingSetup, seven};
-use glyphic_server::{access::Admin, config::Limits};
+use crate::common::{Artifacts, Server, TrainingSetup, seven};
+use glyphic_server::{config::Limits, http::access::Admin};
 use serde_json::json;
 
 const TOKEN: &str = "a-token-of-some-length";
@@ -19,7 +19,7 @@ fn raw(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let _ = stream.write_all(request.as_bytes());
     let mut answer = Vec::new();
-    // Whoever is refused before all was sent may find the connection reset.
+    // A client that is refused before it has sent everything may find the connection reset.
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8(answer).unwrap()
 }
@@ -49,7 +49,7 @@ fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
 fn changes_need_the_token_and_reading_does_not() {
     let artifacts = Artifacts::released();
     let admin = Admin::new(Some(TOKEN.to_owned()), "127.0.0.1:1".parse().unwrap(), false).0;
-    let setup = TeachingSetup::default();
+    let setup = TrainingSetup::default();
     let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), move |app| {
         app.with_admin(admin)
     });
@@ -58,8 +58,8 @@ fn changes_need_the_token_and_reading_does_not() {
         ("POST", format!("/api/models/{id}/promote")),
         ("POST", "/api/models/rollback".to_owned()),
         ("POST", "/api/models/prune?keep=9".to_owned()),
-        ("PUT", "/api/labels/best".to_owned()),
-        ("DELETE", "/api/labels/best".to_owned()),
+        ("PUT", "/api/aliases/best".to_owned()),
+        ("DELETE", "/api/aliases/best".to_owned()),
         ("PUT", format!("/api/pins/{id}")),
         ("DELETE", format!("/api/pins/{id}")),
         ("POST", "/api/samples/delete?source=a".to_owned()),
@@ -101,7 +101,7 @@ fn changes_need_the_token_and_reading_does_not() {
         let answer = asked(&server, method, path, &format!("authorization: bearer {TOKEN}\r\n"));
         assert_ne!(status(&answer), 401, "{method} {path}: {answer}");
     }
-    // Whoever may draw may be read and may teach.
+    // Reading and sending samples need no token.
     let strokes = json!({ "strokes": seven(), "label": "7" });
     assert_eq!(server.post_json("/api/predict", &strokes).0, 200);
     assert_eq!(server.post_json("/api/samples", &strokes).0, 201);
@@ -149,7 +149,7 @@ fn without_a_token_changes_are_taken_under_this_machines_names_alone() {
         assert_eq!(status(&answer), 403, "{host}");
         assert!(answer.contains("--admin-token"), "{answer}");
     }
-    // A proxy that was not announced, whatever it calls this machine; also for teaching.
+    // A proxy that was not configured, under any name of this machine; for samples too.
     for path in ["/api/models/rollback", "/api/samples"] {
         let answer = asked(&server, "POST", path, "x-forwarded-for: 203.0.113.9\r\n");
         assert_eq!(status(&answer), 403, "{answer}");
@@ -284,7 +284,7 @@ fn whoever_sends_nothing_is_cut_off_and_others_are_served() {
 #[test]
 fn whoever_takes_nothing_of_its_answers_is_cut_off() {
     let artifacts = Artifacts::released();
-    // One place: whoever comes second is served when the first one has gone.
+    // There is room for one: the second client is served when the first one has gone.
     let limits = Limits { connections: 1, connections_per_client: Some(9), ..Limits::default() };
     let server = Server::start_with(&artifacts, limits);
     let mut slow = TcpStream::connect(server.address).unwrap();

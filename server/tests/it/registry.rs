@@ -1,4 +1,4 @@
-//! Labels, pins, retention, the gate of a promotion, checkpoints loaded beside the one that
+//! Aliases, pins, retention, the policy of promotions, checkpoints loaded beside the one that
 //! serves, and a candidate that reads along.
 
 use std::{
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::{Artifacts, Server, TeachingSetup, seven};
+use crate::common::{Artifacts, Server, TrainingSetup, seven};
 use burn::tensor::Device;
 use glyphic_model::{Classifier, preprocess::Strokes};
 use glyphic_server::config::Limits;
@@ -43,27 +43,37 @@ fn listed(server: &Server, id: &str) -> Value {
 }
 
 #[test]
-fn labels_name_checkpoints_and_are_promoted_by_name() {
+fn what_a_killed_publication_left_is_gone_after_the_next_start() {
+    let artifacts = several(&["a"]);
+    let left = artifacts.registry.folder(".publish-killed");
+    std::fs::create_dir(&left).unwrap();
+    let server = Server::start(&artifacts);
+    assert!(!left.exists());
+    assert_eq!(server.get("/api/models").1["models"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn aliases_name_checkpoints_and_are_promoted_by_name() {
     let artifacts = several(&["a", "b"]);
     let server = Server::start(&artifacts);
-    let label = |label: &str, id: &str| {
-        server.send("PUT", &format!("/api/labels/{label}"), &json!({ "id": id }))
+    let set = |alias: &str, id: &str| {
+        server.send("PUT", &format!("/api/aliases/{alias}"), &json!({ "id": id }))
     };
-    assert_eq!(label("candidate", "b").0, 200);
-    assert_eq!(listed(&server, "b")["names"], json!(["candidate"]));
-    assert_eq!(listed(&server, "a")["names"], json!([]));
-    assert_refused(label("stable", "b"), 400, "bad_name");
-    assert_refused(label("Best", "b"), 400, "bad_name");
-    // A label that is an id would hide that checkpoint.
-    assert_refused(label("a", "b"), 400, "bad_name");
-    assert_refused(label("best", "none"), 404, "no_such_model");
+    assert_eq!(set("candidate", "b"), (200, json!({ "alias": "candidate", "id": "b" })));
+    assert_eq!(listed(&server, "b")["aliases"], json!(["candidate"]));
+    assert_eq!(listed(&server, "a")["aliases"], json!([]));
+    assert_refused(set("stable", "b"), 400, "bad_name");
+    assert_refused(set("Best", "b"), 400, "bad_name");
+    // An alias that is an id would hide that checkpoint.
+    assert_refused(set("a", "b"), 400, "bad_name");
+    assert_refused(set("best", "none"), 404, "no_such_model");
 
     let (status, body) = server.post("/api/models/candidate/promote", "", b"");
     assert_eq!((status, &body["current"]), (200, &json!("b")), "{body}");
-    // `stable` is whatever serves; the label itself stays where it was put.
+    // `stable` is always the promoted one; other aliases stay where they were set.
     assert_eq!(server.post("/api/models/stable/promote", "", b"").1["current"], "b");
-    assert_eq!(server.send("DELETE", "/api/labels/candidate", &json!({})).1["removed"], true);
-    assert_eq!(server.send("DELETE", "/api/labels/candidate", &json!({})).1["removed"], false);
+    assert_eq!(server.send("DELETE", "/api/aliases/candidate", &json!({})).1["removed"], true);
+    assert_eq!(server.send("DELETE", "/api/aliases/candidate", &json!({})).1["removed"], false);
     assert_refused(server.post("/api/models/candidate/promote", "", b""), 404, "no_such_model");
 }
 
@@ -74,11 +84,11 @@ fn old_checkpoints_are_removed_and_none_that_somebody_needs() {
     for id in ["b", "c"] {
         assert_eq!(server.post(&format!("/api/models/{id}/promote"), "", b"").0, 200);
     }
-    assert_eq!(server.send("PUT", "/api/labels/candidate", &json!({ "id": "d" })).0, 200);
+    assert_eq!(server.send("PUT", "/api/aliases/candidate", &json!({ "id": "d" })).0, 200);
     assert_eq!(server.send("PUT", "/api/pins/e", &json!({})).0, 200);
     assert_eq!(listed(&server, "e")["pinned"], true);
     assert_eq!(server.post("/v2/repository/models/f/load", "", b"").0, 200);
-    // c serves, b was before it; d is labelled, e pinned, f loaded, h the newest.
+    // c serves, b was before it; d has an alias, e is pinned, f loaded, h the newest.
     let (status, body) = server.post("/api/models/prune?keep=1", "", b"");
     assert_eq!((status, &body["removed"]), (200, &json!(["g", "a"])), "{body}");
     assert_eq!(artifacts.registry.ids().unwrap(), ["b", "c", "d", "e", "f", "h"]);
@@ -160,7 +170,7 @@ fn a_candidate_reads_along_and_what_it_reads_otherwise_is_kept() {
     let artifacts = Artifacts::released();
     let released = artifacts.registry.current().unwrap();
     misreading_seven(&artifacts);
-    let setup = TeachingSetup::default();
+    let setup = TrainingSetup::default();
     let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), |app| {
         app.with_shadow(1.0)
     });
@@ -245,7 +255,7 @@ fn a_loaded_checkpoint_reads_when_it_is_asked() {
         assert_eq!((status, &answer["model"]), (200, &json!(model)), "{answer}");
     }
     assert_eq!(read(&format!("?model={serving}")).1["label"], "7");
-    // A blank is told by whoever was asked.
+    // A blank picture is reported with the model that was asked for.
     let blank = server.post("/api/predict?model=other", "application/octet-stream", &[0; 784]);
     assert_eq!((blank.0, &blank.1["model"]), (200, &json!("other")), "{}", blank.1);
 }

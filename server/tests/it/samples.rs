@@ -3,17 +3,17 @@
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
-use crate::common::{Artifacts, Postgres, Server, TeachingSetup, drawings, picture, seven};
-use glyphic_server::store::{Store, samples::Quota};
+use crate::common::{Artifacts, Postgres, Server, TrainingSetup, drawings, picture, seven};
+use glyphic_server::{samples::Quota, store::Store};
 use serde_json::{Value, json};
 
 /// Runs a test on both databases.
 fn on_both(test: impl Fn(&Server)) {
     let artifacts = Artifacts::released();
-    test(&Server::teaching(&artifacts, TeachingSetup::default()));
+    test(&Server::training(&artifacts, TrainingSetup::default()));
     let postgres = Postgres::start();
-    let setup = TeachingSetup { url: Some(postgres.url()), ..TeachingSetup::default() };
-    test(&Server::teaching(&Artifacts::released(), setup));
+    let setup = TrainingSetup { url: Some(postgres.url()), ..TrainingSetup::default() };
+    test(&Server::training(&Artifacts::released(), setup));
 }
 
 fn ids(listed: &Value) -> Vec<String> {
@@ -273,7 +273,7 @@ fn rejects_what_no_database_takes() {
 #[test]
 fn rejects_files_that_are_too_much() {
     let artifacts = Artifacts::released();
-    let server = Server::teaching(&artifacts, TeachingSetup::default());
+    let server = Server::training(&artifacts, TrainingSetup::default());
     let import = |file: &[u8]| {
         let (status, answer) = server.post("/api/samples/import", "application/octet-stream", file);
         assert_eq!(status, 422, "{answer}");
@@ -298,7 +298,7 @@ fn rejects_files_that_are_too_much() {
 #[test]
 fn reads_mnist_as_csv_and_files_of_others() {
     let artifacts = Artifacts::released();
-    let server = Server::teaching(&artifacts, TeachingSetup::default());
+    let server = Server::training(&artifacts, TrainingSetup::default());
     let pixels = |ink: usize| {
         (0..784)
             .map(|i| if i % 28 == ink && i > 100 && i < 600 { "200" } else { "0" })
@@ -314,8 +314,8 @@ fn reads_mnist_as_csv_and_files_of_others() {
 fn rejects_what_cannot_be_a_sample() {
     let artifacts = Artifacts::released();
     let setup =
-        TeachingSetup { quota: Quota { total: 3, per_source: 2 }, ..TeachingSetup::default() };
-    let server = Server::teaching(&artifacts, setup);
+        TrainingSetup { quota: Quota { total: 3, per_source: 2 }, ..TrainingSetup::default() };
+    let server = Server::training(&artifacts, setup);
     let post = |query: &str, body: &Value| {
         let (status, answer) = server.post_json(&format!("/api/samples{query}"), body);
         (status, answer["error"]["code"].as_str().unwrap_or("none").to_owned())
@@ -354,7 +354,7 @@ fn rejects_what_cannot_be_a_sample() {
     let fourth = json!({ "strokes": drawings[6].1, "source": "bob" });
     assert_eq!(post("?label=7", &fourth), (507, "quota".to_owned()));
 
-    // A page of another site may not teach.
+    // A page of another site may not send samples.
     let refused = ureq::post(server.url("/api/samples?label=7"))
         .config()
         .http_status_as_error(false)
@@ -378,8 +378,8 @@ fn a_server_without_a_database_says_so_and_predicts() {
 fn a_lost_database_is_told_and_found_again() {
     let postgres = Postgres::start();
     let artifacts = Artifacts::released();
-    let setup = TeachingSetup { url: Some(postgres.url()), ..TeachingSetup::default() };
-    let server = Server::teaching(&artifacts, setup);
+    let setup = TrainingSetup { url: Some(postgres.url()), ..TrainingSetup::default() };
+    let server = Server::training(&artifacts, setup);
     let drawings = drawings(6);
     server.teach("7", "me", &drawings[0].1);
     postgres.down();
@@ -398,7 +398,7 @@ fn a_lost_database_is_told_and_found_again() {
 fn old_and_deleted_samples_are_purged_in_time() {
     let artifacts = Artifacts::released();
     let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
-    let server = Server::teaching(&artifacts, TeachingSetup::default());
+    let server = Server::training(&artifacts, TrainingSetup::default());
     for (label, strokes) in drawings(6) {
         server.teach(&label, "me", &strokes);
     }
@@ -409,7 +409,7 @@ fn old_and_deleted_samples_are_purged_in_time() {
         let store = Store::open(&url).await.unwrap();
         let now = glyphic_server::store::now();
         let purged = store.purge(now, i64::MIN).await.unwrap();
-        // What is purged cannot be brought back.
+        // Purged samples cannot be brought back.
         assert!(store.undo().await.is_err());
         purged
     });

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::{Artifacts, Server, TeachingSetup, repository, wait_for_job};
+use crate::common::{Artifacts, Server, TrainingSetup, repository, wait_for_job};
 use flate2::read::GzDecoder;
 use glyphic_server::config::Limits;
 use serde_json::{Value, json};
@@ -41,9 +41,9 @@ fn a_little_of_mnist(folder: &Path) {
 fn server(artifacts: &Artifacts) -> Server {
     let data = artifacts.registry.root().join("little");
     a_little_of_mnist(&data);
-    let mut setup = TeachingSetup::default();
+    let mut setup = TrainingSetup::default();
     setup.settings.data = Some(data);
-    Server::teaching(artifacts, setup)
+    Server::training(artifacts, setup)
 }
 
 /// The events that a server tells, each a name and its data, as they come.
@@ -101,7 +101,7 @@ fn a_network_is_trained_from_scratch_and_waits_to_be_promoted() {
     let models = server.get("/api/models").1;
     assert_eq!(models["current"], serving);
     let listed = models["models"].as_array().unwrap().iter().find(|m| m["id"] == id).unwrap();
-    assert_eq!(listed["names"], json!(["candidate"]));
+    assert_eq!(listed["aliases"], json!(["candidate"]));
     // It learned nothing of the samples.
     assert_eq!(server.get("/api/samples/summary").1["since_training"], 1);
 }
@@ -127,7 +127,7 @@ fn it_is_stopped_and_leaves_nothing() {
 #[test]
 fn who_follows_does_not_hold_the_server_up_when_it_stops() {
     let artifacts = Artifacts::released();
-    let server = Server::teaching(&artifacts, TeachingSetup::default());
+    let server = Server::training(&artifacts, TrainingSetup::default());
     let events = follow(&server);
     let begun = Instant::now();
     drop(server);
@@ -141,7 +141,7 @@ fn not_all_connections_may_follow() {
     let artifacts = Artifacts::released();
     let limits = Limits { connections: 8.try_into().unwrap(), ..Limits::default() };
     let server =
-        Server::start_changed(&artifacts, limits, Some(TeachingSetup::default()), |app| app);
+        Server::start_changed(&artifacts, limits, Some(TrainingSetup::default()), |app| app);
     let followers = [follow(&server), follow(&server)];
     let refused = ureq::get(server.url("/api/jobs/events")).call().unwrap_err();
     assert!(matches!(refused, ureq::Error::StatusCode(429)), "{refused}");
@@ -156,15 +156,15 @@ fn not_all_connections_may_follow() {
 }
 
 #[test]
-fn a_lesson_is_due_by_what_came_since_the_last_one_whatever_was_trained_between() {
+fn fine_tuning_is_due_by_the_samples_since_the_last_one_whatever_was_trained_between() {
     let _alone = alone();
     let artifacts = Artifacts::released();
     let data = artifacts.registry.root().join("little");
     a_little_of_mnist(&data);
-    let mut setup = TeachingSetup::default();
+    let mut setup = TrainingSetup::default();
     setup.settings.data = Some(data);
     setup.settings.every_samples = Some(2);
-    let server = Server::teaching(&artifacts, setup);
+    let server = Server::training(&artifacts, setup);
     server.teach("7", "me", &crate::common::seven());
     let (_, job) = server.post_json("/api/jobs?from=scratch&network=mlp&epochs=1", &json!({}));
     assert_eq!(wait_for_job(&server, job["id"].as_str().unwrap())["state"], "candidate");
@@ -172,7 +172,7 @@ fn a_lesson_is_due_by_what_came_since_the_last_one_whatever_was_trained_between(
     server.teach(label, "me", strokes);
     let begun = Instant::now();
     while server.get("/api/jobs").1["jobs"][0]["reason"] != "samples" {
-        assert!(begun.elapsed() < Duration::from_secs(10), "no lesson begins");
+        assert!(begun.elapsed() < Duration::from_secs(10), "no fine-tuning begins");
         std::thread::sleep(Duration::from_millis(50));
     }
     let newest = server.get("/api/jobs").1["jobs"][0].clone();
@@ -183,7 +183,7 @@ fn a_lesson_is_due_by_what_came_since_the_last_one_whatever_was_trained_between(
 #[test]
 fn what_is_asked_for_must_make_sense() {
     let artifacts = Artifacts::released();
-    let server = Server::teaching(&artifacts, TeachingSetup::default());
+    let server = Server::training(&artifacts, TrainingSetup::default());
     for query in [
         "from=nowhere",
         "from=scratch&epochs=0",

@@ -245,12 +245,12 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     let (a, b) = (Server::start(&s3), Server::start(&s3));
     assert_eq!([a.reads_with(), b.reads_with()], [first.clone(), first.clone()]);
 
-    // What is sent is there, and does not serve.
+    // A checkpoint that is sent is there, but not serving.
     let pushed = s3.push(&[&second], registry.root());
     assert!(pushed.status.success() && !text(&pushed.stdout).contains("first"), "{pushed:?}");
-    let (status, answer) = a.send("PUT", "/api/labels/candidate", &json!({ "id": first }));
+    let (status, answer) = a.send("PUT", "/api/aliases/candidate", &json!({ "id": first }));
     assert_eq!(status, 200, "{answer}");
-    b.waits_for("the label", |b| b.get("/api/models").to_string().contains("\"candidate\""));
+    b.waits_for("the alias", |b| b.get("/api/models").to_string().contains("\"candidate\""));
     for server in [&a, &b] {
         let both = |server: &Server| server.listed().len() == 2;
         server.waits_up_to(LISTED, "the second checkpoint", both);
@@ -264,11 +264,11 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     assert_eq!(b.send("POST", "/api/models/rollback", &json!({})).0, 200);
     a.waits_for("the roll-back", |a| a.reads_with() == first);
 
-    // Removed here, it goes there too; what is needed stays.
+    // A checkpoint that is removed here is removed there too; needed ones stay.
     let (status, answer) = b.send("POST", "/api/models/prune?keep=0", &json!({}));
     assert_eq!((status, &answer["removed"]), (200, &json!([second])));
     assert!(!s3.objects().join("checkpoints").join(&second).join("manifest.json").exists());
-    assert_eq!(a.send("PUT", "/api/labels/stays", &json!({ "id": first })).0, 200);
+    assert_eq!(a.send("PUT", "/api/aliases/stays", &json!({ "id": first })).0, 200);
     assert_eq!(b.listed(), [first.as_str()]);
     let begun = Instant::now();
     while a.listed() != [first.as_str()] {
@@ -279,7 +279,7 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     // Without the store both go on, also one that is started anew; changes are refused.
     s3.stop();
     assert_eq!(a.reads_with(), first);
-    let (status, answer) = a.send("PUT", "/api/labels/lost", &json!({ "id": first }));
+    let (status, answer) = a.send("PUT", "/api/aliases/lost", &json!({ "id": first }));
     assert_eq!((status, &answer["error"]["code"]), (503, &json!("shared_registry")), "{answer}");
     let Server { copy, program, .. } = a;
     drop(program);
@@ -287,11 +287,11 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     assert_eq!(a.reads_with(), first);
     s3.start();
     let begun = Instant::now();
-    while a.send("PUT", "/api/labels/back", &json!({ "id": first })).0 != 200 {
+    while a.send("PUT", "/api/aliases/back", &json!({ "id": first })).0 != 200 {
         assert!(begun.elapsed() < Duration::from_secs(20), "the store is not found again");
         thread::sleep(Duration::from_millis(200));
     }
-    b.waits_for("the label", |b| b.get("/api/models").to_string().contains("\"back\""));
+    b.waits_for("the alias", |b| b.get("/api/models").to_string().contains("\"back\""));
     assert!(!b.get("/api/models").to_string().contains("\"lost\""));
 }
 
@@ -321,7 +321,7 @@ fn what_is_taught_to_one_server_is_there_for_all() {
     };
     assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
     let taught = ended["candidate"].as_str().unwrap().to_owned();
-    b.waits_up_to(LISTED, "what was taught", |b| b.listed().contains(&taught));
+    b.waits_up_to(LISTED, "the fine-tuned checkpoint", |b| b.listed().contains(&taught));
 }
 
 #[test]
@@ -374,11 +374,11 @@ fn half_a_checkpoint_never_goes_live() {
         thread::sleep(Duration::from_millis(1500));
         assert_eq!(server.reads_with(), second);
         assert_eq!(server.listed().len(), 2);
-        let (status, answer) = server.send("PUT", "/api/labels/x", &json!({ "id": first }));
+        let (status, answer) = server.send("PUT", "/api/aliases/x", &json!({ "id": first }));
         assert_eq!(status, 503, "{answer}");
     }
     promoted(&first);
-    server.waits_for("what is mended", |server| server.reads_with() == first);
+    server.waits_for("the repaired registry", |server| server.reads_with() == first);
     // A copy is one server's.
     let mut command = s3.command();
     command.args(["--addr", "127.0.0.1:0", "--artifacts", URL, "--artifacts-copy"]);
@@ -406,7 +406,7 @@ fn servers_that_change_at_once_lose_nothing() {
                     let id = [first, second][i % 2];
                     let begun = Instant::now();
                     loop {
-                        let path = format!("/api/labels/s{s}-{i}");
+                        let path = format!("/api/aliases/s{s}-{i}");
                         let (status, answer) = server.send("PUT", &path, &json!({ "id": id }));
                         if status == 200 {
                             break;
@@ -420,7 +420,7 @@ fn servers_that_change_at_once_lose_nothing() {
         }
     });
     for server in &servers {
-        server.waits_for("every label", |server| {
+        server.waits_for("every alias", |server| {
             let models = server.get("/api/models").to_string();
             (0..EACH).all(|i| (0..2).all(|s| models.contains(&format!("\"s{s}-{i}\""))))
         });

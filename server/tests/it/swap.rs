@@ -14,7 +14,7 @@ use glyphic_model::{Classifier, Glyph, checkpoint::WEIGHTS_FILE};
 use serde_json::{Value, json};
 
 const SWAPS: usize = 1000;
-/// After so many swaps a damaged checkpoint is tried, too.
+/// After this number of swaps a damaged checkpoint is tried, too.
 const DAMAGED_EVERY: usize = 20;
 
 fn pixels() -> Vec<u8> {

@@ -1,5 +1,5 @@
-//! Training from samples: what it fixes, what it refuses, and every way in which
-//! a job can end. The trainer is the real one.
+//! Fine-tuning on samples: what it fixes, what it refuses, and every way in which a job can end.
+//! The trainer is the real one.
 //!
 //! Tests that measure on real handwriting run where `../shared/handwriting` is.
 
@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::common::{
-    Artifacts, Postgres, Server, TeachingSetup, drawings, repository, seven, train, wait_for_job,
+    Artifacts, Postgres, Server, TrainingSetup, drawings, repository, seven, train, wait_for_job,
 };
 use glyphic_server::store::Store;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ fn handwriting(file: &str) -> Option<Vec<Drawing>> {
     Some(text.lines().map(drawing).collect())
 }
 
-/// What the server reads in each drawing.
+/// The label that the server reads in each drawing.
 fn read(server: &Server, drawings: &[Drawing]) -> Vec<String> {
     let predict = |drawing: &Drawing| {
         let body = json!({ "strokes": drawing.strokes });
@@ -69,9 +69,9 @@ const MNIST_ALONE: &str = "mnist-20261120-125920-s1";
 fn twenty_samples_of_the_most_misread_shape_mend_it() {
     let Some(digits) = handwriting("pen_digits.jsonl") else { return };
     let _alone = alone();
-    // The released one misreads too few to choose a shape from.
+    // The released checkpoint misreads too few to choose a shape from.
     let artifacts = Artifacts::with(MNIST_ALONE);
-    let server = Server::teaching(&artifacts, TeachingSetup::default());
+    let server = Server::training(&artifacts, TrainingSetup::default());
     let before = read(&server, &digits);
     let mut confusions: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for (drawing, read) in digits.iter().zip(&before).filter(|(d, read)| d.label != **read) {
@@ -99,8 +99,7 @@ fn twenty_samples_of_the_most_misread_shape_mend_it() {
     let job = train(&server);
     let took = clicked.elapsed();
     assert_eq!(job["state"], "promoted", "{job}");
-    // A minute on two cores that have nothing else to do (LOG.md has the time);
-    // here other tests may run, on a machine that may be busy.
+    // It takes a minute on two idle cores; here other tests may run, on a machine that may be busy.
     assert!(took < Duration::from_secs(120), "it took {took:?}");
     assert_eq!(server.get("/api/models").1["current"], job["candidate"]);
 
@@ -148,7 +147,7 @@ fn two_hundred_wrong_labels_never_serve() {
     ];
     for (name, lie) in lies {
         let artifacts = Artifacts::released();
-        let server = Server::teaching(&artifacts, TeachingSetup::default());
+        let server = Server::training(&artifacts, TrainingSetup::default());
         let serving = server.get("/api/models").1["current"].clone();
         let wrong = digits.iter().filter_map(|drawing| Some((lie(drawing)?, drawing)));
         for (label, drawing) in wrong.take(200) {
@@ -174,7 +173,7 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
     let digits = handwriting("pen_digits.jsonl").unwrap();
     let _alone = alone();
     let artifacts = Artifacts::released();
-    let server = Server::teaching(&artifacts, TeachingSetup::default());
+    let server = Server::training(&artifacts, TrainingSetup::default());
     let right = |drawings: &[Drawing]| {
         let read = read(&server, drawings);
         drawings.iter().zip(read).filter(|(drawing, read)| drawing.label == *read).count()
@@ -204,7 +203,7 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
         digits.len()
     );
     assert!(letters_right as f64 >= 0.9 * 175.0, "{letters_right} of 175");
-    // They were none of the labels before; now they are taken for what they are.
+    // They were out of distribution before; now they are read as what they are.
     let rejected = |drawing: &&Drawing| {
         let body = json!({ "strokes": drawing.strokes });
         server.post_json("/api/predict", &body).1["verdict"] == "not_a_digit"
@@ -216,9 +215,9 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
     assert!(lost <= 0.002, "{digits_before} digits before, {digits_after} now");
 }
 
-/// Training that is over in seconds, for what happens around it.
-fn short() -> TeachingSetup {
-    let mut setup = TeachingSetup::default();
+/// Training that takes seconds, for tests of what happens around it.
+fn short() -> TrainingSetup {
+    let mut setup = TrainingSetup::default();
     setup.settings.arguments = ["--examples", "512", "--epochs", "1"].map(str::to_owned).to_vec();
     setup
 }
@@ -243,7 +242,7 @@ fn label_an_hour_ahead(artifacts: &Artifacts) {
 fn one_job_at_a_time_with_progress_and_an_ending() {
     let _alone = alone();
     let artifacts = Artifacts::released();
-    let server = Server::teaching(&artifacts, short());
+    let server = Server::training(&artifacts, short());
     teach_some(&server);
     label_an_hour_ahead(&artifacts);
     let (status, job) = server.post_json("/api/jobs", &json!({}));
@@ -256,7 +255,7 @@ fn one_job_at_a_time_with_progress_and_an_ending() {
     assert_eq!(ended["samples"], 12);
     assert_eq!(ended["progress"]["validation"].as_array().unwrap().len(), 1, "{ended}");
     assert!(ended["message"].as_str().unwrap().starts_with("it "), "{ended}");
-    // Nothing is left of it but its checkpoint.
+    // Only its checkpoint is left.
     for folder in ["runs", "jobs"] {
         let left = fs::read_dir(artifacts.registry.root().join(folder)).unwrap().count();
         assert_eq!(left, 0, "{folder}");
@@ -273,7 +272,7 @@ fn one_job_at_a_time_with_progress_and_an_ending() {
 #[test]
 fn programs_of_other_versions_share_the_database() {
     let artifacts = Artifacts::released();
-    drop(Server::teaching(&artifacts, TeachingSetup::default()));
+    drop(Server::training(&artifacts, TrainingSetup::default()));
     let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
@@ -289,10 +288,10 @@ fn programs_of_other_versions_share_the_database() {
             connection.execute(statement).await.unwrap();
         }
     });
-    let server = Server::teaching(&artifacts, short());
+    let server = Server::training(&artifacts, short());
     server.teach("7", "me", &seven());
     assert_eq!(server.get("/api/samples/summary").1["since_training"], 0, "taught before 2096");
-    // What it does not know it shows, and leaves to those who do.
+    // A recipe that it does not know is shown, and left to newer servers.
     std::thread::sleep(Duration::from_millis(1500));
     let unknown = server.get("/api/jobs/1").1;
     assert_eq!((&unknown["recipe"], &unknown["state"]), (&json!("dream"), &json!("queued")));
@@ -302,7 +301,7 @@ fn programs_of_other_versions_share_the_database() {
 fn a_job_is_cancelled() {
     let _alone = alone();
     let artifacts = Artifacts::released();
-    let server = Server::teaching(&artifacts, TeachingSetup::default());
+    let server = Server::training(&artifacts, TrainingSetup::default());
     teach_some(&server);
     let (_, job) = server.post_json("/api/jobs", &json!({}));
     let id = job["id"].as_str().unwrap();
@@ -325,7 +324,7 @@ fn a_job_that_fails_says_why_and_the_next_can_begin() {
     let artifacts = Artifacts::released();
     let mut setup = short();
     setup.settings.data = Some("/nowhere/mnist".into());
-    let server = Server::teaching(&artifacts, setup);
+    let server = Server::training(&artifacts, setup);
     let job = train(&server);
     assert_eq!(job["state"], "failed", "{job}");
     assert!(job["message"].as_str().unwrap().contains("no labelled sample"), "{job}");
@@ -335,8 +334,8 @@ fn a_job_that_fails_says_why_and_the_next_can_begin() {
     assert!(job["message"].as_str().unwrap().contains("/nowhere/mnist"), "{job}");
 
     let artifacts = Artifacts::released();
-    let setup = TeachingSetup::with_program(&["/no/such/program"]);
-    let server = Server::teaching(&artifacts, setup);
+    let setup = TrainingSetup::with_program(&["/no/such/program"]);
+    let server = Server::training(&artifacts, setup);
     teach_some(&server);
     let job = train(&server);
     assert_eq!(job["state"], "failed");
@@ -344,8 +343,8 @@ fn a_job_that_fails_says_why_and_the_next_can_begin() {
 
     // A trainer that is killed.
     let artifacts = Artifacts::released();
-    let setup = TeachingSetup::with_program(&["sh", "-c", "kill -9 $$"]);
-    let server = Server::teaching(&artifacts, setup);
+    let setup = TrainingSetup::with_program(&["sh", "-c", "kill -9 $$"]);
+    let server = Server::training(&artifacts, setup);
     teach_some(&server);
     let job = train(&server);
     assert_eq!(job["state"], "failed");
@@ -356,13 +355,13 @@ fn a_job_that_fails_says_why_and_the_next_can_begin() {
 fn a_job_outlives_a_restart_of_its_server() {
     let _alone = alone();
     let artifacts = Artifacts::released();
-    let server = Server::teaching(&artifacts, TeachingSetup::default());
+    let server = Server::training(&artifacts, TrainingSetup::default());
     teach_some(&server);
     let (_, job) = server.post_json("/api/jobs", &json!({}));
     let id = job["id"].as_str().unwrap().to_owned();
     std::thread::sleep(Duration::from_secs(2));
     drop(server);
-    let server = Server::teaching(&artifacts, short());
+    let server = Server::training(&artifacts, short());
     let ended = wait_for_job(&server, &id);
     assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
     assert_eq!(ended["attempts"], 1, "a restart is no failed attempt: {ended}");
@@ -374,7 +373,7 @@ fn training_begins_by_itself_after_enough_samples() {
     let artifacts = Artifacts::released();
     let mut setup = short();
     setup.settings.every_samples = Some(12);
-    let server = Server::teaching(&artifacts, setup);
+    let server = Server::training(&artifacts, setup);
     let drawings = drawings(12);
     for (label, strokes) in &drawings[..11] {
         server.teach(label, "me", strokes);
@@ -426,7 +425,7 @@ fn of_two_who_promote_at_once_one_is_told() {
 fn what_is_worth_a_look_is_settled_by_one_label() {
     let _alone = alone();
     let artifacts = Artifacts::released();
-    let server = Server::teaching(&artifacts, TeachingSetup::default());
+    let server = Server::training(&artifacts, TrainingSetup::default());
     let suggestions = |kind: &str| {
         let (status, answer) = server.get(&format!("/api/suggestions?kind={kind}"));
         assert_eq!(status, 200, "{answer}");
@@ -457,7 +456,7 @@ fn what_is_worth_a_look_is_settled_by_one_label() {
     assert_eq!(doubted["suggestions"][0]["sample"], wrong["id"], "{doubted}");
     assert_eq!(doubted["suggestions"][0]["suggested"], "7");
 
-    // In the training set: looked through by a child process, settled by a sample.
+    // In the training set: found by the audit of a child process, settled by a sample.
     assert_eq!(suggestions("training")["state"], "none");
     assert_eq!(server.post_json("/api/audits", &json!({})).0, 202);
     let begun = Instant::now();
@@ -483,9 +482,9 @@ fn what_is_worth_a_look_is_settled_by_one_label() {
 fn samples_of_several_servers_are_one() {
     let _alone = alone();
     let postgres = Postgres::start();
-    let setup = || TeachingSetup { url: Some(postgres.url()), ..short() };
+    let setup = || TrainingSetup { url: Some(postgres.url()), ..short() };
     let artifacts = Artifacts::released();
-    let (one, two) = (Server::teaching(&artifacts, setup()), Server::teaching(&artifacts, setup()));
+    let (one, two) = (Server::training(&artifacts, setup()), Server::training(&artifacts, setup()));
     let kept = one.teach("7", "me", &seven());
     let again = two.teach("7", "you", &seven());
     assert_eq!((&again["id"], &again["duplicate"]), (&kept["id"], &json!(true)));

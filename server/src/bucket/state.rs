@@ -1,0 +1,40 @@
+//! What a server remembers of the store between two looks at it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
+
+use glyphic_runtime::registry::Names;
+use object_store::{ObjectMeta, UpdateVersion};
+
+/// The names of both files, in the store as in a folder.
+pub(super) const NAMES: [&str; 2] = ["CURRENT", "MARKS"];
+
+/// The content of both files, with their versions.
+#[derive(Clone, Default)]
+pub(super) struct Taken {
+    pub names: Names,
+    pub versions: [Option<UpdateVersion>; 2],
+}
+
+/// A checkpoint's files in the store, by their names.
+pub(super) type Files = BTreeMap<String, ObjectMeta>;
+
+/// The last list of checkpoints.
+#[derive(Default)]
+pub(super) struct Listed {
+    /// Its time.
+    pub at: Option<Instant>,
+    /// Those that could not be fetched.
+    pub refused: BTreeMap<String, Refused>,
+    /// Those of the copy that were in the store before and are missing there.
+    pub missing: BTreeSet<String>,
+}
+
+/// A checkpoint that could not be fetched, with its files at that time.
+pub(super) struct Refused {
+    pub files: Files,
+    pub at: Instant,
+    pub message: String,
+}

@@ -1,0 +1,48 @@
+//! The command line: serving, and the commands beside it.
+
+use std::ffi::OsString;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    commands::{PageArgs, PushArgs},
+    config::Config,
+    probe::ProbeArgs,
+};
+
+/// Serves Glyphic: the drawing page, and predictions over HTTP.
+///
+/// Without a command it serves. `server train --help` shows the options of training.
+#[derive(Debug, Parser)]
+#[command(name = "server", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// Something else than serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve.
+    #[command(flatten)]
+    pub config: Config,
+}
+
+/// The commands beside serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Trains networks: the same program as `train`, so that one file is all a server needs.
+    #[command(disable_help_flag = true)]
+    Train(TrainArgs),
+    /// Writes the page and the promoted checkpoint into a folder for any host of static files.
+    Page(PageArgs),
+    /// Sends checkpoints to a registry that servers share. If none is promoted there yet, the first
+    /// one is.
+    Push(PushArgs),
+    /// Asks a server whether it is ready; exits with 0 if it is.
+    Probe(ProbeArgs),
+}
+
+/// The arguments of `train`, which parses them itself, `--help` included.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// The arguments of `train`; see `server train --help`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<OsString>,
+}

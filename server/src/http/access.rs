@@ -1,0 +1,136 @@
+//! Who may do what, and how often.
+
+use std::{
+    fmt::Write,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use axum::http::{
+    HeaderMap,
+    header::{AUTHORIZATION, HOST},
+};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use subtle::ConstantTimeEq;
+
+use super::error::ApiError;
+
+/// Requests after which idle clients are forgotten.
+const FORGET_EVERY: usize = 10_000;
+
+/// The token that changes need, or none where only this machine can send requests.
+#[derive(Clone, Default)]
+pub struct Admin {
+    token: Option<Arc<str>>,
+}
+
+impl Admin {
+    /// The token that was given. If none was, and other machines can send requests, directly or
+    /// through a proxy, a new one is made; it is the second value, to be printed at the start.
+    pub fn new(
+        given: Option<String>,
+        address: SocketAddr,
+        behind_proxy: bool,
+    ) -> (Self, Option<String>) {
+        let open = behind_proxy || !address.ip().is_loopback();
+        let made = (given.is_none() && open).then(new_token);
+        let token = given.or_else(|| made.clone()).map(Arc::from);
+        (Self { token }, made)
+    }
+
+    /// Where no token is set: refuses a request from another machine or another site.
+    pub fn check_sender(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if self.token.is_some() { Ok(()) } else { from_this_machine(headers) }
+    }
+
+    /// Refuses a change without the token, in a time that does not tell how much of a wrong token
+    /// was right.
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let Some(token) = &self.token else { return Ok(()) };
+        let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let given = given.and_then(|value| value.split_once(' ')).unwrap_or_default();
+        let right = bool::from(given.1.trim().as_bytes().ct_eq(token.as_bytes()));
+        if given.0.eq_ignore_ascii_case("bearer") && right {
+            Ok(())
+        } else {
+            Err(ApiError::TokenNeeded)
+        }
+    }
+}
+
+/// Headers in which a proxy names its client.
+const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
+
+/// Without a token only this machine may change anything, and only under one of its own names:
+/// with a name that resolves to this machine, another site's pages could get past the browser's
+/// same-origin policy (DNS rebinding).
+fn from_this_machine(headers: &HeaderMap) -> Result<(), ApiError> {
+    let forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
+    let host = headers.get(HOST).map_or(Ok("localhost"), |host| host.to_str());
+    match !forwarded && host.is_ok_and(is_own_name) {
+        true => Ok(()),
+        false => Err(ApiError::OtherName),
+    }
+}
+
+/// Whether a host, with or without a port, is a name or an address of this machine alone.
+fn is_own_name(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+    let address: Option<IpAddr> = name.parse().ok();
+    address.is_some_and(|address| address.is_loopback())
+        || name == "localhost"
+        || name.ends_with(".localhost")
+}
+
+/// 256 bits, in hex.
+fn new_token() -> String {
+    let bytes: [u8; 32] = rand::random();
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Limits the requests a second of each client.
+#[derive(Clone)]
+pub struct Rate {
+    limiter: Option<Arc<DefaultKeyedRateLimiter<IpAddr>>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Rate {
+    /// This number a second, and the same number at once; 0 is no limit.
+    pub fn new(per_second: u32) -> Self {
+        let quota = NonZeroU32::new(per_second).map(Quota::per_second);
+        let limiter = quota.map(|quota| Arc::new(RateLimiter::keyed(quota)));
+        Self { limiter, asked: Arc::default() }
+    }
+
+    /// Whether this client may send a request now.
+    pub fn allows(&self, client: IpAddr) -> bool {
+        let Some(limiter) = &self.limiter else { return true };
+        // Each of these requests may have come from another client.
+        if self.asked.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
+            limiter.retain_recent();
+        }
+        limiter.check_key(&client).is_ok()
+    }
+}
+
+/// What identifies a client: its address, or the network of an IPv6 address, because a client can
+/// have any number of those.
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
+        v4 => v4,
+    }
+}

@@ -1,0 +1,354 @@
+//! Every error that a client can get, and the one place that turns it into a response.
+
+use axum::{
+    Json,
+    http::{
+        HeaderValue, StatusCode,
+        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+    response::{IntoResponse, Response},
+};
+use glyphic_model::{glyph::WrongLength, preprocess::StrokeError};
+use glyphic_runtime::{decode::DecodeError, registry::RegistryError};
+use serde_json::json;
+use thiserror::Error;
+
+use crate::{
+    bucket::BucketError,
+    engine::EngineError,
+    models::ModelsError,
+    neighbours::NeighboursError,
+    samples::{FormatError, RawError},
+    store::StoreError,
+};
+
+/// Why a request is refused or fails.
+#[derive(Debug, Error)]
+pub enum ApiError {
+    /// The request or its body cannot be understood.
+    #[error("{0}")]
+    Malformed(String),
+    /// The body is over the limit.
+    #[error("the request body is over the limit of {0} MiB")]
+    BodyTooLarge(u16),
+    /// The content type is not one that is read.
+    #[error(
+        "cannot read a body of type '{0}': send an image, multipart/form-data with a field \
+         'image', application/json, or application/octet-stream of 784 bytes"
+    )]
+    UnsupportedType(String),
+    /// An image that cannot be read.
+    #[error(transparent)]
+    Image(#[from] DecodeError),
+    /// Strokes that cannot be drawn.
+    #[error(transparent)]
+    Strokes(#[from] StrokeError),
+    /// Pixels that are not a glyph.
+    #[error(transparent)]
+    Pixels(#[from] WrongLength),
+    /// Another site's page asks for a change.
+    #[error("a page of another site may not change anything on this server")]
+    OtherSite,
+    /// A change was asked for without the server's token.
+    #[error("this needs the server's token: send it as 'Authorization: Bearer …'")]
+    TokenNeeded,
+    /// One client sends too many requests.
+    #[error("more than {0} requests a second from this address; try again in a moment")]
+    TooOften(u32),
+    /// A change was asked for from elsewhere, on a server without a token.
+    #[error(
+        "without a token, changes are accepted only from this machine, as localhost, and not \
+         through a proxy; to allow others, start the server with --admin-token"
+    )]
+    OtherName,
+    /// The request took too long.
+    #[error("the request took over {0} seconds")]
+    TooSlow(u64),
+    /// More requests than the server can take now.
+    #[error("the server is busy; try again in a moment")]
+    Busy,
+    /// The network cannot answer.
+    #[error("the network cannot answer now: {0}")]
+    Unavailable(String),
+    /// A model that is not loaded.
+    #[error(
+        "there is no model '{model}', or it is not loaded: POST /v2/repository/models/{model}/load"
+    )]
+    NotLoaded {
+        /// Its name.
+        model: String,
+    },
+    /// A version that the model does not have.
+    #[error("'{model}' has the version '{version}', not '{asked}'")]
+    NoSuchVersion {
+        /// The model.
+        model: String,
+        /// The version that was asked for.
+        asked: String,
+        /// The one it has.
+        version: String,
+    },
+    /// The serving checkpoint was to be unloaded.
+    #[error("the serving checkpoint cannot be unloaded; promote another one first")]
+    AlwaysServes,
+    /// No more checkpoints can be loaded.
+    #[error("{0} checkpoints are loaded beside the serving one; unload one first")]
+    TooManyLoaded(usize),
+    /// A checkpoint cannot be served.
+    #[error(transparent)]
+    Checkpoint(#[from] RegistryError),
+    /// The registry that servers share cannot be changed.
+    #[error(transparent)]
+    Bucket(BucketError),
+    /// Something about samples or jobs.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The server keeps no samples and does not train.
+    #[error("this server keeps no samples and does not train: {0}")]
+    TrainingOff(String),
+    /// The checkpoint's training data is not here.
+    #[error("the checkpoint's training data cannot be read: {0}")]
+    NoExamples(String),
+    /// A sample without ink.
+    #[error("the picture is blank: a sample needs some ink")]
+    NothingDrawn,
+    /// A label or a source that cannot be one.
+    #[error("a label or a source is 1 to 32 printable characters, this one is {0:?}")]
+    BadLabel(String),
+    /// A file of samples that cannot be read.
+    #[error("the samples cannot be read: {0}")]
+    BadSamples(String),
+    /// There is nothing at this path.
+    #[error("there is nothing at this path")]
+    NoSuchPath,
+    /// The path does not take this method.
+    #[error("this path does not take this method")]
+    NoSuchMethod,
+}
+
+impl ApiError {
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
+            Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::UnsupportedType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_type"),
+            Self::Image(error) => match error {
+                DecodeError::Empty => (StatusCode::BAD_REQUEST, "empty_image"),
+                DecodeError::UnknownFormat => {
+                    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_image_format")
+                }
+                DecodeError::TooLarge { .. } | DecodeError::NeedsTooMuchMemory => {
+                    (StatusCode::PAYLOAD_TOO_LARGE, "image_too_large")
+                }
+                DecodeError::Damaged(_) => (StatusCode::UNPROCESSABLE_ENTITY, "damaged_image"),
+            },
+            Self::Strokes(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_strokes"),
+            Self::Pixels(_) => (StatusCode::UNPROCESSABLE_ENTITY, "wrong_pixel_count"),
+            Self::OtherSite => (StatusCode::FORBIDDEN, "other_site"),
+            Self::OtherName => (StatusCode::FORBIDDEN, "other_name"),
+            Self::TokenNeeded => (StatusCode::UNAUTHORIZED, "token_needed"),
+            Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "too_often"),
+            Self::TooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
+            Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy"),
+            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Self::NotLoaded { .. } => (StatusCode::NOT_FOUND, "not_loaded"),
+            Self::NoSuchVersion { .. } => (StatusCode::NOT_FOUND, "no_such_version"),
+            Self::AlwaysServes => (StatusCode::CONFLICT, "always_serves"),
+            Self::TooManyLoaded(_) => (StatusCode::CONFLICT, "too_many_loaded"),
+            Self::Checkpoint(error) => match error {
+                RegistryError::BadId(_) => (StatusCode::BAD_REQUEST, "bad_id"),
+                RegistryError::NotFound { .. } => (StatusCode::NOT_FOUND, "no_such_model"),
+                RegistryError::NothingToRollBackTo => {
+                    (StatusCode::CONFLICT, "nothing_to_roll_back_to")
+                }
+                RegistryError::PromotedMeanwhile { .. } => {
+                    (StatusCode::CONFLICT, "promoted_meanwhile")
+                }
+                RegistryError::Exists(_) => (StatusCode::CONFLICT, "exists"),
+                RegistryError::Objected { .. } => (StatusCode::CONFLICT, "objected"),
+                RegistryError::BadAlias(_) => (StatusCode::BAD_REQUEST, "bad_name"),
+                RegistryError::BadAliases { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
+                RegistryError::Io { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
+                RegistryError::Checkpoint(_)
+                | RegistryError::NothingPromoted(_)
+                | RegistryError::BadFile { .. }
+                | RegistryError::BadFileName { .. } => {
+                    (StatusCode::UNPROCESSABLE_ENTITY, "bad_checkpoint")
+                }
+            },
+            Self::Bucket(_) => (StatusCode::SERVICE_UNAVAILABLE, "shared_registry"),
+            Self::Store(error) => match error {
+                StoreError::NoSuchSample(_) => (StatusCode::NOT_FOUND, "no_such_sample"),
+                StoreError::NoSuchJob(_) => (StatusCode::NOT_FOUND, "no_such_job"),
+                StoreError::NothingToUndo => (StatusCode::CONFLICT, "nothing_to_undo"),
+                StoreError::JobUnderWay(_) => (StatusCode::CONFLICT, "job_under_way"),
+                StoreError::Quota { .. } => (StatusCode::INSUFFICIENT_STORAGE, "quota"),
+                StoreError::Open { .. } | StoreError::Failed(_) => {
+                    (StatusCode::SERVICE_UNAVAILABLE, "database")
+                }
+            },
+            Self::TrainingOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "teaching_off"),
+            Self::NoExamples(_) => (StatusCode::NOT_FOUND, "no_training_data"),
+            Self::NothingDrawn => (StatusCode::UNPROCESSABLE_ENTITY, "nothing_drawn"),
+            Self::BadLabel(_) => (StatusCode::BAD_REQUEST, "bad_label"),
+            Self::BadSamples(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_samples"),
+            Self::NoSuchPath => (StatusCode::NOT_FOUND, "no_such_path"),
+            Self::NoSuchMethod => (StatusCode::METHOD_NOT_ALLOWED, "no_such_method"),
+        }
+    }
+
+    /// The message for the client. The server's paths appear only in its log.
+    pub(crate) fn public_message(&self) -> String {
+        match self {
+            Self::Checkpoint(RegistryError::Io { action, .. }) => {
+                format!("the server cannot {action} the checkpoint's files; its log says why")
+            }
+            Self::Checkpoint(RegistryError::BadAliases { .. }) => {
+                "the file of aliases and pins cannot be read; the server's log says why".to_owned()
+            }
+            Self::Checkpoint(RegistryError::NotFound { id, .. }) => {
+                format!("there is no checkpoint '{id}'; GET /api/models lists them")
+            }
+            Self::Checkpoint(RegistryError::BadFile { id, file, .. }) => {
+                format!("the checkpoint '{id}' is damaged: its {file} cannot be read")
+            }
+            Self::Checkpoint(RegistryError::NothingPromoted(_)) => {
+                "no checkpoint is promoted on this server".to_owned()
+            }
+            Self::NoExamples(_) => "the training data of this checkpoint is not on this server; \
+                 its log says why"
+                .to_owned(),
+            Self::Bucket(BucketError::Unknown(_)) => {
+                "the shared registry stopped answering, so it is not known whether the change was \
+                 made. Look which checkpoint is serving, then decide"
+                    .to_owned()
+            }
+            Self::Bucket(
+                BucketError::Failed { .. } | BucketError::Silent(..) | BucketError::BadNames { .. },
+            ) => "the shared registry failed; nothing was changed. Try again in a moment; the \
+                 server's log says why"
+                .to_owned(),
+            Self::Store(StoreError::Failed(_)) => {
+                "the database does not answer; nothing was kept. Try again in a moment; the \
+                 server's log says why"
+                    .to_owned()
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+impl From<EngineError> for ApiError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Busy => Self::Busy,
+            EngineError::Unavailable(reason) => Self::Unavailable(reason),
+        }
+    }
+}
+
+impl From<ModelsError> for ApiError {
+    fn from(error: ModelsError) -> Self {
+        match error {
+            ModelsError::Engine(error) => error.into(),
+            ModelsError::Checkpoint(error) => Self::Checkpoint(error),
+            ModelsError::Bucket(error) => Self::Bucket(error),
+            ModelsError::NotLoaded { model } => Self::NotLoaded { model },
+            ModelsError::AlwaysServes => Self::AlwaysServes,
+            ModelsError::TooManyLoaded(most) => Self::TooManyLoaded(most),
+        }
+    }
+}
+
+impl From<NeighboursError> for ApiError {
+    fn from(error: NeighboursError) -> Self {
+        match error {
+            NeighboursError::NoExamples(reason) => Self::NoExamples(reason),
+            NeighboursError::Checkpoint(error) => Self::Checkpoint(error),
+            NeighboursError::Store(error) => Self::Store(error),
+            NeighboursError::Failed(reason) => Self::Unavailable(reason),
+        }
+    }
+}
+
+impl From<RawError> for ApiError {
+    fn from(error: RawError) -> Self {
+        match error {
+            RawError::Image(error) => Self::Image(error),
+            RawError::Strokes(error) => Self::Strokes(error),
+            RawError::Pixels(error) => Self::Pixels(error),
+        }
+    }
+}
+
+impl From<FormatError> for ApiError {
+    fn from(error: FormatError) -> Self {
+        match error {
+            FormatError::Damaged(problem) => Self::BadSamples(problem),
+            FormatError::Write(problem) => Self::Unavailable(problem),
+            FormatError::Raw(error) => error.into(),
+        }
+    }
+}
+
+/// A task that panicked or was cancelled.
+impl From<tokio::task::JoinError> for ApiError {
+    fn from(error: tokio::task::JoinError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// The two forms of an error's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorText {
+    /// `{"error": {"code": "…", "message": "…"}}`
+    WithCode,
+    /// `{"error": "…"}`, as the Open Inference Protocol has it.
+    Plain,
+}
+
+impl ErrorText {
+    /// The form for errors at this path.
+    pub fn of(path: &str) -> Self {
+        let of_protocol = path == "/v2" || path.starts_with("/v2/");
+        if of_protocol { Self::Plain } else { Self::WithCode }
+    }
+}
+
+impl ApiError {
+    /// The request cannot be understood.
+    pub fn malformed(problem: impl Into<String>) -> Self {
+        Self::Malformed(problem.into())
+    }
+
+    /// The response, in one of the two forms.
+    pub fn into_response_as(self, form: ErrorText) -> Response {
+        let (status, code) = self.status_and_code();
+        if status.is_server_error() {
+            tracing::error!(%status, code, error = %self, "request failed");
+        } else {
+            tracing::debug!(%status, code, error = %self, "request refused");
+        }
+        let message = self.public_message();
+        let body = match form {
+            ErrorText::WithCode => json!({ "error": { "code": code, "message": message } }),
+            ErrorText::Plain => json!({ "error": message }),
+        };
+        let mut response = (status, Json(body)).into_response();
+        let header = match status {
+            StatusCode::TOO_MANY_REQUESTS => Some((RETRY_AFTER, "1")),
+            StatusCode::UNAUTHORIZED => Some((WWW_AUTHENTICATE, "Bearer")),
+            _ => None,
+        };
+        if let Some((name, value)) = header {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.into_response_as(ErrorText::WithCode)
+    }
+}

@@ -1,0 +1,260 @@
+//! `/api/models`: the checkpoints, promotion and roll-back.
+
+use axum::{
+    extract::State,
+    http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use glyphic_model::checkpoint::{CARD_FILE, Manifest, Metrics, REPORT_FILE};
+use glyphic_runtime::registry::{Aliases, Comparison, Registry, RegistryError};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    body::blocking,
+    error::ApiError,
+    extract::{Json, Path, Query},
+    openapi::{
+        BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unavailable, Unprocessable,
+    },
+    schemas::{ComparisonSchema, MetricsSchema, SpeedSchema},
+};
+use crate::{App, promotion::Basis, shadow::ShadowReport};
+
+/// A report contains its style and its pictures, and needs nothing else.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+     base-uri 'none'; frame-ancestors 'none'";
+
+/// Which checkpoint is serving, and on which device.
+#[derive(Serialize, ToSchema)]
+pub struct ServingState {
+    /// The serving checkpoint.
+    current: String,
+    /// The checkpoint that a roll-back would go to.
+    previous: Option<String>,
+    /// The device that computes.
+    device: String,
+}
+
+impl ServingState {
+    fn of(app: &App) -> Self {
+        Self {
+            current: app.models.engine().serving().id.clone(),
+            previous: app.models.previous(),
+            device: app.models.device().to_string(),
+        }
+    }
+}
+
+/// All checkpoints.
+#[derive(Serialize, ToSchema)]
+pub struct ModelList {
+    #[serde(flatten)]
+    state: ServingState,
+    /// The checkpoints, newest first.
+    models: Vec<ListedModel>,
+}
+
+/// A checkpoint, or why it cannot be read.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ListedModel {
+    /// One that can be read.
+    Readable(Box<ModelDescription>),
+    /// A damaged one.
+    Damaged {
+        /// Its id.
+        id: String,
+        /// Why it cannot be read.
+        error: String,
+    },
+}
+
+/// A checkpoint.
+#[derive(Serialize, ToSchema)]
+pub struct ModelDescription {
+    /// Its id.
+    id: String,
+    /// Its aliases.
+    aliases: Vec<String>,
+    /// Whether it is kept when old ones are removed.
+    pinned: bool,
+    /// When it was made (RFC 3339, UTC).
+    created: String,
+    /// The label of each output.
+    labels: Vec<String>,
+    /// Number of parameters.
+    parameters: usize,
+    /// Multiply-adds for a picture.
+    macs: usize,
+    /// The results of its training.
+    #[schema(value_type = MetricsSchema)]
+    metrics: Metrics,
+    /// How fast it was where it was measured; `null` if it was not.
+    #[schema(value_type = Option<SpeedSchema>)]
+    speed: Option<Value>,
+    /// The checkpoint that training started from.
+    parent: Option<String>,
+}
+
+/// All checkpoints, newest first, and which one is serving.
+#[utoipa::path(get, path = "/api/models", tag = "checkpoints",
+    responses((status = 200, body = ModelList, description = "The checkpoints, newest first")))]
+pub async fn list(State(app): State<App>) -> Result<Json<ModelList>, ApiError> {
+    let registry = app.models.registry().clone();
+    let listed = app.models.list().await?;
+    let models = blocking(move || {
+        let aliases = registry.aliases()?;
+        let describe = |(id, manifest): (String, Result<Manifest, RegistryError>)| match manifest {
+            Ok(manifest) => describe(&registry, &aliases, id, manifest),
+            Err(error) => {
+                ListedModel::Damaged { id, error: ApiError::from(error).public_message() }
+            }
+        };
+        Ok::<_, RegistryError>(listed.into_iter().map(describe).collect())
+    });
+    Ok(Json(ModelList { models: models.await?, state: ServingState::of(&app) }))
+}
+
+fn describe(registry: &Registry, aliases: &Aliases, id: String, manifest: Manifest) -> ListedModel {
+    ListedModel::Readable(Box::new(ModelDescription {
+        aliases: aliases.of(&id).map(str::to_owned).collect(),
+        pinned: aliases.pins.contains(&id),
+        speed: speed(registry, &id),
+        id,
+        created: manifest.created,
+        labels: manifest.labels,
+        parameters: manifest.parameters,
+        macs: manifest.macs,
+        metrics: manifest.metrics,
+        parent: manifest.parent,
+    }))
+}
+
+/// How fast a checkpoint was where it was measured, if it was.
+fn speed(registry: &Registry, id: &str) -> Option<Value> {
+    #[derive(Deserialize)]
+    struct Card {
+        speed: Value,
+    }
+    let card = std::fs::read(registry.folder(id).join(CARD_FILE)).ok()?;
+    Some(serde_json::from_slice::<Card>(&card).ok()?.speed)
+}
+
+/// When the serving checkpoint may be changed.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ChangeOptions {
+    /// Only if this checkpoint is still promoted
+    from: Option<String>,
+}
+
+/// When a checkpoint may be promoted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PromoteOptions {
+    /// Only if this checkpoint is still promoted
+    from: Option<String>,
+    /// 1: even if it is less accurate or has other labels
+    #[serde(default)]
+    #[param(required = false)]
+    force: u8,
+}
+
+/// Makes a checkpoint the serving one.
+#[utoipa::path(post, path = "/api/models/{id}/promote", tag = "checkpoints", params(("id" = String, Path, description = "An id or an alias"), PromoteOptions), security((), ("token" = [])),
+    responses((status = 200, body = ServingState, description = "It is serving"),
+        BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Unprocessable, Unavailable))]
+pub async fn promote(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Query(options): Query<PromoteOptions>,
+) -> Result<Json<ServingState>, ApiError> {
+    let basis = if options.force != 0 { Basis::Forced } else { Basis::Scores };
+    app.models.promote(id, options.from, basis).await?;
+    Ok(Json(ServingState::of(&app)))
+}
+
+/// Goes back to the checkpoint that was promoted before.
+#[utoipa::path(post, path = "/api/models/rollback", tag = "checkpoints", params(ChangeOptions), security((), ("token" = [])),
+    responses((status = 200, body = ServingState, description = "The earlier checkpoint is serving"),
+        BadRequest, Unauthorized, Forbidden, Conflict, Unprocessable, Unavailable))]
+pub async fn roll_back(
+    State(app): State<App>,
+    Query(options): Query<ChangeOptions>,
+) -> Result<Json<ServingState>, ApiError> {
+    app.models.roll_back(options.from).await?;
+    Ok(Json(ServingState::of(&app)))
+}
+
+/// How many checkpoints are kept.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PruneOptions {
+    /// The number of newest ones to keep. Of the others, those are kept that are promoted, were
+    /// promoted before, are pinned or loaded, or have an alias
+    keep: usize,
+}
+
+/// The checkpoints that were removed.
+#[derive(Serialize, ToSchema)]
+pub struct Pruned {
+    /// Their ids.
+    removed: Vec<String>,
+}
+
+/// Removes old checkpoints that nobody needs.
+#[utoipa::path(post, path = "/api/models/prune", tag = "checkpoints", params(PruneOptions),
+    security((), ("token" = [])),
+    responses((status = 200, body = Pruned, description = "Which ones were removed"),
+        BadRequest, Unauthorized, Forbidden, Unavailable))]
+pub async fn prune(
+    State(app): State<App>,
+    Query(PruneOptions { keep }): Query<PruneOptions>,
+) -> Result<Json<Pruned>, ApiError> {
+    Ok(Json(Pruned { removed: app.models.prune(keep).await? }))
+}
+
+/// How the candidate compares with the serving checkpoint.
+#[utoipa::path(get, path = "/api/shadow", tag = "checkpoints",
+    responses((status = 200, body = ShadowReport, description = "How often both agreed")))]
+pub async fn shadow(State(app): State<App>) -> Json<ShadowReport> {
+    Json(app.shadow.report())
+}
+
+/// A fine-tuned checkpoint beside its parent.
+#[utoipa::path(get, path = "/api/models/{id}/comparison", tag = "checkpoints", params(("id" = String, Path)),
+    responses((status = 200, body = ComparisonSchema, description = "What changed"),
+        BadRequest, NotFound, Unprocessable))]
+pub async fn comparison(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<Comparison>, ApiError> {
+    let registry = app.models.registry().clone();
+    let comparison = blocking(move || registry.comparison(&id)).await?;
+    comparison.map(Json).ok_or(ApiError::NoSuchPath)
+}
+
+/// A checkpoint's report, as a page.
+pub async fn page(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let page = file(&app, id, REPORT_FILE).await?;
+    let headers =
+        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, PAGE_POLICY)];
+    Ok((headers, page).into_response())
+}
+
+/// A checkpoint's card: its results in detail.
+#[utoipa::path(get, path = "/api/models/{id}/report", tag = "checkpoints", params(("id" = String, Path)),
+    responses((status = 200, body = Object, description = "The card, as the trainer wrote it"),
+        BadRequest, NotFound, Unprocessable))]
+pub async fn card(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
+    let card = file(&app, id, CARD_FILE).await?;
+    Ok(([(CONTENT_TYPE, "application/json")], card).into_response())
+}
+
+async fn file(app: &App, id: String, name: &'static str) -> Result<Vec<u8>, ApiError> {
+    let registry = app.models.registry().clone();
+    let file = blocking(move || registry.file(&id, name)).await?;
+    file.ok_or(ApiError::NoSuchPath)
+}

@@ -1,0 +1,113 @@
+//! `POST /api/nearest`: the training examples that look most like an input to the network.
+
+use axum::{body::Body, extract::State, http::HeaderMap};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    body::{decode, on_a_core, read_body, room_for_body},
+    error::ApiError,
+    extract::{Json, Query},
+    input::{FormInput, Input, JsonInput},
+    openapi::{
+        BadRequest, NotFound, TooLarge, TooManyRequests, Unavailable, Unprocessable,
+        UnsupportedType,
+    },
+};
+use crate::{
+    App,
+    neighbours::{Example, NeighboursError},
+    samples::{Raw, Sample, data_url},
+};
+
+/// Most examples of an answer.
+const MOST: usize = 50;
+/// Examples of an answer if the request does not say.
+const DEFAULT: usize = 8;
+/// Most samples that are searched, the newest.
+const SAMPLES: i64 = 2000;
+
+/// How many examples are wanted.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct NearestOptions {
+    /// 1 to 50; 8 if it is not given
+    #[param(minimum = 1, maximum = 50, required = false)]
+    count: Option<usize>,
+}
+
+/// The nearest training examples.
+#[derive(Serialize, ToSchema)]
+pub struct NearestAnswer {
+    /// The checkpoint whose training data was searched.
+    model: String,
+    /// Number of examples that were searched; 0 if there is no ink.
+    of: usize,
+    /// The nearest ones, nearest first.
+    examples: Vec<NearestExample>,
+}
+
+/// A training example.
+#[derive(Serialize, ToSchema)]
+pub struct NearestExample {
+    /// What it shows.
+    label: String,
+    /// Where it is from: a dataset's name, or `taught` for a sample.
+    from: String,
+    /// The cosine of both features, at most 1.
+    similarity: f32,
+    /// The example as a PNG data URL.
+    picture: String,
+}
+
+/// The training examples that are nearest to what is sent, by the features that the serving
+/// checkpoint's last layer reads.
+#[utoipa::path(post, path = "/api/nearest", tag = "reading", params(NearestOptions), request_body(content(
+        (inline(Vec<u8>) = "image/png"), (inline(Vec<u8>) = "application/octet-stream"),
+        (JsonInput = "application/json", example = json!({"strokes": [[[10, 12], [40, 10], [72, 11], [60, 45], [48, 80], [40, 110]]]})),
+        (FormInput = "multipart/form-data"), (String = "text/plain")),
+        description = "The same as for a prediction"),
+    responses((status = 200, body = NearestAnswer, description = "The nearest examples, nearest first"),
+        BadRequest, NotFound, TooLarge, UnsupportedType, Unprocessable, TooManyRequests, Unavailable))]
+pub async fn nearest(
+    State(app): State<App>,
+    Query(options): Query<NearestOptions>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<NearestAnswer>, ApiError> {
+    let count = options.count.unwrap_or(DEFAULT);
+    if !(1..=MOST).contains(&count) {
+        return Err(ApiError::malformed(format!("count must be 1 to {MOST}")));
+    }
+    let _room = room_for_body(&app, &headers)?;
+    let bytes = read_body(&app, body).await?;
+    let input = Input::read(&headers, bytes).await?;
+    let (_, glyph) = decode(&app, input, Raw::glyph).await?;
+    let model = app.models.engine().serving().id.clone();
+    let neighbours = app.neighbours()?;
+    let Some(glyph) = glyph else {
+        return Ok(Json(NearestAnswer { model, of: 0, examples: Vec::new() }));
+    };
+    let samples = async || samples(&app, &model).await;
+    let described = neighbours.of(app.models.registry(), &model, samples).await?;
+    let of = described.count();
+    let found = on_a_core(&app, move || Ok(described.nearest(&glyph, count)?)).await?;
+    let examples = found.into_iter().map(|neighbour| NearestExample {
+        label: neighbour.example.label,
+        from: neighbour.example.from.to_string(),
+        similarity: neighbour.similarity,
+        picture: data_url(&neighbour.example.glyph),
+    });
+    Ok(Json(NearestAnswer { model, of, examples: examples.collect() }))
+}
+
+/// The samples that a checkpoint was fine-tuned on, if it was on this server.
+async fn samples(app: &App, checkpoint: &str) -> Result<Vec<Example>, NeighboursError> {
+    let Ok(training) = app.training() else { return Ok(Vec::new()) };
+    let samples = training.store.trained_on(checkpoint, SAMPLES).await?;
+    let example = |sample: Sample| {
+        let label = sample.content.label?;
+        Some(Example { glyph: sample.content.glyph, label, from: "taught".into() })
+    };
+    Ok(samples.into_iter().filter_map(example).collect())
+}

@@ -1,0 +1,129 @@
+//! `POST /api/read`: a drawing or a picture to the numbers in it.
+
+use std::time::{Duration, Instant};
+
+use axum::{body::Body, extract::State, http::HeaderMap};
+use glyphic_model::{Thresholds, number::Bounds};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    answer::ReadText,
+    body::{decode, read_body, room_for_body},
+    error::ApiError,
+    extract::{Json, Query},
+    input::{FormInput, Input, JsonInput},
+    openapi::{BadRequest, TooLarge, TooManyRequests, Unavailable, Unprocessable, UnsupportedType},
+    predict::{Timing, micros},
+    schemas::ThresholdsSchema,
+};
+use crate::{App, config::ThresholdOverrides, samples::RawError};
+
+/// Most boxes in a request.
+const MOST_BOXES: usize = 256;
+
+/// How a picture is read.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ReadOptions {
+    /// 1 adds the glyphs that the network read
+    #[serde(default)]
+    #[param(required = false)]
+    explain: u8,
+    /// The threshold for `not_a_digit`, 0 to 1
+    #[param(minimum = 0, maximum = 1)]
+    reject_below: Option<f32>,
+    /// The threshold for `unsure`, 0 to 1
+    #[param(minimum = 0, maximum = 1)]
+    unsure_below: Option<f32>,
+    /// Where the symbols are: `[[x, y, width, height], …]`
+    boxes: Option<String>,
+}
+
+impl ReadOptions {
+    fn thresholds(&self) -> ThresholdOverrides {
+        ThresholdOverrides { reject_below: self.reject_below, unsure_below: self.unsure_below }
+    }
+
+    fn boxes(&self) -> Result<Option<Vec<Bounds>>, ApiError> {
+        let Some(text) = &self.boxes else { return Ok(None) };
+        let bad = |problem: String| {
+            let form = "boxes must be [[x, y, width, height], …]";
+            ApiError::malformed(format!("{form}: {problem}"))
+        };
+        let boxes: Vec<[f32; 4]> =
+            serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
+        if boxes.is_empty() || boxes.len() > MOST_BOXES {
+            return Err(bad(format!("1 to {MOST_BOXES} of them, not {}", boxes.len())));
+        }
+        let checked = boxes.iter().map(|&numbers| Bounds::checked(numbers)).enumerate();
+        let checked = checked.map(|(i, bounds)| {
+            bounds.ok_or_else(|| bad(format!("box {i} has a side below 0 or a number beyond 1e6")))
+        });
+        checked.collect::<Result<_, _>>().map(Some)
+    }
+}
+
+/// The text in a picture, and how it was read.
+#[derive(Serialize, ToSchema)]
+pub struct ReadAnswer {
+    #[serde(flatten)]
+    text: ReadText,
+    /// The labels, in the order of the probabilities.
+    labels: Vec<String>,
+    /// The checkpoint that answered.
+    model: String,
+    /// The thresholds that the verdicts were decided by.
+    #[schema(value_type = ThresholdsSchema)]
+    thresholds: Thresholds,
+    /// Where the time went.
+    timing_us: Timing,
+}
+
+/// Reads a picture of numbers: finds all segmentations into symbols, and takes the most probable.
+#[utoipa::path(post, path = "/api/read", tag = "reading", params(ReadOptions), request_body(content(
+        (inline(Vec<u8>) = "image/png"), (inline(Vec<u8>) = "image/jpeg"), (inline(Vec<u8>) = "application/octet-stream"),
+        (JsonInput = "application/json", example = json!({"strokes": [[[10, 12], [40, 10], [72, 11], [60, 45], [48, 80], [40, 110]]]})),
+        (FormInput = "multipart/form-data"), (String = "text/plain")),
+        description = "An image file; JSON with `image`, `strokes` or `pixels`; a form with a field `image`; 784 bytes of pixels, ink 255 on 0"),
+    responses((status = 200, body = ReadAnswer, description = "The text of each line, and where it is"),
+        BadRequest, TooLarge, UnsupportedType, Unprocessable, TooManyRequests, Unavailable))]
+pub async fn read(
+    State(app): State<App>,
+    Query(options): Query<ReadOptions>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<ReadAnswer>, ApiError> {
+    // Before the body is read: wrong thresholds are refused at once.
+    app.thresholds_over(&app.models.engine().serving(), options.thresholds())?;
+    let boxes = options.boxes()?;
+    let _room = room_for_body(&app, &headers)?;
+    let bytes = read_body(&app, body).await?;
+    let begun = Instant::now();
+    let input = Input::read(&headers, bytes).await?;
+    let found = decode(&app, input, move |raw| {
+        let lattice = raw.lattice(boxes.as_deref())?;
+        let glyphs = lattice.glyphs();
+        Ok::<_, RawError>((lattice, glyphs))
+    });
+    let (_, (lattice, glyphs)) = found.await?;
+    let decode = micros(begun.elapsed());
+    let predicted = app.models.engine().predict_all(glyphs).await?;
+    let thresholds = app.thresholds_over(&predicted.model, options.thresholds())?;
+    let labels = predicted.model.labels.clone();
+    let reading = lattice.best(predicted.prediction, thresholds);
+    let symbols = reading.lines.iter().flat_map(|line| &line.symbols);
+    app.shadow.compare(&predicted.model, symbols.map(|symbol| (&symbol.glyph, &symbol.prediction)));
+    app.metrics().stage("decode", Duration::from_micros(decode));
+    Ok(Json(ReadAnswer {
+        text: ReadText::new(reading, &labels, thresholds, options.explain != 0),
+        labels,
+        model: predicted.model.id.clone(),
+        thresholds,
+        timing_us: Timing {
+            decode,
+            queue: micros(predicted.queue),
+            compute: micros(predicted.compute),
+        },
+    }))
+}

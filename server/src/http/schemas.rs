@@ -1,0 +1,127 @@
+//! Descriptions of JSON that other crates write: they do not know OpenAPI. A test holds them
+//! against what those crates write.
+#![allow(dead_code)]
+
+use utoipa::ToSchema;
+
+/// Where a verdict changes.
+#[derive(ToSchema)]
+#[schema(as = Thresholds)]
+pub struct ThresholdsSchema {
+    /// Below this in-distribution score (0 to 1) it is `not_a_digit`.
+    in_distribution: f32,
+    /// Below this confidence (0 to 1) it is `unsure`.
+    confidence: f32,
+}
+
+/// Loss and accuracy on a set of examples.
+#[derive(ToSchema)]
+#[schema(as = Score)]
+pub struct ScoreSchema {
+    /// Share (0 to 1) of examples read right.
+    accuracy: f64,
+    /// Mean cross entropy in nats.
+    loss: f64,
+    /// Number of examples.
+    examples: usize,
+}
+
+/// Results of a training run.
+#[derive(ToSchema)]
+#[schema(as = TrainingMetrics)]
+pub struct MetricsSchema {
+    /// Epochs trained.
+    epochs: usize,
+    /// Time of training in seconds, evaluation included.
+    seconds: f64,
+    /// On the examples held back from training.
+    #[schema(inline)]
+    validation: ScoreSchema,
+    /// On the test set, read once, after the last epoch.
+    #[schema(inline)]
+    test: Option<ScoreSchema>,
+}
+
+/// Speed of a checkpoint where it was measured.
+#[derive(ToSchema)]
+#[schema(as = Speed)]
+pub struct SpeedSchema {
+    /// A single picture, in milliseconds (median).
+    single_ms: Option<f64>,
+    /// Pictures a second in batches of 64 (median).
+    batched_per_second: Option<f64>,
+}
+
+/// A fine-tuned checkpoint beside its parent.
+#[derive(ToSchema)]
+#[schema(as = Comparison)]
+pub struct ComparisonSchema {
+    /// The checkpoint that training started from.
+    parent: String,
+    /// Labels that the parent did not have.
+    new_labels: Vec<String>,
+    /// Samples that were trained on.
+    trained_on: usize,
+    /// On the examples held back from the parent's training data: parent, then child.
+    #[schema(inline)]
+    validation: Vec<TallySchema>,
+    /// On the samples held back from training: parent, then child.
+    #[schema(inline)]
+    held_back: Vec<TallySchema>,
+    /// On synthetic drawings: parent, then child.
+    #[schema(inline)]
+    synthetic: Vec<TallySchema>,
+    /// Pictures that only the child reads right.
+    gained: usize,
+    /// Pictures that only the parent reads right.
+    lost: usize,
+    /// Some of the pictures that only one of the two reads right, lost ones first.
+    #[schema(inline)]
+    changed: Vec<ChangedSchema>,
+    /// How both read each sample.
+    #[schema(inline)]
+    samples: Vec<SampleReadingSchema>,
+}
+
+/// Examples read right.
+#[derive(ToSchema)]
+pub struct TallySchema {
+    /// Examples read right.
+    right: usize,
+    /// Examples in all.
+    of: usize,
+    /// Mean cross entropy in nats, no example counting more than 14.
+    loss: f64,
+}
+
+/// A picture that only one of the two reads right.
+#[derive(ToSchema)]
+pub struct ChangedSchema {
+    /// `held_back`, `validation` or `synthetic`.
+    set: String,
+    /// What it shows.
+    label: String,
+    /// What the parent reads.
+    before: String,
+    /// What the child reads.
+    after: String,
+    /// The glyph's 784 pixels, base64.
+    glyph: String,
+}
+
+/// How parent and child read a sample.
+#[derive(ToSchema)]
+pub struct SampleReadingSchema {
+    /// The sample's id.
+    id: String,
+    /// Its label.
+    label: String,
+    /// Whether it was held back from training.
+    held_back: bool,
+    /// What the parent reads.
+    before: String,
+    /// What the child reads.
+    after: String,
+    /// The child's probability of the label.
+    confidence: f32,
+}

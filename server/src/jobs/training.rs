@@ -1,0 +1,97 @@
+//! The handle to samples and training jobs.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::sync::{Notify, watch};
+
+use super::{
+    child,
+    job::{Job, JobEvents, Recipe},
+    settings::JobSettings,
+};
+use crate::{
+    samples::Quota,
+    store::{Store, StoreError},
+};
+
+/// Samples and training jobs of this server; cheap to clone.
+#[derive(Clone)]
+pub struct Training {
+    /// Samples and jobs.
+    pub store: Store,
+    /// How many samples are taken.
+    pub quota: Quota,
+    pub(super) settings: Arc<JobSettings>,
+    /// This server's name among those that share the database.
+    pub(super) owner: String,
+    pub(super) wake: Arc<Notify>,
+    /// The last state of the jobs, for those who follow them.
+    pub(super) events: watch::Sender<Option<JobEvents>>,
+    /// Whether an audit of the training data is running.
+    auditing: Arc<AtomicBool>,
+    /// Why the last audit failed. A lock is enough: it is rarely used.
+    audit_failure: Arc<Mutex<Option<String>>>,
+}
+
+impl Training {
+    /// A handle to this database. No job runs before [`run`](crate::run) starts the runner.
+    pub fn new(store: Store, quota: Quota, settings: JobSettings) -> Self {
+        let owner = format!("{}-{:08x}", std::process::id(), fastrand::u32(..));
+        let settings = Arc::new(settings);
+        let (wake, auditing, audit_failure) = (Arc::default(), Arc::default(), Arc::default());
+        let events = watch::Sender::new(None);
+        Self { store, quota, settings, owner, wake, events, auditing, audit_failure }
+    }
+
+    /// Asks for a training job.
+    pub async fn ask(&self, reason: &str, recipe: &Recipe) -> Result<Job, StoreError> {
+        let job = self.store.ask_for_job(reason, recipe).await?;
+        self.wake();
+        Ok(job)
+    }
+
+    /// Makes the runner look for a job now.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// The last state of the jobs; `None` until the first look at the database.
+    pub fn subscribe(&self) -> watch::Receiver<Option<JobEvents>> {
+        self.events.subscribe()
+    }
+
+    /// Starts an audit of the data that `checkpoint` was trained on, unless one is running.
+    pub fn audit(&self, artifacts: &Path, checkpoint: &str) {
+        if self.auditing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let started = child::start_audit(&self.settings, artifacts, checkpoint);
+        let training = self.clone();
+        tokio::spawn(async move {
+            let failure = match started {
+                Ok(child) => child::end_of_audit(child).await.err(),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Ok(mut last) = training.audit_failure.lock() {
+                *last = failure;
+            }
+            training.auditing.store(false, Ordering::Release);
+        });
+    }
+
+    /// Whether an audit of the training data is running.
+    pub fn auditing(&self) -> bool {
+        self.auditing.load(Ordering::Acquire)
+    }
+
+    /// Why the last audit failed.
+    pub fn audit_failure(&self) -> Option<String> {
+        self.audit_failure.lock().ok()?.clone()
+    }
+}

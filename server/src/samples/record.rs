@@ -1,0 +1,167 @@
+//! The JSON of a sample: the one form in which the API shows it, exports and trainers get it,
+//! and imports are read.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use glyphic_model::{
+    Glyph,
+    preprocess::{Point, Strokes},
+};
+use glyphic_runtime::decode::png;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{
+    incoming::Incoming,
+    raw::Raw,
+    sample::{Form, Sample},
+};
+
+/// A sample.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SampleRecord {
+    /// Its name; names order by time.
+    pub id: String,
+    /// When it came, in milliseconds since 1970.
+    pub created: i64,
+    /// Who or what sent it.
+    pub source: String,
+    /// What it shows; `null` if nobody has labelled it yet.
+    pub label: Option<String>,
+    /// The label that the network read when it came.
+    pub prediction: String,
+    /// The network's confidence then, 0 to 1.
+    pub confidence: f64,
+    /// The verdict then: `read`, `unsure` or `not_a_digit`.
+    pub verdict: String,
+    /// The checkpoint that read it.
+    pub model: String,
+    /// The version of the preprocessing.
+    pub preprocessing: u32,
+    /// The form in which it was sent.
+    #[schema(inline)]
+    pub form: Form,
+    /// Whether it is held back from training, to measure what was learned.
+    pub held_back: bool,
+    /// Whether somebody looked at it and agreed with its label.
+    pub confirmed: bool,
+    /// When it was deleted, in milliseconds since 1970.
+    pub deleted: Option<i64>,
+    /// The glyph as a PNG data URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
+    /// The glyph's 784 pixels, base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub glyph: Option<String>,
+    /// The strokes as they were sent: `[[[x, y], …], …]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Vec<Vec<f32>>>>)]
+    pub strokes: Option<Value>,
+    /// The image file as it was sent, base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+impl SampleRecord {
+    /// What is known about a sample, without its picture and its input.
+    pub fn new(sample: &Sample) -> Self {
+        let content = &sample.content;
+        Self {
+            id: sample.id.clone(),
+            created: sample.created,
+            source: content.source.clone(),
+            label: content.label.clone(),
+            prediction: content.prediction.clone(),
+            confidence: content.confidence,
+            verdict: content.verdict.clone(),
+            model: content.checkpoint.clone(),
+            preprocessing: content.preprocessing,
+            form: content.form,
+            held_back: sample.held_back,
+            confirmed: sample.confirmed,
+            deleted: sample.deleted,
+            picture: None,
+            glyph: None,
+            strokes: None,
+            image: None,
+        }
+    }
+
+    /// With the picture as a page shows it.
+    pub fn with_picture(self, sample: &Sample) -> Self {
+        Self { picture: Some(data_url(&sample.content.glyph)), ..self }
+    }
+
+    /// With the glyph and the input it came from. An image that was not read from the database
+    /// is left out.
+    pub fn with_input(self, sample: &Sample) -> Self {
+        let content = &sample.content;
+        let mut record = Self { glyph: Some(STANDARD.encode(content.glyph.pixels())), ..self };
+        match content.form {
+            Form::Strokes => record.strokes = serde_json::from_slice(&content.raw).ok(),
+            Form::Image if content.raw.is_empty() => {}
+            Form::Image => record.image = Some(STANDARD.encode(&content.raw)),
+            // The glyph is the input.
+            Form::Pixels => {}
+        }
+        record
+    }
+
+    /// The whole sample as a line of JSON.
+    pub fn line(sample: &Sample) -> Vec<u8> {
+        let record = Self::new(sample).with_input(sample);
+        let mut line = serde_json::to_vec(&record).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
+
+/// A glyph as a page shows it.
+pub fn data_url(glyph: &Glyph) -> String {
+    format!("data:image/png;base64,{}", STANDARD.encode(png(glyph)))
+}
+
+/// What is read of a [`SampleRecord`] that somebody sends: the rest is decided anew.
+#[derive(Deserialize)]
+struct Given {
+    label: Option<String>,
+    source: Option<String>,
+    held_back: Option<bool>,
+    glyph: Option<String>,
+    strokes: Option<Vec<Vec<Point>>>,
+    image: Option<String>,
+}
+
+/// Reads a sample from a line of JSON: at least a glyph, strokes or an image.
+pub fn parse(line: &str) -> Result<Incoming, String> {
+    let Given { label, source, held_back, glyph, strokes, image } =
+        serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let decoded = |text: &str| STANDARD.decode(text).map_err(|error| error.to_string());
+    let glyph = match &glyph {
+        Some(glyph) => {
+            Some(Glyph::try_from(decoded(glyph)?.as_slice()).map_err(|error| error.to_string())?)
+        }
+        None => None,
+    };
+    let raw = match (strokes, image) {
+        (Some(strokes), None) => {
+            Some(Raw::Strokes(Strokes::new(strokes).map_err(|error| error.to_string())?))
+        }
+        (None, Some(image)) => Some(Raw::Image(decoded(&image)?.into())),
+        (None, None) => None,
+        (Some(_), Some(_)) => return Err("it has both strokes and an image".to_owned()),
+    };
+    let glyph = match (glyph, &raw) {
+        (Some(glyph), _) => glyph,
+        (None, Some(raw)) => {
+            let glyph = raw.glyph().map_err(|error| error.to_string())?;
+            glyph.ok_or("nothing is drawn")?
+        }
+        (None, None) => return Err("it has no glyph, no strokes and no image".to_owned()),
+    };
+    let (form, raw) = match raw {
+        Some(raw) => raw.into_bytes(),
+        None => (Form::Pixels, glyph.pixels().to_vec()),
+    };
+    Ok(Incoming { label, source, held_back, form, raw, glyph })
+}

@@ -1,0 +1,503 @@
+//! Samples in the database.
+
+use std::collections::HashMap;
+
+use glyphic_model::{Glyph, checkpoint::sha256};
+use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
+
+use super::{
+    held_back::is_held_back,
+    sample::{Added, Count, Filter, Form, NewSample, Quota, Sample},
+};
+use crate::store::{Store, StoreError, new_id, now};
+
+macro_rules! columns {
+    () => {
+        "id, created, source, label, verdict, prediction, confidence, checkpoint, preprocessing, \
+         form, raw, glyph, held_back, confirmed, deleted"
+    };
+}
+
+/// The same without inputs that may be large: only strokes are included.
+macro_rules! light_columns {
+    () => {
+        "id, created, source, label, verdict, prediction, confidence, checkpoint, preprocessing, \
+         form, CASE WHEN form = 'strokes' THEN raw END AS raw, glyph, held_back, confirmed, deleted"
+    };
+}
+
+/// The condition for a [`Filter`], whose fields are `$1` to `$11`.
+macro_rules! matches_filter {
+    () => {
+        "(CAST($1 AS TEXT) IS NULL OR label = $1) \
+         AND (CAST($2 AS TEXT) IS NULL OR prediction = $2) \
+         AND (CAST($3 AS TEXT) IS NULL OR verdict = $3) \
+         AND (CAST($4 AS TEXT) IS NULL OR checkpoint = $4) \
+         AND (CAST($5 AS TEXT) IS NULL OR source = $5) \
+         AND (CAST($6 AS BIGINT) IS NULL OR created >= $6) \
+         AND (CAST($7 AS BIGINT) IS NULL OR created < $7) \
+         AND (CAST($8 AS BIGINT) IS NULL \
+              OR CASE WHEN label <> prediction THEN 1 ELSE 0 END = $8) \
+         AND (CAST($9 AS BIGINT) IS NULL OR CASE WHEN label IS NULL THEN 0 ELSE 1 END = $9) \
+         AND (CAST($10 AS BIGINT) IS NULL OR held_back = $10) \
+         AND CASE WHEN deleted IS NULL THEN 0 ELSE 1 END = $11"
+    };
+}
+
+/// These columns of a page of the samples that match, newest first: those before
+/// the id `$12`, at most `$13`.
+macro_rules! page {
+    ($columns:expr) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM samples WHERE ",
+            matches_filter!(),
+            " AND (CAST($12 AS TEXT) IS NULL OR id < $12) ORDER BY id DESC LIMIT $13"
+        )
+    };
+}
+
+macro_rules! bind_filter {
+    ($query:expr, $filter:expr) => {
+        $query
+            .bind($filter.label.clone())
+            .bind($filter.prediction.clone())
+            .bind($filter.verdict.clone())
+            .bind($filter.model.clone())
+            .bind($filter.source.clone())
+            .bind($filter.since)
+            .bind($filter.until)
+            .bind($filter.disagreement)
+            .bind($filter.labelled)
+            .bind($filter.held_back)
+            .bind($filter.deleted)
+    };
+}
+
+impl Store {
+    /// Keeps samples, all or none. A picture that is there already with the same
+    /// label is not kept twice. When this returns they are on disk.
+    pub async fn add(
+        &self,
+        samples: Vec<NewSample>,
+        quota: Quota,
+    ) -> Result<Vec<Added>, StoreError> {
+        let mut transaction = self.begin().await?;
+        let mut room = Room::count(&mut transaction, quota).await?;
+        let labelling = next_labelling(&mut transaction).await?;
+        let mut added = Vec::with_capacity(samples.len());
+        for sample in samples {
+            added.push(add_one(&mut transaction, sample, labelling, &mut room).await?);
+        }
+        transaction.commit().await?;
+        Ok(added)
+    }
+
+    /// The samples that match, newest first, those before `before` (an id). Raw
+    /// inputs other than strokes are left out.
+    pub async fn find(
+        &self,
+        filter: &Filter,
+        before: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<Sample>, StoreError> {
+        self.page(page!(light_columns!()), filter, before, limit).await
+    }
+
+    /// The same with all raw inputs, which may be large: ask for few.
+    pub async fn find_whole(
+        &self,
+        filter: &Filter,
+        before: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<Sample>, StoreError> {
+        self.page(page!(columns!()), filter, before, limit).await
+    }
+
+    async fn page(
+        &self,
+        sql: &'static str,
+        filter: &Filter,
+        before: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<Sample>, StoreError> {
+        let query = bind_filter!(sqlx::query(sql), filter).bind(before.map(str::to_owned));
+        let rows = query.bind(limit).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
+    }
+
+    /// How many samples match.
+    pub async fn count(&self, filter: &Filter) -> Result<i64, StoreError> {
+        let sql = concat!("SELECT COUNT(*) FROM samples WHERE ", matches_filter!());
+        let row = bind_filter!(sqlx::query(sql), filter).fetch_one(&self.pool).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// One sample.
+    pub async fn sample(&self, id: &str) -> Result<Sample, StoreError> {
+        let sql = concat!("SELECT ", columns!(), " FROM samples WHERE id = $1");
+        let row = sqlx::query(sql).bind(id.to_owned()).fetch_optional(&self.pool).await?;
+        let row = row.ok_or_else(|| StoreError::NoSuchSample(id.to_owned()))?;
+        Ok(sample(&row)?)
+    }
+
+    /// Samples that a person should look at: those without a label, then those
+    /// of which the network was not sure and that nobody has confirmed.
+    pub async fn unsure(&self, limit: i64) -> Result<Vec<Sample>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            light_columns!(),
+            " FROM samples WHERE deleted IS NULL AND confirmed = 0 \
+             AND (label IS NULL OR confidence < 0.9) \
+             ORDER BY CASE WHEN label IS NULL THEN 0 ELSE 1 END, confidence, id LIMIT $1"
+        );
+        let rows = sqlx::query(sql).bind(limit).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
+    }
+
+    /// The samples that this checkpoint was fine-tuned on, newest first. Those that have been
+    /// relabelled or deleted since are missing: how they were labelled then is not kept.
+    pub async fn trained_on(
+        &self,
+        checkpoint: &str,
+        limit: i64,
+    ) -> Result<Vec<Sample>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            light_columns!(),
+            " FROM samples WHERE label IS NOT NULL AND held_back = 0 AND deleted IS NULL \
+             AND labelled <= (SELECT MAX(labelled_until) FROM jobs \
+             WHERE candidate = $1 AND recipe = 'samples') ORDER BY id DESC LIMIT $2"
+        );
+        let query = sqlx::query(sql).bind(checkpoint.to_owned()).bind(limit);
+        let rows = query.fetch_all(&self.pool).await?;
+        rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
+    }
+
+    /// Whether there is a sample of exactly this picture.
+    pub async fn has_glyph(&self, glyph: &Glyph) -> Result<bool, StoreError> {
+        let sql = "SELECT COUNT(*) FROM samples WHERE glyph_hash = $1 AND deleted IS NULL";
+        let row = sqlx::query(sql).bind(hash(glyph)).fetch_one(&self.pool).await?;
+        Ok(row.try_get::<i64, _>(0)? > 0)
+    }
+
+    /// Samples by source, those that disagree most often with the network first: there a wrongly
+    /// labelled batch shows.
+    pub async fn by_source(&self) -> Result<Vec<Count>, StoreError> {
+        let sql = "SELECT source, COUNT(*), \
+                   CAST(SUM(CASE WHEN label <> prediction THEN 1 ELSE 0 END) AS BIGINT) AS odds \
+                   FROM samples WHERE deleted IS NULL GROUP BY source ORDER BY odds DESC, source";
+        self.counts(sql).await
+    }
+
+    /// Samples by label.
+    pub async fn by_label(&self) -> Result<Vec<Count>, StoreError> {
+        let sql = "SELECT label, COUNT(*), \
+                   CAST(SUM(CASE WHEN label <> prediction THEN 1 ELSE 0 END) AS BIGINT) \
+                   FROM samples WHERE deleted IS NULL AND label IS NOT NULL \
+                   GROUP BY label ORDER BY label";
+        self.counts(sql).await
+    }
+
+    async fn counts(&self, sql: &'static str) -> Result<Vec<Count>, StoreError> {
+        let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
+        let count = |row: &AnyRow| {
+            Ok(Count { name: row.try_get(0)?, samples: row.try_get(1)?, disagree: row.try_get(2)? })
+        };
+        rows.iter().map(count).collect()
+    }
+
+    /// Samples that got their present label after the labelling `time`, without deleted ones.
+    pub async fn labelled_since(&self, time: i64) -> Result<i64, StoreError> {
+        let sql = "SELECT COUNT(*) FROM samples \
+                   WHERE labelled > $1 AND label IS NOT NULL AND deleted IS NULL";
+        let row = sqlx::query(sql).bind(time).fetch_one(&self.pool).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// Gives a sample a label, or confirms the one it has.
+    pub async fn relabel(&self, id: &str, label: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let labelling = next_labelling(&mut transaction).await?;
+        note_edit(&mut transaction, &new_id(), id, "relabel").await?;
+        sqlx::query(
+            "UPDATE samples SET confirmed = 1, label = $1, \
+             labelled = CASE WHEN label = $1 THEN labelled ELSE $2 END WHERE id = $3",
+        )
+        .bind(label.to_owned())
+        .bind(labelling)
+        .bind(id.to_owned())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Deletes the samples that match; returns how many. They can be brought
+    /// back by [`undo`](Self::undo) until they are purged.
+    pub async fn delete(&self, filter: &Filter) -> Result<u64, StoreError> {
+        let note = concat!(
+            "INSERT INTO edits (batch, sample, what, label, confirmed, deleted) \
+             SELECT CAST($12 AS TEXT), id, 'delete', label, confirmed, deleted \
+             FROM samples WHERE ",
+            matches_filter!()
+        );
+        let filter = Filter { deleted: 0, ..filter.clone() };
+        let batch = new_id();
+        let mut transaction = self.begin().await?;
+        let noted = bind_filter!(sqlx::query(note), filter).bind(batch.clone());
+        let count = noted.execute(&mut *transaction).await?.rows_affected();
+        delete_batch(&mut transaction, batch).await?;
+        transaction.commit().await?;
+        Ok(count)
+    }
+
+    /// Deletes one sample.
+    pub async fn delete_one(&self, id: &str) -> Result<(), StoreError> {
+        let batch = new_id();
+        let mut transaction = self.begin().await?;
+        note_edit(&mut transaction, &batch, id, "delete").await?;
+        delete_batch(&mut transaction, batch).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Undoes the last deletion or relabelling; returns which of them it was and for how many
+    /// samples.
+    pub async fn undo(&self) -> Result<(String, u64), StoreError> {
+        let mut transaction = self.begin().await?;
+        let last = "SELECT batch, what, COUNT(*) FROM edits \
+                    WHERE batch = (SELECT MAX(batch) FROM edits) GROUP BY batch, what";
+        let last = sqlx::query(last).fetch_optional(&mut *transaction).await?;
+        let last = last.ok_or(StoreError::NothingToUndo)?;
+        let (batch, what): (String, String) = (last.try_get(0)?, last.try_get(1)?);
+        let count: i64 = last.try_get(2)?;
+        let before = |column: &str| {
+            format!("(SELECT e.{column} FROM edits e WHERE e.batch = $1 AND e.sample = samples.id)")
+        };
+        let sql = format!(
+            "UPDATE samples SET labelled = $2, label = {}, confirmed = {}, deleted = {} \
+             WHERE id IN (SELECT sample FROM edits WHERE batch = $1)",
+            before("label"),
+            before("confirmed"),
+            before("deleted"),
+        );
+        let labelling = next_labelling(&mut transaction).await?;
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(batch.clone())
+            .bind(labelling)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM edits WHERE batch = $1")
+            .bind(batch)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok((what, count as u64))
+    }
+
+    /// Removes for good the samples that were deleted before `deleted_before` or came before
+    /// `created_before`; returns how many.
+    pub async fn purge(&self, deleted_before: i64, created_before: i64) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let purged = sqlx::query("DELETE FROM samples WHERE deleted < $1 OR created < $2")
+            .bind(deleted_before)
+            .bind(created_before)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM edits WHERE sample NOT IN (SELECT id FROM samples)")
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(purged.rows_affected())
+    }
+}
+
+async fn add_one(
+    transaction: &mut Transaction<'static, Any>,
+    sample: NewSample,
+    labelling: i64,
+    room: &mut Room,
+) -> Result<Added, StoreError> {
+    let hash = hash(&sample.glyph);
+    let twins = "SELECT id, label, held_back FROM samples \
+                 WHERE glyph_hash = $1 AND deleted IS NULL ORDER BY id";
+    let twins = sqlx::query(twins).bind(hash.clone()).fetch_all(&mut **transaction).await?;
+    let mut contradicts = None;
+    let mut role = sample.held_back;
+    for twin in &twins {
+        let (id, label): (String, Option<String>) = (twin.try_get(0)?, twin.try_get(1)?);
+        let held_back = twin.try_get::<i64, _>(2)? != 0;
+        if label == sample.label {
+            return Ok(Added { id, duplicate: true, contradicts: None, held_back });
+        }
+        // A picture must not be trained on under one label and evaluated under
+        // another.
+        role = Some(held_back);
+        contradicts = Some(id);
+    }
+    room.take(&sample.source)?;
+    let held_back = match role {
+        Some(role) => role,
+        None => next_is_held_back(transaction, &sample).await?,
+    };
+    let id = new_id();
+    let labelled = sample.label.as_ref().map(|_| labelling);
+    let insert = concat!(
+        "INSERT INTO samples (",
+        columns!(),
+        ", glyph_hash, labelled) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, NULL, $14, $15)"
+    );
+    sqlx::query(insert)
+        .bind(id.clone())
+        .bind(now())
+        .bind(sample.source)
+        .bind(sample.label)
+        .bind(sample.verdict)
+        .bind(sample.prediction)
+        .bind(sample.confidence)
+        .bind(sample.checkpoint)
+        .bind(i64::from(sample.preprocessing))
+        .bind(sample.form.name().to_owned())
+        .bind(sample.raw)
+        .bind(sample.glyph.pixels().to_vec())
+        .bind(i64::from(held_back))
+        .bind(hash)
+        .bind(labelled)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(Added { id, duplicate: false, contradicts, held_back })
+}
+
+/// The time of a labelling that is made now: later than every earlier one, even if another
+/// server's clock is ahead, so that labellings are in the order in which they were kept.
+async fn next_labelling(transaction: &mut Transaction<'static, Any>) -> Result<i64, StoreError> {
+    let last = "SELECT COALESCE(MAX(labelled), 0) FROM samples";
+    let last: i64 = sqlx::query(last).fetch_one(&mut **transaction).await?.try_get(0)?;
+    Ok(now().max(last + 1))
+}
+
+/// Whether this sample is held back. Samples with the same label that the network read alike are
+/// of one kind: each kind of mistake is then in both sets.
+async fn next_is_held_back(
+    transaction: &mut Transaction<'static, Any>,
+    sample: &NewSample,
+) -> Result<bool, StoreError> {
+    let alike = "SELECT COUNT(*) FROM samples WHERE label = $1 AND prediction = $2";
+    let row = sqlx::query(alike)
+        .bind(sample.label.clone())
+        .bind(sample.prediction.clone())
+        .fetch_one(&mut **transaction)
+        .await?;
+    Ok(is_held_back(row.try_get(0)?))
+}
+
+/// How much room is left; counted once, then kept while samples are added.
+struct Room {
+    quota: Quota,
+    total: u64,
+    of_source: HashMap<String, u64>,
+}
+
+impl Room {
+    async fn count(
+        transaction: &mut Transaction<'static, Any>,
+        quota: Quota,
+    ) -> Result<Self, StoreError> {
+        let sql = "SELECT source, COUNT(*) FROM samples WHERE deleted IS NULL GROUP BY source";
+        let rows = sqlx::query(sql).fetch_all(&mut **transaction).await?;
+        let count = |row: &AnyRow| Ok((row.try_get(0)?, row.try_get::<i64, _>(1)? as u64));
+        let of_source: HashMap<String, u64> =
+            rows.iter().map(count).collect::<Result<_, sqlx::Error>>()?;
+        Ok(Self { quota, total: of_source.values().sum(), of_source })
+    }
+
+    /// Takes room for one more.
+    fn take(&mut self, source: &str) -> Result<(), StoreError> {
+        let of_source = self.of_source.entry(source.to_owned()).or_default();
+        if self.total >= self.quota.total {
+            let who = "the server has".to_owned();
+            return Err(StoreError::Quota { who, of: self.quota.total, flag: "--samples" });
+        }
+        if *of_source >= self.quota.per_source {
+            let who = format!("'{source}' has sent");
+            let (of, flag) = (self.quota.per_source, "--samples-per-source");
+            return Err(StoreError::Quota { who, of, flag });
+        }
+        *of_source += 1;
+        self.total += 1;
+        Ok(())
+    }
+}
+
+/// Deletes the samples whose state was stored for an edit.
+async fn delete_batch(
+    transaction: &mut Transaction<'static, Any>,
+    batch: String,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE samples SET deleted = $1 WHERE id IN (SELECT sample FROM edits WHERE batch = $2)",
+    )
+    .bind(now())
+    .bind(batch)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Stores a sample's state before an edit.
+async fn note_edit(
+    transaction: &mut Transaction<'static, Any>,
+    batch: &str,
+    id: &str,
+    what: &str,
+) -> Result<(), StoreError> {
+    let noted = sqlx::query(
+        "INSERT INTO edits (batch, sample, what, label, confirmed, deleted) \
+         SELECT $1, id, $2, label, confirmed, deleted FROM samples \
+         WHERE id = $3 AND deleted IS NULL",
+    )
+    .bind(batch.to_owned())
+    .bind(what.to_owned())
+    .bind(id.to_owned())
+    .execute(&mut **transaction)
+    .await?;
+    match noted.rows_affected() {
+        0 => Err(StoreError::NoSuchSample(id.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+fn hash(glyph: &Glyph) -> String {
+    sha256(glyph.pixels())
+}
+
+fn sample(row: &AnyRow) -> Result<Sample, sqlx::Error> {
+    let damaged = |what: &str| sqlx::Error::Decode(format!("a sample's {what} is damaged").into());
+    let glyph: Vec<u8> = row.try_get("glyph")?;
+    let form: String = row.try_get("form")?;
+    let forms = [Form::Strokes, Form::Image, Form::Pixels];
+    Ok(Sample {
+        id: row.try_get("id")?,
+        created: row.try_get("created")?,
+        held_back: row.try_get::<i64, _>("held_back")? != 0,
+        confirmed: row.try_get::<i64, _>("confirmed")? != 0,
+        deleted: row.try_get("deleted")?,
+        content: NewSample {
+            source: row.try_get("source")?,
+            label: row.try_get("label")?,
+            prediction: row.try_get("prediction")?,
+            confidence: row.try_get("confidence")?,
+            verdict: row.try_get("verdict")?,
+            checkpoint: row.try_get("checkpoint")?,
+            preprocessing: u32::try_from(row.try_get::<i64, _>("preprocessing")?)
+                .map_err(|_| damaged("preprocessing"))?,
+            form: forms.into_iter().find(|f| f.name() == form).ok_or_else(|| damaged("form"))?,
+            raw: row.try_get::<Option<Vec<u8>>, _>("raw")?.unwrap_or_default(),
+            glyph: Glyph::try_from(glyph.as_slice()).map_err(|_| damaged("glyph"))?,
+            held_back: None,
+        },
+    })
+}

@@ -1,0 +1,213 @@
+//! The database: its connections and its schema. It is SQLite in a file beside the checkpoints,
+//! or PostgreSQL, and both get the same statements. Those about samples are in
+//! [`samples`](crate::samples), those about training jobs in [`jobs`](crate::jobs).
+//!
+//! A statement that has returned is on disk: SQLite writes ahead and syncs at
+//! every commit, PostgreSQL does so by default.
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    Any, AnyPool, AssertSqlSafe, Executor, Row, Transaction,
+    any::AnyPoolOptions,
+    migrate::{Migration, MigrationType, Migrator},
+};
+use thiserror::Error;
+
+/// Longest wait for a connection; then the database counts as unreachable.
+const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECTIONS: u32 = 8;
+/// How often the migrations are tried.
+const TRIES: u32 = 5;
+/// Takes the lock that writers hold in PostgreSQL. Its number is arbitrary.
+const WRITERS: &str = "SELECT pg_advisory_xact_lock(7172430)";
+
+/// The schema's steps: number, name, statements.
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "samples", include_str!("migrations/1_samples.sql")),
+    (2, "jobs", include_str!("migrations/2_jobs.sql")),
+    (3, "labelled_until", include_str!("migrations/3_labelled_until.sql")),
+    (4, "recipe", include_str!("migrations/4_recipe.sql")),
+];
+
+/// The database; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pool: AnyPool,
+    is_sqlite: bool,
+}
+
+/// Why the database did not do what it was asked to do.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// It cannot be opened, or its schema cannot be brought up to date.
+    #[error("the database {url} cannot be used: {reason}")]
+    Open {
+        /// Where it should be, without its password.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It cannot be reached, or a statement failed.
+    #[error("the database failed: {0}")]
+    Failed(#[from] sqlx::Error),
+    /// There is no such sample.
+    #[error("there is no sample '{0}'")]
+    NoSuchSample(String),
+    /// There is nothing to undo.
+    #[error("there is nothing to undo")]
+    NothingToUndo,
+    /// No more samples are taken.
+    #[error("{who} {of} samples, which is the limit: delete some, or raise {flag}")]
+    Quota {
+        /// Who has them.
+        who: String,
+        /// How many are allowed.
+        of: u64,
+        /// The server's flag for it.
+        flag: &'static str,
+    },
+    /// There is no such job.
+    #[error("there is no training job '{0}'")]
+    NoSuchJob(String),
+    /// A job is waiting or running already.
+    #[error("the training job '{0}' is still waiting or running; wait for it or cancel it")]
+    JobUnderWay(String),
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date. Several servers may
+    /// do so at once.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let refused = |error: &dyn std::fmt::Display| StoreError::Open {
+            url: without_password(url),
+            reason: error.to_string(),
+        };
+        let is_sqlite = url.starts_with("sqlite:");
+        let pool = AnyPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if is_sqlite {
+                        // The write-ahead log makes readers and the writer independent; a full
+                        // sync at each commit makes it survive a power cut.
+                        let settings = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; \
+                                        PRAGMA synchronous = FULL;";
+                        connection.execute(settings).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect(url)
+            .await
+            .map_err(|error| refused(&error))?;
+        // Another server may be migrating too: PostgreSQL makes one wait for the other,
+        // SQLite makes one of them fail, and its next try finds nothing left to do.
+        let mut tries = 0;
+        while let Err(error) = migrations(is_sqlite).run(&pool).await {
+            tries += 1;
+            if tries == TRIES {
+                return Err(refused(&error));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(Self { pool, is_sqlite })
+    }
+
+    /// The URL of an SQLite file, which is made if it is missing.
+    pub fn file_url(path: &Path) -> String {
+        // Some characters of a path must be escaped in a URL.
+        let path: String = path
+            .to_string_lossy()
+            .chars()
+            .map(|c| match c {
+                '%' | '?' | '#' | ' ' => format!("%{:02X}", c as u32),
+                c => c.to_string(),
+            })
+            .collect();
+        format!("sqlite://{path}?mode=rwc")
+    }
+
+    /// Fails if the database does not answer.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// The setting that would let a power cut lose acknowledged samples, if there is one: a
+    /// PostgreSQL may be configured so.
+    pub async fn weakness(&self) -> Result<Option<String>, StoreError> {
+        let settings: &[(&'static str, &[&str])] = if self.is_sqlite {
+            &[("PRAGMA journal_mode", &["wal"]), ("PRAGMA synchronous", &["2", "3"])]
+        } else {
+            &[
+                ("SHOW fsync", &["on"]),
+                ("SHOW synchronous_commit", &["on", "local", "remote_write", "remote_apply"]),
+            ]
+        };
+        for &(question, safe) in settings {
+            let row = sqlx::query(question).fetch_one(&self.pool).await?;
+            let answer = match row.try_get::<i64, _>(0) {
+                Ok(number) => number.to_string(),
+                Err(_) => row.try_get::<String, _>(0)?,
+            };
+            if !safe.contains(&answer.as_str()) {
+                return Ok(Some(format!("{question} says {answer}")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The kind of database, for a person.
+    pub fn kind(&self) -> &'static str {
+        if self.is_sqlite { "SQLite" } else { "PostgreSQL" }
+    }
+
+    /// Closes its connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// A transaction that may write. There is one at a time in a database, so that decisions
+    /// that depend on its content (duplicates, held-back samples, quotas) stay valid.
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        if self.is_sqlite {
+            return self.pool.begin_with("BEGIN IMMEDIATE").await;
+        }
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query(WRITERS).execute(&mut *transaction).await?;
+        Ok(transaction)
+    }
+}
+
+/// Now, in milliseconds since 1970.
+pub fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// A unique name. Names are in the order of time.
+pub(crate) fn new_id() -> String {
+    format!("{:011x}{:08x}", now(), fastrand::u32(..))
+}
+
+fn migrations(is_sqlite: bool) -> Migrator {
+    let steps = MIGRATIONS.iter().map(|&(number, name, sql)| {
+        let sql = if is_sqlite { sql.to_owned() } else { sql.replace(" BLOB ", " BYTEA ") };
+        let sql = sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(sql));
+        Migration::new(number, name.into(), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(steps.collect());
+    // Migrations only add: an older program can work with a newer schema.
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// The URL without its password.
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rfind('@')) {
+        (Some((scheme, _)), Some(at)) => format!("{scheme}://…{}", &url[at..]),
+        _ => url.to_owned(),
+    }
+}

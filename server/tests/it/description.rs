@@ -1,0 +1,101 @@
+//! `/api/openapi.json`: every answer is described.
+
+use crate::common::{Artifacts, Server};
+use glyphic_model::{
+    Thresholds,
+    checkpoint::{Metrics, Score},
+};
+use glyphic_server::http::schemas::{MetricsSchema, ScoreSchema, ThresholdsSchema};
+use serde_json::{Value, json};
+use utoipa::PartialSchema;
+
+/// Each operation of the description, as `METHOD path`.
+fn operations(api: &Value) -> Vec<(String, &Value)> {
+    let paths = api["paths"].as_object().unwrap().iter();
+    let of_path = |(path, item): (&String, &'_ Value)| -> Vec<(String, String)> {
+        let methods = item.as_object().unwrap().keys();
+        methods.map(|method| (method.clone(), path.clone())).collect()
+    };
+    let names: Vec<(String, String)> = paths.flat_map(of_path).collect();
+    let named = |(method, path): (String, String)| {
+        (format!("{method} {path}"), &api["paths"][path.as_str()][method.as_str()])
+    };
+    names.into_iter().map(named).collect()
+}
+
+/// Each reference to a schema within a value.
+fn references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_answer_is_described_and_typed() {
+    let artifacts = Artifacts::released();
+    let server = Server::start(&artifacts);
+    let (status, api) = server.get("/api/openapi.json");
+    assert_eq!(status, 200);
+    let operations = operations(&api);
+    assert!(operations.len() > 40, "{}", operations.len());
+    for (name, operation) in operations {
+        let mut parameters: Vec<String> = operation["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|parameter| format!("{} {}", parameter["in"], parameter["name"]))
+            .collect();
+        let count = parameters.len();
+        parameters.sort();
+        parameters.dedup();
+        assert_eq!(parameters.len(), count, "{name} has a parameter twice");
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let description = response["description"].as_str().unwrap_or_default();
+            assert!(!description.is_empty(), "{name} does not describe its answer {status}");
+            let schema = &response["content"]["application/json"]["schema"];
+            // A card is the trainer's own.
+            let typed = *schema != json!({ "type": "object" });
+            assert!(typed || name == "get /api/models/{id}/report", "{name} {status}: {schema}");
+        }
+    }
+}
+
+#[test]
+fn every_schema_that_is_named_is_there() {
+    let artifacts = Artifacts::released();
+    let server = Server::start(&artifacts);
+    let api = server.get("/api/openapi.json").1;
+    let mut found = Vec::new();
+    references(&api, &mut found);
+    assert!(!found.is_empty());
+    for name in found {
+        let schema = name.strip_prefix("#/components/schemas/").unwrap();
+        assert!(api["components"]["schemas"][schema].is_object(), "{name} is missing");
+    }
+}
+
+/// The names of an object's or a schema's fields.
+#[track_caller]
+fn names(value: &Value) -> Vec<String> {
+    let mut names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_json_of_other_crates_is_what_is_described() {
+    let score = Score { accuracy: 0.5, loss: 1.0, examples: 2 };
+    let metrics = Metrics { epochs: 1, seconds: 1.0, validation: score, test: Some(score) };
+    for (written, schema) in [
+        (json!(Thresholds::default()), json!(ThresholdsSchema::schema())),
+        (json!(score), json!(ScoreSchema::schema())),
+        (json!(metrics), json!(MetricsSchema::schema())),
+    ] {
+        assert_eq!(names(&written), names(&schema["properties"]));
+    }
+}

@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { extname, join } from "node:path";
+import { extname } from "node:path";
 import { after, before, test } from "node:test";
 
-import { Server, draw, launch, repository } from "./browser.mjs";
+import { Server, draw, launch, webFile } from "./browser.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -92,7 +92,7 @@ test("the page is at most 150 KB without the network, and ready within a second"
     await page.waitForTimeout(1500);
     const own = loaded.filter((name) => [".html", ".css", ".js", ".svg"].includes(extname(name)));
     const sizes = await Promise.all([...new Set(own)].map(async (name) =>
-      (await readFile(join(repository, "web", name))).length));
+      (await readFile(webFile(name))).length));
     const sum = sizes.reduce((all, size) => all + size, 0);
     assert.ok(sizes.length > 10 && sum <= 150_000, `${sum} bytes of ${own}`);
     console.log(`page: ${sum} bytes, ready in ${times.map((time) => time.toFixed(0)).join(", ")} ms`);

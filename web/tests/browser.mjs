@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -14,6 +14,23 @@ import { chromium } from "playwright-core";
 export const repository = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const target = process.env.CARGO_TARGET_DIR ?? join(repository, "target");
 const screenshots = join(target, "screenshots");
+
+const web = join(repository, "web");
+
+// The folders of the files that the server sends. It sends all of them from one folder.
+const FOLDERS = ["pages", "lib", "wasm/built"].map((folder) => join(web, folder));
+
+// The path of a file that the server sends under this name.
+export function webFile(name) {
+  const folder = FOLDERS.find((folder) => existsSync(join(folder, name)));
+  if (!folder) throw new Error(`there is no ${name} in ${FOLDERS.join(", ")}`);
+  return join(folder, name);
+}
+
+// The names of all files that the server sends.
+export async function webFiles() {
+  return (await Promise.all(FOLDERS.map((folder) => readdir(folder)))).flat();
+}
 
 export const pictures = join(repository, "model", "tests", "pictures");
 export const program = join(target, "release", "server");

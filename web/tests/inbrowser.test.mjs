@@ -12,7 +12,7 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
 
-import { Server, draw, launch, pictures, program, repository, screenshot } from "./browser.mjs";
+import { Server, draw, launch, pictures, program, repository, screenshot, webFile } from "./browser.mjs";
 
 const seven = [[[0.25, 0.2], [0.5, 0.19], [0.75, 0.2], [0.62, 0.5], [0.45, 0.85]]];
 const one = [[[0.5, 0.15], [0.49, 0.5], [0.48, 0.85]]];
@@ -345,7 +345,7 @@ test("weights come by their hash, to be kept for ever", async () => {
 
 test("the code is at most 350 KB, gzipped", async () => {
   const sizes = await Promise.all(["glyphic.js", "glyphic_bg.wasm"].map(async (name) =>
-    gzipSync(await readFile(join(repository, "web", name)), { level: 9 }).length));
+    gzipSync(await readFile(webFile(name)), { level: 9 }).length));
   const sum = sizes[0] + sizes[1];
   assert.ok(sum <= 350_000, `${sum} bytes`);
 });

@@ -7,11 +7,10 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { Server, draw, launch, pictures, repository, screenshot } from "./browser.mjs";
+import { Server, draw, launch, pictures, repository, screenshot, webFile, webFiles } from "./browser.mjs";
 
-const web = join(repository, "web");
-const { default: dictionary } = await import(join(web, "es.js"));
-const source = await readFile(join(web, "es.js"), "utf8");
+const { default: dictionary } = await import(webFile("es.js"));
+const source = await readFile(webFile("es.js"), "utf8");
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 // Names, formats and keys, which are the same in both languages; and the switch.
@@ -58,9 +57,9 @@ function template(source, at) {
 
 async function keysOfCode() {
   const keys = [];
-  const names = (await readdir(web)).filter((name) => name.endsWith(".js") && !["es.js", "glyphic.js"].includes(name));
+  const names = (await webFiles()).filter((name) => name.endsWith(".js") && !["es.js", "glyphic.js"].includes(name));
   for (const name of names) {
-    const source = (await readFile(join(web, name), "utf8")).replace(/^\s*\/\/.*$/gm, "");
+    const source = (await readFile(webFile(name), "utf8")).replace(/^\s*\/\/.*$/gm, "");
     for (const { 0: begin, index } of source.matchAll(/(?<![\w$]|[^.]\.)(t|parts)`/g)) {
       keys.push(template(source, index + begin.length).key);
     }
@@ -74,8 +73,8 @@ async function keysOfCode() {
 
 async function keysOfPages() {
   const page = await browser.newPage();
-  const names = (await readdir(web)).filter((name) => name.endsWith(".html"));
-  const sources = await Promise.all(names.map((name) => readFile(join(web, name), "utf8")));
+  const names = (await webFiles()).filter((name) => name.endsWith(".html"));
+  const sources = await Promise.all(names.map((name) => readFile(webFile(name), "utf8")));
   const keys = await page.evaluate((sources) => sources.flatMap((source) => {
     const parsed = new DOMParser().parseFromString(source, "text/html");
     // Without scripts there is no Spanish.

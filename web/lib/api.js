@@ -1,48 +1,49 @@
-// The server, as the pages see it.
+// Requests to the server, and the errors they end in.
 
 import { askForToken, authorization } from "./token.js";
 import { dictionary, english, t } from "./words.js";
 
-// The server answered, and said no. `message` is for the user; `said` is what the server
-// said, in English. Words that end in a colon leave the details to that.
+// The server answered with an error. `message` is for the user. `details` is the server's own
+// English message, where it says more than `message`: in Spanish that is where the
+// dictionary's text ends in a colon.
 export class Refused extends Error {
-  constructor(status, code, said) {
+  constructor(status, code, original) {
     const words = dictionary?.[`error ${code}`];
-    super(words?.replace(/:$/, ".") ?? said);
+    super(words?.replace(/:$/, ".") ?? original);
     this.status = status;
     this.code = code;
-    this.said = !words || words.endsWith(":") ? said : null;
+    this.details = !words || words.endsWith(":") ? original : null;
   }
 }
 
-// The server did not answer at all.
-export class Away extends Error {}
+// There was no answer from the server.
+export class Unreachable extends Error {}
 
-// An error with its details, to be spread into an element.
+// An error with its details: an array to spread into an element.
 export function told(error) {
-  if (error instanceof Away) return [t`The server is away.`];
-  const { message, said, code } = error;
-  if (message === said) return [code ? english(said) : said];
-  return said ? [message.replace(/\.$/, ": "), english(said)] : [message];
+  if (error instanceof Unreachable) return [t`The server is not responding.`];
+  const { message, details, code } = error;
+  if (message === details) return [code ? english(details) : details];
+  return details ? [message.replace(/\.$/, ": "), english(details)] : [message];
 }
 
-// An input is { strokes }, { pixels } or { blob }; its `boxes`, if it has any, say where
-// the digits are.
+// Has the server read an input: { strokes }, { pixels } or { blob }. Its `boxes`, if given,
+// say where the digits are.
 export function read(input) {
   const boxes = input.boxes && JSON.stringify(input.boxes);
   return request(`api/read?${query({ explain: 1, boxes })}`, post(...body(input)));
 }
 
-// The training examples that look most like a glyph's 784 pixels to the network.
+// The training examples that look most like a glyph (784 pixels) to the network.
 export const nearest = (pixels) =>
   request("api/nearest?count=8", {
     ...post(new Blob([pixels]), "application/octet-stream"),
-    // The first to ask waits until the data is read.
+    // The server reads the training data on the first request, which takes a while.
     signal: AbortSignal.timeout(30_000),
   });
 
-// Keeps an input as a sample of this label.
-export function teach(input, label) {
+// Saves an input as a sample with this label.
+export function saveSample(input, label) {
   const query = new URLSearchParams({ label, source: visitor() });
   return request(`api/samples?${query}`, post(...body(input)));
 }
@@ -53,7 +54,7 @@ export const promote = (id, from, force) =>
 export const pin = (id, pinned) => request(`api/pins/${id}`, { method: pinned ? "PUT" : "DELETE" });
 export const rollBack = (from) =>
   request(`api/models/rollback?${new URLSearchParams({ from })}`, post());
-// What a checkpoint that is loaded says of an input.
+// Has a loaded checkpoint read an input.
 export const readBy = (id, input) =>
   request(`api/predict?${query({ model: id })}`, post(...body(input)));
 export const load = (id) => request(`v2/repository/models/${id}/load`, post());
@@ -61,7 +62,7 @@ export const unload = (id) =>
   request(`v2/repository/models/${id}/unload`, { ...post(), keepalive: true });
 export const comparison = (id) => request(`api/models/${id}/comparison`);
 
-// `filter` is an object of the API's filters; empty ones are left out.
+// `filter` holds the API's filters; empty ones are left out.
 export const samples = (filter) => request(`api/samples?${query(filter)}`);
 export const summary = () => request("api/samples/summary");
 export const relabel = (id, label) =>
@@ -72,7 +73,7 @@ export const undo = () => request("api/samples/undo", post());
 export const importSamples = (file) =>
   request("api/samples/import?source=import", {
     ...post(file, "application/octet-stream"),
-    // The server itself ends what takes over half a minute.
+    // Longer than the server's own limit of half a minute, so that its error arrives.
     signal: AbortSignal.timeout(60_000),
   });
 export const exportAddress = (format, filter) =>
@@ -86,11 +87,12 @@ export const job = (id) => request(`api/jobs/${id}`);
 export const train = (options = {}) => request(`api/jobs?${query(options)}`, post());
 export const cancelJob = (id) => request(`api/jobs/${id}/cancel`, post());
 
-// Time until a server that refused to be followed is asked again, in ms.
+// Delay in ms before the event stream is opened again after the server refused it.
 const FOLLOW_AGAIN = 5000;
 
-// Has `listener.jobs(list)` and `listener.progress(job)` called as the server says it;
-// `listener.none()` if it does not train. Returns something to close.
+// Follows the server's event stream of training jobs: calls `listener.jobs(list)` and
+// `listener.progress(job)` for each event, and `listener.none()` if the server does not
+// train. Returns an object with `close()`.
 export function follow(listener) {
   let source = null;
   let again = null;
@@ -103,7 +105,7 @@ export function follow(listener) {
       for (const name of ["jobs", "progress"]) {
         source.addEventListener(name, ({ data }) => listener[name](JSON.parse(data)));
       }
-      // A browser connects again by itself, unless it was refused.
+      // Browsers reconnect by themselves unless the server refused the stream.
       source.addEventListener("error", () => {
         if (source.readyState === EventSource.CLOSED) again = setTimeout(open, FOLLOW_AGAIN);
       });
@@ -122,12 +124,12 @@ export function follow(listener) {
   };
 }
 
-// Who this browser is among those who teach: a name without a meaning, so that
-// what it sent can be found again.
+// The source of this browser's samples: a random name that says nothing about the user,
+// by which the samples can be found and deleted together.
 export function visitor() {
   try {
-    const known = localStorage.getItem("glyphic-visitor");
-    if (known) return known;
+    const saved = localStorage.getItem("glyphic-visitor");
+    if (saved) return saved;
     const name = `page-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
     localStorage.setItem("glyphic-visitor", name);
     return name;
@@ -136,25 +138,25 @@ export function visitor() {
   }
 }
 
-// A server that takes longer is as good as away, in ms.
-const PATIENCE = 10_000;
+// A server that takes longer than this, in ms, counts as not responding.
+const TIMEOUT = 10_000;
 
 async function request(path, options) {
   let response;
   try {
     const headers = { ...options?.headers, ...authorization() };
-    response = await fetch(path, { signal: AbortSignal.timeout(PATIENCE), ...options, headers });
+    response = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT), ...options, headers });
   } catch (error) {
-    throw new Away(error.message);
+    throw new Unreachable(error.message);
   }
   const body = await response.json().catch(() => null);
   if (response.ok && body) return body;
-  // The Open Inference Protocol's errors are a text.
-  const said = body?.error ?? {};
-  const { code, message } = typeof said === "string" ? { code: "open_inference", message: said } : said;
+  // Errors of the Open Inference Protocol are plain text.
+  const failure = body?.error ?? {};
+  const { code, message } = typeof failure === "string" ? { code: "open_inference", message: failure } : failure;
   if (response.status === 401 && (await askForToken())) return request(path, options);
-  // A proxy, for a server that is away.
-  if (response.status >= 500 && !message) throw new Away(`status ${response.status}`);
+  // A proxy answers like this for a server that is down.
+  if (response.status >= 500 && !message) throw new Unreachable(`status ${response.status}`);
   throw new Refused(response.status, code, message ?? t`The server answered ${response.status}.`);
 }
 

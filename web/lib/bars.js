@@ -1,9 +1,9 @@
-// A bar for each label: how probable it is.
+// Bars that show the probability of each label.
 
 import { element } from "./dom.js";
 import { number } from "./words.js";
 
-// Builds the bars of these labels in a list, without values.
+// Builds a bar for each of these labels in a list, without values.
 export function buildBars(list, labels) {
   list.replaceChildren(...labels.map((label) => element("li", {},
     element("span", { class: "name" }, label),
@@ -11,8 +11,8 @@ export function buildBars(list, labels) {
     element("span", { class: "value" }, "–"))));
 }
 
-// Sets them. `best` is the number of the label that was read, null if none was, or -1 if
-// there is nothing to show.
+// Sets the bars. `best` is the index of the label that was read, null if the reading is none
+// of the labels, or -1 if there is nothing to show.
 export function setBars(list, probabilities, best) {
   probabilities.forEach((probability, i) => {
     const item = list.children[i];
@@ -22,7 +22,7 @@ export function setBars(list, probabilities, best) {
   });
 }
 
-// Never "100 %" for what is not certain, never "0 %" for what is possible.
+// Never shows 100 % or 0 %: the network is never certain.
 export function percent(probability) {
   const percent = 100 * probability;
   if (percent > 99.9) return `> ${number(99.9, 1, "%")}`;

@@ -1,4 +1,4 @@
-// The boxes around the digits of a number, over the pad; edges that can be dragged.
+// The boxes drawn over the pad around the digits of a number, and the edges that can be dragged.
 
 import { byId, element } from "./dom.js";
 import { PEN } from "./drawing.js";
@@ -7,19 +7,19 @@ const layer = byId("boxes");
 const pad = byId("pad");
 const picture = byId("picture");
 
-// Room between ink and box, and the least height of a box that has a tag, in pixels.
-const ROOM = 4;
-const LEAST_TAGGED = 34;
+// In pixels: the margin between ink and box, and the smallest height of a box with a tag.
+const MARGIN = 4;
+const MIN_TAGGED_HEIGHT = 34;
 
 let shown = null;
-// Whether an edge is being dragged: then nothing is placed anew.
+// While an edge is being dragged, the boxes are not laid out again.
 let dragging = false;
 const placeAgain = () => shown && !dragging && place(shown);
 new ResizeObserver(placeAgain).observe(pad);
 picture.addEventListener("load", placeAgain);
 
-// Shows a box for each digit. `moved(boxes)` is called with all boxes when an edge of the
-// chosen one was dragged.
+// Shows a box for each digit. After an edge of the selected box was dragged, `moved(boxes)` is
+// called with all boxes.
 export function showBoxes({ digits, selected, moved }) {
   shown = { digits, selected, moved };
   placeAgain();
@@ -30,26 +30,26 @@ export function hideBoxes() {
   layer.replaceChildren();
 }
 
-// The pad's pixels for one unit of the boxes, and where their origin is.
+// How the units of the boxes map to pixels of the pad: scale, origin and margin.
 function scale() {
   const { clientWidth: width, clientHeight: height } = pad;
-  // Points are where the middle of the pen was.
-  if (picture.hidden) return { unit: width / 1000, left: 0, top: 0, room: ROOM + (PEN * height) / 2 };
+  // Strokes have no width: half the pen's width of ink lies outside of their bounds.
+  if (picture.hidden) return { unit: width / 1000, left: 0, top: 0, margin: MARGIN + (PEN * height) / 2 };
   const { naturalWidth, naturalHeight } = picture;
-  if (!naturalWidth) return { unit: 0, left: 0, top: 0, room: 0 };
+  if (!naturalWidth) return { unit: 0, left: 0, top: 0, margin: 0 };
   const unit = Math.min(width / naturalWidth, height / naturalHeight);
-  return { unit, left: (width - naturalWidth * unit) / 2, top: (height - naturalHeight * unit) / 2, room: ROOM };
+  return { unit, left: (width - naturalWidth * unit) / 2, top: (height - naturalHeight * unit) / 2, margin: MARGIN };
 }
 
 function place({ digits, selected, moved }) {
-  const { unit, left, top, room } = scale();
+  const { unit, left, top, margin } = scale();
   const box = ({ box: [x, y, width, height], label, verdict, counts }, i) => {
     const node = element("div", { class: "box", "data-verdict": verdict, "data-counts": String(counts) });
-    node.style.left = `${left + x * unit - room}px`;
-    node.style.top = `${top + y * unit - room}px`;
-    node.style.width = `${width * unit + 2 * room}px`;
-    node.style.height = `${height * unit + 2 * room}px`;
-    node.toggleAttribute("data-small", height * unit + 2 * room < LEAST_TAGGED);
+    node.style.left = `${left + x * unit - margin}px`;
+    node.style.top = `${top + y * unit - margin}px`;
+    node.style.width = `${width * unit + 2 * margin}px`;
+    node.style.height = `${height * unit + 2 * margin}px`;
+    node.toggleAttribute("data-small", height * unit + 2 * margin < MIN_TAGGED_HEIGHT);
     node.append(element("span", { class: "tag" }, counts ? label : "·"));
     if (i === selected) {
       node.toggleAttribute("data-selected", true);
@@ -76,7 +76,7 @@ function place({ digits, selected, moved }) {
         ended.abort();
         dragging = false;
         placeAgain();
-        // A tap moves nothing.
+        // A click without a drag changes nothing.
         const isMoved = event.type === "pointerup" && Math.abs(event.clientX - down.clientX) >= 3;
         if (isMoved && wanted) moved(wanted);
       };
@@ -89,28 +89,28 @@ function place({ digits, selected, moved }) {
   layer.replaceChildren(...digits.map(box));
 }
 
-// Shows the boxes elsewhere, as long as they are moved.
+// Moves the shown boxes while the user drags an edge, before they are read again.
 export function previewBoxes(boxes) {
-  const { unit, left, room } = scale();
+  const { unit, left, margin } = scale();
   for (const [at, node] of [...layer.children].entries()) {
     const [x, , width] = boxes[at];
-    node.style.left = `${left + x * unit - room}px`;
-    node.style.width = `${width * unit + 2 * room}px`;
+    node.style.left = `${left + x * unit - margin}px`;
+    node.style.width = `${width * unit + 2 * margin}px`;
   }
 }
 
-// How wide the pad is in the units of the boxes.
-export const extent = () => (picture.hidden ? 1000 : picture.naturalWidth);
+// The width of the pad in the units of the boxes.
+export const padWidth = () => (picture.hidden ? 1000 : picture.naturalWidth);
 
-// All boxes when one edge of the box `i` has moved by so much.
+// All boxes after one edge of box `i` has moved by `by`.
 export function withEdge(digits, i, side, by) {
   const moved = digits.map((digit) => ({ ...digit, box: [...digit.box] }));
-  dragged(moved, i, side, by);
+  moveEdge(moved, i, side, by);
   return moved.map(({ box }) => box);
 }
 
-// Moves one edge of a box, and with it that of the neighbour whose place it takes.
-function dragged(digits, i, side, by) {
+// Moves one edge of a box. If that makes it overlap its neighbour, the neighbour shrinks.
+function moveEdge(digits, i, side, by) {
   const least = 1;
   const own = digits[i].box;
   const end = own[0] + own[2];
@@ -127,7 +127,7 @@ function dragged(digits, i, side, by) {
   }
 }
 
-// Lets a box begin elsewhere and end where it ended.
+// Moves the left edge of a box and keeps its right edge.
 function startAt(box, left, least) {
   const end = box[0] + box[2];
   box[0] = Math.min(left, end - least);

@@ -3,15 +3,16 @@
 const WIDTH = 300;
 const HEIGHT = 64;
 
-// The loss, from the top left to the bottom right if all goes well. `curve` is
-// [[step, loss, accuracy], …], `steps` the run's length.
+// Draws the loss on a logarithmic scale. `curve` is [[step, loss, accuracy], …], `steps` the
+// length of the run.
 export function drawCurve(svg, curve, steps) {
   const losses = curve.map(([step, loss]) => [step, Math.log(Math.max(loss, 1e-3))]);
   draw(svg, [losses], steps);
 }
 
-// How much is read right: what is trained on as a line, what is held back as a second one.
-// `validation` is [[step, accuracy], …]. The last percent is as high as the ten before it.
+// Draws the accuracy in training and in validation as two lines. `validation` is
+// [[step, accuracy], …]. The scale is that of the error's logarithm, so that the last
+// percent can be seen: 99 % to 99.9 % is as high as 90 % to 99 %.
 export function drawAccuracy(svg, curve, validation, steps) {
   const height = (accuracy) => -Math.log(Math.max(1 - accuracy, 1e-4));
   draw(svg, [
@@ -20,7 +21,7 @@ export function drawAccuracy(svg, curve, validation, steps) {
   ], steps);
 }
 
-// Lines of [step, height], over one another, into the SVG's polylines.
+// Draws lines of [step, height] into the SVG's polylines, on a common scale.
 function draw(svg, lines, steps) {
   const heights = lines.flat().map(([, height]) => height);
   const [low, high] = [Math.min(...heights), Math.max(...heights)];
@@ -29,7 +30,7 @@ function draw(svg, lines, steps) {
   svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
   svg.querySelectorAll("polyline").forEach((polyline, i) => {
     const points = lines[i].map(([step, height]) => `${x(step).toFixed(1)},${y(height).toFixed(1)}`);
-    // A line of one point is none: doubled it is a dot.
+    // A polyline of one point is invisible; with the point doubled it is a dot.
     if (points.length === 1) points.push(points[0]);
     polyline.setAttribute("points", points.join(" "));
   });

@@ -1,4 +1,4 @@
-// One drawing, read by two checkpoints side by side.
+// Two checkpoints read the same drawing side by side.
 
 import { load, readBy, told, unload } from "./api.js";
 import { buildBars, percent, setBars } from "./bars.js";
@@ -6,7 +6,7 @@ import { byId, element } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import { number, t } from "./words.js";
 
-// A checkpoint that somebody chose, and what it says of the drawing.
+// One of the two sides: the choice of a checkpoint, and its reading of the drawing.
 class Reader {
   #select;
   #label;
@@ -14,10 +14,10 @@ class Reader {
   #bars;
   #models = [];
   #serving = null;
-  // The id of the checkpoint that reads, and whether it is loaded for this page alone.
+  // The id of the chosen checkpoint, and whether this page had it loaded.
   #chosen = null;
   #loaded = false;
-  // One question at a time: while it is answered, the last drawing waits.
+  // One request at a time: the newest drawing waits for its answer.
   #asking = false;
   #again = false;
 
@@ -29,8 +29,8 @@ class Reader {
     this.#select.addEventListener("change", () => this.#choose(this.#select.value));
   }
 
-  // The checkpoints to choose from, and the one that serves; `first` is read by until
-  // another one is chosen.
+  // Sets the checkpoints to choose from and the one that is serving. `first` is chosen until
+  // the user chooses another one.
   offer(models, serving, first) {
     this.#models = models;
     this.#serving = serving;
@@ -53,20 +53,20 @@ class Reader {
     this.#asking = false;
   }
 
-  // Lets go of what was loaded for this page.
-  async leave() {
+  // Unloads the checkpoint that was loaded for this page.
+  async release() {
     if (!this.#loaded) return;
     this.#loaded = false;
     await unload(this.#chosen).catch(() => {});
   }
 
   async #choose(id) {
-    await this.leave();
+    await this.release();
     this.#chosen = null;
     this.#show(null);
     if (!id) return;
     try {
-      // The one that serves is there; another one is loaded beside it.
+      // The one that is serving is loaded already.
       if (id !== this.#serving) {
         this.#sentence.textContent = t`Loading …`;
         await load(id);
@@ -96,7 +96,7 @@ class Reader {
   #show(answer) {
     const none = answer?.verdict === "not_a_digit";
     this.#label.textContent = (none ? "?" : answer?.label) ?? "–";
-    this.#sentence.textContent = answer?.label == null ? "" : saying(answer);
+    this.#sentence.textContent = answer?.label == null ? "" : sentence(answer);
     const nothing = () => [...this.#bars.children].map(() => 0);
     const best = answer?.probabilities ? answer.labels.indexOf(answer.label) : -1;
     setBars(this.#bars, answer?.probabilities ?? nothing(), none ? null : best);
@@ -116,17 +116,17 @@ const drawing = new Drawing(byId("canvas"), () => {
   readers.forEach((reader) => reader.ask());
 });
 byId("clear").addEventListener("click", () => drawing.clear());
-addEventListener("pagehide", () => readers.forEach((reader) => reader.leave()));
+addEventListener("pagehide", () => readers.forEach((reader) => reader.release()));
 
-// Says which checkpoints there are, and which one serves: the first reader is that one,
-// until somebody chooses another.
+// Sets the checkpoints to choose from and the one that is serving, which is also the first
+// side's choice until the user chooses another one.
 export function offer(models, serving) {
   const readable = models.filter(({ error }) => !error);
   section.hidden = readable.length < 2;
   readers.forEach((reader, i) => reader.offer(readable, serving, i === 0 ? serving : null));
 }
 
-function saying({ verdict, confidence, best, timing_us: { compute } }) {
+function sentence({ verdict, confidence, best, timing_us: { compute } }) {
   const time = number(compute / 1000, 2, "ms");
   if (verdict === "not_a_digit") return t`None of its labels; ${time}.`;
   if (verdict === "unsure") return t`${best[0].label} or ${best[1].label}; ${time}.`;

@@ -19,7 +19,7 @@ export const byId = (id) => document.getElementById(id);
 // The keys of plural(n, "sample") are "{0} sample" and "{0} samples".
 export const plural = (count, one, many = `${one}s`) => t(["", ` ${count === 1 ? one : many}`], number(count));
 
-// What the server says, as a sentence.
+// A message of the server as a sentence: with a capital letter and a full stop.
 export function sentence(text) {
   return text ? text[0].toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".") : "";
 }

@@ -1,14 +1,14 @@
-// The pad: pointer and keys to strokes, strokes to pixels. Strokes are the data;
-// the canvas is only ever a picture of them.
+// The pad: turns pointer and key events into strokes, and strokes into pixels. The strokes
+// are the data; the canvas is redrawn from them.
 
-// Line width as a share of the pad's height: MNIST's 2.5 of 28 pixels, for a digit of
-// about half of the pad.
+// Line width as a share of the pad's height: MNIST's 2.5 of 28 pixels, for a digit that is
+// half as high as the pad.
 export const PEN = 0.5 * (2.5 / 28);
-// Points closer than this share of the pad's width add nothing.
+// Points closer than this share of the pad's width are dropped.
 const NEAR = 0.002;
 // Longest pause between two points of a replay, in ms.
 const PAUSE = 250;
-// How far an arrow key moves the pen, as a share of the pad's width; finely with Shift.
+// How far an arrow key moves the pen, as a share of the pad's width; FINE with Shift.
 const STEP = 0.03;
 const FINE = 0.005;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -18,15 +18,15 @@ export class Drawing {
   #canvas;
   #context;
   #strokes = [];
-  // What undo and redo bring back.
+  // Earlier and later states, for undo and redo.
   #past = [];
   #future = [];
   // The stroke under the pen, and the pointer that draws it.
   #open = null;
   #pointer = null;
-  // Where the pen of the keyboard is; null until a key moves it.
+  // Position of the keyboard's pen; null until a key moves it.
   #cursor = null;
-  // What a replay draws, in whole; null without one.
+  // All strokes of the drawing that is being replayed; null without a replay.
   #replayed = null;
   #onChange;
 
@@ -51,12 +51,13 @@ export class Drawing {
     return this.#strokes.map((stroke) => stroke.map(([x, y]) => [round(x), round(y)]));
   }
 
-  // All of it, time and pressure too, as a text that brings it back, stroke by stroke.
-  get kept() {
+  // The drawing with time and pressure, as text. Setting it restores the drawing, with an
+  // undo step for each stroke.
+  get serialized() {
     return JSON.stringify(this.#replayed ?? this.#strokes);
   }
 
-  set kept(text) {
+  set serialized(text) {
     this.#strokes = JSON.parse(text);
     this.#past = this.#strokes.map((_, i) => this.#strokes.slice(0, i));
     this.#changed(true);
@@ -91,14 +92,15 @@ export class Drawing {
     this.#changed(true);
   }
 
-  // Another input takes the drawing's place: it is not brought back.
+  // Clears the drawing and its history: another input has replaced it.
   forget() {
     this.clear();
     this.#past = [];
     this.#future = [];
   }
 
-  // Draws strokes, as they are sent, on another canvas; `scale` is its size of one unit.
+  // Draws strokes, in the units in which they are sent, on another canvas; `scale` is that
+  // canvas's pixels per unit.
   drawOn(context, strokes, scale) {
     context.strokeStyle = getComputedStyle(this.#canvas).getPropertyValue("--pen");
     context.lineCap = "round";
@@ -109,7 +111,7 @@ export class Drawing {
     }
   }
 
-  // Draws it all again, as fast as it was drawn, and reads on the way.
+  // Draws everything again at the speed at which it was drawn, and has it read meanwhile.
   replay() {
     if (this.#open || this.isEmpty) return;
     this.#stop();
@@ -140,7 +142,7 @@ export class Drawing {
     requestAnimationFrame(frame);
   }
 
-  // Ends a replay: the drawing is whole again.
+  // Ends a replay and shows the whole drawing.
   #stop() {
     if (this.#replayed) this.#strokes = this.#replayed;
     this.#replayed = null;
@@ -184,7 +186,7 @@ export class Drawing {
 
   #move(event) {
     if (!this.#open || event.pointerId !== this.#pointer) return;
-    // A frame may hold several samples of a fast pen.
+    // Browsers merge the moves of a fast pen into one event a frame.
     const events = event.getCoalescedEvents?.() ?? [];
     for (const sample of events.length > 0 ? events : [event]) {
       const point = this.#place(sample);
@@ -200,7 +202,7 @@ export class Drawing {
     this.#end();
   }
 
-  // Arrows move the pen, Space puts it down and lifts it.
+  // The arrow keys move the pen; Space lowers and lifts it.
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const height = this.#canvas.clientHeight / this.#canvas.clientWidth;
@@ -233,7 +235,7 @@ export class Drawing {
 
   #place(event) {
     const box = this.#canvas.getBoundingClientRect();
-    // A mouse presses with a half.
+    // Browsers report the pressure of a mouse as 0.5; fingers get the same.
     const pressure = event.pointerType === "pen" ? event.pressure : 0.5;
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     return [x / box.width, y / box.width, event.timeStamp, pressure];
@@ -268,8 +270,8 @@ export class Drawing {
   }
 }
 
-// Curves through the middles of the samples hide the corners between them. What the
-// network sees has one width; the pressure is for the eye.
+// Draws a quadratic curve through the midpoints between samples, which hides the corners. The
+// pressure changes only what the user sees: the network's input has one line width.
 function drawStroke(context, stroke, unit, pen) {
   const middle = (i) => {
     const [a, b] = [stroke[i], stroke[Math.min(i + 1, stroke.length - 1)]];

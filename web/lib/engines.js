@@ -1,29 +1,29 @@
-// Who reads: the server, or this browser. While the server reads, this browser reads
-// finished drawings beside it, to show the time of both and whether they agree.
+// The two engines that can read: the server and this browser. While the server is chosen, this
+// browser reads finished drawings too, to show both times and whether the answers agree.
 
-import { Away, nearest as nearestThere, read as readThere, told } from "./api.js";
+import { Unreachable, nearest as nearestThere, read as readThere, told } from "./api.js";
 import { InBrowser } from "./inbrowser.js";
 import { number, t } from "./words.js";
 
-// Time between two looks for another checkpoint, in ms.
-const LOOK_EVERY = 5000;
+// Interval between checks for a new checkpoint, in ms.
+const CHECK_EVERY = 5000;
 
 const panel = document.getElementById("engines");
-const said = document.getElementById("engines-said");
+const message = document.getElementById("engines-message");
 const times = {
   server: document.getElementById("time-server"),
   browser: document.getElementById("time-browser"),
 };
 
 const inBrowser = new InBrowser();
-// "there", "away" for a while, or "none" where the page's files lie alone.
-let server = "there";
+// "reachable", "unreachable", or "none" on a host that has only the page's files.
+let server = "reachable";
 let onChange;
 let loaded;
 
-// `changed` is called, with the browser's checkpoint and labels if it reads, when
-// another engine or another checkpoint would answer from now on; `loaded` when this
-// browser has another checkpoint.
+// `changed` is called when another engine or another checkpoint will answer from now on, with
+// the checkpoint and labels if the engine is this browser; `loaded` when this browser has
+// loaded another checkpoint.
 export function start({ changed, loaded: onLoad }) {
   loaded = onLoad;
   onChange = () => {
@@ -35,22 +35,22 @@ export function start({ changed, loaded: onLoad }) {
     await load();
     onChange();
   });
-  // Behind everything that the first drawing needs.
+  // Not before everything that the first drawing needs has loaded.
   (window.requestIdleCallback ?? setTimeout)(async () => {
     await load();
-    look();
+    checkRegularly();
   });
 }
 
-// { answer, engine, waited, fellBack }: from the engine that was chosen, or from this
-// browser if the server does not answer. `waited` is in ms.
+// Reads an input with the chosen engine, or with this browser if the server does not respond:
+// { answer, engine, waited, fellBack }, where `waited` is in ms.
 export async function read(input) {
   let fellBack = false;
   if (engine() === "server") {
     try {
       return { ...(await timed("server", input)), fellBack };
     } catch (error) {
-      if (!(error instanceof Away) || !inBrowser.isReady) throw error;
+      if (!(error instanceof Unreachable) || !inBrowser.isReady) throw error;
       fellBack = true;
     }
   }
@@ -58,68 +58,66 @@ export async function read(input) {
   return { ...(await timed("browser", input)), fellBack };
 }
 
-// Has this browser read what the server read, and says whether both agree, if
-// `isShown` still holds then. What this browser reads is not sent to the server.
+// Has this browser read an input that the server has read, and shows whether the answers
+// agree, if `isShown()` is still true then.
 export async function compare(input, { engine, answer }, isShown) {
   if (engine === "browser" || !inBrowser.isReady) return;
   try {
-    const { answer: beside } = await timed("browser", input);
-    if (!isShown() || beside.model !== answer.model) return;
-    const none = beside.verdict === "not_a_digit";
-    const alike = none === (answer.verdict === "not_a_digit") && (none || beside.text === answer.text);
-    if (alike) say(t`Both say the same.`);
-    else say(none ? t`This browser says that it is none.` : t`This browser says ${beside.text || t`nothing`}.`);
+    const { answer: own } = await timed("browser", input);
+    if (!isShown() || own.model !== answer.model) return;
+    const none = own.verdict === "not_a_digit";
+    const agrees = none === (answer.verdict === "not_a_digit") && (none || own.text === answer.text);
+    if (agrees) say(t`Both give the same answer.`);
+    else say(none ? t`This browser reads none of the labels.` : t`This browser reads ${own.text || t`nothing`}.`);
   } catch {
-    // It was only to be compared with.
+    // Only the comparison is missing; the server's answer is shown.
   }
 }
 
-// What happens inside the network; of the checkpoint that this browser has.
+// What happens inside the network, by the checkpoint that this browser has loaded.
 export const explain = (task, given) => inBrowser.explain(task, given);
 export const isUnable = () => panel.dataset.browser === "failed";
 export const temperature = () => inBrowser.temperature;
 
-// The training examples nearest to a glyph. The server has them: null if it does not read.
+// The training examples nearest to a glyph. Only the server has them: null if this browser is
+// the engine.
 export const nearest = async (pixels) => (engine() === "server" ? nearestThere(pixels) : null);
 
-// Nothing is shown any more.
+// The drawing was cleared: removes the message about it.
 export function forget() {
   describe();
 }
 
-// Says whether the server is "there", "away" or "none".
+// Sets whether the server is "reachable", "unreachable" or "none".
 export function setServer(state) {
   if (server === state) return;
   server = state;
   panel.dataset.server = state;
-  times.server.textContent = state === "away" ? t`away` : "";
+  times.server.textContent = state === "unreachable" ? t`not responding` : "";
   if (state === "none") panel.querySelector('[value="browser"]').checked = true;
   describe();
   if (engine() === "browser") onChange();
 }
 
-// Whether there is no server, now or at all.
-export const isAlone = () => server !== "there";
-
 function engine() {
-  return server === "there" ? panel.querySelector("input:checked").value : "browser";
+  return server === "reachable" ? panel.querySelector("input:checked").value : "browser";
 }
 
-// Takes over what is served now, if it is another checkpoint than before.
+// Loads the checkpoint that is being served, if it is not loaded already.
 async function load() {
   const before = inBrowser.checkpoint;
   try {
     await inBrowser.update();
     panel.dataset.browser = "ready";
   } catch (error) {
-    // Without a server there is nothing newer to have.
-    if (inBrowser.isReady && !(error instanceof Away)) {
-      say(t`This page is older than the checkpoint that is served: reload it.`);
+    // An unreachable server says nothing about a newer checkpoint.
+    if (inBrowser.isReady && !(error instanceof Unreachable)) {
+      say(t`This page is too old for the checkpoint being served: reload it.`);
     }
     if (inBrowser.isReady) return;
     panel.dataset.browser = "failed";
     times.browser.textContent = t`not available`;
-    if (engine() === "browser") said.replaceChildren(...(error instanceof Away ? [t`the network could not be loaded`] : told(error)));
+    if (engine() === "browser") message.replaceChildren(...(error instanceof Unreachable ? [t`the network could not be loaded`] : told(error)));
   }
   if (inBrowser.checkpoint === before) return;
   loaded();
@@ -128,12 +126,12 @@ async function load() {
   if (engine() === "browser") onChange();
 }
 
-// A swap on the server reaches this browser.
-function look() {
+// Follows promotions on the server.
+function checkRegularly() {
   setTimeout(async () => {
     if (!document.hidden) await load();
-    look();
-  }, LOOK_EVERY);
+    checkRegularly();
+  }, CHECK_EVERY);
 }
 
 async function timed(engine, input) {
@@ -145,12 +143,11 @@ async function timed(engine, input) {
 }
 
 function describe() {
-  const alone = server === "away" && inBrowser.isReady;
-  if (alone) say(t`Until the server is back, this browser reads by itself.`);
-  else if (server === "there" && engine() === "browser") say(t`Nothing is sent to the server.`);
+  if (server === "unreachable" && inBrowser.isReady) say(t`This browser reads your drawings until the server is back.`);
+  else if (server === "reachable" && engine() === "browser") say(t`Nothing is sent to the server.`);
   else say("");
 }
 
 function say(text) {
-  if (said.textContent !== text) said.textContent = text;
+  if (message.textContent !== text) message.textContent = text;
 }

@@ -1,56 +1,54 @@
-// The network in this browser: the checkpoint comes from where the page came
-// from, by the hash of its weights, and is read by the same code as on the server.
+// The network in this browser: loads the checkpoint from the page's own host, the weights by
+// their hash, and runs the same code as the server, in a worker.
 
-import { Away, Refused } from "./api.js";
+import { Unreachable, Refused } from "./api.js";
 import { t } from "./words.js";
 
-// Pictures are scaled down to this before they are read: twice the side that the
-// preprocessing works at.
+// Pictures are scaled down to this side first: twice the side to which the preprocessing
+// scales them.
 const LONGEST_SIDE = 2048;
-// The server's limit.
+// The same limit as the server's.
 const MAX_PIXELS = 24e6;
 const SIDE = 28;
 const VERDICTS = ["read", "unsure", "not_a_digit"];
-// What takes longer will not come, in ms: a manifest; weights; an answer, the code's
-// download included.
-const PATIENCE = { manifest: 10_000, weights: 60_000, answer: 60_000 };
-// Time after which a checkpoint that was refused is tried again, in ms.
+// In ms. The first answer includes the download of the code.
+const TIMEOUT = { manifest: 10_000, weights: 60_000, answer: 60_000 };
+// Delay before a checkpoint that could not be used is tried again, in ms.
 const RETRY_REFUSED = 60_000;
 
 export class InBrowser {
-  // The id of the checkpoint that reads, or null.
+  // The id of the loaded checkpoint, or null.
   checkpoint = null;
   labels = [];
-  // What its logits are divided by.
+  // The temperature that divides its logits.
   temperature = null;
   #worker = null;
   #waiting = new Map();
-  #number = 0;
+  #lastRequest = 0;
   #updating = null;
-  // What could not be taken over, why, and when it was last tried.
+  // The checkpoint that could not be used: { id, error, at }, `at` the time of the last try.
   #refused = null;
 
   get isReady() {
     return this.checkpoint !== null;
   }
 
-  // Takes over the checkpoint that is served now. The weights are asked for only
-  // if it is another one than before.
+  // Loads the checkpoint that is being served now, unless it is loaded already.
   update() {
     this.#updating ??= this.#update().finally(() => (this.#updating = null));
     return this.#updating;
   }
 
   async #update() {
-    const manifest = await bytes("checkpoint.json", PATIENCE.manifest);
+    const manifest = await bytes("checkpoint.json", TIMEOUT.manifest);
     const { id, weights, temperature } = JSON.parse(new TextDecoder().decode(manifest));
     if (id === this.checkpoint) return;
     const before = this.#refused?.id === id ? this.#refused : null;
     if (before && performance.now() - before.at < RETRY_REFUSED) throw before.error;
     try {
-      // A second time not what the browser has kept of the first.
+      // The copy in the browser's cache may be the damaged one.
       const cache = before ? "reload" : "default";
-      const content = await bytes(`weights/${weights.sha256}.bpk`, PATIENCE.weights, cache);
+      const content = await bytes(`weights/${weights.sha256}.bpk`, TIMEOUT.weights, cache);
       const { result } = await this.#ask("load", { id, manifest, weights: content });
       this.labels = result;
       this.temperature = temperature;
@@ -62,8 +60,8 @@ export class InBrowser {
     }
   }
 
-  // An answer as the server gives it. An input is { strokes }, { pixels } or { blob }, and
-  // may have `boxes`.
+  // Reads an input, { strokes }, { pixels } or { blob }, with `boxes` or without. The answer
+  // has the same form as the server's.
   async read(input) {
     const { task, scale = 1, ...given } = await prepared(input);
     const boxes = input.boxes?.map((box) => box.map((value) => value / scale));
@@ -84,17 +82,17 @@ export class InBrowser {
     };
   }
 
-  // What happens inside: "layers", "stencils" or "occlusion".
+  // Computes what happens inside the network: "layers", "filters" or "occlusion".
   async explain(task, given) {
-    if (!this.isReady) throw new Away(t`the network is not here yet`);
+    if (!this.isReady) throw new Unreachable(t`the network is not loaded yet`);
     return (await this.#ask(task, given)).result;
   }
 
   #ask(task, given) {
     this.#worker ??= this.#start();
-    const number = this.#number++;
+    const number = this.#lastRequest++;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#end(t`the network does not answer`), PATIENCE.answer);
+      const timer = setTimeout(() => this.#end(t`the network is not responding`), TIMEOUT.answer);
       this.#waiting.set(number, { resolve, reject, timer });
       this.#worker.postMessage({ number, task, ...given });
     });
@@ -116,11 +114,11 @@ export class InBrowser {
     return worker;
   }
 
-  // Gives the worker up; a later update begins with another one.
+  // Ends the worker; the next update starts a new one.
   #end(reason) {
     for (const { reject, timer } of this.#waiting.values()) {
       clearTimeout(timer);
-      reject(new Away(reason));
+      reject(new Unreachable(reason));
     }
     this.#waiting.clear();
     this.#worker?.terminate();
@@ -129,24 +127,24 @@ export class InBrowser {
   }
 }
 
-async function bytes(path, patience, cache = "default") {
+async function bytes(path, timeout, cache = "default") {
   try {
-    const response = await fetch(path, { cache, signal: AbortSignal.timeout(patience) });
+    const response = await fetch(path, { cache, signal: AbortSignal.timeout(timeout) });
     if (!response.ok) throw new Error(`${path}: ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   } catch (error) {
-    throw new Away(error.message);
+    throw new Unreachable(error.message);
   }
 }
 
-// What the worker is asked for; `scale` is the size of its units in those of the input.
+// The worker's task for an input; `scale` is the size of its pixels in the input's units.
 async function prepared({ strokes, pixels, blob }) {
   if (strokes) return { task: "strokes", strokes };
   if (pixels) return { task: "pixels", pixels: Uint8Array.from(pixels) };
   return { task: "picture", ...(await decoded(blob)) };
 }
 
-// The picture's pixels, upright.
+// The picture's pixels, rotated as its metadata say.
 async function decoded(blob) {
   const { bitmap, scale } = await scaledDown(blob);
   const { width, height } = bitmap;
@@ -170,7 +168,7 @@ async function scaledDown(blob) {
   try {
     if (width * height > MAX_PIXELS) {
       throw new Refused(413, null,
-        t`The picture is ${width} × ${height} pixels; at most 24 megapixels are read: scale it down.`);
+        t`The picture is ${width} × ${height} pixels, over the limit of 24 megapixels: scale it down.`);
     }
     const [resizeWidth, resizeHeight] =
       [width, height].map((side) => Math.max(1, Math.round(side / scale)));
@@ -181,8 +179,8 @@ async function scaledDown(blob) {
   }
 }
 
-// Exact where nothing shows through: a canvas forgets the colour of what is
-// transparent.
+// The pixels by a 2D canvas, which is exact only where the picture is opaque: it multiplies
+// colours by alpha and so loses those of transparent pixels.
 function opaque(bitmap) {
   const { width, height } = bitmap;
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
@@ -195,7 +193,7 @@ function isOpaque(rgba) {
   return true;
 }
 
-// With the colours that transparency hides, which WebGL does not touch. Null without it.
+// The pixels by WebGL, which keeps the colours of transparent pixels. Null without WebGL.
 function straight(bitmap) {
   const gl = new OffscreenCanvas(1, 1).getContext("webgl");
   if (!gl) return null;
@@ -221,7 +219,7 @@ function picture(seen) {
   return canvas.toDataURL();
 }
 
-// Each symbol as the server describes it.
+// The symbols in the form of the server's answer.
 function digitsOf({ places, probabilities, seen, strokes, labels }, scale) {
   return strokes.map((whole, i) => {
     const part = (values, size) => values.subarray(size * i, size * (i + 1));

@@ -1,6 +1,6 @@
-// How a digit was read: the steps from the ink to the 28 × 28 pixels, what each layer of
-// the network makes of them, which ink mattered, and what calibration does. All of it is
-// computed in this browser, by the code and the weights that the server has too.
+// The panel "How it was read": the steps from the ink to the 28 × 28 pixels, the feature maps of
+// each layer, which ink mattered, and the effect of calibration. All of it is computed in this
+// browser, with the same code and weights as on the server.
 
 import { byId, element } from "./dom.js";
 import { number, parts, t } from "./words.js";
@@ -8,35 +8,36 @@ import { number, parts, t } from "./words.js";
 const section = byId("insight");
 const steps = { ink: byId("step-ink"), box: byId("step-box"), framed: byId("step-framed"), heat: byId("step-heat") };
 const layersShown = byId("layers");
-const stencilShown = byId("stencil");
-const stencilMap = byId("stencil-map");
-const stencilSaid = byId("stencil-said");
+const filterCanvas = byId("filter");
+const filterMap = byId("filter-map");
+const filterName = byId("filter-name");
 const calibrated = byId("calibrated");
 
 const SIDE = 28;
 const BOX = 20;
-// A drawing that rests this long, in ms, is worth its heat map.
+// The heat map is computed once the drawing has not changed for this long, in ms.
 const REST = 250;
-// What the first layers do, for people who see them for the first time.
-const TOLD = [
-  t`Each map belongs to one stencil of the size above: choose one to see it.`,
-  t`Stencils of 3 × 3 over all maps of layer 1: what they answer to is larger, and made of what those found.`,
-  t`The same again over layer 2: larger still.`,
-  t`Few places are left, and many maps: much of what is there, little of where. From these the label is computed.`,
+// What each layer does, for people who see one for the first time.
+const LAYERS_EXPLAINED = [
+  t`Each map belongs to one filter of the size above: click a map to see its filter.`,
+  t`3 × 3 filters over all maps of layer 1: they respond to larger shapes, made of those that layer 1 found.`,
+  t`The same over layer 2: the shapes are larger still.`,
+  t`Few positions are left, but many maps: they tell a lot about what is there and little about where. The label is computed from these.`,
 ];
 
 let engine;
 let unable;
 let nearest;
-// The glyph whose neighbours are shown.
+// The glyph whose nearest examples are shown.
 let shownNear = null;
 let last = null;
 let rest = null;
 let chosen = 0;
-let stencils = null;
+let filters = null;
 
-// `explain(task, given)` asks the network in this browser; it fails while there is none.
-// `isUnable` says whether there will be none. `near(pixels)` finds training examples, or null.
+// `explain(task, given)` asks the network in this browser and fails while it is not loaded;
+// `isUnable()` tells whether it never will be. `near(pixels)` finds the nearest training
+// examples, or null.
 export function startInsight(explain, isUnable, near) {
   engine = explain;
   unable = isUnable;
@@ -44,18 +45,18 @@ export function startInsight(explain, isUnable, near) {
   section.addEventListener("toggle", () => last && explainDigit(last));
 }
 
-// Another checkpoint reads: its stencils are others.
-export function forgetStencils() {
-  stencils = null;
+// Another checkpoint was loaded, with other filters.
+export function forgetFilters() {
+  filters = null;
   shownNear = null;
   layersShown.replaceChildren();
 }
 
-// Shows how a digit was read. `drawInk(context, side, box)` draws what is in its box.
+// Shows how a digit was read. `drawInk(context, side, box)` draws the ink in its box.
 export async function explainDigit(given) {
   last = given;
   clearTimeout(rest);
-  // What nobody looks at is not computed.
+  // Nothing is computed while the panel is closed.
   if (!section.open) return;
   const { digit, labels, temperature, drawInk } = given;
   try {
@@ -66,7 +67,7 @@ export async function explainDigit(given) {
     const glyph = pixels.join();
     byId("nearest").toggleAttribute("data-stale", glyph !== shownNear);
     const { shapes, maps } = await engine("layers", { pixels });
-    stencils ??= await engine("stencils", {});
+    filters ??= await engine("filters", {});
     if (last !== given) return;
     showLayers(shapes, maps);
     section.dataset.state = "shown";
@@ -74,7 +75,7 @@ export async function explainDigit(given) {
       const label = labels.indexOf(digit.label);
       const falls = await engine("occlusion", { pixels, label }).catch(() => null);
       if (falls && last === given) showHeat(pixels, falls);
-      // A stencil is chosen without another glyph.
+      // The glyph is the same if the user only chose another filter.
       if (glyph === shownNear) return;
       const found = await nearest(pixels).catch(() => null);
       if (last !== given) return;
@@ -112,7 +113,7 @@ function showSteps(pixels, digit, drawInk) {
   paint(steps.box, BOX, BOX, (x, y) => grey(at(pixels, left + x, top + y)));
   paint(steps.framed, SIDE, SIDE, (x, y) => grey(at(pixels, x, y)));
   const context = steps.framed.getContext("2d");
-  // Where the centre of mass is, for the eye.
+  // The dot at the centre of mass.
   context.fillStyle = "#f0a35e";
   context.fillRect(Math.floor(centre[0]), Math.floor(centre[1]), 1, 1);
 }
@@ -120,7 +121,7 @@ function showSteps(pixels, digit, drawInk) {
 const at = (pixels, x, y) => (x < SIDE && y < SIDE ? pixels[y * SIDE + x] : 0);
 const grey = (ink) => [ink, ink, ink];
 
-// Where the 20 × 20 box lies, and the centre of mass.
+// The place of the 20 × 20 box in the glyph, and the glyph's centre of mass.
 function measured(pixels) {
   const bounds = [SIDE, SIDE, 0, 0];
   const sum = [0, 0, 0];
@@ -151,7 +152,7 @@ function paint(canvas, width, height, colour) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-// One canvas a layer, its maps side by side.
+// Shows a canvas for each layer, with its maps side by side.
 function showLayers(shapes, maps) {
   const layers = Array.from({ length: shapes.length / 2 }, (_, i) => [shapes[2 * i], shapes[2 * i + 1]]);
   if (layersShown.childElementCount !== layers.length) {
@@ -169,7 +170,7 @@ function showLayers(shapes, maps) {
       if (u === side || v === side || map >= channels) return gap();
       return glow(own[(map * side + v) * side + u]);
     });
-    if (i === 0) showStencil(channels, side, own);
+    if (i === 0) showFilter(channels, side, own);
   });
 }
 
@@ -181,7 +182,7 @@ const glow = (value) => [Math.min(255, value * 1.6), Math.min(255, value * 1.05)
 
 function figure([channels, side], i) {
   const canvas = element("canvas", { class: "maps", role: "img",
-    "aria-label": t`The ${channels} maps of layer ${i + 1}, ${side} by ${side} places each` });
+    "aria-label": t`The ${channels} feature maps of layer ${i + 1}, ${side} by ${side} positions each` });
   if (i === 0) {
     canvas.addEventListener("click", ({ offsetX, offsetY }) => {
       const columns = columnsOf(channels);
@@ -191,7 +192,7 @@ function figure([channels, side], i) {
   }
   return element("figure", {},
     canvas,
-    element("figcaption", {}, element("b", {}, t`Layer ${i + 1}: ${channels} maps of ${side} × ${side}`), TOLD[i] ?? TOLD.at(-1)));
+    element("figcaption", {}, element("b", {}, t`Layer ${i + 1}: ${channels} feature maps of ${side} × ${side}`), LAYERS_EXPLAINED[i] ?? LAYERS_EXPLAINED.at(-1)));
 }
 
 function choose(map, channels) {
@@ -199,28 +200,29 @@ function choose(map, channels) {
   if (last) explainDigit(last);
 }
 
-byId("stencil-next").addEventListener("click", () => choose(chosen + 1, stencilCount));
-byId("stencil-before").addEventListener("click", () => choose(chosen - 1, stencilCount));
-let stencilCount = 1;
+byId("filter-next").addEventListener("click", () => choose(chosen + 1, filterCount));
+byId("filter-before").addEventListener("click", () => choose(chosen - 1, filterCount));
+let filterCount = 1;
 
-// One stencil of the first layer, and where it fits.
-function showStencil(channels, side, maps) {
-  stencilCount = channels;
-  const size = stencils.length / channels;
+// Shows one filter of the first layer and its map.
+function showFilter(channels, side, maps) {
+  filterCount = channels;
+  const size = filters.length / channels;
   const width = Math.sqrt(size);
-  const own = stencils.subarray(chosen * size, (chosen + 1) * size);
+  const own = filters.subarray(chosen * size, (chosen + 1) * size);
   const strongest = Math.max(...own.map(Math.abs));
-  paint(stencilShown, width, width, (x, y) => {
+  paint(filterCanvas, width, width, (x, y) => {
     const value = own[y * width + x] / strongest;
     const [strong, weak] = [40 + 215 * Math.abs(value), 40];
     return value > 0 ? [strong, 0.65 * strong, weak] : [weak, 0.6 * strong, strong];
   });
   const map = maps.subarray(chosen * side * side, (chosen + 1) * side * side);
-  paint(stencilMap, side, side, (x, y) => glow(map[y * side + x]));
-  stencilSaid.textContent = t`Stencil ${chosen + 1} of ${channels}`;
+  paint(filterMap, side, side, (x, y) => glow(map[y * side + x]));
+  filterName.textContent = t`Filter ${chosen + 1} of ${channels}`;
 }
 
-// The ink that spoke for the label in orange, what spoke against it in blue.
+// Shows the ink that is evidence for the label in orange, and the ink against it in blue. `falls`
+// is by how much the label's logit falls when a pixel is covered.
 function showHeat(pixels, falls) {
   const strongest = Math.max(...falls.map(Math.abs)) || 1;
   paint(steps.heat, SIDE, SIDE, (x, y) => {
@@ -232,24 +234,24 @@ function showHeat(pixels, falls) {
   });
 }
 
-// Nothing, where what was trained on is not at hand.
+// Shows the nearest training examples; hides the list if the server does not have them.
 function showNearest(found) {
   byId("nearest").hidden = !found?.examples.length;
   byId("nearest-list").replaceChildren(...(found?.examples ?? []).map(({ label, from, picture }) =>
     element("li", {}, element("img", { src: picture, alt: "", width: 56, height: 56 }),
-      element("b", {}, label), from === "taught" ? element("span", {}, t`taught`) : null)));
+      element("b", {}, label), from === "taught" ? element("span", {}, t`sample`) : null)));
 }
 
-// The temperature divides all logits, so a probability before is the one after, to the
-// power of the temperature, and all of them scaled to 1.
+// Shows the effect of the temperature. It divides all logits, so the probabilities before
+// calibration are those after it to the power of the temperature, normalized to a sum of 1.
 function showCalibration({ label, probabilities, confidence }, labels, temperature) {
   if (!temperature) return calibrated.replaceChildren();
   const before = probabilities.map((probability) => probability ** temperature);
   const raw = before[labels.indexOf(label)] / before.reduce((a, b) => a + b, 0);
   const percent = (share) => number(100 * share, share > 0.999 ? 2 : 1, "%");
   const often = temperature < 1
-    ? t`On examples held back from its training it was right more often than it said,`
-    : t`On examples held back from its training it was right less often than it said,`;
+    ? t`On examples held back from training it was right more often than its confidence suggests,`
+    : t`On examples held back from training it was right less often than its confidence suggests,`;
   const corrected = element("b", {}, percent(confidence));
-  calibrated.replaceChildren(...parts`As trained, the network says ${percent(raw)}. ${often} so its answers are corrected, and it says ${corrected}.`);
+  calibrated.replaceChildren(...parts`As trained, the network is ${percent(raw)} sure. ${often} so its confidence is corrected to ${corrected}.`);
 }

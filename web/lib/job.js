@@ -1,15 +1,16 @@
-// The training job: how far it is, how it ended, what can be done about it.
+// The training job on the drawing page: its progress, its result, and the buttons to cancel it,
+// to use the new network or to roll back.
 
-import { Away, cancelJob, comparison, jobs, promote, rollBack, told, train } from "./api.js";
+import { Unreachable, cancelJob, comparison, jobs, promote, rollBack, told, train } from "./api.js";
 import { drawCurve } from "./chart.js";
 import { byId, element, plural, sentence } from "./dom.js";
 import { dictionary, duration, english, number, t } from "./words.js";
 
-// Time between two looks at a job under way, and at none, in ms.
-const LOOK_EVERY = 700;
-const LOOK_IDLY_EVERY = 8000;
-// Pictures that changed sides, shown at most.
-const CHANGED = 12;
+// Intervals between requests for the jobs, while one is running and while none is, in ms.
+const POLL_EVERY = 700;
+const POLL_IDLE_EVERY = 8000;
+// How many pictures are shown at most that only one of the two networks reads correctly.
+const MAX_CHANGED = 12;
 
 const panel = byId("job");
 const title = byId("job-title");
@@ -23,13 +24,13 @@ let timer = null;
 let shownEnding = null;
 let onEnd = () => {};
 
-// Watches jobs from now on; `ended` is called when one has ended.
+// Polls the server's jobs from now on; `ended` is called when one has ended.
 export function watchJobs(ended) {
   onEnd = ended;
-  look();
+  poll();
 }
 
-// Asks for training.
+// Starts a training job.
 export async function trainNow() {
   shownEnding = null;
   try {
@@ -37,45 +38,46 @@ export async function trainNow() {
   } catch (error) {
     if (error.code !== "job_under_way") return showProblem(told(error));
   }
-  look();
+  poll();
 }
 
-let known = null;
+// The newest job and its state when it was last polled, as text.
+let lastSeen = null;
 
-async function look() {
+async function poll() {
   clearTimeout(timer);
   let underWay = false;
   try {
     const [job] = (await jobs()).jobs;
     underWay = job && (job.state === "queued" || job.state === "running");
-    const before = known;
-    known = job ? `${job.id} ${job.state}` : "none";
+    const before = lastSeen;
+    lastSeen = job ? `${job.id} ${job.state}` : "none";
     if (underWay) showProgress(job);
-    // An ending is shown where its job was seen, and to nobody else.
-    else if (before && before !== known && job) showEnding(job);
+    // The result of a job that ended before this page was opened is not news.
+    else if (before && before !== lastSeen && job) showEnding(job);
   } catch (error) {
-    // A server without a database will not have jobs later either.
+    // A server without a database will never have jobs.
     if (error.code === "teaching_off") return;
-    if (!(error instanceof Away)) showProblem(told(error));
+    if (!(error instanceof Unreachable)) showProblem(told(error));
   }
-  timer = setTimeout(look, underWay ? LOOK_EVERY : LOOK_IDLY_EVERY);
+  timer = setTimeout(poll, underWay ? POLL_EVERY : POLL_IDLE_EVERY);
 }
 
 function showProgress(job) {
   const { step = 0, steps = 0, seconds_left: left, accuracy, curve: points = [] } = job.progress;
   panel.hidden = false;
   panel.dataset.state = job.state;
-  // A live region is written only when it changes.
-  const now = job.cancel ? t`Stopping …` : t`Learning …`;
+  // Screen readers announce a live region each time it is written.
+  const now = job.cancel ? t`Stopping …` : t`Training …`;
   if (title.textContent !== now) title.textContent = now;
   detail.textContent = steps
-    ? t`${duration(left)} left · ${number(100 * accuracy, 1, "%")} of the exercises right`
+    ? t`${duration(left)} left · training accuracy ${number(100 * accuracy, 1, "%")}`
     : job.state === "queued" ? t`waiting for a free server` : t`reading the samples`;
   bar.hidden = false;
   bar.max = Math.max(steps, 1);
   if (steps) bar.value = step;
   else bar.removeAttribute("value");
-  // An SVG has no `hidden` property.
+  // SVG elements have no `hidden` property, only the attribute.
   curve.toggleAttribute("hidden", points.length < 2);
   if (points.length >= 2) drawCurve(curve, points, steps);
   changed.replaceChildren();
@@ -90,8 +92,8 @@ async function showEnding(job) {
   bar.hidden = true;
   curve.toggleAttribute("hidden", true);
   const titles = {
-    promoted: t`Learned, and in use`,
-    candidate: t`Learned, but not in use`,
+    promoted: t`Trained: the new network is in use`,
+    candidate: t`Trained, but the new network is not in use`,
     failed: t`Training failed`,
     cancelled: t`Training was cancelled`,
   };
@@ -102,7 +104,7 @@ async function showEnding(job) {
   onEnd(job);
   if (job.state === "promoted") {
     const back = () => rollBack(job.candidate);
-    setActions([[t`Roll back`, () => act(back, t`The network before serves again.`)]]);
+    setActions([[t`Roll back`, () => act(back, t`The previous network is in use again.`)]]);
   }
   if (job.state === "candidate" && job.candidate) {
     const serve = () => promote(job.candidate, job.parent, true);
@@ -111,35 +113,35 @@ async function showEnding(job) {
   if (job.candidate) await showChanged(job);
 }
 
-// The pictures that one of the two networks reads right and the other does not.
+// Shows the pictures that only one of the two networks reads correctly.
 async function showChanged(job) {
   let answer;
   try {
     answer = await comparison(job.candidate);
   } catch {
-    // The verdict stands without the pictures.
+    // The result is shown without the pictures.
     return;
   }
   if (shownEnding !== job.id || panel.dataset.state !== job.state) return;
   const { changed: pictures, gained, lost } = answer;
-  const shown = pictures.slice(0, CHANGED).map((picture) => {
+  const shown = pictures.slice(0, MAX_CHANGED).map((picture) => {
     const better = picture.after === picture.label;
     return element(
       "figure",
       { "data-better": String(better) },
       glyphCanvas(picture.glyph),
       element("figcaption", {}, `${picture.before} → ${picture.after}`,
-        element("span", { class: "visually-hidden" }, better ? t`, now right` : t`, now wrong`)),
+        element("span", { class: "visually-hidden" }, better ? t`, now correct` : t`, now wrong`)),
     );
   });
   if (shown.length === 0) return;
   changed.replaceChildren(
-    element("p", {}, t`${plural(gained, "picture")} read right now, ${lost} no more:`),
+    element("p", {}, t`Now read correctly: ${plural(gained, "picture")}. No longer read correctly: ${lost}.`),
     element("div", { class: "pictures" }, ...shown),
   );
 }
 
-// A glyph's 784 pixels, base64, as a picture.
+// A glyph as a canvas; the glyph is 784 pixels in base64.
 function glyphCanvas(glyph) {
   const canvas = element("canvas", { width: 28, height: 28, class: "glyph" });
   const context = canvas.getContext("2d");
@@ -161,7 +163,7 @@ async function act(action, done) {
       setActions([]);
       onEnd(null);
     } else {
-      look();
+      poll();
     }
   } catch (error) {
     showProblem(told(error));

@@ -1,55 +1,59 @@
-// A reading of several digits: the number in large, each digit to be chosen, joined with
-// the next or split; and which of them the bars speak of.
+// A reading of several digits: shows the number, lets the user select a digit, and lets them
+// correct the split into digits by joining, splitting and moving edges.
 
-import { extent, hideBoxes, previewBoxes, showBoxes, withEdge } from "./boxes.js";
+import { hideBoxes, padWidth, previewBoxes, showBoxes, withEdge } from "./boxes.js";
 import { byId, element } from "./dom.js";
 import { number, t } from "./words.js";
 
 const row = byId("number");
-const mend = byId("mend");
+const correction = byId("correct");
 const join = byId("join");
 const split = byId("split");
-const asFound = byId("as-found");
-// The edges of the chosen box for those who do not drag: seen while they have the focus.
+const reset = byId("reset-split");
+// Sliders that move the edges of the selected box by keyboard; visible while they have the focus.
 const edges = { left: byId("edge-left"), right: byId("edge-right") };
-// An edge that rests this long, in ms, is where it should be.
+// The boxes are read again once an edge has not moved for this long, in ms.
 const REST = 350;
 
 let digits = [];
 let selected = null;
-let mended = false;
-// Where a slider has put the boxes, and when that is to be read.
+// Whether the shown boxes were given by the user.
+let corrected = false;
+// The boxes as a slider has moved them, and the timer after which they are read.
 let moved = null;
 let rest = null;
-// Whether the focus was on a button that mends, which may be gone when the answer is there.
-let heldByMend = false;
+// Whether a button of the correction had the focus: the button may be hidden or disabled once
+// the answer arrives, and the focus must go somewhere else then.
+let restoreFocus = false;
 let callbacks;
 
-// `chosen(digit)` is called when a digit was chosen, `mend(boxes)` with where the digits
-// are, or null to find them anew.
+// `chosen(digit)` is called when a digit was selected, and `correct(boxes)` with the boxes that
+// the user gave, or with null to have them found again. `correct` returns whether the boxes
+// are being read: they are not while a newer answer is awaited.
 export function startNumbers(given) {
-  callbacks = { ...given, mend(boxes) {
-    heldByMend = mend.contains(document.activeElement) && document.activeElement.matches("button");
-    return given.mend(boxes);
+  callbacks = { ...given, correct(boxes) {
+    restoreFocus = correction.contains(document.activeElement) && document.activeElement.matches("button");
+    return given.correct(boxes);
   } };
-  mend.addEventListener("click", (event) => event.target.closest("button") && forgetEdge());
+  correction.addEventListener("click", (event) => event.target.closest("button") && forgetEdge());
   join.addEventListener("click", () => {
     const boxes = digits.map(({ box }) => box);
     boxes.splice(selected, 2, around(boxes[selected], boxes[selected + 1]));
-    callbacks.mend(boxes);
+    callbacks.correct(boxes);
   });
   split.addEventListener("click", () => {
     const boxes = digits.map(({ box }) => box);
     const [x, y, width, height] = boxes[selected];
     const half = width / 2;
     boxes.splice(selected, 1, [x, y, half, height], [x + half, y, half, height]);
-    callbacks.mend(boxes);
+    callbacks.correct(boxes);
   });
-  asFound.addEventListener("click", () => callbacks.mend(null));
+  reset.addEventListener("click", () => callbacks.correct(null));
   for (const side of ["left", "right"]) startEdge(side, edges[side]);
 }
 
-// A slider that moves an edge; what is read meanwhile does not move it back.
+// Lets a slider move an edge. Movements count from the boxes at the time of the focus, so that
+// an answer that arrives meanwhile does not move the edge back.
 function startEdge(side, slider) {
   let before = null;
   slider.addEventListener("focus", () => (before = { digits, at: Number(slider.value) }));
@@ -63,21 +67,21 @@ function startEdge(side, slider) {
   });
 }
 
-// An edge has come to rest. While another answer is awaited, it waits for that.
+// Has the moved boxes read; tries again later while another answer is awaited.
 function restEdge() {
-  if (callbacks.mend(moved)) moved = null;
+  if (callbacks.correct(moved)) moved = null;
   else rest = setTimeout(restEdge, REST);
 }
 
-// The edge that was moved is of a number that is not shown any more.
+// Drops a moved edge: the number that it belongs to is not shown any more.
 function forgetEdge() {
   clearTimeout(rest);
   moved = null;
 }
 
-// Where an edge is, for those who hear it.
+// The position of an edge for screen readers.
 function describe(slider) {
-  slider.setAttribute("aria-valuetext", number((100 * slider.value) / extent(), 0, "%"));
+  slider.setAttribute("aria-valuetext", number((100 * slider.value) / padWidth(), 0, "%"));
 }
 
 function showEdges() {
@@ -85,46 +89,46 @@ function showEdges() {
   for (const [side, slider] of Object.entries(edges)) {
     slider.disabled = !box;
     if (!box || slider === document.activeElement) continue;
-    slider.max = extent();
-    slider.step = extent() / 100;
+    slider.max = padWidth();
+    slider.step = padWidth() / 100;
     slider.value = side === "left" ? box[0] : box[0] + box[2];
     describe(slider);
   }
 }
 
-// The digits of an answer, from its first line to its last; each knows its line.
+// The digits of an answer in reading order, each with the index of its line.
 export function digitsOf({ lines }) {
   return lines.flatMap(({ digits }, line) => digits.map((digit) => ({ ...digit, line })));
 }
 
-// Shows a number and returns the digit that the bars are to show: the chosen one, else
-// the least sure. `boxes` are those that were given, if any were.
+// Shows a number and returns the digit whose bars are to be shown: the selected one, or the
+// least sure. `boxes` are those that the user gave, if any.
 export function showNumber(answer, boxes) {
   const before = digits.length;
   digits = digitsOf(answer);
-  mended = boxes != null;
-  // Another drawing, or another number of digits: nothing of it is where it was.
-  if (!mended || moved?.length !== digits.length) forgetEdge();
+  corrected = boxes != null;
+  // In another drawing, or with another number of digits, the moved edge means nothing.
+  if (!corrected || moved?.length !== digits.length) forgetEdge();
   if (digits.length !== before || selected >= digits.length) {
-    // A slider that has nothing to move any more must not take the focus with it.
-    heldByMend ||= Object.values(edges).includes(document.activeElement);
+    // The sliders are disabled without a selected digit, and would lose the focus.
+    restoreFocus ||= Object.values(edges).includes(document.activeElement);
     selected = null;
   }
   show();
   return digits[focus()];
 }
 
-// No number is shown.
+// Hides the number and its boxes.
 export function hideNumber() {
   forgetEdge();
   digits = [];
   selected = null;
   row.hidden = true;
-  mend.hidden = true;
+  correction.hidden = true;
   hideBoxes();
 }
 
-// The chosen digit; null if none is.
+// The selected digit, or null.
 export function chosenDigit() {
   return selected === null ? null : digits[selected];
 }
@@ -136,7 +140,7 @@ function choose(i) {
   callbacks.chosen(digits[focus()]);
 }
 
-// The digit that the bars speak of, which one it is, from 1, and whether it was chosen.
+// The digit whose bars are shown, its place from 1, and whether the user selected it.
 export function inFocus() {
   if (digits.length === 0) return null;
   const i = focus();
@@ -156,20 +160,20 @@ function show() {
   const lines = [...new Set(digits.map(({ line }) => line))];
   const held = [...row.querySelectorAll(".digit")].indexOf(document.activeElement);
   row.replaceChildren(...lines.map(line));
-  if (held >= 0 || heldByMend) {
-    const to = heldByMend ? selected ?? 0 : held;
+  if (held >= 0 || restoreFocus) {
+    const to = restoreFocus ? selected ?? 0 : held;
     row.querySelectorAll(".digit")[Math.min(to, digits.length - 1)]?.focus({ preventScroll: true });
-    heldByMend = false;
+    restoreFocus = false;
   }
   row.toggleAttribute("data-long", digits.length > 6 || lines.length > 1);
   row.hidden = false;
-  showBoxes({ digits, selected, moved: callbacks.mend });
+  showBoxes({ digits, selected, moved: callbacks.correct });
   if (moved) previewBoxes(moved);
-  mend.hidden = false;
+  correction.hidden = false;
   join.disabled = selected === null || digits[selected + 1]?.line !== digits[selected].line;
   split.disabled = selected === null;
   showEdges();
-  asFound.hidden = !mended;
+  reset.hidden = !corrected;
 }
 
 function button({ label, verdict, counts, confidence }, i) {

@@ -1,7 +1,7 @@
-// The page's service worker: what was loaded once is there without a network. The
-// host is asked first, so that nobody is kept on an old page.
+// The page's service worker: it keeps a copy of the drawing page for use without a network.
+// It asks the host first and uses the copy only if there is no answer, so that updates arrive.
 
-// A host may hold several copies of the page.
+// One host may have several copies of the page, each with a cache of its own.
 const CACHE = `glyphic ${registration.scope}`;
 const PAGE = [
   "./", "index.html", "style.css", "icon.svg", "main.js", "api.js", "boxes.js", "dom.js", "drawing.js",
@@ -11,8 +11,8 @@ const PAGE = [
 const addresses = new Set(PAGE.map((name) => new URL(name, registration.scope).href));
 const manifestAddress = new URL("checkpoint.json", registration.scope).href;
 const weightsFolder = new URL("weights/", registration.scope).href;
-// A host that takes longer to begin is as good as away, if there is a copy, in ms.
-const PATIENCE = 4000;
+// If there is a copy, it is used after waiting this long for the host, in ms.
+const TIMEOUT = 4000;
 
 addEventListener("install", (event) => event.waitUntil(install()));
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
@@ -31,36 +31,36 @@ async function install() {
   await skipWaiting();
 }
 
-// From the host, or what it sent last.
+// The host's response, or the copy of its last one.
 async function fresh(event, address) {
   const cache = await caches.open(CACHE);
   const copy = await cache.match(address);
   const asked = fetch(event.request, { cache: "no-cache" });
   const response = await (copy ? inTime(asked) : asked).catch(() => null);
   if (response?.ok) event.waitUntil(keep(address, response.clone()));
-  // A proxy answers 5xx for a server that is away.
+  // A proxy answers 5xx for a server that is down.
   const isAnswer = response && response.status < 500;
   return isAnswer ? response : copy ?? response ?? Response.error();
 }
 
 function inTime(asked) {
-  const late = new Promise((_, reject) => setTimeout(reject, PATIENCE, new Error("late")));
+  const late = new Promise((_, reject) => setTimeout(reject, TIMEOUT, new Error("late")));
   return Promise.race([asked, late]);
 }
 
-// If there is no room, what was kept before stays.
+// Replaces the copy, unless there is no space.
 async function keep(address, response) {
   try {
     const cache = await caches.open(CACHE);
-    // A manifest without its weights would be of no use.
+    // The weights first: a manifest without its weights is useless.
     if (address === manifestAddress) await keepWeights(response.clone());
     await cache.put(address, response);
   } catch {
-    // The page has its answer all the same.
+    // The page has its response; only the copy is old.
   }
 }
 
-// Keeps the weights of this manifest, and then no others.
+// Keeps the weights that a manifest names and deletes all others.
 async function keepWeights(manifest) {
   const { sha256 } = (await manifest.json()).weights;
   const address = `${weightsFolder}${sha256}.bpk`;
@@ -72,10 +72,12 @@ async function keepWeights(manifest) {
   }
 }
 
-// Weights under way, which the page and the manifest both ask for.
+// Downloads in progress by address: the page and `keepWeights` ask for the same weights at the
+// same time.
 const arriving = new Map();
 
-// Kept under their hash; what has another hash is handed on and not kept.
+// Weights are named by their hash, so a copy never gets old. A download with another hash is
+// passed on to the page, which reports it, and is not kept.
 async function weights(address) {
   const cache = await caches.open(CACHE);
   const copy = await cache.match(address);

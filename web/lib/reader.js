@@ -1,17 +1,16 @@
-// A worker that holds the network in WebAssembly, so that the page never waits
-// for it. Answers each message { number, task, … } with { number, result, compute } or
-// { number, error }.
+// A worker that runs the network in WebAssembly, so that the page stays responsive. It answers
+// each message { number, task, … } with { number, result, compute } or { number, error }.
 
 import init, { Reader } from "./glyphic.js";
 
-// Readings before the first that counts: by then the browser has compiled the code well.
+// Readings at the start that make the browser compile the code with optimizations.
 const WARM_UP = 20;
 
 let reader = null;
 let labels = [];
 
 const tasks = {
-  // Verifies a checkpoint and reads with it from now on.
+  // Verifies a checkpoint and uses it from now on.
   load({ id, manifest, weights }) {
     const before = reader;
     reader = new Reader(id, manifest, weights);
@@ -32,7 +31,7 @@ const tasks = {
     layers.free();
     return { shapes: [...shapes], maps };
   },
-  stencils: () => reader.stencils(),
+  filters: () => reader.filters(),
   occlusion: ({ pixels, label }) => reader.occlusion(pixels, label),
   pixels: ({ pixels }) => reading(reader.readPixels(pixels)),
   picture: ({ width, height, rgba, boxes }) =>
@@ -41,14 +40,15 @@ const tasks = {
 
 addEventListener("message", async ({ data: { number, task, ...given } }) => {
   try {
-    // Only the first time; and again if that failed.
+    // Loads the module once; does nothing afterwards.
     await init({ module_or_path: new URL("glyphic_bg.wasm", import.meta.url) });
     const begun = performance.now();
     const result = tasks[task](given);
     postMessage({ number, result, compute: performance.now() - begun });
   } catch (error) {
     postMessage({ number, error: error.message ?? String(error) });
-    // The module is in no state to go on: this worker ends, and another one begins.
+    // After a trap the module's memory cannot be trusted. Throwing outside of the handler
+    // reaches the page as an error event, upon which it replaces this worker.
     if (error instanceof WebAssembly.RuntimeError) setTimeout(() => { throw error; });
   }
 });

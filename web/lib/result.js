@@ -1,4 +1,4 @@
-// The right side of the page: label, sentence, bars, and what was seen.
+// The reading on the right side of the page: label, sentence, bars, and the network's input.
 
 import { buildBars, percent, setBars } from "./bars.js";
 import { plural } from "./dom.js";
@@ -14,36 +14,36 @@ const seen = document.getElementById("seen-picture");
 const provenance = document.getElementById("provenance");
 
 let shownLabels = [];
-// What the foot of the page says while there is no answer.
+// The text of the footer while there is no answer.
 let idle = ["\u00a0"];
 
-// Says which checkpoint serves.
+// Shows which checkpoint is serving.
 export function showServing(checkpoint) {
-  idle = parts`Checkpoint ${report(checkpoint)} is serving.`;
+  idle = parts`Serving checkpoint ${report(checkpoint)}.`;
   if (verdict.dataset.state === "empty") provenance.replaceChildren(...idle);
 }
 
-// Builds a bar for each label, if the labels are new.
+// Builds a bar for each label, if the labels have changed.
 export function showLabels(labels) {
   if (labels.join("\n") === shownLabels.join("\n")) return;
   shownLabels = labels;
   buildBars(bars, labels);
 }
 
-// How long doubt waits for a next stroke, in ms: half a 4 is no digit yet.
+// A doubtful verdict is shown only if no stroke follows for this long, in ms: half a 4 does not
+// look like a digit yet.
 const NEXT_STROKE = 600;
-let doubt = null;
+let doubtTimer = null;
 
-// Shows an answer. `finished` is false while the pen is down: then nothing is
-// announced to screen readers. `engine` is who answered, `waited` the time it took,
-// in ms; `drawn` whether it was drawn, so that more strokes may follow; `boxes` where
-// the digits were said to be, if they were.
+// Shows an answer. `finished` is false while the pen is down: then nothing is announced to
+// screen readers. `engine` gave the answer after `waited` ms. `drawn` tells whether the input
+// was drawn, so that more strokes may follow; `boxes` are those that the user gave, if any.
 export function showAnswer(answer, finished, { engine, waited, drawn, boxes }) {
-  clearTimeout(doubt);
+  clearTimeout(doubtTimer);
   const digits = digitsOf(answer);
   if (finished && drawn && digits.some(({ verdict }) => verdict !== "read")) {
-    const settled = { engine, waited, drawn: false, boxes };
-    doubt = setTimeout(() => showAnswer(answer, true, settled), NEXT_STROKE);
+    const later = { engine, waited, drawn: false, boxes };
+    doubtTimer = setTimeout(() => showAnswer(answer, true, later), NEXT_STROKE);
     finished = false;
   }
   showLabels(answer.labels);
@@ -59,38 +59,38 @@ export function showAnswer(answer, finished, { engine, waited, drawn, boxes }) {
   const compute = number(answer.timing_us.compute / 1000, 2, "ms");
   provenance.replaceChildren(...(engine === "server"
     ? parts`${name} answered in ${all} on the server, of which the network took ${compute}.`
-    : parts`${name} answered in ${all} in this browser, of which preprocessing and network took ${compute}.`));
+    : parts`${name} answered in ${all} in this browser, of which preprocessing and the network took ${compute}.`));
 }
 
 // One digit by itself.
 function showOne(digit, labels, finished) {
-  // A drawing that is not finished need not look like anything yet.
+  // An unfinished drawing is not called doubtful.
   const shown = finished ? digit.verdict : "read";
-  const said = saying({ ...digit, labels, verdict: shown });
+  const words = wordsFor({ ...digit, labels, verdict: shown });
   verdict.dataset.state = shown;
   label.hidden = false;
-  label.textContent = said.label;
+  label.textContent = words.label;
   label.toggleAttribute("data-long", [...digit.label].length > 2);
-  sentence.replaceChildren(...said.sentence);
+  sentence.replaceChildren(...words.sentence);
   showDigit({ ...digit, verdict: shown }, labels);
-  if (finished) announcement.textContent = said.aloud ?? sentence.textContent;
+  if (finished) announcement.textContent = words.aloud ?? sentence.textContent;
 }
 
-// The bars of a digit, and what the network saw of it.
+// Shows the bars of a digit and the network's input.
 export function showDigit(digit, labels) {
-  // What is no digit has no best one.
+  // No bar is highlighted if it is none of the labels.
   const best = digit.verdict === "not_a_digit" ? null : labels.indexOf(digit.label);
   setBars(bars, digit.probabilities, best);
   seen.src = digit.seen;
   seen.hidden = false;
 }
 
-// Of a number: how many digits there are, and which one the bars speak of.
+// Says of a number how many digits it has and whose bars are shown.
 export function sayNumber(answer, finished = true) {
   const all = digitsOf(answer);
   const counted = all.filter(({ counts }) => counts);
   const { digit, place, isChosen } = inFocus();
-  const sure = digit.counts ? percent(digit.confidence) : t`not a digit, it seems`;
+  const sure = digit.counts ? percent(digit.confidence) : t`probably not a digit`;
   const [count, name] = [plural(counted.length, "digit"), element("b", "", digit.counts ? digit.label : "·")];
   verdict.dataset.state = "number";
   label.hidden = true;
@@ -100,15 +100,15 @@ export function sayNumber(answer, finished = true) {
   if (finished) announcement.textContent = `${answer.text.replaceAll("\n", ", ")}. ${sentence.textContent}`;
 }
 
-// What an answer says in large, in small, and to screen readers, by its verdict.
-function saying({ label, confidence, verdict, best, labels }) {
+// The words for a verdict: the large label, the sentence, and the announcement to screen readers.
+function wordsFor({ label, confidence, verdict, best, labels }) {
   const bold = (text) => element("b", "", text);
   switch (verdict) {
     case "not_a_digit": {
       const digits = labels.every((name) => /^[0-9]$/.test(name));
       const sentence = digits
-        ? parts`Not a digit, it seems. The closest is ${bold(label)}.`
-        : parts`None of the labels, it seems. The closest is ${bold(label)}.`;
+        ? parts`This does not look like a digit. The closest is ${bold(label)}.`
+        : parts`This does not look like any of the labels. The closest is ${bold(label)}.`;
       return { label: "?", sentence };
     }
     case "unsure": {
@@ -123,18 +123,18 @@ function saying({ label, confidence, verdict, best, labels }) {
   }
 }
 
-// A checkpoint's name, with the way to its report where there is a server.
+// A checkpoint's name, as a link to its report if there is a server.
 function report(checkpoint) {
   if (document.documentElement.dataset.server === "none") return checkpoint;
   const link = element("a", "", checkpoint);
   link.href = `models/${checkpoint}`;
-  // What is drawn stays.
+  // In another tab, so that the drawing is not lost.
   link.target = "_blank";
   return link;
 }
 
 export function showEmpty(message = t`Nothing drawn yet.`, finished = false) {
-  clearTimeout(doubt);
+  clearTimeout(doubtTimer);
   hideNumber();
   verdict.dataset.state = "empty";
   label.hidden = false;

@@ -1,18 +1,18 @@
-// Training on the page of checkpoints: begin a run, watch it, stop it, and what became of
-// those before it. The server says what happens as it happens.
+// Training on the page of checkpoints: starts a run, shows its progress from the server's event
+// stream, stops it, and lists the runs that have ended.
 
 import { cancelJob, follow, job as fetchJob, told, train } from "./api.js";
 import { drawAccuracy, drawCurve } from "./chart.js";
 import { byId, element, plural, sentence } from "./dom.js";
 import { duration, english, moment, number, t } from "./words.js";
 
-// What a live run shows beside its bar, once there are so many points.
-const POINTS = 2;
+// The charts are shown from this many points on.
+const MIN_POINTS = 2;
 
 const section = byId("runs");
 const form = byId("begin");
 const from = byId("begin-from");
-const said = byId("runs-said");
+const message = byId("runs-message");
 const panel = byId("run");
 const title = byId("run-title");
 const bar = byId("run-bar");
@@ -20,28 +20,28 @@ const facts = byId("run-facts");
 const stop = byId("run-stop");
 const past = byId("past");
 
-const begins = form.querySelector("button");
+const startButton = form.querySelector("button");
 
-// The one under way.
+// The running job, or null.
 let active = null;
-// Whether one was asked for that is not seen yet.
-let beginning = false;
-// The jobs that are shown, as text.
+// Whether a job was requested that the event stream has not shown yet.
+let starting = false;
+// The jobs in the list, as JSON, to rebuild the list only when they change.
 let listed = "";
 
 from.addEventListener("change", describe);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  begin();
+  start();
 });
 stop.addEventListener("click", () => attempt(() => cancelJob(active.id)));
 describe();
 
-// Follows the training on this server while the page is looked at; `ended` is called when a
-// run has ended.
+// Follows the server's training jobs while the page is visible; `ended` is called when a job has
+// ended.
 export function followRuns(ended) {
   let following = null;
-  const look = () => {
+  const followIfVisible = () => {
     if (document.hidden) {
       following?.close();
       following = null;
@@ -49,8 +49,8 @@ export function followRuns(ended) {
       following ??= follow({
         jobs(jobs) {
           section.hidden = false;
-          // It may have come and gone between two events.
-          if (beginning && jobs[0]?.finished) beginning = false;
+          // A short job may start and end between two events.
+          if (starting && jobs[0]?.finished) starting = false;
           showPast(jobs);
           enable();
         },
@@ -58,36 +58,37 @@ export function followRuns(ended) {
           if (active && !job) ended();
           show(job);
         },
-        // Without a database nothing is trained here.
+        // A server without a database does not train.
         none: () => { section.hidden = true; },
       });
     }
   };
-  document.addEventListener("visibilitychange", look);
-  look();
+  document.addEventListener("visibilitychange", followIfVisible);
+  followIfVisible();
 }
 
-// Only what is trained from scratch has a network and epochs to choose.
+// Network and epochs can be chosen only for training from scratch.
 function describe() {
   const scratch = from.value === "scratch";
   for (const field of form.querySelectorAll("[data-scratch]")) {
     field.hidden = !scratch;
-    // What is hidden must not be found missing.
+    // A hidden required field would keep the form from being sent.
     field.querySelector("input, select").disabled = !scratch;
   }
 }
 
-async function begin() {
+async function start() {
   const { network, epochs } = Object.fromEntries(new FormData(form));
   const options = from.value === "scratch" ? { from: "scratch", network, epochs } : {};
-  // Until it is seen to run, or is refused: a second click asks for nothing.
-  beginning = true;
+  // The button stays disabled until the job is running or was refused: a second click must
+  // not start a second job.
+  starting = true;
   enable();
-  if (!(await attempt(() => train(options)))) beginning = false;
+  if (!(await attempt(() => train(options)))) starting = false;
   enable();
 }
 
-// Says what went wrong, if anything did; what is under way already is what was wanted.
+// Runs a change and shows its error. A job that is already running is no error.
 async function attempt(change) {
   say();
   try {
@@ -96,32 +97,32 @@ async function attempt(change) {
   } catch (error) {
     if (error.code === "job_under_way") return true;
     say(...told(error));
-    said.className = "bad";
+    message.className = "bad";
     return false;
   }
 }
 
 function say(...words) {
-  said.className = "hint";
-  said.replaceChildren(...words);
+  message.className = "hint";
+  message.replaceChildren(...words);
 }
 
 function enable() {
-  begins.disabled = beginning || active !== null;
+  startButton.disabled = starting || active !== null;
 }
 
-// The run under way; null if there is none.
+// Shows the running job, or null if there is none.
 function show(job) {
   const held = panel.contains(document.activeElement);
   active = job;
-  if (job) beginning = false;
+  if (job) starting = false;
   enable();
   panel.hidden = job === null;
-  if (job === null && held) begins.focus();
+  if (job === null && held) startButton.focus();
   if (job === null) return;
   const { step = 0, steps = 0, validation = [] } = job.progress;
   const now = t`${name(job)}: ${phase(job)}`;
-  // A live region is written only when it changes.
+  // Screen readers announce a live region each time it is written.
   if (title.textContent !== now) title.textContent = now;
   stop.disabled = job.cancel;
   bar.max = Math.max(steps, 1);
@@ -132,10 +133,10 @@ function show(job) {
   facts.textContent = steps ? [
     step < steps ? t`${duration(job.progress.seconds_left)} left` : null,
     t`step ${number(step)} of ${number(steps)}`,
-    t`${number(Math.round(job.progress.images_per_second))} pictures a second`,
+    t`${number(Math.round(job.progress.images_per_second))} pictures per second`,
     t`loss ${number(job.progress.loss, 3)}`,
-    t`${percent(job.progress.accuracy)} right in training`,
-    checked == null ? null : t`${percent(checked)} of those held back`,
+    t`training accuracy ${percent(job.progress.accuracy)}`,
+    checked == null ? null : t`validation accuracy ${percent(checked)}`,
   ].filter(Boolean).join(" · ") : "";
 }
 
@@ -143,10 +144,10 @@ function phase({ state, cancel, progress: { step, steps } }) {
   if (cancel) return t`stopping …`;
   if (state === "queued") return t`waiting for a free server …`;
   if (!steps) return t`reading the data …`;
-  return step < steps ? t`training …` : t`measuring what it can …`;
+  return step < steps ? t`training …` : t`evaluating …`;
 }
 
-// Charts like those of the run under way.
+// A copy of the running job's charts, for a job that has ended.
 function curves() {
   const charts = panel.querySelector(".curves").cloneNode(true);
   charts.hidden = true;
@@ -155,19 +156,19 @@ function curves() {
 
 function drawCurves(place, { curve = [], validation = [], steps }) {
   const charts = place.querySelector(".curves");
-  charts.hidden = curve.length < POINTS;
+  charts.hidden = curve.length < MIN_POINTS;
   if (charts.hidden) return;
   const [loss, accuracy] = charts.querySelectorAll("svg");
   drawCurve(loss, curve, steps);
   drawAccuracy(accuracy, curve, validation, steps);
 }
 
-// Those that have ended, newest first. What is open stays open.
+// Lists the jobs that have ended, newest first. Entries that are open stay open.
 function showPast(jobs) {
   const ended = jobs.filter(({ state }) => state !== "queued" && state !== "running");
   const text = JSON.stringify(ended);
   if (text === listed) return;
-  // Said aloud when it happens, not when the page is opened.
+  // Announced when a job ends, not when the page is opened.
   const [newest] = ended;
   if (listed && newest) say(t`${name(newest)}: ${ending(newest.state)}`);
   listed = text;
@@ -195,8 +196,8 @@ function entry(job, open) {
 
 function ending(state) {
   return {
-    promoted: t`learned, and in use`,
-    candidate: t`trained; it waits to be promoted`,
+    promoted: t`trained, now serving`,
+    candidate: t`trained, waiting to be promoted`,
     failed: t`failed`,
     cancelled: t`stopped`,
   }[state];
@@ -204,7 +205,7 @@ function ending(state) {
 
 function name({ recipe, network, epochs, samples }) {
   if (recipe === "scratch") return t`${network} from scratch, ${plural(epochs, "epoch")}`;
-  return samples ? t`What serves, with ${plural(samples, "sample")}` : t`What serves, with the samples`;
+  return samples ? t`Fine-tuning on ${plural(samples, "sample")}` : t`Fine-tuning on the samples`;
 }
 
 const percent = (share) => number(100 * share, share > 0.99 ? 2 : 1, "%");

@@ -1,6 +1,7 @@
-// Teaching: say what a drawing was, and it is kept; train on what was kept.
+// The panel "What was it?": saves a drawing as a labelled sample, and starts training on the
+// samples.
 
-import { Away, deleteSample, summary, teach } from "./api.js";
+import { Unreachable, deleteSample, saveSample, summary } from "./api.js";
 import { byId, element, plural } from "./dom.js";
 import { trainNow, watchJobs } from "./job.js";
 import { t } from "./words.js";
@@ -10,7 +11,7 @@ const teachHint = byId("teach-hint");
 const chips = byId("teach-labels");
 const form = byId("teach-new");
 const field = byId("teach-name");
-const said = byId("teach-said");
+const message = byId("teach-message");
 const undoButton = byId("teach-undo");
 const count = byId("teach-count");
 const trainButton = byId("train");
@@ -20,8 +21,8 @@ let added = [];
 let current = null;
 let callbacks;
 
-// `taught()` is called when a drawing was kept, `changed()` when another
-// network may be serving.
+// `saved()` is called when a drawing was saved as a sample, `changed()` when another network may
+// be serving.
 export function startTeaching(given) {
   callbacks = given;
   trainButton.addEventListener("click", async () => {
@@ -29,7 +30,7 @@ export function startTeaching(given) {
     await trainNow();
     refresh();
   });
-  undoButton.addEventListener("click", takeBack);
+  undoButton.addEventListener("click", undo);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const label = field.value.trim();
@@ -37,7 +38,7 @@ export function startTeaching(given) {
     if (![...labels, ...added].includes(label)) added.push(label);
     field.value = "";
     showChips();
-    keep(label);
+    save(label);
   });
   watchJobs(() => {
     refresh();
@@ -46,17 +47,17 @@ export function startTeaching(given) {
   refresh();
 }
 
-// The labels that the network knows.
-export function setLabels(known) {
-  labels = known;
-  added = added.filter((label) => !known.includes(label));
+// Sets the labels of the network that is serving.
+export function setLabels(ofNetwork) {
+  labels = ofNetwork;
+  added = added.filter((label) => !labels.includes(label));
   showChips();
   refresh();
 }
 
-// What would be taught now: { strokes }, { pixels }, { blob } or null.
-// `hint` says what to do first, if there is nothing.
-export function setInput(input, hint = t`Say what you drew, and Glyphic keeps it to learn from.`) {
+// Sets the input that can be saved: { strokes }, { pixels }, { blob } or null. `hint` tells the
+// user what to do.
+export function setInput(input, hint = t`Say what you drew, and Glyphic saves it as a sample to learn from.`) {
   current = input;
   teachHint.textContent = hint;
   section.toggleAttribute("data-ready", input !== null);
@@ -68,37 +69,37 @@ export function setInput(input, hint = t`Say what you drew, and Glyphic keeps it
 let shownChips = "";
 function showChips() {
   const all = [...labels, ...added];
-  // Rebuilt only if they are others: somebody may be about to click one.
+  // Rebuilt only if they have changed: the user may be about to click one.
   if (all.join("\n") === shownChips) return;
   shownChips = all.join("\n");
   const chip = (label) =>
     element("button", {
       type: "button", class: "chip", disabled: current === null,
-      "aria-label": t`It is ${label}: teach it`, onclick: () => keep(label),
+      "aria-label": t`It is ${label}: teach it`, onclick: () => save(label),
     }, label);
   chips.replaceChildren(...all.map(chip));
 }
 
-let keeping = false;
-async function keep(label) {
+let saving = false;
+async function save(label) {
   const input = current;
-  // The second click of a double one is not meant.
-  if (keeping) return;
+  // The second click of a double click is not meant.
+  if (saving) return;
   if (!input) return say(t`Draw something first, then say what it is.`);
-  keeping = true;
+  saving = true;
   try {
-    const sample = await teach(input, label);
-    if (sample.duplicate) say(t`This very picture is known as ${label} already.`);
-    else if (sample.prediction === label) say(t`Kept as ${label} (it was read right).`);
-    else say(t`Kept as ${label} (it was read as ${sample.prediction}).`);
+    const sample = await saveSample(input, label);
+    if (sample.duplicate) say(t`This exact picture is already saved as ${label}.`);
+    else if (sample.prediction === label) say(t`Saved as ${label} (it was read correctly).`);
+    else say(t`Saved as ${label} (it was read as ${sample.prediction}).`);
     if (!sample.duplicate) offerUndo(sample.id);
-    // Whoever draws on already keeps that drawing.
-    if (current === input) callbacks.taught();
+    // The user may already be drawing the next one.
+    if (current === input) callbacks.saved();
     refresh();
   } catch (error) {
-    say(error instanceof Away ? t`The server is away: this was not kept.` : error.message);
+    say(error instanceof Unreachable ? t`The server is not responding: this was not saved.` : error.message);
   }
-  keeping = false;
+  saving = false;
 }
 
 let last = null;
@@ -107,10 +108,10 @@ function offerUndo(id) {
   undoButton.hidden = false;
 }
 
-async function takeBack() {
+async function undo() {
   try {
     await deleteSample(last);
-    say(t`Taken back.`);
+    say(t`Undone.`);
   } catch (error) {
     say(error.message);
   }
@@ -118,26 +119,26 @@ async function takeBack() {
   refresh();
 }
 
-// How much is new, and whether it can be trained on.
+// Shows how many samples are new, and whether there is anything to train on.
 async function refresh() {
   try {
-    const { since_training: fresh, labelled, labels: taught } = await summary();
-    for (const { name } of taught) {
+    const { since_training: fresh, labelled, labels: ofSamples } = await summary();
+    for (const { name } of ofSamples) {
       if (![...labels, ...added].includes(name)) added.push(name);
     }
     showChips();
     section.hidden = false;
-    // What was deleted can be unlearned, too.
+    // Without new samples too: those that were deleted are unlearned.
     trainButton.disabled = labelled === 0;
     count.textContent = fresh > 0
       ? t`${plural(fresh, "new sample")} to learn from.`
-      : labelled > 0 ? t`${plural(labelled, "sample")}, all learned from.` : t`Nothing taught yet.`;
+      : labelled > 0 ? t`${plural(labelled, "sample")}, nothing new to learn from.` : t`No samples yet.`;
   } catch (error) {
-    // A server without a database does not teach.
+    // A server without a database keeps no samples.
     if (error.code === "teaching_off") section.hidden = true;
   }
 }
 
 function say(text) {
-  said.textContent = text;
+  message.textContent = text;
 }

@@ -1,4 +1,4 @@
-// The server's token: changes need it where one is set. This browser keeps it.
+// The server's token, which changes need if one is set. This browser remembers it.
 
 import { element } from "./dom.js";
 import { t } from "./words.js";
@@ -12,14 +12,15 @@ export function authorization() {
 
 let asking = null;
 
-// Asks for the token; true if one was given. Two changes at once ask once.
+// Asks the user for the token; true if one was given. Two changes at the same time share one
+// dialog.
 export function askForToken() {
   asking ??= ask().finally(() => { asking = null; });
   return asking;
 }
 
 function ask() {
-  // What a header can carry.
+  // Visible ASCII characters only: others cannot be sent in a header.
   const field = element("input", {
     type: "password", name: "token", autocomplete: "current-password", required: true, pattern: "\\s*[!-~]+\\s*",
   });
@@ -27,11 +28,11 @@ function ask() {
     element("form", { method: "dialog" },
       element("h2", { id: "token-title" }, t`The server's token`),
       element("p", { class: "hint" }, stored()
-        ? t`The one that this browser has is not right.`
-        : t`Changes need it. Whoever started the server has it: it was printed, or set with --admin-token.`),
+        ? t`The token saved in this browser is not valid.`
+        : t`Changes need the server's token. It was printed when the server started, or set with --admin-token.`),
       element("label", {}, t`Token`, " ", field),
       element("div", { class: "row" },
-        element("button", { type: "submit", class: "primary", value: "given" }, t`Go on`),
+        element("button", { type: "submit", class: "primary", value: "given" }, t`Continue`),
         element("button", { type: "submit", value: "", formnovalidate: true }, t`Cancel`))));
   document.body.append(dialog);
   dialog.showModal();
@@ -45,7 +46,7 @@ function ask() {
   });
 }
 
-// Where a browser keeps nothing, until the page is left.
+// The token for this visit, if the browser blocks storage.
 let own = null;
 
 function stored() {
@@ -61,6 +62,6 @@ function keep(token) {
   try {
     localStorage.setItem(NAME, token);
   } catch {
-    // Kept above.
+    // It is in `own` for this visit.
   }
 }

@@ -1,12 +1,12 @@
-// A tour of three steps for those who ask for it; it covers nothing and blocks nothing.
+// A tour of three steps, on request. It does not cover or block the page.
 
 import { byId, element } from "./dom.js";
 import { t } from "./words.js";
 
 const STEPS = [
-  ["pad", t`Draw here`, t`A digit or a whole number, by mouse, pen, finger or the arrow keys and Space. A picture can be dropped here too.`],
-  ["verdict", t`Read while you draw`, t`What the network reads, and how sure it is. Of a number choose a digit to see its bars, or to mend a wrong split.`],
-  ["insight", t`Look inside`, t`What becomes of your ink, layer by layer. Below, say what it was, and Glyphic learns from it.`],
+  ["pad", t`Draw here`, t`Draw a digit or a whole number with a mouse, pen or finger, or with the arrow keys and Space. You can drop a picture here too.`],
+  ["verdict", t`Read while you draw`, t`This is what the network reads and how sure it is. In a number, choose a digit to see its bars or to correct a wrong split.`],
+  ["insight", t`Look inside`, t`See what each layer makes of your ink. Below, say what you drew, and Glyphic learns from it.`],
 ];
 
 let card = null;

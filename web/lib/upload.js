@@ -1,9 +1,9 @@
-// Pictures by button, drop and paste: all of them end in onPicture(blob).
+// Pictures from a file dialog, by drag and drop, and by paste; each is given to onPicture(blob).
 
 export function listenToInput(input, onPicture) {
   input.addEventListener("change", () => {
     if (input.files[0]) onPicture(input.files[0]);
-    // The same file can be chosen again.
+    // Without this, choosing the same file again would not be a change.
     input.value = "";
   });
 }
@@ -14,7 +14,7 @@ export function listenForPictures(onPicture) {
     if (picture) onPicture(picture);
   });
 
-  // dragenter and dragleave also fire for every child; the last event decides.
+  // dragenter and dragleave also fire for every child: only leaving the window counts.
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
     document.body.dataset.dragging = "";

@@ -1,5 +1,5 @@
-// The pages' words: English as it stands in the code and in the HTML, or Spanish by the
-// dictionary in es.js. Its keys are the English texts, with {0}, {1} … for the values.
+// The language of the pages: English as in the code and the HTML, or Spanish by the dictionary
+// in es.js. Its keys are the English texts, with {0}, {1} … for the values.
 
 const NAME = "glyphic-language";
 const TEXTS = "//text()|//@aria-label|//@placeholder|//@title|//@alt|//@content";
@@ -8,13 +8,13 @@ const page = document.documentElement;
 const tags = navigator.languages;
 const kept = (run) => { try { return run(localStorage); } catch { return null; } };
 const language = kept((store) => store.getItem(NAME)) ?? tags.find((tag) => /^(en|es)\b/i.test(tag)) ?? "en";
-// What is Spanish for what; undefined in English.
+// The Spanish texts by the English ones; undefined if the page is in English.
 export let dictionary;
 
 if (/^es/i.test(language)) {
-  // No English before.
+  // Hides the page until it is translated.
   page.toggleAttribute("data-wording", true);
-  // A host that hangs must not leave an empty page.
+  // After three seconds the page is shown in English.
   const late = new Promise((resolve) => setTimeout(resolve, 3000));
   dictionary = await Promise.race([import("./es.js").then((words) => words.default, () => undefined), late]);
   if (dictionary) translate();
@@ -33,25 +33,25 @@ button.addEventListener("click", () => {
 // t`${right} of ${all} right`: a text in the visitor's language.
 export const t = (strings, ...values) => parts(strings, ...values).join("");
 
-// The same with elements among the values: an array to be spread.
+// The same with elements among the values: an array to spread into an element.
 export function parts(strings, ...values) {
   const key = strings.reduce((all, next, i) => `${all}{${i - 1}}${next}`);
   const pieces = (dictionary?.[key] ?? key).split(/\{(\d)\}/);
   return pieces.flatMap((piece, i) => (i % 2 ? values[piece] : piece || []));
 }
 
-// What the server says in English, marked as such where the page is not.
+// An English text of the server, marked as English if the page is in Spanish.
 export function english(text) {
   if (!dictionary) return text;
   const node = document.createElement("span");
   return Object.assign(node, { lang: "en", textContent: text });
 }
 
-// Spain writes a decimal comma, Mexico a point.
+// With the visitor's region: Spain writes a decimal comma, Mexico a point.
 const locale = dictionary ? tags.find((tag) => /^es\b/i.test(tag)) ?? "es" : "en";
 const formats = {};
 
-// A number: whole and in groups, or with so many decimals; and its unit.
+// A number, with a fixed number of decimals if `digits` is given, and with its unit.
 export function number(value, digits, unit) {
   const fixed = { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false };
   formats[digits] ??= new Intl.NumberFormat(locale, digits == null ? {} : fixed);
@@ -59,7 +59,7 @@ export function number(value, digits, unit) {
   return unit ? `${text}${dictionary ? "\u00a0" : " "}${unit}` : text;
 }
 
-// Seconds to wait.
+// A time to wait, rounded up to seconds or minutes.
 export function duration(seconds) {
   const whole = Math.ceil(seconds);
   return whole < 100 ? number(whole, 0, "s") : number(Math.ceil(whole / 60), 0, "min");
@@ -67,7 +67,7 @@ export function duration(seconds) {
 
 export const moment = (time) => new Date(time).toLocaleString(dictionary && locale);
 
-// The document as it came.
+// Translates the document's texts and attributes.
 function translate() {
   page.lang = "es";
   const found = document.evaluate(TEXTS, document, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE);

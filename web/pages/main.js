@@ -1,11 +1,11 @@
-// Wires the page: what is drawn or chosen goes to an engine, the server's or this
-// browser's, one request at a time, always the newest; what comes back is shown.
+// Wires the drawing page: sends what is drawn or chosen to an engine, the server or this browser,
+// one request at a time and always the newest, and shows the answer.
 
-import { Away, Refused, models } from "./api.js";
+import { Unreachable, Refused, models } from "./api.js";
 import { pause } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import * as engines from "./engines.js";
-import { explainDigit, explainNothing, forgetStencils, startInsight } from "./insight.js";
+import { explainDigit, explainNothing, forgetFilters, startInsight } from "./insight.js";
 import { chosenDigit, digitsOf, inFocus, startNumbers } from "./number.js";
 import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
 import { setInput, setLabels, startTeaching } from "./teach.js";
@@ -13,10 +13,10 @@ import "./tour.js";
 import { listenForPictures, listenToInput } from "./upload.js";
 import { t } from "./words.js";
 
-// Time between two tries to reach a server that is away, in ms.
+// Interval between attempts to reach a server that is not responding, in ms.
 const RETRY_EVERY = 1500;
 const READING = t`Reading …`;
-// The server's default limit of a request.
+// The server's default limit for a request body.
 const MAX_BYTES = 16 * 2 ** 20;
 
 const pad = document.getElementById("pad");
@@ -24,12 +24,12 @@ const picture = document.getElementById("picture");
 const connection = document.getElementById("connection");
 const tool = (id) => document.getElementById(id);
 
-// What should be read next, or null: { input, finished }.
+// The request that is to be read next, or null: { input, finished }.
 let next = null;
-let asking = false;
-// What was last asked, to ask it again when the server is back.
+let reading = false;
+// The last request, which is sent again when the server is back.
 let shown = null;
-// What was last answered, and the input that it answers.
+// The last answer, and the input that it belongs to.
 let answered = null;
 let answeredInput = null;
 
@@ -37,11 +37,11 @@ const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
   if (!drawing.isEmpty) hidePicture();
   updateTools();
   if (drawing.isEmpty) return forget();
-  look({ strokes: drawing.strokes }, finished);
+  readInput({ strokes: drawing.strokes }, finished);
 });
 
 for (const id of ["file", "camera"]) listenToInput(tool(id), openPicture);
-// Where fingers draw there is a camera; elsewhere this would be the file dialog again.
+// Only on touch devices, which have a camera: elsewhere this would open the file dialog again.
 tool("take").hidden = navigator.maxTouchPoints === 0;
 tool("camera").hidden = tool("take").hidden;
 listenForPictures(openPicture);
@@ -49,13 +49,13 @@ startNumbers({
   chosen(digit) {
     showDigit(digit, answered.labels);
     sayNumber(answered);
-    teachable();
+    offerToTeach();
     explainFocus();
   },
-  // Says whether it is done: not while something newer is awaited.
-  mend(boxes) {
+  // Returns whether the boxes are being read: not while a newer answer is awaited.
+  correct(boxes) {
     if (!isCurrent()) return false;
-    look({ ...answeredInput, boxes: boxes ?? undefined }, true);
+    readInput({ ...answeredInput, boxes: boxes ?? undefined }, true);
     return true;
   },
 });
@@ -68,7 +68,7 @@ const tools = {
 };
 for (const [id, run] of Object.entries(tools)) tool(id).addEventListener("click", run);
 document.addEventListener("keydown", (event) => {
-  // Keys that are typed into a field belong to it.
+  // Typing into a field must not undo or clear the drawing.
   if (event.target.closest("input:not([type=radio], [type=range]), textarea, select")) return;
   const command = (event.ctrlKey || event.metaKey) && event.key.toLowerCase();
   if (command === "z" || command === "y") {
@@ -84,14 +84,14 @@ startInsight(engines.explain, engines.isUnable, engines.nearest);
 engines.start({
   changed: enginesChanged,
   loaded() {
-    forgetStencils();
+    forgetFilters();
     explainFocus();
   },
 });
 if (document.documentElement.dataset.server === "none") {
   alone();
 } else {
-  startTeaching({ taught, changed: connect });
+  startTeaching({ saved, changed: connect });
   connect();
 }
 keepOverReload();
@@ -103,8 +103,8 @@ function clearAll() {
   drawing.clear();
 }
 
-// A taught drawing has served; a number has other digits to teach.
-function taught() {
+// Clears a drawing that was saved as a sample. A number stays: it has other digits to save.
+function saved() {
   if (chosenDigit() === null) clearAll();
 }
 
@@ -122,11 +122,12 @@ function openPicture(blob) {
   showPicture(blob);
   updateTools();
   if (blob.size > MAX_BYTES) return showError(t`This file is over 16 MB: choose a smaller picture.`);
-  look({ blob }, true);
+  readInput({ blob }, true);
 }
 
-// Has an input read. It can be taught when it is read: it may be a number.
-function look(input, finished) {
+// Has an input read. It can be saved as a sample only once it is read, since it may turn out to be
+// a number.
+function readInput(input, finished) {
   setInput(null, READING);
   read({ input, finished });
 }
@@ -157,11 +158,11 @@ const inkOf = (input) => (context, side, [x, y, width, height]) => {
   context.strokeRect(left - 2, top - 2, width * scale + 4, height * scale + 4);
 };
 
-// Whether what was answered is what is drawn, and nothing newer is wanted.
+// Whether the last answer belongs to what is shown, and no newer request is waiting.
 const isCurrent = () => answered !== null && shown?.input === answeredInput && !next;
 
-// What can be taught: the drawing or the picture, or the chosen digit of a number.
-function teachable() {
+// Offers to save the drawing or the picture, or the selected digit of a number, as a sample.
+function offerToTeach() {
   if (!isCurrent()) return;
   const input = answeredInput;
   const number = digitsOf(answered).length > 1;
@@ -191,7 +192,7 @@ function hidePicture() {
   updateTools();
 }
 
-// Nothing is there to be read any more; an answer under way is dropped.
+// Empties the page. The answer to a running request will be ignored.
 function forget() {
   next = null;
   shown = null;
@@ -206,66 +207,66 @@ function nothingAnswered() {
   explainNothing();
 }
 
-// Asks for a reading. While one is under way only the newest waits.
+// Reads a request. While another one is being read, only the newest waits.
 async function read(request) {
   next = request;
-  if (asking) return;
-  asking = true;
+  if (reading) return;
+  reading = true;
   while (next) {
     const current = next;
     next = null;
     shown = current;
-    await askOnce(current);
+    await readOnce(current);
   }
-  asking = false;
+  reading = false;
 }
 
-async function askOnce(request) {
+async function readOnce(request) {
   try {
-    const reading = await engines.read(request.input);
+    const result = await engines.read(request.input);
     // The drawing may have been cleared meanwhile.
     if (shown !== request) return;
     const finished = request.finished && !next;
-    answered = reading.answer;
+    answered = result.answer;
     answeredInput = request.input;
     const { strokes, boxes } = request.input;
-    showAnswer(answered, finished, { ...reading, drawn: Boolean(strokes), boxes });
-    if (request.finished) teachable();
+    showAnswer(answered, finished, { ...result, drawn: Boolean(strokes), boxes });
+    if (request.finished) offerToTeach();
     explainFocus();
-    if (finished) engines.compare(request.input, reading, () => shown === request);
-    if (reading.fellBack) failed(request);
+    if (finished) engines.compare(request.input, result, () => shown === request);
+    if (result.fellBack) failed(request);
   } catch (error) {
     if (shown === request) nothingAnswered();
     if (request.input.boxes && error instanceof Refused && error.status !== 429) {
-      // A mend that is refused is none.
-      return look({ ...request.input, boxes: undefined }, true);
+      // The server refused the user's boxes: they are dropped.
+      return readInput({ ...request.input, boxes: undefined }, true);
     }
-    if (error instanceof Away && !request.failed) {
+    if (error instanceof Unreachable && !request.failed) {
       failed(request);
       if (shown !== request) return;
       return showError(document.documentElement.dataset.server === "none"
-        ? t`The network could not be loaded; trying again …`
-        : t`The server is away. Your drawing is kept and will be read when it is back.`);
+        ? t`The network could not be loaded; retrying …`
+        : t`The server is not responding. Your drawing is kept and will be read when the server is back.`);
     }
     if (error instanceof Refused && error.status === 429) {
       await pause(200);
       if (shown === request) next ??= request;
     } else if (shown === request) {
       const alone = document.documentElement.dataset.server === "none";
-      showError(error instanceof Away && !alone ? t`This could not be sent to the server.` : error.message);
+      showError(error instanceof Unreachable && !alone ? t`This could not be sent to the server.` : error.message);
     }
   }
 }
 
-// A request that reached no server is sent once more when it answers again; if it fails
-// then too, the request itself is at fault.
+// A request that did not reach the server is sent once more when the server responds again. If
+// that fails too, the fault is the request's own.
 function failed(request) {
   if (request.failed) return;
   request.failed = true;
-  away();
+  reconnect();
 }
 
-// Finds out what is serving; shows that the server is away until it is not.
+// Asks the server which checkpoint is serving, again and again until it responds.
 async function connect() {
   for (;;) {
     try {
@@ -277,22 +278,22 @@ async function connect() {
       }
       showServing(current);
       showConnection("ready", device);
-      engines.setServer("there");
+      engines.setServer("reachable");
       readAgain();
       return;
     } catch {
-      engines.setServer("away");
-      showConnection("away", t`The server is away; trying again …`);
+      engines.setServer("unreachable");
+      showConnection("unreachable", t`The server is not responding; retrying …`);
       await pause(RETRY_EVERY);
     }
   }
 }
 
-// There are only the page's files: this browser does everything.
+// The host has only the page's files: this browser does everything.
 function alone() {
   engines.setServer("none");
   document.getElementById("pages").hidden = true;
-  showConnection("ready", t`this browser, by itself`);
+  showConnection("ready", t`running in this browser`);
 }
 
 // Another engine, or another checkpoint, answers from now on.
@@ -304,41 +305,41 @@ function enginesChanged({ checkpoint, labels }) {
   readAgain();
 }
 
-// What was drawn meanwhile is newer than what was asked last.
+// Reads the last request again, unless a newer one is waiting.
 function readAgain() {
   if (shown && !next) read(shown);
 }
 
-// What is drawn outlives the change of the language, which loads the page anew.
+// Keeps the drawing when the user changes the language, which reloads the page.
 function keepOverReload() {
   const name = "glyphic-drawing";
   try {
-    const kept = sessionStorage.getItem(name);
+    const saved = sessionStorage.getItem(name);
     sessionStorage.removeItem(name);
-    if (kept) drawing.kept = kept;
-    tool("language").addEventListener("click", () => !drawing.isEmpty && sessionStorage.setItem(name, drawing.kept));
+    if (saved) drawing.serialized = saved;
+    tool("language").addEventListener("click", () => !drawing.isEmpty && sessionStorage.setItem(name, drawing.serialized));
   } catch {
-    // A browser that keeps nothing begins anew.
+    // The browser blocks storage: the drawing is lost.
   }
 }
 
-// Keeps the page, so that it opens without a network after the first visit.
+// Installs the service worker, so that the page opens without a network after the first visit.
 async function worksOffline() {
   try {
     await navigator.serviceWorker?.register("offline.js");
   } catch {
-    // Only from https and from this machine; without it the page needs its host.
+    // Browsers allow it only with https or on localhost. Without it the page needs its host.
   }
 }
 
-// Says it once: the element is a live region.
+// Writes the text only if it changes: screen readers announce it each time it is written.
 function showConnection(state, text) {
   connection.dataset.state = state;
   if (connection.textContent !== text) connection.textContent = text;
 }
 
 let reconnecting = false;
-async function away() {
+async function reconnect() {
   if (reconnecting || document.documentElement.dataset.server === "none") return;
   reconnecting = true;
   await connect();

@@ -1,30 +1,30 @@
-// The page of checkpoints: what each can, where it comes from, which one serves; and
-// making another one serve.
+// The page of checkpoints: shows how well each one reads, where it comes from and which one is
+// serving, and promotes another one.
 
-import { Away, models, pin, promote, rollBack, told } from "./api.js";
+import { Unreachable, models, pin, promote, rollBack, told } from "./api.js";
 import { offer } from "./compare.js";
 import { byId, element, plural } from "./dom.js";
 import { followRuns } from "./runs.js";
 import { english, moment, number, t } from "./words.js";
 
-// Other pages and `train` change what serves, too. In ms.
-const LOOK_EVERY = 3000;
+// Interval between requests for the list, in ms: other pages and `train` promote too.
+const POLL_EVERY = 3000;
 
 const list = byId("checkpoints");
 const back = byId("back");
-const said = byId("said");
+const message = byId("message");
 const state = byId("state");
 
 let current = null;
 let shown = "";
 
 back.addEventListener("click", () => change(() => rollBack(current)));
-look();
+poll();
 followRuns(load);
 
-async function look() {
+async function poll() {
   if (!document.hidden) await load();
-  setTimeout(look, LOOK_EVERY);
+  setTimeout(poll, POLL_EVERY);
 }
 
 async function load() {
@@ -33,13 +33,13 @@ async function load() {
     show(answer);
     showState("ready", answer.device);
   } catch (error) {
-    showState("away", error instanceof Away ? t`The server is away; trying again …` : error.message);
+    showState("unreachable", error instanceof Unreachable ? t`The server is not responding; retrying …` : error.message);
   }
 }
 
 function show(answer) {
   const text = JSON.stringify(answer);
-  // Rebuilt only if it is another list: somebody may be about to click.
+  // Rebuilt only if it has changed: the user may be about to click.
   if (text === shown) return;
   shown = text;
   current = answer.current;
@@ -50,49 +50,50 @@ function show(answer) {
 }
 
 function card(model, all) {
-  const serves = model.id === current;
+  const isServing = model.id === current;
   const title = element("h3", {}, element("a", { href: `models/${model.id}` }, model.id),
-    serves ? element("b", { class: "badge" }, t`serving`) : null,
-    ...(model.names ?? []).map((name) => element("b", { class: "badge" }, name)),
+    isServing ? element("b", { class: "badge" }, t`serving`) : null,
+    ...(model.aliases ?? []).map((name) => element("b", { class: "badge" }, name)),
     model.pinned ? element("b", { class: "badge" }, t`pinned`) : null);
   if (model.error) return element("article", { class: "checkpoint" }, title, element("p", { class: "bad" }, english(model.error)));
   const { labels, metrics, parameters, macs, speed, created, parent } = model;
   const facts = [
     [t`Test set`, score(metrics?.test)],
-    [t`Held back`, score(metrics?.validation)],
+    [t`Validation`, score(metrics?.validation)],
     [t`Labels`, labels.length > 12 ? plural(labels.length, "label") : labels.join(" ")],
     [t`Size`, t`${thousands(parameters)} parameters, ${number(macs / 1e6, 2)} M multiply-adds`],
     [t`Speed`, speed ? fast(speed) : t`not measured`],
-    [t`Made`, moment(created)],
+    [t`Created`, moment(created)],
     [t`From`, parent ? lineage(model, all) : t`scratch`],
   ];
-  return element("article", { class: "checkpoint", "data-serving": String(serves) },
+  return element("article", { class: "checkpoint", "data-serving": String(isServing) },
     title,
     element("dl", {}, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
     element("div", { class: "row" },
-      serves ? null : button(t`Let it serve`, model.id, () => serve(model.id)),
+      isServing ? null : button(t`Promote`, model.id, () => promoteOrAsk(model.id)),
       button(model.pinned ? t`Unpin` : t`Pin`, model.id,
-        () => change(() => pin(model.id, !model.pinned), () => (model.pinned ? t`It may be removed.` : t`It stays.`)))));
+        () => change(() => pin(model.id, !model.pinned), () => (model.pinned ? t`Unpinned: it may be removed.` : t`Pinned: it will not be removed.`)))));
 }
 
 function fast({ single_ms: single, batched_per_second: batched }) {
-  return t`${number(single, 2)} ms a digit, ${number(Math.round(batched))} a second in batches, where it was measured`;
+  return t`${number(single, 2)} ms per digit, ${number(Math.round(batched))} digits per second in batches, on the machine that measured it`;
 }
 
-// One of several with the same text: its name says for which checkpoint.
+// Many buttons have the same text: the accessible name adds the checkpoint.
 function button(text, id, onclick) {
   return element("button", { type: "button", class: "small", "aria-label": `${text}: ${id}`, onclick }, text);
 }
 
-// What is worse, or reads something else, serves only if it is asked for twice.
-async function serve(id) {
+// The server objects to a checkpoint that is less accurate or reads other labels: then the user is
+// asked whether to promote it anyway.
+async function promoteOrAsk(id) {
   const error = await change(() => promote(id, current));
   if (error?.code === "objected") {
-    said.append(" ", button(t`Serve it all the same`, id, () => change(() => promote(id, current, true))));
+    message.append(" ", button(t`Promote it anyway`, id, () => change(() => promote(id, current, true))));
   }
 }
 
-// Its parent, that one's parent, and so on.
+// Its parent, its parent's parent, and so on.
 function lineage({ parent }, all) {
   const line = [];
   while (parent && !line.includes(parent)) {
@@ -109,17 +110,17 @@ function score(score) {
 
 const thousands = (count) => number(count);
 
-// Says what came of it; the error, if it failed.
-async function change(run, done = ({ current: now }) => t`${now} serves now.`) {
+// Runs a change and shows its result. Returns the error if it failed, or null.
+async function change(run, done = ({ current: now }) => t`${now} is now serving.`) {
   const buttons = [back, ...list.querySelectorAll("button")];
   buttons.forEach((button) => (button.disabled = true));
-  say(t`Verifying, warming …`);
+  say(t`Verifying and warming up …`);
   let failed = null;
   try {
     say(done(await run()));
   } catch (error) {
     failed = error;
-    say(...(error instanceof Away ? [t`The server is away: nothing was changed.`] : told(error)));
+    say(...(error instanceof Unreachable ? [t`The server is not responding: nothing was changed.`] : told(error)));
   }
   shown = "";
   await load();
@@ -127,7 +128,7 @@ async function change(run, done = ({ current: now }) => t`${now} serves now.`) {
 }
 
 function say(...text) {
-  said.replaceChildren(...text);
+  message.replaceChildren(...text);
 }
 
 function showState(name, text) {

@@ -1,17 +1,17 @@
-// The API's page: the server's own description, to be read by people and tried.
+// The page of the API: shows the server's OpenAPI description and lets users try it.
 
 import { byId, element, pause } from "./dom.js";
 import { authorization } from "./token.js";
-import { english, t } from "./words.js";
+import { dictionary, english, t } from "./words.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
-// Longest answer that is shown, in characters.
-const SHOWN = 4000;
-// What has not ended then is shown as far as it came, in ms.
-const PATIENCE = 3000;
+// How many characters of an answer are shown at most.
+const MAX_SHOWN = 4000;
+// An answer that has not ended after this time, in ms, is shown as far as it has arrived.
+const TIMEOUT = 3000;
 
 show().catch((error) => {
-  byId("about").textContent = t`The server does not answer: ${error.message}. Reload to try again.`;
+  byId("about").textContent = t`The server is not responding: ${error.message}. Reload to try again.`;
 });
 
 async function show() {
@@ -31,15 +31,15 @@ function group(api, tag) {
 function operation(api, path, method, about) {
   const parameters = about.parameters ?? [];
   const answers = Object.entries(about.responses).map(([status, answer]) =>
-    element("tr", {}, element("th", { scope: "row" }, status), element("td", {}, answer.description ? english(answer.description) : meaning(status))));
+    element("tr", {}, element("th", { scope: "row" }, status), element("td", {}, ...response(status, answer))));
   return element("details", { class: "operation" },
     element("summary", {}, element("b", { class: "method" }, method.toUpperCase()), " ",
       element("code", {}, path), " ", element("span", { lang: "en" }, ...prose(about.summary ?? ""))),
     about.description && element("p", { lang: "en" }, ...prose(about.description)),
-    about.security?.some((one) => one.token) ? element("p", { class: "hint" }, t`Needs the server's token where one is set.`) : null,
+    about.security?.some((one) => one.token) ? element("p", { class: "hint" }, t`Needs the server's token if one is set.`) : null,
     parameters.length ? table(t`Parameters`, parameters.map(parameter)) : null,
     about.requestBody ? body(api, about.requestBody) : null,
-    table(t`Answers`, answers),
+    table(t`Responses`, answers),
     method === "get" ? attempt(path, parameters) : null);
 }
 
@@ -56,7 +56,7 @@ function body(api, { description, content }) {
   return element("div", {}, description ? element("p", { lang: "en" }, ...prose(description)) : null, table(t`Body`, rows));
 }
 
-// What an object has in it.
+// The fields of an object.
 function fields(api, schema) {
   const found = resolved(api, schema);
   const properties = Object.entries(found?.properties ?? {});
@@ -80,12 +80,12 @@ function table(title, rows) {
   return element("table", { class: "facts" }, element("caption", {}, title), element("tbody", {}, ...rows));
 }
 
-// A text whose names stand in backticks.
+// A text with code in backticks.
 function prose(text) {
   return text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
 }
 
-// Asks, and shows the answer.
+// A form that sends the request and shows the answer.
 function attempt(path, parameters) {
   const answer = element("pre", { role: "status", tabindex: "0" });
   answer.hidden = true;
@@ -111,12 +111,12 @@ function attempt(path, parameters) {
   return element("div", {}, form, answer);
 }
 
-// What came of an answer so far, or in a while: one of events has no end.
+// The beginning of an answer. An event stream never ends, so this stops after a time.
 async function beginning({ body }) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  const late = pause(PATIENCE);
+  const late = pause(TIMEOUT);
   let text = "";
-  while (text.length <= SHOWN) {
+  while (text.length <= MAX_SHOWN) {
     const next = await Promise.race([reader.read(), late]);
     if (!next || next.done) break;
     text += next.value;
@@ -125,13 +125,20 @@ async function beginning({ body }) {
   return text;
 }
 
-const shortened = (text) => (text.length > SHOWN ? `${text.slice(0, SHOWN)} …` : text);
+const shortened = (text) => (text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)} …` : text);
+
+// The description of a response. It is in English, so in Spanish the status is explained first.
+function response(status, { description }) {
+  const inShort = dictionary || !description ? meaning(status) : "";
+  if (!description) return [inShort];
+  return inShort ? [`${inShort}. `, english(description)] : [english(description)];
+}
 
 function meaning(status) {
-  const known = {
-    200: t`Done`, 201: t`Kept`, 202: t`Begun`, 400: t`Malformed`, 401: t`The token is missing or wrong`, 403: t`Another site's page asks`,
-    404: t`Not there`, 409: t`Not as things are now`, 413: t`Too large`, 415: t`Not a type that is read`,
-    422: t`Damaged, or not what it should be`, 429: t`Busy; Retry-After says when`, 503: t`Cannot answer now`, 507: t`As many as allowed`,
+  const meanings = {
+    200: t`Done`, 201: t`Created`, 202: t`Started`, 400: t`Malformed request`, 401: t`The token is missing or wrong`, 403: t`The request may not come from there`,
+    404: t`Not found`, 409: t`Conflicts with the current state`, 413: t`Too large`, 415: t`Unsupported content type`,
+    422: t`Damaged or invalid content`, 429: t`Busy; Retry-After says when to try again`, 503: t`Not available now`, 507: t`The limit is reached`,
   };
-  return known[status] ?? "";
+  return meanings[status] ?? "";
 }

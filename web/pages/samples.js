@@ -1,7 +1,7 @@
-// The samples page: what was taught, found, mended, deleted, taken elsewhere.
+// The samples page: find, correct, delete, import and export samples.
 
 import {
-  Away, deleteSample, deleteSamples, exportAddress, importSamples, relabel, samples, summary, told, undo,
+  Unreachable, deleteSample, deleteSamples, exportAddress, importSamples, relabel, samples, summary, told, undo,
 } from "./api.js";
 import { byId, element, plural } from "./dom.js";
 import { startSuggestions } from "./suggestions.js";
@@ -13,11 +13,11 @@ const form = byId("filters");
 const cards = byId("cards");
 const more = byId("more");
 const drop = byId("drop");
-const said = byId("said");
+const message = byId("message");
 const state = byId("state");
 
 let next = null;
-// Counts what was asked, so that an answer that was overtaken is dropped.
+// Counts the requests, so that the answer to an older one is ignored.
 let asked = 0;
 
 form.addEventListener("input", () => load());
@@ -25,23 +25,23 @@ form.addEventListener("submit", (event) => event.preventDefault());
 more.addEventListener("click", () => load(next));
 byId("undo").addEventListener("click", () => act(undo, ({ undone, samples: count }) =>
   (undone === "delete"
-    ? t`Brought back ${plural(count, "sample")}.`
-    : t`Label put back on ${plural(count, "sample")}.`)));
+    ? t`Restored ${plural(count, "sample")}.`
+    : t`Restored the label of ${plural(count, "sample")}.`)));
 drop.addEventListener("click", () => act(() => deleteSamples(filter()), ({ deleted }) =>
-  t`Deleted ${plural(deleted, "sample")}; “Undo” brings them back.`));
+  t`Deleted ${plural(deleted, "sample")}; “Undo” restores them.`));
 byId("import").addEventListener("change", async ({ target }) => {
   const [file] = target.files;
   target.value = "";
   if (!file) return;
   say(t`Reading ${file.name} …`);
   await act(() => importSamples(file), ({ added, duplicates, contradictions }) =>
-    t`${plural(added, "sample")} added, ${duplicates} known already, ${contradictions} known under another label.`);
+    t`${plural(added, "sample")} added, ${duplicates} already here, ${contradictions} already here with another label.`);
 });
 
 startSuggestions(() => load());
 load();
 
-// The chosen filter, as the API takes it.
+// The chosen filters, as the API's parameters.
 function filter() {
   const { label, prediction, verdict, source, model, since, until, show } = Object.fromEntries(new FormData(form));
   const time = (text) => (text ? new Date(text).getTime() : "");
@@ -57,14 +57,14 @@ async function load(before = null) {
   try {
     const chosen = filter();
     const [page, all] = await Promise.all([samples({ ...chosen, before, limit: PAGE }), summary()]);
-    // A later choice has overtaken this one.
+    // The user has chosen other filters since.
     if (ask !== asked) return;
     const fresh = page.samples.map(card);
     if (before) cards.append(...fresh);
     else cards.replaceChildren(...fresh);
     if (cards.children.length === 0) {
       cards.append(element("p", { class: "hint" }, all.total > 0
-        ? t`No sample matches.` : t`Nothing was taught yet: draw something and say what it is.`));
+        ? t`No sample matches.` : t`No samples yet: draw something and say what it is.`));
     }
     next = page.next;
     more.hidden = !next;
@@ -78,8 +78,8 @@ async function load(before = null) {
     state.dataset.state = "ready";
     state.textContent = plural(all.total, "sample");
   } catch (error) {
-    state.dataset.state = "away";
-    state.textContent = error instanceof Away ? t`The server is away` : error.message;
+    state.dataset.state = "unreachable";
+    state.textContent = error instanceof Unreachable ? t`The server is not responding` : error.message;
   }
 }
 
@@ -100,14 +100,14 @@ function showSummary({ labels, sources }) {
       element("td", {}, element("button", {
         type: "button", class: "small", "aria-label": t`Delete all samples from ${name}`,
         onclick: () => act(() => deleteSamples({ source: name }), ({ deleted }) =>
-          t`Deleted ${plural(deleted, "sample")} from ${name}; “Undo” brings them back.`),
+          t`Deleted ${plural(deleted, "sample")} from ${name}; “Undo” restores them.`),
       }, t`Delete all`)))));
 }
 
-// What the network made of a sample when it came.
+// The network's reading of a sample when it arrived.
 function reading({ verdict, prediction, confidence }) {
   const label = `${prediction}, ${number(100 * confidence, 0, "%")}`;
-  if (verdict === "not_a_digit") return t`read as none; closest ${label}`;
+  if (verdict === "not_a_digit") return t`read as none of the labels; closest ${label}`;
   return verdict === "unsure" ? t`unsure: ${label}` : t`read as ${label}`;
 }
 
@@ -116,9 +116,9 @@ function card(sample) {
   const when = new Date(sample.created);
   const label = element("input", {
     value: sample.label ?? "", list: "labels", maxlength: 32, size: 5, autocomplete: "off",
-    "aria-label": t`What it shows`, placeholder: "?",
+    "aria-label": t`Label of this sample`, placeholder: "?",
     onchange: () => label.value.trim() && act(() => relabel(sample.id, label.value),
-      () => t`It is ${label.value.trim()} now.`),
+      () => t`Its label is now ${label.value.trim()}.`),
   });
   return element("article", { class: "card", "data-wrong": wrong, "data-id": sample.id },
     element("img", { src: sample.picture, width: 84, height: 84, alt: t`A sample of ${sample.label ?? t`something`}` }),
@@ -129,7 +129,7 @@ function card(sample) {
         sample.held_back ? `${t`held back`} · ` : "", sample.source)),
     sample.deleted === null && element("button", {
       type: "button", class: "small", "aria-label": t`Delete this sample of ${sample.label ?? t`something`}`,
-      onclick: () => act(() => deleteSample(sample.id), () => t`Deleted; “Undo” brings it back.`),
+      onclick: () => act(() => deleteSample(sample.id), () => t`Deleted; “Undo” restores it.`),
     }, t`Delete`) || "");
 }
 
@@ -137,11 +137,11 @@ async function act(action, sentence) {
   try {
     say(sentence(await action()));
   } catch (error) {
-    say(...(error instanceof Away ? [t`The server is away: nothing was changed.`] : told(error)));
+    say(...(error instanceof Unreachable ? [t`The server is not responding: nothing was changed.`] : told(error)));
   }
   await load();
 }
 
 function say(...text) {
-  said.replaceChildren(...text);
+  message.replaceChildren(...text);
 }

@@ -1,5 +1,4 @@
-// What axe-core finds on the pages, in every state that they have by themselves; and what
-// the page weighs.
+// Accessibility of the pages by axe-core, in each of their states; and the size of the page.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -24,9 +23,9 @@ after(async () => {
   await server?.remove();
 });
 
-// Rules broken seriously or critically, with the elements that break them.
+// Violations that are serious or critical, with their elements.
 async function broken(page) {
-  // The page's policy lets no script in but its own; this one comes with the test.
+  // The context bypasses the page's content security policy, which would block this script.
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => window.axe.run());
   return violations

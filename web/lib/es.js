@@ -161,7 +161,7 @@ export default {
   "Few positions are left, but many maps: they tell a lot about what is there and little about where. The label is computed from these.":
     "Quedan pocas posiciones, pero muchos mapas: dicen mucho sobre qué hay y poco sobre dónde. Con ellos se calcula la etiqueta.",
   "As trained, the network is {0} sure. {1} so its confidence is corrected to {2}.":
-    "Tal como se entrenó, la red tiene una confianza del {0}. {1} así que se corrige al {2}.",
+    "Tal como se entrenó, la red tiene una confianza del {0}. {1} así que su confianza se corrige al {2}.",
   "On examples held back from training it was right more often than its confidence suggests,":
     "Con ejemplos reservados, que no usó para entrenarse, acertó más a menudo de lo que indica su confianza,",
   "On examples held back from training it was right less often than its confidence suggests,":
@@ -198,8 +198,8 @@ export default {
   "This exact picture is already saved as {0}.": "Esta misma imagen ya está guardada como {0}.",
   "The server is not responding: this was not saved.": "El servidor no responde: esto no se guardó.",
   "Undone.": "Deshecho.",
-  "{0} to learn from.": "{0} por aprender.",
-  "{0}, nothing new to learn from.": "{0}, sin nada nuevo que aprender.",
+  "{0} to learn from.": "{0} para entrenar.",
+  "{0}, nothing new to learn from.": "{0}, sin nada nuevo para entrenar.",
   "No samples yet.": "Aún no hay muestras.",
   "Labels": "Etiquetas",
 
@@ -212,8 +212,8 @@ export default {
   "waiting for a free server": "a la espera de un servidor libre",
   "reading the samples": "leyendo las muestras",
   "{0} left · training accuracy {1}": "tiempo restante: {0} · aciertos en el entrenamiento: {1}",
-  "Trained: the new network is in use": "Entrenada: la red nueva está en uso",
-  "Trained, but the new network is not in use": "Entrenada, pero la red nueva no está en uso",
+  "Training finished: the new network is in use": "Entrenamiento terminado: la red nueva está en uso",
+  "Training finished: the new network is not in use": "Entrenamiento terminado: la red nueva no está en uso",
   "Training failed": "El entrenamiento falló",
   "Training was cancelled": "El entrenamiento se canceló",
   "job promoted": "La red nueva superó la comprobación y ya está en servicio.",
@@ -371,7 +371,7 @@ export default {
   "Started": "Iniciado",
   "Malformed request": "Petición mal formada",
   "The token is missing or wrong": "El token falta o no es correcto",
-  "The request may not come from there": "La petición no puede venir de ahí",
+  "Not allowed": "No permitido",
   "Not found": "No encontrado",
   "Conflicts with the current state": "Incompatible con el estado actual",
   "Too large": "Demasiado grande",

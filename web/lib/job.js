@@ -92,8 +92,8 @@ async function showEnding(job) {
   bar.hidden = true;
   curve.toggleAttribute("hidden", true);
   const titles = {
-    promoted: t`Trained: the new network is in use`,
-    candidate: t`Trained, but the new network is not in use`,
+    promoted: t`Training finished: the new network is in use`,
+    candidate: t`Training finished: the new network is not in use`,
     failed: t`Training failed`,
     cancelled: t`Training was cancelled`,
   };

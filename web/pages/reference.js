@@ -136,7 +136,7 @@ function response(status, { description }) {
 
 function meaning(status) {
   const meanings = {
-    200: t`Done`, 201: t`Created`, 202: t`Started`, 400: t`Malformed request`, 401: t`The token is missing or wrong`, 403: t`The request may not come from there`,
+    200: t`Done`, 201: t`Created`, 202: t`Started`, 400: t`Malformed request`, 401: t`The token is missing or wrong`, 403: t`Not allowed`,
     404: t`Not found`, 409: t`Conflicts with the current state`, 413: t`Too large`, 415: t`Unsupported content type`,
     422: t`Damaged or invalid content`, 429: t`Busy; Retry-After says when to try again`, 503: t`Not available now`, 507: t`The limit is reached`,
   };

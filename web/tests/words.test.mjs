@@ -205,7 +205,7 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     }
     await page.getByRole("button", { name: "Es 1: enseñarlo" }).click();
     await page.locator("#teach-message", { hasText: "Guardado como 1 (se leyó bien)." }).waitFor();
-    await page.locator("#teach-count", { hasText: /^\d+ muestras? nuevas? por aprender\.$/ }).waitFor();
+    await page.locator("#teach-count", { hasText: /^\d+ muestras? nuevas? para entrenar\.$/ }).waitFor();
     assert.deepEqual(await english(page), [], "a sample");
     assert.ok((await tooWide(page)) <= 0);
   });
@@ -314,7 +314,7 @@ onPage("the result of training is in Spanish, followed by the server's own messa
   assert.equal(await text(page, "#job-detail"), "tiempo restante: 42 s · aciertos en el entrenamiento: 98,5 %");
   assert.deepEqual(await english(page), []);
   job = { ...job, state: "candidate", message: "it is not promoted: it reads 1 of 2 held-back samples correctly" };
-  await page.locator("#job-title", { hasText: "Entrenada, pero la red nueva no está en uso" }).waitFor();
+  await page.locator("#job-title", { hasText: "Entrenamiento terminado: la red nueva no está en uso" }).waitFor();
   assert.equal(await text(page, "#job-detail"), "La red nueva queda guardada, pero no sustituye a la que está en servicio."
     + " It is not promoted: it reads 1 of 2 held-back samples correctly.");
   assert.match(await text(page, "#job-detail [lang=en]"), /^It is not promoted/);

@@ -37,6 +37,9 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
         "samples.html": "text/html; charset=utf-8",
         "models.html": "text/html; charset=utf-8",
         "style.css": "text/css; charset=utf-8",
+        "samples.css": "text/css; charset=utf-8",
+        "models.css": "text/css; charset=utf-8",
+        "reference.css": "text/css; charset=utf-8",
         "main.js": "text/javascript; charset=utf-8",
         "models.js": "text/javascript; charset=utf-8",
         "reference.html": "text/html; charset=utf-8",
@@ -132,15 +135,18 @@ fn file(name: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
 }
 
 /// What of the page needs a server behind it.
-const NEEDS_SERVER: [&str; 9] = [
+const NEEDS_SERVER: [&str; 12] = [
     "samples.html",
+    "samples.css",
     "samples.js",
     "suggestions.js",
     "models.html",
+    "models.css",
     "models.js",
     "compare.js",
     "runs.js",
     "reference.html",
+    "reference.css",
     "reference.js",
 ];
 /// How the page begins, and how it begins where there is no server.

@@ -155,7 +155,7 @@ test("a new symbol is drawn, learned, read, and rolled back", async () => {
 
   await page.locator('#job[data-state="promoted"]').waitFor({ timeout: TRAINING });
   await page.waitForFunction(() => document.querySelectorAll("#bars li").length === 11);
-  assert.match(await page.locator("#job-detail").textContent(), /It reads ([1-9]\d*) of \1 held-back samples right/);
+  assert.match(await page.locator("#job-detail").textContent(), /It reads ([1-9]\d*) of \1 held-back samples/);
   assert.ok((await page.locator("#job-changed figure").count()) >= 4);
   await page.evaluate(() => scrollTo(0, 0));
   await draw(page, plus(33));

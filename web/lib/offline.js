@@ -4,8 +4,9 @@
 // One host may have several copies of the page, each with a cache of its own.
 const CACHE = `glyphic ${registration.scope}`;
 const PAGE = [
-  "./", "index.html", "style.css", "icon.svg", "main.js", "api.js", "boxes.js", "dom.js", "drawing.js",
-  "engines.js", "inbrowser.js", "insight.js", "number.js", "result.js", "bars.js", "upload.js", "teach.js", "token.js", "tour.js", "words.js", "es.js", "job.js", "chart.js",
+  "./", "index.html", "style.css", "icon.svg", "main.js",
+  "api.js", "bars.js", "boxes.js", "chart.js", "dom.js", "drawing.js", "engines.js", "es.js", "inbrowser.js",
+  "insight.js", "job.js", "number.js", "result.js", "teach.js", "token.js", "tour.js", "upload.js", "words.js",
   "reader.js", "glyphic.js", "glyphic_bg.wasm", "checkpoint.json",
 ];
 const addresses = new Set(PAGE.map((name) => new URL(name, registration.scope).href));

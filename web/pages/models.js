@@ -72,7 +72,8 @@ function card(model, all) {
     element("div", { class: "row" },
       isServing ? null : button(t`Promote`, model.id, () => promoteOrAsk(model.id)),
       button(model.pinned ? t`Unpin` : t`Pin`, model.id,
-        () => change(() => pin(model.id, !model.pinned), () => (model.pinned ? t`Unpinned: it may be removed.` : t`Pinned: it will not be removed.`)))));
+        () => change(() => pin(model.id, !model.pinned),
+          () => (model.pinned ? t`Unpinned: it may be removed.` : t`Pinned: it will not be removed.`)))));
 }
 
 function fast({ single_ms: single, batched_per_second: batched }) {

@@ -1,13 +1,12 @@
-// What axe-core finds on the pages, in every state that they have by themselves; and what
-// the page weighs.
+// Accessibility of the pages by axe-core, in each of their states; and the size of the page.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { extname, join } from "node:path";
+import { extname } from "node:path";
 import { after, before, test } from "node:test";
 
-import { Server, draw, launch, repository } from "./browser.mjs";
+import { Server, draw, launch, webFile } from "./browser.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -24,9 +23,9 @@ after(async () => {
   await server?.remove();
 });
 
-// Rules broken seriously or critically, with the elements that break them.
+// Violations that are serious or critical, with their elements.
 async function broken(page) {
-  // The page's policy lets no script in but its own; this one comes with the test.
+  // The context bypasses the page's content security policy, which would block this script.
   await page.evaluate(axe);
   const { violations } = await page.evaluate(() => window.axe.run());
   return violations
@@ -92,7 +91,7 @@ test("the page is at most 150 KB without the network, and ready within a second"
     await page.waitForTimeout(1500);
     const own = loaded.filter((name) => [".html", ".css", ".js", ".svg"].includes(extname(name)));
     const sizes = await Promise.all([...new Set(own)].map(async (name) =>
-      (await readFile(join(repository, "web", name))).length));
+      (await readFile(webFile(name))).length));
     const sum = sizes.reduce((all, size) => all + size, 0);
     assert.ok(sizes.length > 10 && sum <= 150_000, `${sum} bytes of ${own}`);
     console.log(`page: ${sum} bytes, ready in ${times.map((time) => time.toFixed(0)).join(", ")} ms`);

@@ -1,9 +1,10 @@
-// A real server and a real Chromium for the tests of the page.
+// Starts a real server and a real Chromium for the tests of the pages. A new test goes into the
+// file of the page that it tests: *.test.mjs.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -15,13 +16,29 @@ export const repository = join(dirname(fileURLToPath(import.meta.url)), "..", ".
 const target = process.env.CARGO_TARGET_DIR ?? join(repository, "target");
 const screenshots = join(target, "screenshots");
 
+const web = join(repository, "web");
+
+// The folders of the files that the server sends. It sends all of them from one folder.
+const FOLDERS = ["pages", "lib", "wasm/built"].map((folder) => join(web, folder));
+
+// The path of a file that the server sends under this name.
+export function webFile(name) {
+  const folder = FOLDERS.find((folder) => existsSync(join(folder, name)));
+  if (!folder) throw new Error(`there is no ${name} in ${FOLDERS.join(", ")}`);
+  return join(folder, name);
+}
+
+// The names of all files that the server sends.
+export async function webFiles() {
+  return (await Promise.all(FOLDERS.map((folder) => readdir(folder)))).flat();
+}
+
 export const pictures = join(repository, "model", "tests", "pictures");
 export const program = join(target, "release", "server");
 
-// The server binary, with artifacts of its own and on a port that stays the same
-// over restarts.
+// A running server with its own artifacts, on a port that stays the same over restarts.
 export class Server {
-  // `options` are further ones of the program.
+  // `options` are further options of the program.
   static async start(options = []) {
     const server = new Server();
     server.options = options;
@@ -44,7 +61,7 @@ export class Server {
     this.process = spawn(program, options, { cwd: repository, stdio: ["ignore", "pipe", "inherit"] });
     const ended = once(this.process, "exit").then(() => Promise.reject(new Error("the server ended")));
     await Promise.race([once(this.process.stdout, "data"), ended]);
-    // From here on its end is the test's own doing.
+    // From here on only the test itself ends it.
     ended.catch(() => {});
   }
 
@@ -59,8 +76,7 @@ export class Server {
   }
 }
 
-// The released checkpoint and the data it learned from, in a folder that a test
-// may change.
+// Copies the released checkpoint and its training data to a folder that a test may change.
 async function ownArtifacts() {
   const [from, to] = [join(repository, "artifacts"), await mkdtemp(join(tmpdir(), "glyphic-"))];
   const current = (await readFile(join(from, "CURRENT"), "utf8")).split("\n")[0];
@@ -70,24 +86,24 @@ async function ownArtifacts() {
   return to;
 }
 
-// A browser; CHROMIUM names another program than Debian's.
+// Starts a browser. CHROMIUM names a program other than Debian's.
 export function launch() {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   // Debian's sandbox needs privileges that containers lack.
   return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
 }
 
-// Keeps a picture of the page, for a person to look at.
+// Saves a screenshot of the page for people to look at.
 export async function screenshot(page, name) {
   await mkdir(screenshots, { recursive: true });
-  // The bars glide to their new length.
+  // The bars take a moment to reach their new length.
   await page.waitForTimeout(400);
   await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
 }
 
-// Draws strokes with real pointer events. Points are shares of the pad's height.
+// Draws strokes with real pointer events. Points are in heights of the pad.
 export async function draw(page, strokes) {
-  // What was clicked before may have scrolled it away.
+  // An earlier click may have scrolled the page.
   await page.locator("#canvas").scrollIntoViewIfNeeded();
   const box = await page.locator("#canvas").boundingBox();
   for (const stroke of strokes) {

@@ -1,5 +1,5 @@
-// The network in the browser: it reads as the server does, follows its swaps, and goes
-// on without it.
+// The network in the browser: it reads like the server, follows the server's promotions, and works
+// without the server.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -12,7 +12,7 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
 
-import { Server, draw, launch, pictures, program, repository, screenshot } from "./browser.mjs";
+import { Server, draw, launch, pictures, program, repository, screenshot, webFile } from "./browser.mjs";
 
 const seven = [[[0.25, 0.2], [0.5, 0.19], [0.75, 0.2], [0.62, 0.5], [0.45, 0.85]]];
 const one = [[[0.5, 0.15], [0.49, 0.5], [0.48, 0.85]]];
@@ -30,8 +30,8 @@ after(async () => {
   await server?.remove();
 });
 
-// A page in a context of its own, with the network loaded; fails if the page threw or
-// logged an error that is not about a connection.
+// Opens a page in its own context and waits for the network; fails if the page threw or logged an
+// error, other than one about a connection.
 async function withPage(url, run, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1100, height: 900 }, ...options });
   const errors = [];
@@ -59,30 +59,30 @@ async function reads(page, label) {
 const chooseBrowser = (page) => page.locator('#engines input[value="browser"]').check();
 const provenance = (page) => page.locator("#provenance").textContent();
 
-// The pictures of MNIST's test set, raw.
+// The first pictures of MNIST's test set, 784 pixels each.
 async function testPictures(count) {
   const file = join(repository, "artifacts", "datasets", "mnist", "t10k-images-idx3-ubyte.gz");
   const raw = gunzipSync(await readFile(file)).subarray(16);
   return Array.from({ length: count }, (_, i) => [...raw.subarray(784 * i, 784 * (i + 1))]);
 }
 
-// Asks both engines for each input: what they say that differs, how much their
-// probabilities do, how many there were, and what they said. A picture comes as
-// { type, base64 }.
+// Has both engines read each input: { unlike, largest, compared, texts } are the answers that
+// differ, the largest difference of two probabilities, how many were compared, and the browser's
+// answers. A picture is given as { type, base64 }.
 function differences(page, inputs) {
   return page.evaluate(async (inputs) => {
     const { InBrowser } = await import("./inbrowser.js");
     const { read } = await import("./api.js");
     const inBrowser = new InBrowser();
     await inBrowser.update();
-    const found = { unlike: [], largest: 0, compared: 0, said: [] };
+    const found = { unlike: [], largest: 0, compared: 0, texts: [] };
     for (const [i, { type, base64, ...input }] of inputs.entries()) {
       if (base64) {
         const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
         input.blob = new Blob([bytes], { type });
       }
       const [here, there] = await Promise.all([inBrowser.read(input), read(input)]);
-      found.said.push(here.text);
+      found.texts.push(here.text);
       const digits = ({ lines }) => lines.flatMap((line) => line.digits);
       const alike = here.text === there.text && here.verdict === there.verdict
         && digits(here).length === digits(there).length;
@@ -111,9 +111,9 @@ test("strokes are read as on the server", async () => {
     const scaled = (strokes, x, y) => strokes.map((s) => s.map(([a, b]) => [a * x, b * y]));
     const inputs = [seven, one, []].flatMap((strokes) =>
       [[1, 1], [1000, 400], [30, 90]].map(([x, y]) => ({ strokes: scaled(strokes, x, y) })));
-    const { unlike, largest, said } = await differences(page, inputs);
+    const { unlike, largest, texts } = await differences(page, inputs);
     assert.deepEqual(unlike, []);
-    assert.deepEqual(said.filter((label, i) => i % 3 === 0), ["7", "1", ""]);
+    assert.deepEqual(texts.filter((label, i) => i % 3 === 0), ["7", "1", ""]);
     assert.ok(largest < 1e-3, `probabilities differ by ${largest}`);
   });
 });
@@ -123,10 +123,10 @@ test("numbers are read as on the server, found and in given boxes", async () => 
     const at = (strokes, x) => strokes.map((s) => s.map(([a, b]) => [a + x, b]));
     const number = [...at(seven, 0), ...at(one, 0.7), ...at(seven, 1.4)];
     const boxes = [[0.2, 0.1, 1.1, 0.8], [1.6, 0.1, 0.6, 0.8]];
-    const { unlike, said, largest } = await differences(page, [{ strokes: number }, { strokes: number, boxes }]);
+    const { unlike, texts, largest } = await differences(page, [{ strokes: number }, { strokes: number, boxes }]);
     assert.deepEqual(unlike, []);
-    assert.equal(said[0], "717");
-    assert.match(said[1], /^\d7$/);
+    assert.equal(texts[0], "717");
+    assert.match(texts[1], /^\d7$/);
     assert.ok(largest < 1e-3, `probabilities differ by ${largest}`);
   });
 });
@@ -134,7 +134,7 @@ test("numbers are read as on the server, found and in given boxes", async () => 
 test("pictures are read as on the server", async () => {
   await withPage(server.url, async (page) => {
     const types = { ".png": "png", ".jpg": "jpeg", ".gif": "gif", ".bmp": "bmp", ".webp": "webp" };
-    // All of them show a 5; one is larger than the browser reads at once.
+    // All of them show a 5. One is so large that the browser scales it down first.
     const names = (await readdir(pictures))
       .filter((name) => (/^5[_.]/.test(name) || name.startsWith("4000x3000")) && types[extname(name)]);
     assert.ok(names.includes("5.bmp") && names.includes("4000x3000_tiny_digit.png"), names.join());
@@ -142,18 +142,18 @@ test("pictures are read as on the server", async () => {
       const bytes = await readFile(join(pictures, name));
       return { type: `image/${types[extname(name)]}`, base64: bytes.toString("base64") };
     }));
-    const { unlike, said } = await differences(page, inputs);
+    const { unlike, texts } = await differences(page, inputs);
     assert.deepEqual(unlike.map((one) => `${names[parseInt(one)]} ${one}`), []);
-    assert.deepEqual(names.filter((name, i) => name.startsWith("5") && said[i] !== "5"), []);
+    assert.deepEqual(names.filter((name, i) => name.startsWith("5") && texts[i] !== "5"), []);
   });
 });
 
-test("the switch chooses who reads, and what the browser reads is not sent", async () => {
+test("the user chooses the engine, and what the browser reads is not sent", async () => {
   await withPage(server.url, async (page) => {
     await draw(page, seven);
     await reads(page, "7");
     assert.match(await provenance(page), /on the server/);
-    await page.locator("#engines-said", { hasText: "Both say the same." }).waitFor();
+    await page.locator("#engines-message", { hasText: "Both give the same answer." }).waitFor();
     for (const id of ["time-server", "time-browser"]) {
       assert.match(await page.locator(`#${id}`).textContent(), /^[\d.]+ ms$/);
     }
@@ -164,13 +164,13 @@ test("the switch chooses who reads, and what the browser reads is not sent", asy
     await page.keyboard.press("Escape");
     await draw(page, one);
     await reads(page, "1");
-    await page.locator("#engines-said", { hasText: "Nothing is sent to the server." }).waitFor();
+    await page.locator("#engines-message", { hasText: "Nothing is sent to the server." }).waitFor();
     await screenshot(page, "in-browser");
     assert.deepEqual(asked.filter((path) => path.includes("predict")), []);
   });
 });
 
-test("a request that fails while the server is there is read here, and not sent for ever", async () => {
+test("a request that fails although the server responds is read here, and sent only once more", async () => {
   await withPage(server.url, async (page) => {
     let asked = 0;
     await page.route("**/api/read*", (route) => {
@@ -186,17 +186,17 @@ test("a request that fails while the server is there is read here, and not sent 
   }, { serviceWorkers: "block" });
 });
 
-test("a server behind a proxy that answers for it is away too", async () => {
+test("a proxy's error page counts as a server that does not respond", async () => {
   await withPage(server.url, async (page) => {
     await page.route("**/api/**", (route) => route.fulfill({ status: 502, contentType: "text/html", body: "<h1>502</h1>" }));
     await draw(page, seven);
     await reads(page, "7");
     assert.match(await provenance(page), /in this browser/);
-    await page.locator('#connection[data-state="away"]').waitFor();
+    await page.locator('#connection[data-state="unreachable"]').waitFor();
   }, { serviceWorkers: "block" });
 });
 
-test("a swap on the server reaches the browser", async () => {
+test("a promotion on the server reaches the browser", async () => {
   const from = (await readFile(join(server.artifacts, "CURRENT"), "utf8")).split("\n")[0];
   const folder = join(server.artifacts, "checkpoints");
   await cp(join(folder, from), join(folder, "another"), { recursive: true });
@@ -227,7 +227,7 @@ test("a swap on the server reaches the browser", async () => {
   });
 });
 
-test("without the server the page goes on, opens again, and finds it when it is back", async () => {
+test("without the server the page works and reloads, and it reconnects when the server is back", async () => {
   await withPage(server.url, async (page) => {
     await page.evaluate(() => navigator.serviceWorker.ready);
     await page.waitForFunction(async () => (await (await caches.open((await caches.keys())[0])).keys()).length > 19);
@@ -236,8 +236,8 @@ test("without the server the page goes on, opens again, and finds it when it is 
       await draw(page, seven);
       await reads(page, "7");
       assert.match(await provenance(page), /in this browser/);
-      await page.locator("#engines-said", { hasText: "this browser reads by itself" }).waitFor();
-      await screenshot(page, "server-away");
+      await page.locator("#engines-message", { hasText: "This browser reads your drawings until the server is back." }).waitFor();
+      await screenshot(page, "server-unreachable");
       await page.reload();
       await page.locator('#engines[data-browser="ready"]').waitFor();
       await draw(page, one);
@@ -250,7 +250,7 @@ test("without the server the page goes on, opens again, and finds it when it is 
   });
 });
 
-// The page on a host of files alone.
+// The drawing page on a host that has only its files.
 async function fileHost(change = async () => {}) {
   const folder = await mkdtemp(join(tmpdir(), "glyphic-page-"));
   await promisify(execFile)(program, ["page", folder, "--artifacts", server.artifacts]);
@@ -269,7 +269,7 @@ async function fileHost(change = async () => {}) {
   });
   await new Promise((resolve) => host.listen(0, "127.0.0.1", resolve));
   return {
-    // Not at the root, as on GitHub Pages.
+    // In a subfolder, as on GitHub Pages.
     url: `http://127.0.0.1:${host.address().port}/sub/`,
     close: async () => {
       host.closeAllConnections();
@@ -279,12 +279,12 @@ async function fileHost(change = async () => {}) {
   };
 }
 
-test("on a host of files it works alone, and offline after the first visit", async () => {
+test("on a host that has only files the page works, and offline after the first visit", async () => {
   const host = await fileHost();
   let isOpen = true;
   try {
     await withPage(host.url, async (page) => {
-      await page.locator("#connection", { hasText: "this browser, by itself" }).waitFor();
+      await page.locator("#connection", { hasText: "running in this browser" }).waitFor();
       await draw(page, seven);
       await reads(page, "7");
       assert.equal(await page.locator("#bars li").count(), 10);
@@ -305,7 +305,7 @@ test("on a host of files it works alone, and offline after the first visit", asy
   }
 });
 
-test("damaged weights are refused in words, and not kept", async () => {
+test("damaged weights are refused with a message, and not cached", async () => {
   let folder;
   const damage = async () => {
     const [name] = await readdir(join(folder, "weights"));
@@ -322,7 +322,7 @@ test("damaged weights are refused in words, and not kept", async () => {
     const page = await context.newPage();
     await page.goto(host.url);
     await page.locator('#engines[data-browser="failed"]').waitFor();
-    assert.match(await page.locator("#engines-said").textContent(), /is damaged: weights.bpk has sha256/);
+    assert.match(await page.locator("#engines-message").textContent(), /is damaged: weights.bpk has sha256/);
     await damage();
     await page.reload();
     await page.locator('#engines[data-browser="ready"]').waitFor();
@@ -332,7 +332,7 @@ test("damaged weights are refused in words, and not kept", async () => {
   }
 });
 
-test("weights come by their hash, to be kept for ever", async () => {
+test("weights are named by their hash and may be cached for ever", async () => {
   const manifest = await (await fetch(`${server.url}checkpoint.json`)).json();
   const response = await fetch(`${server.url}weights/${manifest.weights.sha256}.bpk`);
   const bytes = Buffer.from(await response.arrayBuffer());
@@ -345,7 +345,7 @@ test("weights come by their hash, to be kept for ever", async () => {
 
 test("the code is at most 350 KB, gzipped", async () => {
   const sizes = await Promise.all(["glyphic.js", "glyphic_bg.wasm"].map(async (name) =>
-    gzipSync(await readFile(join(repository, "web", name)), { level: 9 }).length));
+    gzipSync(await readFile(webFile(name)), { level: 9 }).length));
   const sum = sizes[0] + sizes[1];
   assert.ok(sum <= 350_000, `${sum} bytes`);
 });

@@ -1,4 +1,4 @@
-// The page of checkpoints, with all of the repository's.
+// The page of checkpoints, with all checkpoints of the repository; and the page of the API.
 
 import assert from "node:assert/strict";
 import { cp, readFile, readdir, writeFile } from "node:fs/promises";
@@ -25,7 +25,7 @@ after(async () => {
   await server?.remove();
 });
 
-test("another checkpoint is made to serve, and the one before again", async () => {
+test("another checkpoint is promoted, and rolled back", async () => {
   const [first] = (await readFile(join(repository, "artifacts", "CURRENT"), "utf8")).split("\n");
   const page = await browser.newPage({ viewport: { width: 1100, height: 800 } });
   await page.goto(`${server.url}models.html`);
@@ -38,21 +38,21 @@ test("another checkpoint is made to serve, and the one before again", async () =
 
   const other = page.locator('.checkpoint[data-serving="false"]').first();
   const id = await other.locator("h3 a").textContent();
-  await other.getByRole("button", { name: "serve" }).click();
-  await page.locator("#said", { hasText: `${id} serves now.` }).waitFor();
+  await other.getByRole("button", { name: "Promote" }).click();
+  await page.locator("#message", { hasText: `${id} is now serving.` }).waitFor();
   assert.equal(await serving.textContent(), id);
   const answer = await (await fetch(`${server.url}api/models`)).json();
   assert.equal(answer.current, id);
 
   await page.locator("#back").click();
-  await page.locator("#said", { hasText: `${first} serves now.` }).waitFor();
+  await page.locator("#message", { hasText: `${first} is now serving.` }).waitFor();
   assert.equal(await serving.textContent(), first);
   // A report of its own.
   await serving.click();
   await page.waitForURL(`**/models/${first}`);
 });
 
-test("a checkpoint that is less accurate serves only if it is asked for twice; a pin stays", async () => {
+test("a less accurate checkpoint is promoted only after a second click; a pinned one is kept", async () => {
   const [serves] = (await readFile(join(repository, "artifacts", "CURRENT"), "utf8")).split("\n");
   const page = await browser.newPage({ viewport: { width: 1100, height: 800 } });
   const worse = "worse";
@@ -65,13 +65,13 @@ test("a checkpoint that is less accurate serves only if it is asked for twice; a
   await writeFile(path, JSON.stringify(manifest));
   await page.goto(`${server.url}models.html`);
   const card = page.locator(".checkpoint", { has: page.locator("h3 a", { hasText: /^worse$/ }) });
-  await card.getByRole("button", { name: "Let it serve: worse" }).click();
-  await page.locator("#said", { hasText: "its accuracy on the test set is 95.00 %" }).waitFor();
+  await card.getByRole("button", { name: "Promote: worse" }).click();
+  await page.locator("#message", { hasText: "its accuracy on the test set is 95.00 %" }).waitFor();
   assert.equal(await page.locator('.checkpoint[data-serving="true"] h3 a').textContent(), serves);
-  await page.getByRole("button", { name: "Serve it all the same: worse" }).click();
-  await page.locator("#said", { hasText: "worse serves now." }).waitFor();
+  await page.getByRole("button", { name: "Promote it anyway: worse" }).click();
+  await page.locator("#message", { hasText: "worse is now serving." }).waitFor();
   await page.locator("#back").click();
-  await page.locator("#said", { hasText: `${serves} serves now.` }).waitFor();
+  await page.locator("#message", { hasText: `${serves} is now serving.` }).waitFor();
 
   await card.getByRole("button", { name: "Pin: worse", exact: true }).click();
   await card.locator(".badge", { hasText: "pinned" }).waitFor();
@@ -82,7 +82,7 @@ test("a checkpoint that is less accurate serves only if it is asked for twice; a
   await page.close();
 });
 
-test("two checkpoints read one drawing side by side, and what was loaded is let go", async () => {
+test("two checkpoints read one drawing side by side, and the loaded one is unloaded", async () => {
   const [serves] = (await readFile(join(repository, "artifacts", "CURRENT"), "utf8")).split("\n");
   const all = join(repository, "artifacts", "checkpoints");
   const other = (await readdir(all)).find((id) => id !== serves && id.startsWith("mnist-"));
@@ -98,7 +98,7 @@ test("two checkpoints read one drawing side by side, and what was loaded is let 
   await first.locator("select").waitFor();
   assert.equal(await first.locator("select").inputValue(), serves);
   assert.equal(await second.locator("select").inputValue(), "");
-  // What is above has come, and moves nothing any more.
+  // Everything above has loaded, so the pad does not move any more.
   await page.locator(".checkpoint", { hasText: other }).waitFor();
   await page.locator("#runs").waitFor();
   await page.locator("#canvas").scrollIntoViewIfNeeded();
@@ -113,7 +113,7 @@ test("two checkpoints read one drawing side by side, and what was loaded is let 
   assert.match(await second.locator(".bars .best").textContent(), /^7/);
   assert.equal(await state(other), "READY");
   await screenshot(page, "compare");
-  // The bar is there to be seen, not only in numbers.
+  // The bar is visible, not only its number.
   const { width } = await second.locator(".bars .best .fill").boundingBox();
   assert.ok(width > 50, `${width} px`);
   await page.setViewportSize({ width: 390, height: 844 });
@@ -144,18 +144,18 @@ test("a change asks for the server's token once", async () => {
     const dialog = page.getByRole("dialog", { name: "The server's token" });
     await dialog.waitFor();
     await screenshot(page, "token");
-    // Nothing is done without it …
+    // Nothing is changed without it …
     await dialog.getByRole("button", { name: "Cancel" }).click();
-    await page.locator("#said", { hasText: "this needs the server's token" }).waitFor();
-    // … or with a wrong one, which is asked for again.
+    await page.locator("#message", { hasText: "this needs the server's token" }).waitFor();
+    // … or with a wrong one: then it is asked for again.
     await pin.click();
     await dialog.getByLabel("Token").fill("wrong");
-    await dialog.getByRole("button", { name: "Go on" }).click();
-    await dialog.getByText("is not right").waitFor();
+    await dialog.getByRole("button", { name: "Continue" }).click();
+    await dialog.getByText("is not valid").waitFor();
     await dialog.getByLabel("Token").fill(token);
     await page.keyboard.press("Enter");
     await page.locator(".badge", { hasText: "pinned" }).waitFor();
-    // From here on it is known, also after the page was left.
+    // The browser remembers it, also after a reload.
     await page.reload();
     await page.getByRole("button", { name: /^Unpin: / }).first().click();
     await page.locator(".badge", { hasText: "pinned" }).waitFor({ state: "detached" });
@@ -166,7 +166,7 @@ test("a change asks for the server's token once", async () => {
   }
 });
 
-test("the API's page shows every path and asks what it can", async () => {
+test("the page of the API shows every path and sends requests", async () => {
   const page = await browser.newPage({ viewport: { width: 1100, height: 800 } });
   await page.goto(server.url);
   await page.getByRole("link", { name: "API" }).click();
@@ -179,7 +179,7 @@ test("the API's page shows every path and asks what it can", async () => {
   await one.getByLabel("model").fill("glyphic");
   await one.getByRole("button", { name: "Try it" }).click();
   await one.getByRole("status").filter({ hasText: '"platform":"glyphic_burn"' }).waitFor();
-  // An answer without an end is shown as far as it has come.
+  // An event stream is shown as far as it has arrived.
   const events = page.locator(".operation", { has: page.locator("code", { hasText: /^\/api\/jobs\/events$/ }) });
   await events.locator("summary").click();
   await events.getByRole("button", { name: "Try it" }).click();
@@ -191,17 +191,17 @@ test("the API's page shows every path and asks what it can", async () => {
   await page.close();
 });
 
-test("a network is trained from scratch, watched, stopped, and what ended is listed", async () => {
+test("a network is trained from scratch, followed, stopped, and listed when it has ended", async () => {
   const context = await browser.newContext({ viewport: { width: 1100, height: 800 }, colorScheme: "dark" });
   const page = await context.newPage();
-  // The trainer steps back behind whatever else the machine does.
+  // The trainer runs with a low priority.
   page.setDefaultTimeout(120_000);
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
   await page.goto(`${server.url}models.html`);
   await page.locator("#runs").waitFor();
-  assert.ok(await page.locator('[name="network"]').isHidden(), "samples have no network to choose");
+  assert.ok(await page.locator('[name="network"]').isHidden(), "fine-tuning has no network to choose");
   await page.selectOption("#begin-from", "scratch");
   await page.selectOption('[name="network"]', "mlp");
   await page.fill('[name="epochs"]', "2");
@@ -213,16 +213,16 @@ test("a network is trained from scratch, watched, stopped, and what ended is lis
     return (loss?.getAttribute("points") ?? "").split(" ").length > 3;
   });
   await drawn();
-  assert.match(await page.locator("#run-facts").textContent(), /left · step [\d,]+ of 1,322 · [\d,]+ pictures a second · loss \d/);
-  // Its loss falls: the curve goes down, and pictures count from the top.
+  assert.match(await page.locator("#run-facts").textContent(), /left · step [\d,]+ of 1,322 · [\d,]+ pictures per second · loss \d/);
+  // The loss falls. In the picture, y grows downwards.
   const heights = await page.locator("#run polyline").first().evaluate((line) =>
     line.getAttribute("points").split(" ").map((point) => Number(point.split(",")[1])));
   assert.ok(heights.at(-1) > heights[0] + 10, heights.join());
   await screenshot(page, "training-dark");
-  // It is a checkpoint then, on this page without a reload, and serves nobody.
+  // It becomes a checkpoint, which the page shows without a reload, and is not promoted.
   const entry = page.locator("#past details").first();
   await entry.locator("summary", { hasText: "mlp from scratch, 2 epochs" }).waitFor({ timeout: 60_000 });
-  await entry.locator("summary", { hasText: "waits to be promoted" }).waitFor();
+  await entry.locator("summary", { hasText: "waiting to be promoted" }).waitFor();
   await page.locator("#run").waitFor({ state: "hidden" });
   await entry.locator("summary").click();
   const id = await entry.locator("a").textContent();
@@ -235,15 +235,15 @@ test("a network is trained from scratch, watched, stopped, and what ended is lis
   await page.locator("#run-stop").click();
   await page.locator("#past summary", { hasText: "500 epochs" }).filter({ hasText: "stopped" }).waitFor({ timeout: 30_000 });
   assert.ok(await page.locator("#begin button").isEnabled());
-  assert.match(await page.locator("#runs-said").textContent(), /500 epochs: stopped$/);
-  // What is not shown is not asked for; and the server says why it cannot be done.
+  assert.match(await page.locator("#runs-message").textContent(), /500 epochs: stopped$/);
+  // A hidden field is not required; and the server says why it cannot train.
   await page.fill('[name="epochs"]', "");
   await page.selectOption("#begin-from", "samples");
   await page.locator("#begin button").dblclick();
-  await page.locator("#past summary", { hasText: "What serves" }).filter({ hasText: "failed" }).waitFor();
+  await page.locator("#past summary", { hasText: "Fine-tuning on" }).filter({ hasText: "failed" }).waitFor();
   await page.locator("#past summary").first().click();
-  assert.match(await page.locator("#past details").first().textContent(), /There is no labelled sample to learn from: teach it some first\./);
-  // Another event does not take the focus or what is open.
+  assert.match(await page.locator("#past details").first().textContent(), /There is no labelled sample to train on: label some first\./);
+  // Another event does not move the focus or close an entry.
   await page.locator("#past summary").nth(1).focus();
   await fetch(`${server.url}api/jobs?from=scratch&network=mlp&epochs=1`, { method: "POST" });
   await page.waitForFunction(() => document.querySelectorAll("#past details").length === 4, null, { timeout: 60_000 });

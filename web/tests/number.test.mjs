@@ -1,5 +1,5 @@
-// Whole numbers on the page: drawn, photographed, mended, taught; and how each digit was
-// read.
+// Whole numbers on the drawing page: drawn, from a picture, with a corrected split, saved as
+// samples; and the panel "How it was read".
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -16,7 +16,7 @@ const one = [[[0.02, 0], [0.01, 0.35], [0, 0.7]]];
 const four = [[[0.28, 0], [0, 0.42], [0.45, 0.4]], [[0.33, 0.2], [0.31, 0.7]]];
 const five = [[[0.08, 0.02], [0.05, 0.3], [0.3, 0.28], [0.4, 0.45], [0.3, 0.66], [0, 0.64]], [[0.08, 0.02], [0.42, 0]]];
 
-// Digits of 0.7 heights of the pad, scaled and put side by side.
+// The strokes of digits side by side; each is 0.7 heights of the pad high before scaling.
 function number(digits, { x = 0.08, y = 0.2, size = 0.6, gap = 0.06 } = {}) {
   const strokes = [];
   for (const digit of digits) {
@@ -57,7 +57,7 @@ function onPage(name, options, run) {
   });
 }
 
-// Waits until the page reads a number; its lines are apart by spaces.
+// Waits until the page reads a number; `text` has a space between lines.
 async function reads(page, text) {
   await page.waitForFunction((text) => {
     const lines = [...document.querySelectorAll("#number:not([hidden]) .line")];
@@ -71,7 +71,7 @@ const boxes = (page) => page.locator(".box").evaluateAll((nodes) =>
 onPage("a number is read as it is drawn, each digit in its box", DESKTOP, async (page) => {
   await draw(page, number([seven, one, four]));
   await reads(page, "714");
-  // Until the last stroke is read, and doubt has settled.
+  // Until the last stroke is read and a doubtful verdict is shown.
   await page.waitForTimeout(800);
   const places = await boxes(page);
   assert.equal(places.length, 3);
@@ -79,11 +79,11 @@ onPage("a number is read as it is drawn, each digit in its box", DESKTOP, async 
     assert.ok(left + width > places[i][0] + places[i][2], `from left to right: ${JSON.stringify(places)}`);
   }
   assert.match(await page.locator("#sentence").textContent(), /^3 digits\. The least sure is \d \([\d.> ]+ %\)\.$/);
-  // The bars show the digit that is chosen.
+  // The bars show the selected digit.
   await page.locator("#number .digit").nth(2).click();
   assert.equal(await page.locator("#bars .best .name").textContent(), "4");
   assert.match(await page.locator("#sentence").textContent(), /Digit 3: 4/);
-  // By keyboard too; the focus stays, and says which one is chosen.
+  // By keyboard too; the focus stays on the selected digit.
   await page.keyboard.press("Shift+Tab");
   await page.keyboard.press("Shift+Tab");
   await page.keyboard.press("Enter");
@@ -91,7 +91,7 @@ onPage("a number is read as it is drawn, each digit in its box", DESKTOP, async 
   assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-pressed")), "true");
   assert.equal(await page.locator('#number [aria-pressed="true"]').count(), 1);
   await screenshot(page, "desktop-number");
-  // One digit is one digit again.
+  // A single digit is shown as one again.
   await page.locator("#clear").click();
   await draw(page, number([seven]));
   await page.waitForFunction(() => document.getElementById("label").textContent === "7");
@@ -99,8 +99,8 @@ onPage("a number is read as it is drawn, each digit in its box", DESKTOP, async 
   assert.equal((await boxes(page)).length, 0);
 });
 
-onPage("nothing is said aloud while the pen is down", DESKTOP, async (page) => {
-  const said = await page.evaluateHandle(() => {
+onPage("nothing is announced while the pen is down", DESKTOP, async (page) => {
+  const announced = await page.evaluateHandle(() => {
     const all = [];
     const element = document.getElementById("announcement");
     new MutationObserver(() => all.push(element.textContent)).observe(element, { childList: true, characterData: true, subtree: true });
@@ -109,12 +109,12 @@ onPage("nothing is said aloud while the pen is down", DESKTOP, async (page) => {
   await draw(page, number([seven, one, four]));
   await reads(page, "714");
   await page.waitForTimeout(900);
-  const all = await said.jsonValue();
-  // Once a stroke at most, and doubt may settle once.
+  const all = await announced.jsonValue();
+  // At most once for each stroke, and once for a doubtful verdict.
   assert.ok(all.length >= 1 && all.length <= 6, all.join(" | "));
 });
 
-onPage("what is not read yet cannot be taught or mended", DESKTOP, async (page) => {
+onPage("a drawing cannot be saved or its split corrected before it is read", DESKTOP, async (page) => {
   await draw(page, number([seven, four]));
   await reads(page, "74");
   await page.waitForTimeout(700);
@@ -128,12 +128,12 @@ onPage("what is not read yet cannot be taught or mended", DESKTOP, async (page) 
     await route.continue();
   });
   await page.locator("#undo").click();
-  assert.ok(await chip.isDisabled(), "the strokes are others now");
+  assert.ok(await chip.isDisabled(), "the strokes have changed");
   await page.locator("#split").click();
   release();
   await page.waitForFunction(() => document.getElementById("number").hidden
     || document.querySelectorAll("#number .digit").length === 2);
-  assert.equal(await page.locator("#as-found:visible").count(), 0);
+  assert.equal(await page.locator("#reset-split:visible").count(), 0);
 });
 
 onPage("two lines are read, and digits that touch", DESKTOP, async (page) => {
@@ -144,7 +144,7 @@ onPage("two lines are read, and digits that touch", DESKTOP, async (page) => {
   assert.match(await page.locator("#announcement").textContent(), /^715, 47\. 5 digits/);
 });
 
-onPage("a wrong split is mended by joining, splitting and dragging", DESKTOP, async (page) => {
+onPage("a wrong split is corrected by joining, splitting and dragging", DESKTOP, async (page) => {
   await draw(page, number([one, seven, one]));
   await reads(page, "171");
   const digits = page.locator("#number .digit");
@@ -152,27 +152,27 @@ onPage("a wrong split is mended by joining, splitting and dragging", DESKTOP, as
   await page.locator("#join").click();
   await page.waitForFunction(() => document.querySelectorAll("#number .digit").length === 2);
   assert.equal((await boxes(page)).length, 2);
-  await page.locator("#as-found").click();
+  await page.locator("#reset-split").click();
   await reads(page, "171");
   await digits.nth(1).click();
   await page.locator("#split").click();
   await page.waitForFunction(() => document.querySelectorAll("#number .digit").length === 4);
-  await page.locator("#as-found").click();
+  await page.locator("#reset-split").click();
   await reads(page, "171");
-  // The right edge of the first box is drawn over the 7: they are one then.
+  // The right edge of the first box is dragged over the 7: they become one digit.
   await digits.nth(0).click();
   const edge = await page.locator(".box .edge.right").boundingBox();
   const [, second] = await page.locator(".box").all();
   const over = await second.boundingBox();
   await page.mouse.move(edge.x + edge.width / 2, edge.y + edge.height / 2);
   await page.mouse.down();
-  const mended = page.waitForRequest((request) => request.url().includes("boxes="));
+  const corrected = page.waitForRequest((request) => request.url().includes("boxes="));
   await page.mouse.move(over.x + over.width + 4, edge.y + edge.height / 2, { steps: 5 });
   await page.mouse.up();
-  const sent = JSON.parse(new URL((await mended).url()).searchParams.get("boxes"));
+  const sent = JSON.parse(new URL((await corrected).url()).searchParams.get("boxes"));
   assert.ok(sent.length === 3 && sent[0][2] > 200 && sent[1][0] >= sent[0][0] + sent[0][2] - 1, JSON.stringify(sent));
   await page.waitForFunction(() => document.querySelectorAll("#number .digit").length === 2);
-  // A tap on an edge moves nothing.
+  // A click on an edge without a drag changes nothing.
   await digits.nth(0).click();
   const other = await page.locator(".box .edge.left").boundingBox();
   let asked = 0;
@@ -180,7 +180,7 @@ onPage("a wrong split is mended by joining, splitting and dragging", DESKTOP, as
   await page.mouse.click(other.x + other.width / 2, other.y + other.height / 2);
   await page.mouse.move(other.x + 60, other.y + 10);
   assert.equal(asked, 0);
-  // Whoever draws on draws a new number.
+  // Another stroke makes it a new number.
   await draw(page, number([one], { x: 0.95 }));
   await reads(page, "1711");
 });
@@ -188,24 +188,24 @@ onPage("a wrong split is mended by joining, splitting and dragging", DESKTOP, as
 onPage("the edges of a box are moved by keyboard", DESKTOP, async (page) => {
   await draw(page, number([one, seven, one]));
   await reads(page, "171");
-  assert.ok((await page.locator(".edges").boundingBox()).width <= 2, "nobody sees it before it has the focus");
+  assert.ok((await page.locator(".edges").boundingBox()).width <= 2, "hidden before it has the focus");
   await page.locator("#number .digit").nth(1).focus();
   await page.keyboard.press("Enter");
-  // From the digits over the buttons to the sliders.
+  // Tab goes from the digits over the buttons to the sliders.
   const slider = page.locator("#edge-left");
   for (let i = 0; i < 10 && !(await slider.evaluate((one) => one === document.activeElement)); i++) {
     await page.keyboard.press("Tab");
   }
-  assert.ok((await page.locator(".edges").boundingBox()).width > 60, "it is seen now");
+  assert.ok((await page.locator(".edges").boundingBox()).width > 60, "visible now");
   const before = await page.locator(".box").nth(1).boundingBox();
-  const mended = page.waitForRequest((request) => request.url().includes("boxes="));
+  const corrected = page.waitForRequest((request) => request.url().includes("boxes="));
   for (let i = 0; i < 4; i++) await page.keyboard.press("ArrowRight");
   const during = await page.locator(".box").nth(1).boundingBox();
   assert.ok(during.x > before.x + 10 && during.width < before.width - 10, "the box follows at once");
-  const sent = JSON.parse(new URL((await mended).url()).searchParams.get("boxes"));
+  const sent = JSON.parse(new URL((await corrected).url()).searchParams.get("boxes"));
   assert.equal(sent.length, 3);
-  await page.waitForFunction(() => !document.getElementById("as-found").hidden);
-  // The reading does not take the focus away, nor the edge back.
+  await page.waitForFunction(() => !document.getElementById("reset-split").hidden);
+  // The answer does not move the focus, nor the edge back.
   assert.ok(await slider.evaluate((one) => one === document.activeElement));
   const more = page.waitForRequest((request) => request.url().includes("boxes="));
   await page.keyboard.press("ArrowRight");
@@ -234,27 +234,27 @@ onPage("an edge that moves on while an answer is awaited ends where it was put",
   assert.equal(sent.length, 2, "one when it first rested, one when the answer was there");
   assert.ok(sent[1][1][0] > sent[0][1][0], JSON.stringify(sent));
   assert.match(await slider.getAttribute("aria-valuetext"), /^\d+ %$/);
-  // Taken back before it rests, the drawing is read as it is, and nothing is mended.
+  // Undone before the edge rests: the drawing is read as it is, without the moved boxes.
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("Control+z");
   await page.waitForTimeout(1500);
-  assert.equal(sent.length, 2, "it was of another drawing");
-  assert.ok(await page.locator("#as-found").isHidden());
+  assert.equal(sent.length, 2, "the edge belonged to another drawing");
+  assert.ok(await page.locator("#reset-split").isHidden());
 });
 
-onPage("a digit of a number is taught by its own strokes", DESKTOP, async (page) => {
+onPage("a digit of a number is saved with its own strokes", DESKTOP, async (page) => {
   await draw(page, number([seven, four]));
   await reads(page, "74");
   await page.waitForTimeout(700);
   const chip = page.locator("#teach-labels .chip").nth(4);
-  assert.ok(await chip.isDisabled(), "none is chosen yet");
+  assert.ok(await chip.isDisabled(), "none is selected yet");
   await page.locator("#number .digit").nth(1).click();
   const sent = page.waitForRequest((request) => request.url().includes("/api/samples?"));
   await chip.click();
   const { strokes } = (await sent).postDataJSON();
   assert.equal(strokes.length, 2);
-  await page.locator("#teach-said", { hasText: "Kept as 4" }).waitFor();
-  // The number stays: its other digits can be taught too.
+  await page.locator("#teach-message", { hasText: "Saved as 4" }).waitFor();
+  // The number stays: its other digits can be saved too.
   await reads(page, "74");
 });
 
@@ -290,7 +290,7 @@ onPage("a digit is drawn by keyboard", DESKTOP, async (page) => {
   await page.keyboard.press(" ");
   for (let i = 0; i < 15; i++) await page.keyboard.press("ArrowDown");
   await page.keyboard.press(" ");
-  // It is announced when the pen is lifted, and not before.
+  // It is announced when the pen is lifted, not before.
   await page.waitForFunction(() => document.getElementById("announcement").textContent.startsWith("1, "));
 });
 
@@ -298,7 +298,7 @@ onPage("a picture of a number is read, and its boxes lie on it", DESKTOP, async 
   // Light ink on a dark photograph, wider than the pad.
   const strokes = number([seven, one, four], { x: 0.3, y: 0.3, size: 0.5 });
   const png = await page.evaluate(async (strokes) => {
-    // Wider than the browser reads at once.
+    // So wide that the browser scales it down first.
     const canvas = new OffscreenCanvas(3000, 1500);
     const context = canvas.getContext("2d");
     context.scale(2.5, 2.5);
@@ -324,14 +324,14 @@ onPage("a picture of a number is read, and its boxes lie on it", DESKTOP, async 
   assert.ok(Math.abs(top - (pad[1] - 600 * unit) / 2 - 0.3 * 600 * unit) < 16, `${top}`);
   assert.ok(Math.abs(height - 0.33 * 600 * unit) < 30, `${height}`);
   await screenshot(page, "desktop-number-picture");
-  // By this browser too, which reads it at its own scale.
+  // The browser, which reads it scaled down, finds the same boxes.
   await page.locator('#engines input[value="browser"]').check();
   await page.waitForFunction(() => document.getElementById("provenance").textContent.includes("in this browser"));
   await reads(page, "714");
   assert.ok(Math.abs((await boxes(page))[0][0] - left) < 4);
 });
 
-onPage("how a digit was read is shown, and follows what is chosen", DESKTOP, async (page) => {
+onPage("the panel How it was read follows the selected digit", DESKTOP, async (page) => {
   await page.locator("#insight summary").click();
   assert.ok(await page.locator("#insight .empty").isVisible());
   await draw(page, number([seven, four]));
@@ -345,25 +345,25 @@ onPage("how a digit was read is shown, and follows what is chosen", DESKTOP, asy
   await page.locator("#number .digit").nth(0).click();
   await page.waitForTimeout(600);
   const before = [];
-  for (const id of ["#step-box", "#step-framed", "#step-heat", "#stencil", "#stencil-map"]) before.push(await lit(id));
+  for (const id of ["#step-box", "#step-framed", "#step-heat", "#filter", "#filter-map"]) before.push(await lit(id));
   assert.ok(before.every((sum) => sum > 0), before.join());
   await page.locator("#number .digit").nth(1).click();
   await page.waitForTimeout(600);
   assert.notEqual(await lit("#step-framed"), before[1]);
   assert.notEqual(await lit("#step-heat"), before[2]);
-  await page.locator("#stencil-next").click();
-  await page.waitForFunction(() => document.getElementById("stencil-said").textContent === "Stencil 2 of 24");
-  assert.match(await page.locator("#calibrated").textContent(), /As trained, the network says [\d.]+ %/);
+  await page.locator("#filter-next").click();
+  await page.waitForFunction(() => document.getElementById("filter-name").textContent === "Filter 2 of 24");
+  assert.match(await page.locator("#calibrated").textContent(), /As trained, the network is [\d.]+ % sure\./);
   await screenshot(page, "desktop-insight");
 });
 
-onPage("a phone has room for a number and its mending", PHONE, async (page) => {
+onPage("a number and the correction of its split fit on a phone", PHONE, async (page) => {
   await draw(page, number([seven, one, five], { size: 0.55 }));
   await reads(page, "715");
   await page.locator("#number .digit").nth(1).click();
   assert.ok(await page.locator("#join").isVisible());
   assert.ok(await page.locator("#take").isVisible(), "the camera");
-  // A phone's own width: the emulated one grows with what is too wide.
+  // Compared with the set width: an emulated phone's viewport grows with its content.
   const width = await page.evaluate(() => document.documentElement.scrollWidth);
   assert.ok(width <= page.viewportSize().width, `${width}`);
   await screenshot(page, "phone-number");

@@ -1,4 +1,4 @@
-// The page as its users meet it: a real server, a real Chromium, pointer events.
+// The drawing page with a real server, a real Chromium and pointer events.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -30,13 +30,13 @@ after(async () => {
   await server?.remove();
 });
 
-// A page of its own for each test; fails if the page threw or logged an error. A
-// needy one cannot run the network itself.
-function onPage(name, { needy, ...options }, run) {
+// Each test has its own page, and fails if the page threw or logged an error. With `serverOnly` the
+// page cannot run the network itself.
+function onPage(name, { serverOnly, ...options }, run) {
   test(name, async () => {
-    const context = await browser.newContext({ ...options, serviceWorkers: needy ? "block" : "allow" });
+    const context = await browser.newContext({ ...options, serviceWorkers: serverOnly ? "block" : "allow" });
     const page = await context.newPage();
-    if (needy) await page.route("**/glyphic_bg.wasm", (route) => route.abort());
+    if (serverOnly) await page.route("**/glyphic_bg.wasm", (route) => route.abort());
     const errors = [];
     page.on("pageerror", (error) => errors.push(error.message));
     page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
@@ -77,7 +77,7 @@ onPage("an answer is shown in the frame in which it arrives", { viewport: DESKTO
       if (this.url.includes("api/read")) arrived.push(frame);
       return body;
     };
-    // Written anew with every answer.
+    // It is written for every answer.
     new MutationObserver(() => {
       if (arrived.length) window.late.push(frame - arrived.shift());
     }).observe(document.getElementById("provenance"), { childList: true });
@@ -99,7 +99,7 @@ onPage("the nearest training examples are shown beside how it was read", { viewp
   const labels = await page.locator("#nearest-list b").allTextContents();
   assert.ok(labels.filter((label) => label === "7").length >= 7, labels.join());
   await page.waitForFunction(() => [...document.querySelectorAll("#nearest-list img")].every((one) => one.naturalWidth === 28));
-  // What this browser reads stays here.
+  // Nothing is sent while this browser reads.
   let asked = 0;
   page.on("request", (request) => (asked += request.url().includes("api/nearest") ? 1 : 0));
   await page.locator('[name="engine"][value="browser"]').check();
@@ -111,7 +111,7 @@ onPage("the nearest training examples are shown beside how it was read", { viewp
   assert.equal(asked, 0);
 });
 
-onPage("a digit that is drawn is read", { viewport: DESKTOP }, async (page) => {
+onPage("a drawn digit is read", { viewport: DESKTOP }, async (page) => {
   assert.equal(await page.locator("#bars li").count(), 10);
   await screenshot(page, "desktop-empty");
   await draw(page, seven);
@@ -131,25 +131,25 @@ onPage("a digit is read while it is being drawn", { viewport: DESKTOP }, async (
   await page.mouse.down();
   await page.mouse.move(box.x + 0.48 * box.width, box.y + 0.85 * box.height, { steps: 12 });
   await reads(page, "1");
-  // The pen is still down: nothing is said to screen readers yet.
+  // The pen is still down: nothing is announced yet.
   assert.equal(await announcement(page), "");
   await page.mouse.up();
   await page.waitForFunction(() => document.getElementById("announcement").textContent.startsWith("1"));
 });
 
-onPage("what is no digit is said to be none", { viewport: DESKTOP }, async (page) => {
+onPage("a drawing that is not a digit is not read as one", { viewport: DESKTOP }, async (page) => {
   await draw(page, [
     [[0.2, 0.85], [0.5, 0.12], [0.8, 0.85]],
     [[0.32, 0.6], [0.68, 0.6]],
   ]);
   await reads(page, "?");
   await page.locator('#verdict[data-state="not_a_digit"]').waitFor();
-  assert.match(await page.locator("#sentence").textContent(), /^Not a digit, it seems\. The closest is \d\.$/);
+  assert.match(await page.locator("#sentence").textContent(), /^This does not look like a digit\. The closest is \d\.$/);
   await screenshot(page, "desktop-not-a-digit");
 });
 
-onPage("a doubtful digit is shown with the two that it may be", { viewport: DESKTOP }, async (page) => {
-  // Whatever is drawn: the answer's verdict is what the page must show.
+onPage("a doubtful digit is shown with the two likeliest labels", { viewport: DESKTOP }, async (page) => {
+  // With these thresholds every drawing is doubtful.
   await page.route("**/api/read*", async (route) => {
     const url = new URL(route.request().url());
     url.searchParams.set("unsure_below", "1");
@@ -180,7 +180,7 @@ onPage("the checkpoint that answered has a report", { viewport: DESKTOP }, async
   assert.equal(await drawingPage.locator("#label").textContent(), "7");
 });
 
-onPage("undo takes back a stroke, clear takes back all", { viewport: DESKTOP }, async (page) => {
+onPage("undo removes a stroke, clear removes all", { viewport: DESKTOP }, async (page) => {
   const undo = page.locator("#undo");
   const clear = page.locator("#clear");
   assert.ok(await undo.isDisabled());
@@ -233,36 +233,36 @@ onPage("a picture is read by button", { viewport: DESKTOP }, async (page) => {
   assert.ok(await page.locator("#picture").isHidden());
 });
 
-for (const way of ["drop", "paste"]) {
-  onPage(`a picture is read by ${way}`, { viewport: DESKTOP }, async (page) => {
+for (const action of ["drop", "paste"]) {
+  onPage(`a picture is read by ${action}`, { viewport: DESKTOP }, async (page) => {
     const bytes = (await readFile(join(pictures, "5_1bit.png"))).toString("base64");
     await page.evaluate(
-      ([way, bytes]) => {
+      ([action, bytes]) => {
         const data = Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0));
         const transfer = new DataTransfer();
         transfer.items.add(new File([data], "five.png", { type: "image/png" }));
         const event =
-          way === "drop"
+          action === "drop"
             ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
             : new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true });
         document.getElementById("pad").dispatchEvent(event);
       },
-      [way, bytes],
+      [action, bytes],
     );
     await reads(page, "5");
   });
 }
 
-onPage("a file that is no picture says what is wrong", { viewport: DESKTOP }, async (page, errors) => {
+onPage("a file that is not a picture is refused with a message", { viewport: DESKTOP }, async (page, errors) => {
   await page.locator("#file").setInputFiles(join(pictures, "png_truncated_half.png"));
   await reads(page, "!");
   assert.match(await page.locator("#sentence").textContent(), /cannot be read/);
   assert.match(await announcement(page), /cannot be read/);
-  // The browser itself logs the 422, and that it cannot show the picture.
+  // The browser logs the 422 and that it cannot show the picture.
   assert.deepEqual(errors.splice(0).filter((error) => !/422/.test(error)), []);
 });
 
-onPage("a file that cannot be sent ends in words, not in a loop", { viewport: DESKTOP, needy: true }, async (page, errors) => {
+onPage("a file that cannot be sent ends with a message, not in a loop", { viewport: DESKTOP, serverOnly: true }, async (page, errors) => {
   let asked = 0;
   await page.route("**/api/read*", (route) => {
     asked += 1;
@@ -275,32 +275,32 @@ onPage("a file that cannot be sent ends in words, not in a loop", { viewport: DE
   assert.deepEqual(errors.splice(0).filter((error) => !/ERR_FAILED/.test(error)), []);
 });
 
-onPage("a blank picture is said to be blank", { viewport: DESKTOP }, async (page) => {
+onPage("the page says that a blank picture has no ink", { viewport: DESKTOP }, async (page) => {
   await page.locator("#file").setInputFiles(join(pictures, "blank_white.png"));
   await page.getByText("There is no ink in this picture.").first().waitFor();
 });
 
-onPage("a server that is away is said to be away, and comes back", { viewport: DESKTOP, needy: true }, async (page, errors) => {
+onPage("the page says that the server is not responding, and reconnects", { viewport: DESKTOP, serverOnly: true }, async (page, errors) => {
   await page.locator('#engines[data-browser="failed"]').waitFor();
   await draw(page, one);
   await reads(page, "1");
   await server.stop();
   await draw(page, [[[0.2, 0.5], [0.3, 0.5]]]);
-  await page.locator('#connection[data-state="away"]').waitFor();
-  assert.match(await page.locator("#sentence").textContent(), /server is away/);
-  await screenshot(page, "desktop-away");
-  // What is drawn meanwhile is what is read in the end.
+  await page.locator('#connection[data-state="unreachable"]').waitFor();
+  assert.match(await page.locator("#sentence").textContent(), /server is not responding/);
+  await screenshot(page, "desktop-unreachable");
+  // A drawing made meanwhile is read in the end.
   await page.keyboard.press("Escape");
   await draw(page, seven);
   await server.resume();
   await page.locator('#connection[data-state="ready"]').waitFor();
   await reads(page, "7");
-  // The browser itself logs each refused connection.
+  // The browser logs each refused connection.
   assert.deepEqual(errors.splice(0).filter((error) => !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_FAILED/.test(error)), []);
 });
 
 onPage(
-  "it is drawn on by touch on a phone, in the dark, without scrolling",
+  "touch draws on a phone, in dark mode, without scrolling",
   { viewport: PHONE, hasTouch: true, isMobile: true, deviceScaleFactor: 2, colorScheme: "dark" },
   async (page) => {
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
@@ -320,7 +320,7 @@ onPage(
   },
 );
 
-onPage("it is light on a phone too", { viewport: PHONE, colorScheme: "light" }, async (page) => {
+onPage("a phone has a light mode too", { viewport: PHONE, colorScheme: "light" }, async (page) => {
   await draw(page, seven);
   await reads(page, "7");
   await screenshot(page, "phone-light");

@@ -1,4 +1,4 @@
-// Teaching from the page, with a real server, a real trainer and a real Chromium.
+// Saving samples and training from the pages, with a real server, trainer and Chromium.
 
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
@@ -9,12 +9,12 @@ import { Server, draw, launch, screenshot } from "./browser.mjs";
 
 const DESKTOP = { width: 1100, height: 900 };
 const PHONE = { width: 390, height: 844 };
-// From a click to a promoted network, with room for a busy machine.
+// Time from the click to the promoted network, enough for a busy machine.
 const TRAINING = 180_000;
 
 const seven = [[[0.25, 0.2], [0.5, 0.19], [0.75, 0.2], [0.62, 0.5], [0.45, 0.85]]];
 
-// A plus sign, each one a little different.
+// A plus sign, slightly different for each `i`.
 function plus(i) {
   const [dx, dy] = [((i * 7) % 5) * 0.02 - 0.04, ((i * 3) % 7) * 0.015 - 0.045];
   return [
@@ -48,7 +48,7 @@ async function open(path, viewport = DESKTOP, options = {}) {
 
 const api = async (path, options) => (await fetch(`${server.url}api/${path}`, options)).json();
 
-async function said(page, id, pattern) {
+async function shows(page, id, pattern) {
   await page.waitForFunction(
     ([id, source]) => new RegExp(source).test(document.getElementById(id).textContent),
     [id, pattern.source],
@@ -56,57 +56,57 @@ async function said(page, id, pattern) {
   );
 }
 
-test("a drawing is taught, taken back, and taught again", async () => {
+test("a drawing is saved as a sample, undone, and saved again", async () => {
   const { page, close } = await open("");
   await page.locator("#teach").waitFor();
   assert.ok(await page.locator("#teach-labels button").first().isDisabled(), "nothing is drawn");
   assert.ok(await page.locator("#train").isDisabled(), "nothing to learn from");
   await draw(page, seven);
   await page.getByRole("button", { name: "It is 7: teach it" }).click();
-  await said(page, "teach-said", /Kept as 7 \(it was read right\)/);
-  await said(page, "teach-count", /^1 new sample to learn from/);
+  await shows(page, "teach-message", /Saved as 7 \(it was read correctly\)/);
+  await shows(page, "teach-count", /^1 new sample to learn from/);
   assert.ok(!(await page.locator("#pad[data-inked]").count()), "the pad is free for the next");
   assert.equal((await api("samples")).samples[0].form, "strokes");
 
   await page.locator("#teach-undo").click();
-  await said(page, "teach-said", /Taken back/);
+  await shows(page, "teach-message", /Undone/);
   assert.equal((await api("samples")).total, 0);
   await draw(page, seven);
   await page.getByRole("button", { name: "It is 1: teach it" }).click();
-  await said(page, "teach-said", /Kept as 1 \(it was read as 7\)/);
+  await shows(page, "teach-message", /Saved as 1 \(it was read as 7\)/);
   await screenshot(page, "teach-desktop");
   await close();
 });
 
-test("the samples page finds, mends, deletes and brings back", async () => {
+test("the samples page finds, corrects, deletes and restores", async () => {
   const { page, close } = await open("samples.html");
   await page.locator("#cards .card").waitFor();
   assert.match(await page.locator("#cards .card p").first().textContent(), /read as 7/);
   assert.ok(await page.locator('#cards .card[data-wrong]').count());
   // Likely wrong: the network is sure of a 7.
   await page.getByRole("button", { name: "Likely wrong labels" }).click();
-  await said(page, "look-hint", /1 sample to look at/);
+  await shows(page, "look-hint", /1 sample to review/);
   await page.getByRole("button", { name: "It is 7", exact: true }).click();
   await page.waitForFunction(() => document.querySelector("#cards .card input").value === "7");
   assert.equal((await api("samples")).samples[0].label, "7");
   await page.locator("#undo").click();
-  await said(page, "said", /Label put back on 1 sample/);
+  await shows(page, "message", /Restored the label of 1 sample/);
   assert.equal((await api("samples")).samples[0].label, "1");
 
   const field = page.locator("#cards .card input").first();
   await field.fill("seven");
   await field.press("Tab");
-  await said(page, "said", /It is seven now/);
+  await shows(page, "message", /Its label is now seven/);
   await page.locator('#filters [name="label"]').fill("1");
-  await said(page, "cards", /No sample matches/);
+  await shows(page, "cards", /No sample matches/);
   await page.locator('#filters [name="label"]').fill("");
   await page.getByRole("button", { name: "Delete this sample of seven" }).click();
-  await said(page, "said", /Deleted/);
-  await said(page, "cards", /Nothing was taught yet/);
+  await shows(page, "message", /Deleted/);
+  await shows(page, "cards", /No samples yet/);
   await page.locator("#undo").click();
   await page.locator("#cards .card").waitFor();
 
-  // Out and in again.
+  // Exported and imported again.
   const [download] = await Promise.all([
     page.waitForEvent("download"),
     page.locator("#export-csv").click(),
@@ -114,14 +114,14 @@ test("the samples page finds, mends, deletes and brings back", async () => {
   const file = join(server.artifacts, "samples.csv");
   await writeFile(file, await readFile(await download.path()));
   await page.locator("#sources button").first().click();
-  await said(page, "said", /Deleted 1 sample from page-/);
+  await shows(page, "message", /Deleted 1 sample from page-/);
   await page.locator("#import").setInputFiles(file);
-  await said(page, "said", /1 sample added/);
+  await shows(page, "message", /1 sample added/);
   await page.locator("#import").setInputFiles({
     name: "broken.zip", mimeType: "application/zip", buffer: Buffer.from("PK\u0003\u0004broken"),
   });
-  await said(page, "said", /cannot be read/);
-  // The refused upload is an error of the network's, which the page has told.
+  await shows(page, "message", /cannot be read/);
+  // The browser logs the refused upload as an error, so close() would fail.
   await page.context().close();
   await fetch(`${server.url}api/samples/delete?labelled=1`, { method: "POST" });
   void close;
@@ -139,15 +139,15 @@ test("a new symbol is drawn, learned, read, and rolled back", async () => {
     } else {
       await page.getByRole("button", { name: "It is +: teach it" }).click();
     }
-    await said(page, "teach-count", new RegExp(`^${i + 1} new sample`));
+    await shows(page, "teach-count", new RegExp(`^${i + 1} new sample`));
   }
   await page.locator("#train").click();
   await page.locator('#job[data-state="running"]').waitFor();
   await page.locator("#job-curve:not([hidden])").waitFor({ timeout: TRAINING });
-  await said(page, "job-detail", /\d+ (s|min) left · \d+\.\d % of the exercises right/);
+  await shows(page, "job-detail", /\d+ (s|min) left · training accuracy \d+\.\d %/);
   await screenshot(page, "training-phone");
   assert.ok(await page.getByRole("button", { name: "Cancel" }).isVisible());
-  // The page answers meanwhile.
+  // The page reads meanwhile.
   await page.evaluate(() => scrollTo(0, 0));
   await draw(page, seven);
   await page.waitForFunction(() => document.getElementById("label").textContent === "7");
@@ -155,7 +155,7 @@ test("a new symbol is drawn, learned, read, and rolled back", async () => {
 
   await page.locator('#job[data-state="promoted"]').waitFor({ timeout: TRAINING });
   await page.waitForFunction(() => document.querySelectorAll("#bars li").length === 11);
-  assert.match(await page.locator("#job-detail").textContent(), /It reads ([1-9]\d*) of \1 held-back samples right/);
+  assert.match(await page.locator("#job-detail").textContent(), /It reads ([1-9]\d*) of \1 held-back samples/);
   assert.ok((await page.locator("#job-changed figure").count()) >= 4);
   await page.evaluate(() => scrollTo(0, 0));
   await draw(page, plus(33));
@@ -175,15 +175,15 @@ test("training is cancelled from the page", async () => {
   await page.locator("#teach").waitFor();
   await draw(page, seven);
   await page.getByRole("button", { name: "It is 7: teach it" }).click();
-  await said(page, "teach-count", /^1 new sample/);
+  await shows(page, "teach-count", /^1 new sample/);
   await page.locator("#train").click();
   await page.getByRole("button", { name: "Cancel" }).click();
-  await said(page, "job-title", /Training was cancelled/);
+  await shows(page, "job-title", /Training was cancelled/);
   await screenshot(page, "cancelled-desktop");
   await close();
 });
 
-test("the samples page with what was taught, dark and on a phone", async () => {
+test("the samples page with many samples, in dark mode and on a phone", async () => {
   for (const [name, viewport] of [["samples-desktop-dark", DESKTOP], ["samples-phone", PHONE]]) {
     const colorScheme = name.endsWith("dark") ? "dark" : "light";
     const { page, close } = await open("samples.html", viewport, { colorScheme });
@@ -195,14 +195,14 @@ test("the samples page with what was taught, dark and on a phone", async () => {
   }
 });
 
-test("without the server nothing is lost in silence", async () => {
+test("without the server the page says that a sample was not saved", async () => {
   const { page } = await open("");
   await page.locator("#teach").waitFor();
   await draw(page, seven);
   await page.waitForFunction(() => document.getElementById("label").textContent === "7");
   await server.stop();
   await page.getByRole("button", { name: "It is 7: teach it" }).click();
-  await said(page, "teach-said", /The server is away: this was not kept/);
+  await shows(page, "teach-message", /The server is not responding: this was not saved/);
   await page.context().close();
   await server.resume();
 });

@@ -1,5 +1,5 @@
-// The pages in Spanish and in English: whether the dictionary has exactly what the pages
-// say, and what a visitor of each language meets.
+// The pages in Spanish and in English: the dictionary has exactly the texts of the pages, and
+// visitors see their language.
 
 import assert from "node:assert/strict";
 import { cp, readFile, readdir } from "node:fs/promises";
@@ -7,18 +7,17 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { Server, draw, launch, pictures, repository, screenshot } from "./browser.mjs";
+import { Server, draw, launch, pictures, repository, screenshot, webFile, webFiles } from "./browser.mjs";
 
-const web = join(repository, "web");
-const { default: dictionary } = await import(join(web, "es.js"));
-const source = await readFile(join(web, "es.js"), "utf8");
+const { default: dictionary } = await import(webFile("es.js"));
+const source = await readFile(webFile("es.js"), "utf8");
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-// Names, formats and keys, which are the same in both languages; and the switch.
+// Names, formats and keys, which are the same in both languages; and the button for Spanish.
 const SAME = new Set([
   "Glyphic", "API", "API · Glyphic", "CSV", "IDX", "PNG", "openapi.json", "Ctrl Z", "Esc", "Español",
 ]);
-// Words by a code: how a job ended, and errors that are not the server's own.
+// Texts by a code: how a job ended, and errors that are not in the server's list.
 const CODES = ["job promoted", "job candidate", "job failed", "job cancelled", "error in_browser", "error open_inference"];
 
 let server;
@@ -26,7 +25,7 @@ let browser;
 
 before(async () => {
   server = await Server.start();
-  // The other checkpoint of the repository: the page compares two.
+  // All checkpoints of the repository: the page compares two.
   const all = join(repository, "artifacts", "checkpoints");
   for (const id of await readdir(all)) {
     await cp(join(all, id), join(server.artifacts, "checkpoints", id), { recursive: true });
@@ -39,7 +38,7 @@ after(async () => {
   await server?.remove();
 });
 
-// The key of the template that begins at a place of a source, and where it ends.
+// The key of the template literal that begins at an index of a source, and its end.
 function template(source, at) {
   let key = "";
   for (let values = 0; source[at] !== "`"; at++) {
@@ -58,15 +57,15 @@ function template(source, at) {
 
 async function keysOfCode() {
   const keys = [];
-  const names = (await readdir(web)).filter((name) => name.endsWith(".js") && !["es.js", "glyphic.js"].includes(name));
+  const names = (await webFiles()).filter((name) => name.endsWith(".js") && !["es.js", "glyphic.js"].includes(name));
   for (const name of names) {
-    const source = (await readFile(join(web, name), "utf8")).replace(/^\s*\/\/.*$/gm, "");
+    const source = (await readFile(webFile(name), "utf8")).replace(/^\s*\/\/.*$/gm, "");
     for (const { 0: begin, index } of source.matchAll(/(?<![\w$]|[^.]\.)(t|parts)`/g)) {
       keys.push(template(source, index + begin.length).key);
     }
     const plurals = [...source.matchAll(/\bplural\([\w.]+, "([^"]+)"(?:, "([^"]+)")?\)/g)];
     const asked = source.match(/\bplural\(/g) ?? [];
-    assert.equal(plurals.length, asked.length, `${name}: plural() takes a name and texts, to be found here`);
+    assert.equal(plurals.length, asked.length, `${name}: plural() needs a name and literal texts, so that this test finds them`);
     for (const [, one, many = `${one}s`] of plurals) keys.push(`{0} ${one}`, `{0} ${many}`);
   }
   return keys;
@@ -74,11 +73,11 @@ async function keysOfCode() {
 
 async function keysOfPages() {
   const page = await browser.newPage();
-  const names = (await readdir(web)).filter((name) => name.endsWith(".html"));
-  const sources = await Promise.all(names.map((name) => readFile(join(web, name), "utf8")));
+  const names = (await webFiles()).filter((name) => name.endsWith(".html"));
+  const sources = await Promise.all(names.map((name) => readFile(webFile(name), "utf8")));
   const keys = await page.evaluate((sources) => sources.flatMap((source) => {
     const parsed = new DOMParser().parseFromString(source, "text/html");
-    // Without scripts there is no Spanish.
+    // Without scripts the page is not translated.
     parsed.querySelectorAll("noscript, meta:not([name=description])").forEach((node) => node.remove());
     const found = parsed.evaluate(
       "//text()|//@aria-label|//@placeholder|//@title|//@alt|//@content", parsed, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE);
@@ -89,7 +88,7 @@ async function keysOfPages() {
 }
 
 async function codesOfServer() {
-  const source = await readFile(join(repository, "server", "src", "error.rs"), "utf8");
+  const source = await readFile(join(repository, "server", "src", "http", "error.rs"), "utf8");
   const [, body] = source.match(/fn status_and_code([\s\S]*?)\n    }\n/);
   return [...body.matchAll(/"([a-z_]+)"/g)].map(([, code]) => `error ${code}`);
 }
@@ -97,14 +96,14 @@ async function codesOfServer() {
 const placeholders = (text) => (text.match(/\{\d\}/g) ?? []).sort();
 const hasWords = (key) => /\p{L}/u.test(key.replace(/\{\d\}/g, ""));
 
-test("the dictionary has what the pages say, all of it and no more", async () => {
-  const said = [...(await keysOfCode()), ...(await keysOfPages())].filter((key) => hasWords(key) && !SAME.has(key));
-  const keys = new Set([...said, ...(await codesOfServer()), ...CODES]);
+test("the dictionary has all texts of the pages and no others", async () => {
+  const used = [...(await keysOfCode()), ...(await keysOfPages())].filter((key) => hasWords(key) && !SAME.has(key));
+  const keys = new Set([...used, ...(await codesOfServer()), ...CODES]);
   assert.deepEqual([...keys].filter((key) => !Object.hasOwn(dictionary, key)), [], "without Spanish");
-  assert.deepEqual(Object.keys(dictionary).filter((key) => !keys.has(key)), [], "said nowhere");
-  // Of two that are alike an object keeps the last.
+  assert.deepEqual(Object.keys(dictionary).filter((key) => !keys.has(key)), [], "not used");
+  // An object would keep only the last of two equal keys.
   const written = [...source.matchAll(/^ {2}("(?:[^"\\]|\\.)*"):/gm)].map(([, key]) => JSON.parse(key));
-  assert.equal(written.length, Object.keys(dictionary).length, "one Spanish for each");
+  assert.equal(written.length, Object.keys(dictionary).length, "a key occurs twice");
   for (const [key, text] of Object.entries(dictionary)) {
     assert.deepEqual(placeholders(text), placeholders(key), key);
     assert.ok(text && text === text.trim().replace(/ +/g, " "), key);
@@ -117,11 +116,11 @@ const SPANISH = { locale: "es-ES" };
 
 const seven = [[[0.25, 0.2], [0.5, 0.19], [0.75, 0.2], [0.62, 0.5], [0.45, 0.85]]];
 const one = [[[1.05, 0.2], [1.04, 0.5], [1.03, 0.85]]];
-// Drawn after a 7, these make it 71.
+// The strokes of a 7 and a 1.
 const seventyOne = [...seven.map((stroke) => stroke.map(([x, y]) => [0.7 * x, y])), ...one];
 
-// A page of its own for each test; fails if the page threw or logged an error that
-// `expected` does not match.
+// Each test has its own page, and fails if the page threw or logged an error that `expected` does
+// not match.
 function onPage(name, { path = "", expected, ...options }, run) {
   test(name, async () => {
     const context = await browser.newContext({ ...DESKTOP, ...options });
@@ -140,34 +139,34 @@ function onPage(name, { path = "", expected, ...options }, run) {
 }
 
 const ready = (page) => page.locator('#connection[data-state="ready"]').waitFor();
-// What an element says; a number and its unit are held together by another space.
+// The text of an element. Between a number and its unit the page writes a no-break space.
 const text = async (page, id) => (await page.locator(id).textContent()).replaceAll("\u00a0", " ");
 const reads = (page, label) =>
   page.waitForFunction((label) => document.getElementById("label").textContent === label, label, { timeout: 5000 });
 
-// What a page says in English though the dictionary has Spanish for it, but for what is
-// marked as English.
+// The texts of a page that are in English although the dictionary has them in Spanish, without
+// those that are marked as English.
 async function english(page) {
   const keys = Object.entries(dictionary).filter(([key, words]) => key !== words).map(([key]) => key);
   return page.evaluate((keys) => {
-    const known = new Set(keys);
+    const translated = new Set(keys);
     const found = document.evaluate(
       "//text()|//@aria-label|//@placeholder|//@title|//@alt|//@content", document, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE);
     return Array.from({ length: found.snapshotLength }, (_, i) => found.snapshotItem(i))
       .filter((node) => !(node.ownerElement ?? node.parentElement).closest("[lang=en], noscript"))
       .map((node) => node.nodeValue.trim().replace(/\s+/g, " "))
-      .filter((said) => known.has(said));
+      .filter((words) => translated.has(words));
   }, keys);
 }
 
 const tooWide = (page) => page.evaluate(() => document.documentElement.scrollWidth - screen.width);
 
 for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
-  onPage(`in Spanish on a ${size}: draw, read, look inside, be shown around, teach`, { ...SPANISH, ...options }, async (page) => {
+  onPage(`in Spanish on a ${size}: draw, read, look inside, take the tour, save a sample`, { ...SPANISH, ...options }, async (page) => {
     await ready(page);
     assert.equal(await page.evaluate(() => document.documentElement.lang), "es");
     assert.equal(await text(page, "#sentence"), "Aún no hay nada dibujado.");
-    assert.equal(await text(page, "#provenance").then((said) => said.replace(/ mnist.*/, "")), "Está en servicio el punto de control");
+    assert.equal(await text(page, "#provenance").then((words) => words.replace(/ mnist.*/, "")), "Está en servicio el punto de control");
     assert.equal(await page.locator("#pad .invitation").evaluate((node) => node.firstChild.data), "Dibuja un dígito o un número completo");
     assert.match(await page.locator("#canvas").getAttribute("aria-label"), /^Zona de dibujo: /);
     assert.match(await page.locator("meta[name=description]").getAttribute("content"), /^Dibuja un dígito/);
@@ -179,11 +178,11 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     assert.equal(await text(page, "#sentence"), "> 99,9 %de confianza");
     await page.waitForFunction(() => document.getElementById("announcement").textContent.startsWith("7, > 99,9\u00a0% de confianza"));
     assert.match(await text(page, "#provenance"), / respondió en \d+ ms en el servidor, de los que la red empleó \d+,\d\d ms\.$/);
-    await page.locator("#engines-said", { hasText: "Ambos dicen lo mismo." }).waitFor();
+    await page.locator("#engines-message", { hasText: "Ambos dan la misma respuesta." }).waitFor();
     await page.locator("#insight summary").click();
     await page.locator('#insight[data-state="shown"]').waitFor();
-    assert.match(await text(page, "#calibrated"), /^Tal como se entrenó, la red dice \d+,\d+ %\. .* y dice \d+,\d+ %\.$/);
-    assert.equal(await text(page, "#stencil-said"), "Plantilla 1 de 24");
+    assert.match(await text(page, "#calibrated"), /^Tal como se entrenó, la red tiene una confianza del \d+,\d+ %\. .* se corrige al \d+,\d+ %\.$/);
+    assert.equal(await text(page, "#filter-name"), "Filtro 1 de 24");
     assert.deepEqual(await english(page), [], "a digit");
     await screenshot(page, `spanish-${size}-digit`);
 
@@ -205,14 +204,14 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
       await page.locator(".tour .primary").click();
     }
     await page.getByRole("button", { name: "Es 1: enseñarlo" }).click();
-    await page.locator("#teach-said", { hasText: "Guardado como 1 (se leyó bien)." }).waitFor();
-    await page.locator("#teach-count", { hasText: /^\d+ muestras? nuevas? por aprender\.$/ }).waitFor();
-    assert.deepEqual(await english(page), [], "taught");
+    await page.locator("#teach-message", { hasText: "Guardado como 1 (se leyó bien)." }).waitFor();
+    await page.locator("#teach-count", { hasText: /^\d+ muestras? nuevas? para entrenar\.$/ }).waitFor();
+    assert.deepEqual(await english(page), [], "a sample");
     assert.ok((await tooWide(page)) <= 0);
   });
 
   onPage(`the other pages in Spanish on a ${size}`, { path: "samples.html", ...SPANISH, ...options }, async (page) => {
-    // A 7 that somebody took for a 1.
+    // A 7 with the label 1.
     const form = new URLSearchParams({ label: "1", source: "test" });
     const body = JSON.stringify({ strokes: seven });
     await fetch(`${server.url}api/samples?${form}`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
@@ -258,48 +257,48 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
   });
 }
 
-onPage("what goes wrong is said in Spanish", { ...SPANISH, expected: /422|409|401/ }, async (page) => {
+onPage("errors are in Spanish", { ...SPANISH, expected: /422|409|401/ }, async (page) => {
   await ready(page);
   await page.locator("#file").setInputFiles(join(pictures, "png_truncated_half.png"));
   await reads(page, "!");
   assert.equal(await text(page, "#sentence"), "No se puede leer la imagen: está dañada o incompleta.");
   assert.deepEqual(await english(page), []);
-  // The server's own words follow where they say more, marked as English.
+  // The server's own message follows where it says more, marked as English.
   await page.route("**/promote*", (route) => route.fulfill({
     status: 409, json: { error: { code: "objected", message: "its accuracy on the test set is 95.00 %" } },
   }));
   await page.goto(`${server.url}models.html`);
   await page.getByRole("button", { name: /^Poner en servicio: / }).first().click();
-  await page.locator("#said", { hasText: /^No toma el relevo: its accuracy .* Ponerlo en servicio igualmente$/ }).waitFor();
-  assert.equal(await page.locator("#said [lang=en]").textContent(), "its accuracy on the test set is 95.00 %");
+  await page.locator("#message", { hasText: /^No se puso en servicio: its accuracy .* Ponerlo en servicio igualmente$/ }).waitFor();
+  assert.equal(await page.locator("#message [lang=en]").textContent(), "its accuracy on the test set is 95.00 %");
 });
 
-onPage("a server that is away is said to be away in Spanish", { ...SPANISH, serviceWorkers: "block", expected: /net::ERR_/ }, async (page) => {
+onPage("in Spanish the page says that the server is not responding", { ...SPANISH, serviceWorkers: "block", expected: /net::ERR_/ }, async (page) => {
   await ready(page);
   await page.locator('#engines[data-browser="ready"]').waitFor();
   await server.stop();
   try {
     await draw(page, seven);
-    await page.locator('#connection[data-state="away"]').waitFor();
+    await page.locator('#connection[data-state="unreachable"]').waitFor();
     assert.equal(await text(page, "#connection"), "El servidor no responde; reintentando…");
-    await page.locator("#engines-said", { hasText: "Hasta que vuelva el servidor, este navegador lee por sí solo." }).waitFor();
+    await page.locator("#engines-message", { hasText: "Este navegador lee tus dibujos hasta que vuelva el servidor." }).waitFor();
     assert.match(await text(page, "#provenance"), / en este navegador, de los que el preprocesamiento y la red emplearon /);
     assert.deepEqual(await english(page), []);
-    await screenshot(page, "spanish-away");
+    await screenshot(page, "spanish-unreachable");
   } finally {
     await server.resume();
   }
   await ready(page);
 });
 
-onPage("Spanish is there without a network, after the first visit", { ...SPANISH, expected: /net::ERR_/ }, async (page) => {
+onPage("Spanish works without a network after the first visit", { ...SPANISH, expected: /net::ERR_/ }, async (page) => {
   await ready(page);
   await page.evaluate(() => navigator.serviceWorker.ready);
   await page.waitForFunction(async () => (await caches.match("es.js")) && (await caches.match("checkpoint.json")));
   await server.stop();
   try {
     await page.reload();
-    await page.locator('#connection[data-state="away"]').waitFor();
+    await page.locator('#connection[data-state="unreachable"]').waitFor();
     assert.equal(await text(page, "#connection"), "El servidor no responde; reintentando…");
   } finally {
     await server.resume();
@@ -307,22 +306,22 @@ onPage("Spanish is there without a network, after the first visit", { ...SPANISH
   await ready(page);
 });
 
-onPage("training ends in Spanish, with the server's own words after it", SPANISH, async (page) => {
+onPage("the result of training is in Spanish, followed by the server's own message", SPANISH, async (page) => {
   let job = { id: "a", state: "running", progress: { step: 1, steps: 9, seconds_left: 42, accuracy: 0.985 } };
   await page.route("**/api/jobs", (route) => route.fulfill({ json: { jobs: [job] } }));
   await page.reload();
-  await page.locator("#job-title", { hasText: "Aprendiendo…" }).waitFor();
-  assert.equal(await text(page, "#job-detail"), "tiempo restante: 42 s · aciertos en los ejercicios: 98,5 %");
+  await page.locator("#job-title", { hasText: "Entrenando…" }).waitFor();
+  assert.equal(await text(page, "#job-detail"), "tiempo restante: 42 s · aciertos en el entrenamiento: 98,5 %");
   assert.deepEqual(await english(page), []);
-  job = { ...job, state: "candidate", message: "it does not take over: it reads 1 of 2 held-back samples right" };
-  await page.locator("#job-title", { hasText: "Aprendido, pero no en uso" }).waitFor();
+  job = { ...job, state: "candidate", message: "it is not promoted: it reads 1 of 2 held-back samples correctly" };
+  await page.locator("#job-title", { hasText: "Entrenamiento terminado: la red nueva no está en uso" }).waitFor();
   assert.equal(await text(page, "#job-detail"), "La red nueva queda guardada, pero no sustituye a la que está en servicio."
-    + " It does not take over: it reads 1 of 2 held-back samples right.");
-  assert.match(await text(page, "#job-detail [lang=en]"), /^It does not take over/);
+    + " It is not promoted: it reads 1 of 2 held-back samples correctly.");
+  assert.match(await text(page, "#job-detail [lang=en]"), /^It is not promoted/);
 });
 
 for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
-  onPage(`in English on a ${size}: as it stands in the code, and nothing more is loaded`, { locale: "en-GB", ...options }, async (page) => {
+  onPage(`in English on a ${size}: as in the code, and the dictionary is not loaded`, { locale: "en-GB", ...options }, async (page) => {
     const loaded = [];
     page.on("request", (request) => loaded.push(new URL(request.url()).pathname));
     await page.reload();
@@ -340,7 +339,7 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
   });
 }
 
-onPage("the switch changes the language, keeps the drawing, and is remembered", SPANISH, async (page) => {
+onPage("the button changes the language, keeps the drawing, and is remembered", SPANISH, async (page) => {
   const lang = () => page.evaluate(() => document.documentElement.lang);
   await ready(page);
   await draw(page, seven);
@@ -353,7 +352,7 @@ onPage("the switch changes the language, keeps the drawing, and is remembered", 
   assert.equal(await page.locator("#label").textContent(), "7");
   await page.locator("#undo").click();
   await reads(page, "–");
-  // The drawing was for that one time; the language stays, on the other pages too.
+  // A second reload loses the drawing; the language stays, on the other pages too.
   await page.reload();
   await ready(page);
   assert.deepEqual([await lang(), await page.locator("#sentence").textContent()], ["en", "Nothing drawn yet."]);
@@ -363,7 +362,7 @@ onPage("the switch changes the language, keeps the drawing, and is remembered", 
   assert.equal(await page.getByRole("heading", { level: 2 }).first().textContent(), "Conviene revisar");
 });
 
-test("whoever reads Spanish sees no English first, and English if Spanish does not come", async () => {
+test("Spanish visitors see no English first, and English if the dictionary does not load", async () => {
   const context = await browser.newContext({ ...DESKTOP, ...SPANISH, serviceWorkers: "block" });
   try {
     const page = await context.newPage();
@@ -387,7 +386,7 @@ test("whoever reads Spanish sees no English first, and English if Spanish does n
   }
 });
 
-onPage("numbers are written as where the visitor is", { locale: "es-MX", path: "models.html" }, async (page) => {
+onPage("numbers are written as in the visitor's region", { locale: "es-MX", path: "models.html" }, async (page) => {
   await page.locator(".checkpoint").first().waitFor();
   assert.match(await text(page, '.checkpoint[data-serving="true"] dl'), /Conjunto de prueba9\d\.\d\d % de 10,000/);
 });

@@ -24,48 +24,60 @@ use super::{
 };
 
 macro_rules! assets {
-    ($($name:literal: $type:literal),* $(,)?) => {
-        &[$(($name, $type, include_bytes!(concat!("../../../web/", $name)))),*]
+    ($($folder:literal { $($name:literal: $type:literal),* $(,)? })*) => {
+        &[$($(
+            ($name, $type, include_bytes!(concat!("../../../web/", $folder, "/", $name))),
+        )*)*]
     };
 }
 
-/// Name, content type and content of each file of the page.
+/// Name, content type and content of each file of the pages. Browsers get them all from
+/// one folder: the names are the URLs, the folders are only those of the repository.
 const ASSETS: &[(&str, &str, &[u8])] = assets! {
-    "index.html": "text/html; charset=utf-8",
-    "samples.html": "text/html; charset=utf-8",
-    "models.html": "text/html; charset=utf-8",
-    "style.css": "text/css; charset=utf-8",
-    "main.js": "text/javascript; charset=utf-8",
-    "drawing.js": "text/javascript; charset=utf-8",
-    "boxes.js": "text/javascript; charset=utf-8",
-    "insight.js": "text/javascript; charset=utf-8",
-    "tour.js": "text/javascript; charset=utf-8",
-    "number.js": "text/javascript; charset=utf-8",
-    "api.js": "text/javascript; charset=utf-8",
-    "result.js": "text/javascript; charset=utf-8",
-    "bars.js": "text/javascript; charset=utf-8",
-    "upload.js": "text/javascript; charset=utf-8",
-    "dom.js": "text/javascript; charset=utf-8",
-    "teach.js": "text/javascript; charset=utf-8",
-    "job.js": "text/javascript; charset=utf-8",
-    "chart.js": "text/javascript; charset=utf-8",
-    "models.js": "text/javascript; charset=utf-8",
-    "compare.js": "text/javascript; charset=utf-8",
-    "runs.js": "text/javascript; charset=utf-8",
-    "reference.html": "text/html; charset=utf-8",
-    "reference.js": "text/javascript; charset=utf-8",
-    "token.js": "text/javascript; charset=utf-8",
-    "words.js": "text/javascript; charset=utf-8",
-    "es.js": "text/javascript; charset=utf-8",
-    "samples.js": "text/javascript; charset=utf-8",
-    "suggestions.js": "text/javascript; charset=utf-8",
-    "engines.js": "text/javascript; charset=utf-8",
-    "inbrowser.js": "text/javascript; charset=utf-8",
-    "reader.js": "text/javascript; charset=utf-8",
-    "offline.js": "text/javascript; charset=utf-8",
-    "glyphic.js": "text/javascript; charset=utf-8",
-    "glyphic_bg.wasm": "application/wasm",
-    "icon.svg": "image/svg+xml",
+    "pages" {
+        "index.html": "text/html; charset=utf-8",
+        "samples.html": "text/html; charset=utf-8",
+        "models.html": "text/html; charset=utf-8",
+        "style.css": "text/css; charset=utf-8",
+        "samples.css": "text/css; charset=utf-8",
+        "models.css": "text/css; charset=utf-8",
+        "reference.css": "text/css; charset=utf-8",
+        "main.js": "text/javascript; charset=utf-8",
+        "models.js": "text/javascript; charset=utf-8",
+        "reference.html": "text/html; charset=utf-8",
+        "reference.js": "text/javascript; charset=utf-8",
+        "samples.js": "text/javascript; charset=utf-8",
+        "icon.svg": "image/svg+xml",
+    }
+    "lib" {
+        "drawing.js": "text/javascript; charset=utf-8",
+        "boxes.js": "text/javascript; charset=utf-8",
+        "insight.js": "text/javascript; charset=utf-8",
+        "tour.js": "text/javascript; charset=utf-8",
+        "number.js": "text/javascript; charset=utf-8",
+        "api.js": "text/javascript; charset=utf-8",
+        "result.js": "text/javascript; charset=utf-8",
+        "bars.js": "text/javascript; charset=utf-8",
+        "upload.js": "text/javascript; charset=utf-8",
+        "dom.js": "text/javascript; charset=utf-8",
+        "teach.js": "text/javascript; charset=utf-8",
+        "job.js": "text/javascript; charset=utf-8",
+        "chart.js": "text/javascript; charset=utf-8",
+        "compare.js": "text/javascript; charset=utf-8",
+        "runs.js": "text/javascript; charset=utf-8",
+        "token.js": "text/javascript; charset=utf-8",
+        "words.js": "text/javascript; charset=utf-8",
+        "es.js": "text/javascript; charset=utf-8",
+        "suggestions.js": "text/javascript; charset=utf-8",
+        "engines.js": "text/javascript; charset=utf-8",
+        "inbrowser.js": "text/javascript; charset=utf-8",
+        "reader.js": "text/javascript; charset=utf-8",
+        "offline.js": "text/javascript; charset=utf-8",
+    }
+    "wasm/built" {
+        "glyphic.js": "text/javascript; charset=utf-8",
+        "glyphic_bg.wasm": "application/wasm",
+    }
 };
 
 /// An asset, prepared for sending.
@@ -125,15 +137,18 @@ fn file(name: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
 }
 
 /// What of the page needs a server behind it.
-const NEEDS_SERVER: [&str; 9] = [
+const NEEDS_SERVER: [&str; 12] = [
     "samples.html",
+    "samples.css",
     "samples.js",
     "suggestions.js",
     "models.html",
+    "models.css",
     "models.js",
     "compare.js",
     "runs.js",
     "reference.html",
+    "reference.css",
     "reference.js",
 ];
 /// The beginning of the page, and its beginning where there is no server.

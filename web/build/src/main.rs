@@ -1,14 +1,14 @@
-//! Compiles `web/wasm` and puts what browsers load, `glyphic.js` and
-//! `glyphic_bg.wasm`, into `web/`, where the server embeds them.
+//! Compiles `web/wasm` and writes the files that browsers load, `glyphic.js` and
+//! `glyphic_bg.wasm`, to `web/wasm/built/`. The server embeds them from there.
 //!
 //! ```sh
 //! cargo run --release -p glyphic-web              # build
-//! cargo run --release -p glyphic-web -- --check   # fail if web/ holds anything else
+//! cargo run --release -p glyphic-web -- --check   # fail if the files there are out of date
 //! ```
 //!
 //! Both files are in the repository, so that the server builds on a machine that has
 //! only its own target. The same sources and compiler give the same bytes wherever the
-//! repository lies. With another compiler than the recorded one the check says that it
+//! repository is. If the compiler is not the recorded one, the check says that it
 //! compared nothing.
 
 use std::{
@@ -21,51 +21,60 @@ use anyhow::{Context, Result, bail, ensure};
 use wasm_bindgen_cli_support::Bindgen;
 
 const TARGET: &str = "wasm32-unknown-unknown";
-/// What is kept of the build, and the compiler that made it.
+/// Where the built files are kept, below `web/`.
+const FOLDER: &str = "wasm/built";
 const FILES: [&str; 2] = ["glyphic.js", "glyphic_bg.wasm"];
+/// Names the compiler that built them.
 const COMPILER_FILE: &str = "glyphic.rustc";
 
 fn main() -> Result<()> {
     let check = match env::args().nth(1).as_deref() {
         None => false,
         Some("--check") => true,
-        Some(other) => bail!("'{other}' is unknown: give --check or nothing"),
+        Some(other) => bail!("unknown argument '{other}': the only option is --check"),
     };
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let root = web.join("..").canonicalize()?;
+    let folder = web.join(FOLDER);
     let built = build(&root)?;
     let compiler = compiler()?;
     if !check {
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
         for (name, content) in &built {
-            fs::write(web.join(name), content).with_context(|| format!("cannot write {name}"))?;
+            fs::write(folder.join(name), content)
+                .with_context(|| format!("cannot write web/{FOLDER}/{name}"))?;
         }
-        fs::write(web.join(COMPILER_FILE), &compiler)?;
+        fs::write(folder.join(COMPILER_FILE), &compiler)
+            .with_context(|| format!("cannot write web/{FOLDER}/{COMPILER_FILE}"))?;
         return Ok(());
     }
-    let recorded = fs::read_to_string(web.join(COMPILER_FILE)).unwrap_or_default();
+    let recorded = fs::read_to_string(folder.join(COMPILER_FILE)).unwrap_or_default();
     if recorded != compiler {
         let (recorded, compiler) = (recorded.trim(), compiler.trim());
-        println!("NOT COMPARED: web/ was built by {recorded}, this is {compiler}.");
+        println!("NOT COMPARED: web/{FOLDER} was built by {recorded}, this is {compiler}.");
         return Ok(());
     }
     for (name, content) in &built {
-        let kept = fs::read(web.join(name)).with_context(|| format!("cannot read web/{name}"))?;
+        let kept = fs::read(folder.join(name))
+            .with_context(|| format!("cannot read web/{FOLDER}/{name}"))?;
         ensure!(
             &kept == content,
-            "web/{name} is not what the sources build: run `cargo run --release -p glyphic-web`"
+            "web/{FOLDER}/{name} is out of date: run `cargo run --release -p glyphic-web`"
         );
     }
-    println!("web/ holds what the sources build.");
+    println!("web/{FOLDER} is up to date with the sources.");
     Ok(())
 }
 
-/// The files as this source and this compiler make them.
+/// Builds the files from the sources with the installed compiler.
 fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let target_folder = root.join("target").join("web");
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let home = cargo_home()?;
-    // Panic messages name source files: without the folders of this machine, and without
-    // where its crates come from. Of several that fit the last one counts.
+    // Panic messages contain the paths of source files. The folders of this machine are
+    // replaced, or each machine would build other bytes. If several prefixes match, the
+    // last one wins.
     let folders = [(home.clone(), "/cargo"), (root.to_owned(), "/glyphic")];
     let crates = sources(&home)?.into_iter().map(|folder| (folder, "/crates"));
     let remapped = folders.into_iter().chain(crates);
@@ -81,8 +90,7 @@ fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
         .context("cannot run cargo")?;
     ensure!(
         status.success(),
-        "the network could not be compiled for browsers; if the target is missing: rustup target \
-         add {TARGET}"
+        "web/wasm could not be compiled; if the target is missing, run: rustup target add {TARGET}"
     );
     let module = target_folder.join(TARGET).join("web").join("glyphic_wasm.wasm");
     let output = target_folder.join("bindings");
@@ -99,7 +107,8 @@ fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
     Ok(vec![(FILES[0], script.into_bytes()), (FILES[1], fs::read(output.join(FILES[1]))?)])
 }
 
-/// The generated script without what it says of the Rust code, which nobody reads there.
+/// The generated script without the doc comments copied from the Rust code: browsers would
+/// download them for nothing.
 fn without_comments(script: &str) -> String {
     let mut lines = Vec::new();
     let mut in_comment = false;
@@ -118,7 +127,7 @@ fn cargo_home() -> Result<PathBuf> {
     home.or_else(|| env::home_dir().map(|home| home.join(".cargo"))).context("no home folder")
 }
 
-/// The folders in which cargo keeps crates, one for each place that they come from.
+/// The folders in which cargo keeps the sources of crates, one for each registry.
 fn sources(home: &Path) -> Result<Vec<PathBuf>> {
     let all = home.join("registry").join("src");
     let folders = fs::read_dir(&all).with_context(|| format!("cannot read {}", all.display()))?;

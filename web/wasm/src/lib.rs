@@ -1,5 +1,8 @@
-//! Glyphic's reader for browsers: the preprocessing, the checkpoint's checks and the
-//! network that the server runs, from the same crate, compiled to WebAssembly.
+//! Glyphic's reader for browsers: preprocessing, verification of checkpoints and the network
+//! from `glyphic-model`, the crate that the server uses too, compiled to WebAssembly.
+//!
+//! Objects with nested values cost a call for each value, so results cross the border to
+//! JavaScript as flat arrays, which `web/lib/inbrowser.js` takes apart.
 
 use burn::tensor::Device;
 use glyphic_model::{
@@ -11,7 +14,7 @@ use glyphic_model::{
 };
 use wasm_bindgen::prelude::*;
 
-/// A checkpoint that reads.
+/// A loaded checkpoint.
 #[wasm_bindgen]
 pub struct Reader {
     classifier: Classifier,
@@ -19,7 +22,7 @@ pub struct Reader {
 
 #[wasm_bindgen]
 impl Reader {
-    /// Verifies the checkpoint `id` from its two files, as the server does.
+    /// Verifies and loads the checkpoint `id` from its two files, as the server does.
     ///
     /// # Errors
     /// The manifest or the weights are damaged, or of another version.
@@ -37,9 +40,9 @@ impl Reader {
         self.classifier.labels().to_vec()
     }
 
-    /// Reads pen strokes: the points of all, x and y in turns, and how many points each
-    /// stroke has. `boxes` says where the symbols are, x, y, width and height of each;
-    /// without it they are found.
+    /// Reads pen strokes: the coordinates of all points, x and y alternating, and the number
+    /// of points of each stroke. `boxes` gives x, y, width and height of each symbol; without
+    /// it the symbols are found by segmentation.
     #[wasm_bindgen(js_name = readStrokes)]
     pub fn read_strokes(
         &self,
@@ -50,11 +53,11 @@ impl Reader {
         let mut points = points.chunks_exact(2).map(|point| [point[0], point[1]]);
         let stroke = |&length: &u32| points.by_ref().take(length as usize).collect();
         let strokes = Strokes::new(lengths.iter().map(stroke).collect())?;
-        self.read(Lattice::of_strokes(&strokes, given(boxes).as_deref()))
+        self.read(Lattice::of_strokes(&strokes, bounds(boxes).as_deref()))
     }
 
-    /// Reads a picture from its RGBA bytes (straight alpha), row by row; `boxes` as for
-    /// strokes, in its pixels.
+    /// Reads a picture from its RGBA bytes (alpha not premultiplied), row by row. `boxes` is
+    /// as for strokes, in pixels.
     #[wasm_bindgen(js_name = readPicture)]
     pub fn read_picture(
         &self,
@@ -65,7 +68,7 @@ impl Reader {
     ) -> Result<Reading, JsError> {
         let picture = Picture::new(width, height, rgba)
             .ok_or_else(|| JsError::new("the picture has no pixels"))?;
-        self.read(Lattice::of_picture(&picture, given(boxes).as_deref()))
+        self.read(Lattice::of_picture(&picture, bounds(boxes).as_deref()))
     }
 
     /// Reads a glyph: 784 bytes, row by row, ink 255 on 0.
@@ -74,25 +77,27 @@ impl Reader {
         self.read(Lattice::of_glyph(&Glyph::try_from(pixels)?))
     }
 
-    /// What each convolution makes of a glyph (784 bytes).
+    /// The feature maps of each convolution for a glyph (784 bytes).
     pub fn layers(&self, pixels: &[u8]) -> Result<Layers, JsError> {
         Ok(Layers(self.classifier.layers(&Glyph::try_from(pixels)?)?))
     }
 
-    /// The weights of the first convolution, one after the other; empty without one.
-    pub fn stencils(&self) -> Result<Vec<f32>, JsError> {
+    /// The filters of the first convolution, one after the other; empty without a convolution.
+    pub fn filters(&self) -> Result<Vec<f32>, JsError> {
         Ok(self.classifier.stencils()?.map_or(Vec::new(), |(_, values)| values))
     }
 
-    /// How much each of a glyph's 784 pixels spoke for a label.
+    /// How much each of a glyph's 784 pixels speaks for a label: by how much the label's logit
+    /// falls when a patch around the pixel is covered.
     pub fn occlusion(&self, pixels: &[u8], label: usize) -> Result<Vec<f32>, JsError> {
         Ok(self.classifier.occlusion(&Glyph::try_from(pixels)?, label)?)
     }
 
+    /// Classifies all candidate symbols and picks the likeliest reading of them.
     fn read(&self, lattice: Lattice) -> Result<Reading, JsError> {
-        let said = self.classifier.classify(&lattice.glyphs())?;
+        let predictions = self.classifier.classify(&lattice.glyphs())?;
         let thresholds = self.classifier.thresholds();
-        let reading = lattice.best(said, thresholds);
+        let reading = lattice.best(predictions, thresholds);
         let verdict = reading.verdict(thresholds);
         let lines = reading.lines.iter().map(|line| line.symbols.len()).collect();
         let symbols = reading.lines.into_iter().flat_map(|line| line.symbols).collect();
@@ -100,31 +105,32 @@ impl Reader {
     }
 }
 
-fn given(boxes: Option<Vec<f32>>) -> Option<Vec<Bounds>> {
+/// The valid ones of the given boxes.
+fn bounds(boxes: Option<Vec<f32>>) -> Option<Vec<Bounds>> {
     let each = |b: &[f32]| Bounds::checked([b[0], b[1], b[2], b[3]]);
     Some(boxes?.chunks_exact(4).filter_map(each).collect())
 }
 
-/// What the convolutions made of a glyph.
+/// The feature maps of all convolutions for a glyph.
 #[wasm_bindgen]
 pub struct Layers(Vec<Layer>);
 
 #[wasm_bindgen]
 impl Layers {
-    /// The number of maps of each, and the side of a map.
+    /// For each layer the number of maps and the side of a map.
     #[wasm_bindgen(getter)]
     pub fn shapes(&self) -> Vec<usize> {
         self.0.iter().flat_map(|layer| [layer.channels, layer.side]).collect()
     }
 
-    /// All maps, 0–255 in each layer.
+    /// All maps of all layers; the values of each layer are scaled to 0–255.
     #[wasm_bindgen(getter)]
     pub fn maps(&self) -> Vec<u8> {
         self.0.iter().flat_map(|layer| layer.maps.iter().copied()).collect()
     }
 }
 
-/// What was read.
+/// The answer for one input.
 #[wasm_bindgen]
 pub struct Reading {
     thresholds: Thresholds,
@@ -133,7 +139,7 @@ pub struct Reading {
     symbols: Vec<Symbol>,
 }
 
-/// What holds for all symbols is in one array: a call costs more than a copy.
+/// Each property of all symbols is one array: calls cost more than copies.
 #[wasm_bindgen]
 impl Reading {
     /// `read`, `unsure`, `not_a_digit` or `blank`.
@@ -148,9 +154,9 @@ impl Reading {
         self.lines.clone()
     }
 
-    /// Of each symbol x, y, width and height of its box, how probably it is one of the
-    /// labels (0–1), whether it is part of the text (0 or 1), and its verdict: 0 for
-    /// `read`, 1 for `unsure`, 2 for `not_a_digit`.
+    /// Seven values for each symbol: x, y, width and height of its box, its in-distribution
+    /// score (0–1), whether it is part of the text (0 or 1), and its verdict (0 for `read`, 1
+    /// for `unsure`, 2 for `not_a_digit`).
     #[wasm_bindgen(getter)]
     pub fn places(&self) -> Vec<f32> {
         let place = |symbol: &Symbol| {
@@ -166,19 +172,19 @@ impl Reading {
         self.symbols.iter().flat_map(place).collect()
     }
 
-    /// The probability of each label for each symbol.
+    /// The probabilities of all labels for each symbol.
     #[wasm_bindgen(getter)]
     pub fn probabilities(&self) -> Vec<f32> {
         self.symbols.iter().flat_map(|symbol| symbol.prediction.probabilities.clone()).collect()
     }
 
-    /// The 28 × 28 bytes that the network saw of each symbol, ink 255 on 0.
+    /// The network's input for each symbol: 28 × 28 bytes, ink 255 on 0.
     #[wasm_bindgen(getter)]
     pub fn seen(&self) -> Vec<u8> {
         self.symbols.iter().flat_map(|symbol| *symbol.glyph.pixels()).collect()
     }
 
-    /// The strokes that a symbol is made of, by index, if it is made of whole ones.
+    /// The indices of the strokes that a symbol consists of, if it consists of whole strokes.
     pub fn strokes(&self, symbol: usize) -> Option<Vec<usize>> {
         self.symbols.get(symbol)?.strokes.clone()
     }

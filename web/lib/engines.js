@@ -1,0 +1,153 @@
+// The two engines that can read: the server and this browser. While the server is chosen, this
+// browser reads finished drawings too, to show both times and whether the answers agree.
+
+import { Unreachable, nearest as nearestThere, read as readThere, told } from "./api.js";
+import { InBrowser } from "./inbrowser.js";
+import { number, t } from "./words.js";
+
+// Interval between checks for a new checkpoint, in ms.
+const CHECK_EVERY = 5000;
+
+const panel = document.getElementById("engines");
+const message = document.getElementById("engines-message");
+const times = {
+  server: document.getElementById("time-server"),
+  browser: document.getElementById("time-browser"),
+};
+
+const inBrowser = new InBrowser();
+// "reachable", "unreachable", or "none" on a host that has only the page's files.
+let server = "reachable";
+let onChange;
+let loaded;
+
+// `changed` is called when another engine or another checkpoint will answer from now on, with
+// the checkpoint and labels if the engine is this browser; `loaded` when this browser has
+// loaded another checkpoint.
+export function start({ changed, loaded: onLoad }) {
+  loaded = onLoad;
+  onChange = () => {
+    const { checkpoint, labels } = inBrowser;
+    changed(engine() === "browser" ? { checkpoint, labels } : {});
+  };
+  panel.addEventListener("change", async () => {
+    describe();
+    await load();
+    onChange();
+  });
+  // Not before everything that the first drawing needs has loaded.
+  (window.requestIdleCallback ?? setTimeout)(async () => {
+    await load();
+    checkRegularly();
+  });
+}
+
+// Reads an input with the chosen engine, or with this browser if the server does not respond:
+// { answer, engine, waited, fellBack }, where `waited` is in ms.
+export async function read(input) {
+  let fellBack = false;
+  if (engine() === "server") {
+    try {
+      return { ...(await timed("server", input)), fellBack };
+    } catch (error) {
+      if (!(error instanceof Unreachable) || !inBrowser.isReady) throw error;
+      fellBack = true;
+    }
+  }
+  if (!inBrowser.isReady) await inBrowser.update();
+  return { ...(await timed("browser", input)), fellBack };
+}
+
+// Has this browser read an input that the server has read, and shows whether the answers
+// agree, if `isShown()` is still true then.
+export async function compare(input, { engine, answer }, isShown) {
+  if (engine === "browser" || !inBrowser.isReady) return;
+  try {
+    const { answer: own } = await timed("browser", input);
+    if (!isShown() || own.model !== answer.model) return;
+    const none = own.verdict === "not_a_digit";
+    const agrees = none === (answer.verdict === "not_a_digit") && (none || own.text === answer.text);
+    if (agrees) say(t`Both give the same answer.`);
+    else say(none ? t`This browser reads none of the labels.` : t`This browser reads ${own.text || t`nothing`}.`);
+  } catch {
+    // Only the comparison is missing; the server's answer is shown.
+  }
+}
+
+// What happens inside the network, by the checkpoint that this browser has loaded.
+export const explain = (task, given) => inBrowser.explain(task, given);
+export const isUnable = () => panel.dataset.browser === "failed";
+export const temperature = () => inBrowser.temperature;
+
+// The training examples nearest to a glyph. Only the server has them: null if this browser is
+// the engine.
+export const nearest = async (pixels) => (engine() === "server" ? nearestThere(pixels) : null);
+
+// The drawing was cleared: removes the message about it.
+export function forget() {
+  describe();
+}
+
+// Sets whether the server is "reachable", "unreachable" or "none".
+export function setServer(state) {
+  if (server === state) return;
+  server = state;
+  panel.dataset.server = state;
+  times.server.textContent = state === "unreachable" ? t`not responding` : "";
+  if (state === "none") panel.querySelector('[value="browser"]').checked = true;
+  describe();
+  if (engine() === "browser") onChange();
+}
+
+function engine() {
+  return server === "reachable" ? panel.querySelector("input:checked").value : "browser";
+}
+
+// Loads the checkpoint that is being served, if it is not loaded already.
+async function load() {
+  const before = inBrowser.checkpoint;
+  try {
+    await inBrowser.update();
+    panel.dataset.browser = "ready";
+  } catch (error) {
+    // An unreachable server says nothing about a newer checkpoint.
+    if (inBrowser.isReady && !(error instanceof Unreachable)) {
+      say(t`This page is too old for the checkpoint being served: reload it.`);
+    }
+    if (inBrowser.isReady) return;
+    panel.dataset.browser = "failed";
+    times.browser.textContent = t`not available`;
+    if (engine() === "browser") message.replaceChildren(...(error instanceof Unreachable ? [t`the network could not be loaded`] : told(error)));
+  }
+  if (inBrowser.checkpoint === before) return;
+  loaded();
+  times.browser.textContent = "";
+  describe();
+  if (engine() === "browser") onChange();
+}
+
+// Follows promotions on the server.
+function checkRegularly() {
+  setTimeout(async () => {
+    if (!document.hidden) await load();
+    checkRegularly();
+  }, CHECK_EVERY);
+}
+
+async function timed(engine, input) {
+  const begun = performance.now();
+  const answer = await (engine === "server" ? readThere(input) : inBrowser.read(input));
+  const waited = performance.now() - begun;
+  times[engine].textContent = number(waited, waited < 10 ? 1 : 0, "ms");
+  return { answer, engine, waited };
+}
+
+function describe() {
+  if (server === "unreachable" && inBrowser.isReady) say(t`This browser reads your drawings until the server is back.`);
+  else if (server === "reachable" && engine() === "browser") say(t`Nothing is sent to the server.`);
+  else say("");
+}
+
+function say(text) {
+  if (message.textContent !== text) message.textContent = text;
+}

@@ -1,0 +1,250 @@
+// The network in this browser: loads the checkpoint from the page's own host, the weights by
+// their hash, and runs the same code as the server, in a worker.
+
+import { Unreachable, Refused } from "./api.js";
+import { t } from "./words.js";
+
+// Pictures are scaled down to this side first: twice the side to which the preprocessing
+// scales them.
+const LONGEST_SIDE = 2048;
+// The same limit as the server's.
+const MAX_PIXELS = 24e6;
+const SIDE = 28;
+const VERDICTS = ["read", "unsure", "not_a_digit"];
+// In ms. The first answer includes the download of the code.
+const TIMEOUT = { manifest: 10_000, weights: 60_000, answer: 60_000 };
+// Delay before a checkpoint that could not be used is tried again, in ms.
+const RETRY_REFUSED = 60_000;
+
+export class InBrowser {
+  // The id of the loaded checkpoint, or null.
+  checkpoint = null;
+  labels = [];
+  // The temperature that divides its logits.
+  temperature = null;
+  #worker = null;
+  #waiting = new Map();
+  #lastRequest = 0;
+  #updating = null;
+  // The checkpoint that could not be used: { id, error, at }, `at` the time of the last try.
+  #refused = null;
+
+  get isReady() {
+    return this.checkpoint !== null;
+  }
+
+  // Loads the checkpoint that is being served now, unless it is loaded already.
+  update() {
+    this.#updating ??= this.#update().finally(() => (this.#updating = null));
+    return this.#updating;
+  }
+
+  async #update() {
+    const manifest = await bytes("checkpoint.json", TIMEOUT.manifest);
+    const { id, weights, temperature } = JSON.parse(new TextDecoder().decode(manifest));
+    if (id === this.checkpoint) return;
+    const before = this.#refused?.id === id ? this.#refused : null;
+    if (before && performance.now() - before.at < RETRY_REFUSED) throw before.error;
+    try {
+      // The copy in the browser's cache may be the damaged one.
+      const cache = before ? "reload" : "default";
+      const content = await bytes(`weights/${weights.sha256}.bpk`, TIMEOUT.weights, cache);
+      const { result } = await this.#ask("load", { id, manifest, weights: content });
+      this.labels = result;
+      this.temperature = temperature;
+      this.checkpoint = id;
+      this.#refused = null;
+    } catch (error) {
+      if (error instanceof Refused) this.#refused = { id, error, at: performance.now() };
+      throw error;
+    }
+  }
+
+  // Reads an input, { strokes }, { pixels } or { blob }, with `boxes` or without. The answer
+  // has the same form as the server's.
+  async read(input) {
+    const { task, scale = 1, ...given } = await prepared(input);
+    const boxes = input.boxes?.map((box) => box.map((value) => value / scale));
+    const { result, compute } = await this.#ask(task, { ...given, boxes });
+    const digits = digitsOf(result, scale);
+    let next = 0;
+    const lines = [...result.lines].map((length) => {
+      const own = digits.slice(next, (next += length));
+      return { text: textOf(own), box: around(own.map(({ box }) => box)), digits: own };
+    });
+    return {
+      text: lines.map(({ text }) => text).filter(Boolean).join("\n"),
+      verdict: result.verdict,
+      lines,
+      labels: result.labels,
+      model: this.checkpoint,
+      timing_us: { decode: 0, queue: 0, compute: 1000 * compute },
+    };
+  }
+
+  // Computes what happens inside the network: "layers", "filters" or "occlusion".
+  async explain(task, given) {
+    if (!this.isReady) throw new Unreachable(t`the network is not loaded yet`);
+    return (await this.#ask(task, given)).result;
+  }
+
+  #ask(task, given) {
+    this.#worker ??= this.#start();
+    const number = this.#lastRequest++;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => this.#end(t`the network is not responding`), TIMEOUT.answer);
+      this.#waiting.set(number, { resolve, reject, timer });
+      this.#worker.postMessage({ number, task, ...given });
+    });
+  }
+
+  #start() {
+    const worker = new Worker(new URL("reader.js", import.meta.url), { type: "module" });
+    worker.addEventListener("message", ({ data: { number, error, ...answer } }) => {
+      const { resolve, reject, timer } = this.#waiting.get(number);
+      this.#waiting.delete(number);
+      clearTimeout(timer);
+      if (error === undefined) resolve(answer);
+      else reject(new Refused(0, "in_browser", error));
+    });
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#end(event.message ?? t`the network could not be loaded`);
+    });
+    return worker;
+  }
+
+  // Ends the worker; the next update starts a new one.
+  #end(reason) {
+    for (const { reject, timer } of this.#waiting.values()) {
+      clearTimeout(timer);
+      reject(new Unreachable(reason));
+    }
+    this.#waiting.clear();
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.checkpoint = null;
+  }
+}
+
+async function bytes(path, timeout, cache = "default") {
+  try {
+    const response = await fetch(path, { cache, signal: AbortSignal.timeout(timeout) });
+    if (!response.ok) throw new Error(`${path}: ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    throw new Unreachable(error.message);
+  }
+}
+
+// The worker's task for an input; `scale` is the size of its pixels in the input's units.
+async function prepared({ strokes, pixels, blob }) {
+  if (strokes) return { task: "strokes", strokes };
+  if (pixels) return { task: "pixels", pixels: Uint8Array.from(pixels) };
+  return { task: "picture", ...(await decoded(blob)) };
+}
+
+// The picture's pixels, rotated as its metadata say.
+async function decoded(blob) {
+  const { bitmap, scale } = await scaledDown(blob);
+  const { width, height } = bitmap;
+  let rgba = opaque(bitmap);
+  if (!isOpaque(rgba)) rgba = straight(bitmap) ?? rgba;
+  bitmap.close();
+  return { width, height, rgba, scale };
+}
+
+async function scaledDown(blob) {
+  const plain = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+  let bitmap;
+  try {
+    bitmap = await createImageBitmap(blob, plain);
+  } catch {
+    throw new Refused(0, null, t`This browser cannot read that picture.`);
+  }
+  const { width, height } = bitmap;
+  const scale = Math.max(width, height) / LONGEST_SIDE;
+  if (scale <= 1) return { bitmap, scale: 1 };
+  try {
+    if (width * height > MAX_PIXELS) {
+      throw new Refused(413, null,
+        t`The picture is ${width} × ${height} pixels, over the limit of 24 megapixels: scale it down.`);
+    }
+    const [resizeWidth, resizeHeight] =
+      [width, height].map((side) => Math.max(1, Math.round(side / scale)));
+    const resized = { ...plain, resizeWidth, resizeHeight, resizeQuality: "high" };
+    return { bitmap: await createImageBitmap(bitmap, resized), scale };
+  } finally {
+    bitmap.close();
+  }
+}
+
+// The pixels by a 2D canvas, which is exact only where the picture is opaque: it multiplies
+// colours by alpha and so loses those of transparent pixels.
+function opaque(bitmap) {
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  context.drawImage(bitmap, 0, 0);
+  return new Uint8Array(context.getImageData(0, 0, width, height).data.buffer);
+}
+
+function isOpaque(rgba) {
+  for (let i = 3; i < rgba.length; i += 4) if (rgba[i] !== 255) return false;
+  return true;
+}
+
+// The pixels by WebGL, which keeps the colours of transparent pixels. Null without WebGL.
+function straight(bitmap) {
+  const gl = new OffscreenCanvas(1, 1).getContext("webgl");
+  if (!gl) return null;
+  const { width, height } = bitmap;
+  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
+  gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
+  gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
+  gl.framebufferTexture2D(
+    gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, gl.getParameter(gl.TEXTURE_BINDING_2D), 0);
+  const rgba = new Uint8Array(4 * width * height);
+  gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return rgba;
+}
+
+// The glyph as a data URL, white ink on black.
+function picture(seen) {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = SIDE;
+  const rgba = new Uint8ClampedArray(seen.length * 4);
+  seen.forEach((ink, i) => rgba.set([ink, ink, ink, 255], 4 * i));
+  canvas.getContext("2d").putImageData(new ImageData(rgba, SIDE, SIDE), 0, 0);
+  return canvas.toDataURL();
+}
+
+// The symbols in the form of the server's answer.
+function digitsOf({ places, probabilities, seen, strokes, labels }, scale) {
+  return strokes.map((whole, i) => {
+    const part = (values, size) => values.subarray(size * i, size * (i + 1));
+    const [x, y, width, height, in_distribution, counts, verdict] = part(places, 7);
+    const own = [...part(probabilities, labels.length)];
+    const ranked = labels.map((label, at) => ({ label, confidence: own[at] }))
+      .sort((a, b) => b.confidence - a.confidence);
+    return {
+      ...ranked[0],
+      box: [x, y, width, height].map((value) => value * scale),
+      verdict: VERDICTS[verdict],
+      counts: counts === 1,
+      in_distribution,
+      best: ranked.slice(0, 2),
+      probabilities: own,
+      strokes: whole && [...whole],
+      seen: picture(part(seen, SIDE * SIDE)),
+    };
+  });
+}
+
+const textOf = (digits) => digits.filter(({ counts }) => counts).map(({ label }) => label).join("");
+
+function around(boxes) {
+  const [left, top] = [0, 1].map((axis) => Math.min(...boxes.map((box) => box[axis])));
+  const [right, bottom] = [0, 1].map((axis) => Math.max(...boxes.map((box) => box[axis] + box[axis + 2])));
+  return [left, top, right - left, bottom - top];
+}

@@ -1,0 +1,62 @@
+// A worker that runs the network in WebAssembly, so that the page stays responsive. It answers
+// each message { number, task, … } with { number, result, compute } or { number, error }.
+
+import init, { Reader } from "./glyphic.js";
+
+// Readings at the start that make the browser compile the code with optimizations.
+const WARM_UP = 20;
+
+let reader = null;
+let labels = [];
+
+const tasks = {
+  // Verifies a checkpoint and uses it from now on.
+  load({ id, manifest, weights }) {
+    const before = reader;
+    reader = new Reader(id, manifest, weights);
+    labels = reader.labels;
+    before?.free();
+    const someInk = new Uint8Array(784).fill(255, 350, 434);
+    for (let i = 0; i < WARM_UP; i++) reader.readPixels(someInk).free();
+    return labels;
+  },
+  strokes({ strokes, boxes }) {
+    const points = Float32Array.from(strokes.flat(2));
+    const lengths = Uint32Array.from(strokes, (stroke) => stroke.length);
+    return reading(reader.readStrokes(points, lengths, boxes && Float32Array.from(boxes.flat())));
+  },
+  layers({ pixels }) {
+    const layers = reader.layers(pixels);
+    const { shapes, maps } = layers;
+    layers.free();
+    return { shapes: [...shapes], maps };
+  },
+  filters: () => reader.filters(),
+  occlusion: ({ pixels, label }) => reader.occlusion(pixels, label),
+  pixels: ({ pixels }) => reading(reader.readPixels(pixels)),
+  picture: ({ width, height, rgba, boxes }) =>
+    reading(reader.readPicture(width, height, rgba, boxes && Float32Array.from(boxes.flat()))),
+};
+
+addEventListener("message", async ({ data: { number, task, ...given } }) => {
+  try {
+    // Loads the module once; does nothing afterwards.
+    await init({ module_or_path: new URL("glyphic_bg.wasm", import.meta.url) });
+    const begun = performance.now();
+    const result = tasks[task](given);
+    postMessage({ number, result, compute: performance.now() - begun });
+  } catch (error) {
+    postMessage({ number, error: error.message ?? String(error) });
+    // After a trap the module's memory cannot be trusted. Throwing outside of the handler
+    // reaches the page as an error event, upon which it replaces this worker.
+    if (error instanceof WebAssembly.RuntimeError) setTimeout(() => { throw error; });
+  }
+});
+
+function reading(found) {
+  const { verdict, lines, places, probabilities, seen } = found;
+  const count = lines.reduce((sum, length) => sum + length, 0);
+  const strokes = Array.from({ length: count }, (_, i) => found.strokes(i));
+  found.free();
+  return { verdict, lines, places, probabilities, seen, strokes, labels };
+}

@@ -1,0 +1,144 @@
+// The panel "What was it?": saves a drawing as a labelled sample, and starts training on the
+// samples.
+
+import { Unreachable, deleteSample, saveSample, summary } from "./api.js";
+import { byId, element, plural } from "./dom.js";
+import { trainNow, watchJobs } from "./job.js";
+import { t } from "./words.js";
+
+const section = byId("teach");
+const teachHint = byId("teach-hint");
+const chips = byId("teach-labels");
+const form = byId("teach-new");
+const field = byId("teach-name");
+const message = byId("teach-message");
+const undoButton = byId("teach-undo");
+const count = byId("teach-count");
+const trainButton = byId("train");
+
+let labels = [];
+let added = [];
+let current = null;
+let callbacks;
+
+// `saved()` is called when a drawing was saved as a sample, `changed()` when another network may
+// be serving.
+export function startTeaching(given) {
+  callbacks = given;
+  trainButton.addEventListener("click", async () => {
+    trainButton.disabled = true;
+    await trainNow();
+    refresh();
+  });
+  undoButton.addEventListener("click", undo);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const label = field.value.trim();
+    if (!label) return;
+    if (![...labels, ...added].includes(label)) added.push(label);
+    field.value = "";
+    showChips();
+    save(label);
+  });
+  watchJobs(() => {
+    refresh();
+    callbacks.changed();
+  });
+  refresh();
+}
+
+// Sets the labels of the network that is serving.
+export function setLabels(ofNetwork) {
+  labels = ofNetwork;
+  added = added.filter((label) => !labels.includes(label));
+  showChips();
+  refresh();
+}
+
+// Sets the input that can be saved: { strokes }, { pixels }, { blob } or null. `hint` tells the
+// user what to do.
+export function setInput(input, hint = t`Say what you drew, and Glyphic saves it as a sample to learn from.`) {
+  current = input;
+  teachHint.textContent = hint;
+  section.toggleAttribute("data-ready", input !== null);
+  for (const button of section.querySelectorAll(".chips button, #teach-new button")) {
+    button.disabled = input === null;
+  }
+}
+
+let shownChips = "";
+function showChips() {
+  const all = [...labels, ...added];
+  // Rebuilt only if they have changed: the user may be about to click one.
+  if (all.join("\n") === shownChips) return;
+  shownChips = all.join("\n");
+  const chip = (label) =>
+    element("button", {
+      type: "button", class: "chip", disabled: current === null,
+      "aria-label": t`It is ${label}: teach it`, onclick: () => save(label),
+    }, label);
+  chips.replaceChildren(...all.map(chip));
+}
+
+let saving = false;
+async function save(label) {
+  const input = current;
+  // The second click of a double click is not meant.
+  if (saving) return;
+  if (!input) return say(t`Draw something first, then say what it is.`);
+  saving = true;
+  try {
+    const sample = await saveSample(input, label);
+    if (sample.duplicate) say(t`This exact picture is already saved as ${label}.`);
+    else if (sample.prediction === label) say(t`Saved as ${label} (it was read correctly).`);
+    else say(t`Saved as ${label} (it was read as ${sample.prediction}).`);
+    if (!sample.duplicate) offerUndo(sample.id);
+    // The user may already be drawing the next one.
+    if (current === input) callbacks.saved();
+    refresh();
+  } catch (error) {
+    say(error instanceof Unreachable ? t`The server is not responding: this was not saved.` : error.message);
+  }
+  saving = false;
+}
+
+let last = null;
+function offerUndo(id) {
+  last = id;
+  undoButton.hidden = false;
+}
+
+async function undo() {
+  try {
+    await deleteSample(last);
+    say(t`Undone.`);
+  } catch (error) {
+    say(error.message);
+  }
+  undoButton.hidden = true;
+  refresh();
+}
+
+// Shows how many samples are new, and whether there is anything to train on.
+async function refresh() {
+  try {
+    const { since_training: fresh, labelled, labels: ofSamples } = await summary();
+    for (const { name } of ofSamples) {
+      if (![...labels, ...added].includes(name)) added.push(name);
+    }
+    showChips();
+    section.hidden = false;
+    // Without new samples too: those that were deleted are unlearned.
+    trainButton.disabled = labelled === 0;
+    count.textContent = fresh > 0
+      ? t`${plural(fresh, "new sample")} to learn from.`
+      : labelled > 0 ? t`${plural(labelled, "sample")}, nothing new to learn from.` : t`No samples yet.`;
+  } catch (error) {
+    // A server without a database keeps no samples.
+    if (error.code === "teaching_off") section.hidden = true;
+  }
+}
+
+function say(text) {
+  message.textContent = text;
+}

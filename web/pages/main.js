@@ -1,0 +1,347 @@
+// Wires the drawing page: sends what is drawn or chosen to an engine, the server or this browser,
+// one request at a time and always the newest, and shows the answer.
+
+import { Unreachable, Refused, models } from "./api.js";
+import { pause } from "./dom.js";
+import { Drawing } from "./drawing.js";
+import * as engines from "./engines.js";
+import { explainDigit, explainNothing, forgetFilters, startInsight } from "./insight.js";
+import { chosenDigit, digitsOf, inFocus, startNumbers } from "./number.js";
+import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
+import { setInput, setLabels, startTeaching } from "./teach.js";
+import "./tour.js";
+import { listenForPictures, listenToInput } from "./upload.js";
+import { t } from "./words.js";
+
+// Interval between attempts to reach a server that is not responding, in ms.
+const RETRY_EVERY = 1500;
+const READING = t`Reading …`;
+// The server's default limit for a request body.
+const MAX_BYTES = 16 * 2 ** 20;
+
+const pad = document.getElementById("pad");
+const picture = document.getElementById("picture");
+const connection = document.getElementById("connection");
+const tool = (id) => document.getElementById(id);
+
+// The request that is to be read next, or null: { input, finished }.
+let next = null;
+let reading = false;
+// The last request, which is sent again when the server is back.
+let shown = null;
+// The last answer, and the input that it belongs to.
+let answered = null;
+let answeredInput = null;
+
+const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
+  if (!drawing.isEmpty) hidePicture();
+  updateTools();
+  if (drawing.isEmpty) return forget();
+  readInput({ strokes: drawing.strokes }, finished);
+});
+
+for (const id of ["file", "camera"]) listenToInput(tool(id), openPicture);
+// Only on touch devices, which have a camera: elsewhere this would open the file dialog again.
+tool("take").hidden = navigator.maxTouchPoints === 0;
+tool("camera").hidden = tool("take").hidden;
+listenForPictures(openPicture);
+startNumbers({
+  chosen(digit) {
+    showDigit(digit, answered.labels);
+    sayNumber(answered);
+    offerToTeach();
+    explainFocus();
+  },
+  // Returns whether the boxes are being read: not while a newer answer is awaited.
+  correct(boxes) {
+    if (!isCurrent()) return false;
+    readInput({ ...answeredInput, boxes: boxes ?? undefined }, true);
+    return true;
+  },
+});
+
+const tools = {
+  undo: () => drawing.undo(),
+  redo: () => drawing.redo(),
+  replay: () => drawing.replay(),
+  clear: clearAll,
+};
+for (const [id, run] of Object.entries(tools)) tool(id).addEventListener("click", run);
+document.addEventListener("keydown", (event) => {
+  // Typing into a field must not undo or clear the drawing.
+  if (event.target.closest("input:not([type=radio], [type=range]), textarea, select")) return;
+  const command = (event.ctrlKey || event.metaKey) && event.key.toLowerCase();
+  if (command === "z" || command === "y") {
+    event.preventDefault();
+    if (command === "y" || event.shiftKey) drawing.redo();
+    else drawing.undo();
+  } else if (event.key === "Escape" || event.key === "Delete") {
+    clearAll();
+  }
+});
+
+startInsight(engines.explain, engines.isUnable, engines.nearest);
+engines.start({
+  changed: enginesChanged,
+  loaded() {
+    forgetFilters();
+    explainFocus();
+  },
+});
+if (document.documentElement.dataset.server === "none") {
+  alone();
+} else {
+  startTeaching({ saved, changed: connect });
+  connect();
+}
+keepOverReload();
+worksOffline();
+
+function clearAll() {
+  if (tool("clear").disabled) return;
+  hidePicture();
+  drawing.clear();
+}
+
+// Clears a drawing that was saved as a sample. A number stays: it has other digits to save.
+function saved() {
+  if (chosenDigit() === null) clearAll();
+}
+
+function updateTools() {
+  const nothing = drawing.isEmpty && picture.hidden;
+  tool("undo").disabled = !drawing.canUndo;
+  tool("redo").disabled = !drawing.canRedo;
+  tool("replay").disabled = drawing.isEmpty;
+  tool("clear").disabled = nothing;
+  pad.toggleAttribute("data-inked", !nothing);
+}
+
+function openPicture(blob) {
+  drawing.forget();
+  showPicture(blob);
+  updateTools();
+  if (blob.size > MAX_BYTES) return showError(t`This file is over 16 MB: choose a smaller picture.`);
+  readInput({ blob }, true);
+}
+
+// Has an input read. It can be saved as a sample only once it is read, since it may turn out to be
+// a number.
+function readInput(input, finished) {
+  setInput(null, READING);
+  read({ input, finished });
+}
+
+// Shows how the digit in focus was read.
+function explainFocus() {
+  if (!answered || digitsOf(answered).length === 0) return explainNothing();
+  const digit = inFocus()?.digit ?? digitsOf(answered)[0];
+  const { labels } = answered;
+  explainDigit({ digit, labels, temperature: engines.temperature(), drawInk: inkOf(answeredInput) });
+}
+
+// Draws what is in a box of an input into a square.
+const inkOf = (input) => (context, side, [x, y, width, height]) => {
+  const longest = Math.max(width, height, 1);
+  const room = 0.12 * side;
+  const scale = (side - 2 * room) / longest;
+  const [left, top] = [room + (side - 2 * room - width * scale) / 2, room + (side - 2 * room - height * scale) / 2];
+  context.save();
+  if (input.strokes) {
+    context.translate(left - x * scale, top - y * scale);
+    drawing.drawOn(context, input.strokes, scale);
+  } else if (picture.complete && picture.naturalWidth) {
+    context.drawImage(picture, x, y, width, height, left, top, width * scale, height * scale);
+  }
+  context.restore();
+  context.strokeStyle = getComputedStyle(pad).getPropertyValue("--accent");
+  context.strokeRect(left - 2, top - 2, width * scale + 4, height * scale + 4);
+};
+
+// Whether the last answer belongs to what is shown, and no newer request is waiting.
+const isCurrent = () => answered !== null && shown?.input === answeredInput && !next;
+
+// Offers to save the drawing or the picture, or the selected digit of a number, as a sample.
+function offerToTeach() {
+  if (!isCurrent()) return;
+  const input = answeredInput;
+  const number = digitsOf(answered).length > 1;
+  const digit = chosenDigit();
+  if (!number && !input.boxes) return setInput(input);
+  if (!digit) return setInput(null, t`Choose one of the digits to say what it was.`);
+  if (digit.strokes && input.strokes) {
+    return setInput({ strokes: digit.strokes.map((stroke) => input.strokes[stroke]) });
+  }
+  setInput({ blob: fromDataUrl(digit.seen) });
+}
+
+function fromDataUrl(url) {
+  const bytes = Uint8Array.from(atob(url.split(",")[1]), (byte) => byte.charCodeAt(0));
+  return new Blob([bytes], { type: "image/png" });
+}
+
+function showPicture(blob) {
+  URL.revokeObjectURL(picture.src);
+  picture.src = URL.createObjectURL(blob);
+  picture.alt = blob.name ? t`The picture ${blob.name}` : t`The pasted picture`;
+  picture.hidden = false;
+}
+
+function hidePicture() {
+  picture.hidden = true;
+  updateTools();
+}
+
+// Empties the page. The answer to a running request will be ignored.
+function forget() {
+  next = null;
+  shown = null;
+  nothingAnswered();
+  engines.forget();
+  setInput(null);
+  showEmpty(t`Nothing drawn yet.`, true);
+}
+
+function nothingAnswered() {
+  answered = answeredInput = null;
+  explainNothing();
+}
+
+// Reads a request. While another one is being read, only the newest waits.
+async function read(request) {
+  next = request;
+  if (reading) return;
+  reading = true;
+  while (next) {
+    const current = next;
+    next = null;
+    shown = current;
+    await readOnce(current);
+  }
+  reading = false;
+}
+
+async function readOnce(request) {
+  try {
+    const result = await engines.read(request.input);
+    // The drawing may have been cleared meanwhile.
+    if (shown !== request) return;
+    const finished = request.finished && !next;
+    answered = result.answer;
+    answeredInput = request.input;
+    const { strokes, boxes } = request.input;
+    showAnswer(answered, finished, { ...result, drawn: Boolean(strokes), boxes });
+    if (request.finished) offerToTeach();
+    explainFocus();
+    if (finished) engines.compare(request.input, result, () => shown === request);
+    if (result.fellBack) failed(request);
+  } catch (error) {
+    if (shown === request) nothingAnswered();
+    if (request.input.boxes && error instanceof Refused && error.status !== 429) {
+      // The server refused the user's boxes: they are dropped.
+      return readInput({ ...request.input, boxes: undefined }, true);
+    }
+    if (error instanceof Unreachable && !request.failed) {
+      failed(request);
+      if (shown !== request) return;
+      return showError(document.documentElement.dataset.server === "none"
+        ? t`The network could not be loaded; retrying …`
+        : t`The server is not responding. Your drawing is kept and will be read when the server is back.`);
+    }
+    if (error instanceof Refused && error.status === 429) {
+      await pause(200);
+      if (shown === request) next ??= request;
+    } else if (shown === request) {
+      const alone = document.documentElement.dataset.server === "none";
+      showError(error instanceof Unreachable && !alone ? t`This could not be sent to the server.` : error.message);
+    }
+  }
+}
+
+// A request that did not reach the server is sent once more when the server responds again. If
+// that fails too, the fault is the request's own.
+function failed(request) {
+  if (request.failed) return;
+  request.failed = true;
+  reconnect();
+}
+
+// Asks the server which checkpoint is serving, again and again until it responds.
+async function connect() {
+  for (;;) {
+    try {
+      const { current, device, models: all } = await models();
+      const serving = all.find((model) => model.id === current);
+      if (serving) {
+        showLabels(serving.labels);
+        setLabels(serving.labels);
+      }
+      showServing(current);
+      showConnection("ready", device);
+      engines.setServer("reachable");
+      readAgain();
+      return;
+    } catch {
+      engines.setServer("unreachable");
+      showConnection("unreachable", t`The server is not responding; retrying …`);
+      await pause(RETRY_EVERY);
+    }
+  }
+}
+
+// The host has only the page's files: this browser does everything.
+function alone() {
+  engines.setServer("none");
+  document.getElementById("pages").hidden = true;
+  showConnection("ready", t`running in this browser`);
+}
+
+// Another engine, or another checkpoint, answers from now on.
+function enginesChanged({ checkpoint, labels }) {
+  if (checkpoint) {
+    showLabels(labels);
+    showServing(checkpoint);
+  }
+  readAgain();
+}
+
+// Reads the last request again, unless a newer one is waiting.
+function readAgain() {
+  if (shown && !next) read(shown);
+}
+
+// Keeps the drawing when the user changes the language, which reloads the page.
+function keepOverReload() {
+  const name = "glyphic-drawing";
+  try {
+    const saved = sessionStorage.getItem(name);
+    sessionStorage.removeItem(name);
+    if (saved) drawing.serialized = saved;
+    tool("language").addEventListener("click", () => !drawing.isEmpty && sessionStorage.setItem(name, drawing.serialized));
+  } catch {
+    // The browser blocks storage: the drawing is lost.
+  }
+}
+
+// Installs the service worker, so that the page opens without a network after the first visit.
+async function worksOffline() {
+  try {
+    await navigator.serviceWorker?.register("offline.js");
+  } catch {
+    // Browsers allow it only with https or on localhost. Without it the page needs its host.
+  }
+}
+
+// Writes the text only if it changes: screen readers announce it each time it is written.
+function showConnection(state, text) {
+  connection.dataset.state = state;
+  if (connection.textContent !== text) connection.textContent = text;
+}
+
+let reconnecting = false;
+async function reconnect() {
+  if (reconnecting || document.documentElement.dataset.server === "none") return;
+  reconnecting = true;
+  await connect();
+  reconnecting = false;
+}

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """What checkpoints are worth beside the bars, a line each: pass, missed, or – for not measured.
 
-    cargo build --release && bench/accuracy.py [ID ...] [--network large] [--vote] [--handwriting FOLDER]
-    bench/accuracy.py --seeds 1,2,3,4,5 --network large --vote -- --epochs 12
+    cargo build --release -p glyphic-train && bench/accuracy.py [ID ...] [--network large] [--handwriting FOLDER]
+    bench/accuracy.py --seeds 1,2,3,4,5 --network large -- --epochs 12
 
 Without an ID or --seeds it measures the promoted checkpoint. With --seeds it trains one for each
 first, in a temporary folder; what stands after -- goes to `train`. MNIST's bar is that of --network,
-small's without. Bars hold for the mean, with the standard deviation behind it. --vote adds what the
-first three are worth together.
+small's without. Bars hold for the mean, with the standard deviation behind it.
 
 The handwriting (by default ../shared/handwriting beside the checkout) has pen_digits.jsonl and
 pen_letters.jsonl, a label, a source and strokes a line, and images.csv, a file and a label a line.
@@ -28,10 +27,9 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PROGRAM = ROOT / "target/release/train"
+PROGRAM = ROOT / "target/release/trainer"
 LOOK_ALIKES = "oOlIizZsSqgbB"
 MNIST = {"small": 0.9970, "large": 0.9975}
-VOTE = 0.9980
 
 
 def main():
@@ -39,7 +37,6 @@ def main():
     parser.add_argument("ids", nargs="*", metavar="ID")
     parser.add_argument("--seeds", type=lambda text: text.split(","), default=[])
     parser.add_argument("--network", default="small")
-    parser.add_argument("--vote", action="store_true")
     parser.add_argument("--artifacts", type=pathlib.Path, default=ROOT / "artifacts")
     parser.add_argument("--handwriting", type=pathlib.Path, default=ROOT.parent / "shared/handwriting")
     own = sys.argv[1:]
@@ -64,8 +61,6 @@ def main():
         sets = handwriting(options.handwriting, work)
         found = [measure(artifacts, id, sets) for id in ids]
         rows = list(bars(found, options.network))
-        if options.vote:
-            rows.append(vote(artifacts, ids))
 
     print(f"{len(ids)} checkpoint(s): {', '.join(ids)}\n")
     wide = max(len(bar) for _, bar, _ in rows)
@@ -126,15 +121,6 @@ def measure(artifacts, id, sets):
         run(artifacts, "eval", id, "--quick", "--data", path)
         cards[name] = json.loads((of / f"report-{path.stem}.json").read_text())
     return cards
-
-
-def vote(artifacts, ids):
-    bar = f"three together: at least {VOTE:.2%} of MNIST's test set"
-    if len(ids) < 3:
-        return None, bar, "not measured: it takes three"
-    said = run(artifacts, "eval", ids[0], "--quick", "--vote", ",".join(ids[1:3]))
-    accuracy = float(re.search(r"Voting with .*?: ([\d.]+) %", said)[1]) / 100
-    return accuracy >= VOTE, bar, f"{accuracy:.2%}"
 
 
 def bars(found, network):

@@ -1,24 +1,21 @@
 #!/usr/bin/env bash
-# Measures training on a GPU: cold and warm start, img/s, time to 98, 99 and
+# Measures training on a GPU: time to the first epoch, img/s, time to 98, 99 and
 # 99.5 % on the validation examples, and memory over 20 epochs.
 #
 #   bench/gpu.sh [gpu|gpu:N|cpu]
 #
-# The cold start is the first run with an empty kernel cache; the warm one
-# finds what the first has compiled and tuned. Memory is the process's own and,
+# Kernels are compiled and tuned anew in each run: nothing of them is kept. Memory is the process's own and,
 # with an NVIDIA driver, the card's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 device=${1:-gpu}
 epochs=${EPOCHS:-20}
-program=$PWD/target/release/train
-[ -x "$program" ] || cargo build --release
+program=$PWD/target/release/trainer
+[ -x "$program" ] || cargo build --release -p glyphic-train
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/artifacts/datasets"
 ln -s "$PWD/artifacts/datasets/mnist" "$work/artifacts/datasets/mnist"
-# Outside a checkout the tuned kernels are kept in the user's cache folder.
-export HOME=$work XDG_CACHE_HOME=$work/cache
 
 "$program" devices --device "$device"
 
@@ -49,8 +46,8 @@ run() { # name, epochs
     "$work/$1.memory"
 }
 
-run cold 1
-run warm "$epochs"
+run short 1
+run long "$epochs"
 metrics=$(ls -t "$work"/artifacts/checkpoints/*/metrics.jsonl | head -1)
 python3 - "$metrics" <<'PYTHON'
 import json, statistics, sys

@@ -3,7 +3,7 @@
 
     cargo build --release && bench/train/run [--quick] [--memory] [--gpu auto|none|gpu:N] [--json FILE]
 
-Both train on MNIST alone (ours with --drawn 0 --others 0), 55,000 examples and 5,000 held
+Both train on MNIST alone (ours with --synthetic 0 --negatives 0), 55,000 examples and 5,000 held
 back, augmented in the step, in processes of their own one after the other. On the CPU both
 have as many threads as there are cores; fewer: taskset -c 0 bench/train/run.
 
@@ -82,7 +82,7 @@ class Variant:
         recipe = ["--data", data, "--epochs", epochs, "--batch-size", options.batch_size,
                   "--learning-rate", options.learning_rate, "--device", self.device]
         if self.ours:
-            alone = ["--drawn", 0, "--others", 0, "--artifacts", artifacts]
+            alone = ["--synthetic", 0, "--negatives", 0, "--artifacts", artifacts]
             return [PROGRAM, "train", *recipe, *alone, *(["--as-child"] if as_child else [])]
         polite = ["nice", "-n", NICENESS] if as_child else []
         return [*polite, sys.executable, "-B", HERE / "twin.py", *recipe, "--threads", CORES, *self.more]

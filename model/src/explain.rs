@@ -41,7 +41,7 @@ impl Classifier {
     /// has, and the values, one after the other, row by row. Where a glyph has ink under
     /// positive weights and paper under negative ones, the convolution answers. None if
     /// there is no convolution.
-    pub fn stencils(&self) -> Result<Option<(usize, Vec<f32>)>, DeviceFailed> {
+    pub fn filters(&self) -> Result<Option<(usize, Vec<f32>)>, DeviceFailed> {
         let Some(weights) = self.network().first_weights() else { return Ok(None) };
         let [_, _, side, _] = weights.dims();
         Ok(Some((side, values(weights)?)))
@@ -131,10 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_layer_is_what_its_stencils_make_of_the_glyph() {
+    fn the_first_layer_is_what_its_filters_make_of_the_glyph() {
         let classifier = classifier(&NetworkConfig::small(10));
-        let (side, stencils) = classifier.stencils().unwrap().unwrap();
-        assert_eq!((side, stencils.len()), (5, 24 * 25));
+        let (side, filters) = classifier.filters().unwrap().unwrap();
+        assert_eq!((side, filters.len()), (5, 24 * 25));
         // Stride 2, two pixels of zeros around the normalised picture, no bias yet.
         let pixels = bar().pixels().map(|ink| (f32::from(ink) / 255.0 - 0.1307) / 0.3081);
         let at = |x: usize, y: usize| {
@@ -143,7 +143,7 @@ mod tests {
         };
         let answer = |place: usize| -> f32 {
             let (map, x, y) = (place / 196, place % 14, place / 14 % 14);
-            let terms = (0..25).map(|i| stencils[25 * map + i] * at(2 * x + i % 5, 2 * y + i / 5));
+            let terms = (0..25).map(|i| filters[25 * map + i] * at(2 * x + i % 5, 2 * y + i / 5));
             terms.sum::<f32>().max(0.0)
         };
         let answers: Vec<f32> = (0..24 * 196).map(answer).collect();
@@ -153,7 +153,7 @@ mod tests {
             assert!((f32::from(map) - answer / strongest * 255.0).abs() <= 1.01, "{map} {answer}");
         }
         let mlp = super::tests::classifier(&NetworkConfig::mlp(10));
-        assert_eq!(mlp.stencils().unwrap(), None);
+        assert_eq!(mlp.filters().unwrap(), None);
         assert!(mlp.layers(&bar()).unwrap().is_empty());
     }
 

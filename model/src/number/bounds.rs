@@ -80,12 +80,12 @@ impl Bounds {
         (self.left..=self.right).contains(&x) && (self.top..=self.bottom).contains(&y)
     }
 
-    /// The empty way between both from side to side; below 0 if they share some, by how much.
+    /// The horizontal gap between both; negative where they overlap.
     pub(super) fn gap_beside(&self, other: &Self) -> f32 {
         self.left.max(other.left) - self.right.min(other.right)
     }
 
-    /// The empty way between both from top to bottom; below 0 if they share some, by how much.
+    /// The vertical gap between both; negative where they overlap.
     pub(super) fn gap_below(&self, other: &Self) -> f32 {
         self.top.max(other.top) - self.bottom.min(other.bottom)
     }

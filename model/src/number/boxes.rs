@@ -2,19 +2,19 @@
 
 use super::{
     Bounds, Lattice,
-    lattice::{Atom, Drawn, Grouping, LineOfAtoms},
+    lattice::{Drawn, Grouping, LineOfSegments, Segment},
     lines::lines,
 };
 
 /// Each of `bounds` is around the ink in one box; `draw` draws it.
 pub(super) fn lattice(bounds: &[Bounds], draw: &dyn Fn(usize) -> Option<Drawn>) -> Lattice {
-    let atom = |id: usize| Atom { id, bounds: bounds[id], cut: 0.0, work: 0 };
-    let lines: Vec<LineOfAtoms> = lines(bounds)
+    let segment = |id: usize| Segment { id, bounds: bounds[id], cut: 0.0, work: 0 };
+    let lines: Vec<LineOfSegments> = lines(bounds)
         .into_iter()
-        .map(|line| LineOfAtoms {
-            atoms: line.pieces.into_iter().map(atom).collect(),
+        .map(|line| LineOfSegments {
+            segments: line.pieces.into_iter().map(segment).collect(),
             height: line.height,
         })
         .collect();
-    Lattice::of(&lines, Grouping::Given, &|atoms| draw(atoms.first()?.id))
+    Lattice::of(&lines, Grouping::Given, &|segments| draw(segments.first()?.id))
 }

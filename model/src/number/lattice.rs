@@ -1,9 +1,9 @@
-//! Which ink is which digit: every reasonable way to put the pieces of a line together is
-//! read, and the most probable way wins.
+//! Which ink is which digit: the network reads every reasonable grouping of a line's segments,
+//! and the most probable path through them wins.
 //!
-//! The cost of a way is a sum of negative log probabilities: of each symbol being one of
-//! the labels, by the network that also knows what is none of them, and of the joints,
-//! by the room between the ink. The least sum over a line is found by dynamic
+//! The cost of a path is a sum of negative log probabilities: that each symbol is one of the
+//! labels, from the network, which can also reject it, and that neighbouring symbols are
+//! separate, from the space between them. The cheapest path through a line is found by dynamic
 //! programming, as in the over-segmentation and lattice search of LeCun, Bottou, Bengio
 //! and Haffner, "Gradient-Based Learning Applied to Document Recognition" (1998), §V.
 
@@ -23,8 +23,8 @@ const MOST_CANDIDATES: usize = 768;
 const MOST_WORK: usize = 12_000_000;
 
 // What follows are costs, as negative natural logarithms, and sizes in line heights, set by
-// reason and tried on numbers made of the repository's own synthetic digits (LOG.md, "Whole
-// numbers").
+// reason and tried on numbers made of the repository's own synthetic digits (docs/log.md,
+// 21 November, "Whole numbers").
 
 /// No symbol costs more than this for what the network says.
 const WORST: f32 = 9.0;
@@ -51,7 +51,7 @@ const WIDEST: f32 = 1.9;
 const NARROW: f32 = 0.2;
 
 /// A piece of ink that is never taken apart.
-pub(super) struct Atom {
+pub(super) struct Segment {
     /// Its number, for who draws it.
     pub(super) id: usize,
     pub(super) bounds: Bounds,
@@ -61,9 +61,9 @@ pub(super) struct Atom {
     pub(super) work: usize,
 }
 
-/// A line of atoms in the order in which they are read.
-pub(super) struct LineOfAtoms {
-    pub(super) atoms: Vec<Atom>,
+/// A line of segments in the order in which they are read.
+pub(super) struct LineOfSegments {
+    pub(super) segments: Vec<Segment>,
     pub(super) height: f32,
 }
 
@@ -74,7 +74,7 @@ pub struct Lattice {
     grouping: Grouping,
 }
 
-/// Whether atoms may be put together.
+/// Whether segments may be put together.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Grouping {
     /// Neighbours may be one symbol; some may be none.
@@ -84,12 +84,12 @@ pub(super) enum Grouping {
 }
 
 struct Line {
-    atoms: usize,
+    segments: usize,
     height: f32,
     candidates: Vec<Candidate>,
 }
 
-/// Some atoms of a line that follow each other, as one symbol.
+/// Some segments of a line that follow each other, as one symbol.
 struct Candidate {
     group: Range<usize>,
     glyph: Glyph,
@@ -100,25 +100,25 @@ struct Candidate {
 }
 
 /// Groups of up to `most` neighbours, and of some whole pieces however many slices they
-/// are in; in the order of their first atoms.
-fn groups(atoms: &[Atom], most: usize) -> Vec<Range<usize>> {
-    let begins_piece = |i: usize| atoms.get(i).is_none_or(|atom| atom.cut == 0.0);
+/// are in; in the order of their first segments.
+fn groups(segments: &[Segment], most: usize) -> Vec<Range<usize>> {
+    let begins_piece = |i: usize| segments.get(i).is_none_or(|segment| segment.cut == 0.0);
     let ends = |first: usize| {
-        let last = (first + most).min(atoms.len());
-        let pieces = (first + 1..=atoms.len()).filter(|&end| begins_piece(end));
+        let last = (first + most).min(segments.len());
+        let pieces = (first + 1..=segments.len()).filter(|&end| begins_piece(end));
         let pieces = pieces.take(if begins_piece(first) { most.min(MOST_WHOLE) } else { 0 });
         (first + 1..=last).chain(pieces.filter(move |&end| end > last))
     };
-    (0..atoms.len()).flat_map(|first| ends(first).map(move |end| first..end)).collect()
+    (0..segments.len()).flat_map(|first| ends(first).map(move |end| first..end)).collect()
 }
 
-/// Whether all groups of up to `most` atoms can be drawn and read in a reasonable time.
-fn is_affordable(lines: &[LineOfAtoms], most: usize) -> bool {
+/// Whether all groups of up to `most` segments can be drawn and read in a reasonable time.
+fn is_affordable(lines: &[LineOfSegments], most: usize) -> bool {
     let (mut count, mut work) = (0, 0);
     for line in lines {
-        for group in groups(&line.atoms, most) {
+        for group in groups(&line.segments, most) {
             count += 1;
-            work += line.atoms[group].iter().map(|atom| atom.work).sum::<usize>();
+            work += line.segments[group].iter().map(|segment| segment.work).sum::<usize>();
             if count > MOST_CANDIDATES || work > MOST_WORK {
                 return false;
             }
@@ -127,7 +127,7 @@ fn is_affordable(lines: &[LineOfAtoms], most: usize) -> bool {
     true
 }
 
-/// What the boxes of a symbol's atoms say of it.
+/// What the boxes of a symbol's segments say of it.
 struct Shape {
     bounds: Bounds,
     /// What it costs to be a digit of this shape.
@@ -138,15 +138,15 @@ struct Shape {
     speck: bool,
 }
 
-/// What a group of atoms is drawn as, and the whole strokes that it is made of, if it is.
+/// What a group of segments is drawn as, and the whole strokes that it is made of, if it is.
 pub(super) type Drawn = (Glyph, Option<Vec<usize>>);
 
 impl Lattice {
-    /// All groups of neighbouring atoms on each line that may be a symbol.
+    /// All groups of neighbouring segments on each line that may be a symbol.
     pub(super) fn of(
-        lines: &[LineOfAtoms],
+        lines: &[LineOfSegments],
         grouping: Grouping,
-        draw: &dyn Fn(&[Atom]) -> Option<Drawn>,
+        draw: &dyn Fn(&[Segment]) -> Option<Drawn>,
     ) -> Self {
         let most = match grouping {
             Grouping::Free => (1..=MOST_PIECES).rev().find(|&most| is_affordable(lines, most)),
@@ -154,18 +154,18 @@ impl Lattice {
         };
         let lines = lines.iter().take(MOST_CANDIDATES).map(|line| {
             let candidate = |group: Range<usize>| {
-                let atoms = &line.atoms[group.clone()];
-                let shape = Shape::of(atoms, line.height, most.is_some())?;
-                let (glyph, strokes) = draw(atoms)?;
-                Some(Candidate { group, glyph, strokes, shape, cut: atoms[0].cut })
+                let segments = &line.segments[group.clone()];
+                let shape = Shape::of(segments, line.height, most.is_some())?;
+                let (glyph, strokes) = draw(segments)?;
+                Some(Candidate { group, glyph, strokes, shape, cut: segments[0].cut })
             };
             let groups = match most {
-                Some(most) => groups(&line.atoms, most),
+                Some(most) => groups(&line.segments, most),
                 // Too much to try: one symbol, which the network will not know.
-                None => std::iter::once(0..line.atoms.len()).collect(),
+                None => std::iter::once(0..line.segments.len()).collect(),
             };
             let candidates = groups.into_iter().filter_map(candidate).collect();
-            Line { atoms: line.atoms.len(), height: line.height, candidates }
+            Line { segments: line.segments.len(), height: line.height, candidates }
         });
         Self { lines: lines.collect(), grouping }
     }
@@ -196,7 +196,7 @@ impl Lattice {
         self.lines.iter().flat_map(|line| &line.candidates)
     }
 
-    /// The most probable way to read the lines, by what the network said of each of
+    /// The most probable reading of the lines, from the predictions for
     /// [`glyphs`](Self::glyphs).
     pub fn best(self, predictions: Vec<Prediction>, thresholds: Thresholds) -> Reading {
         let mut predictions = predictions.into_iter();
@@ -215,16 +215,16 @@ impl Lattice {
 
 impl Shape {
     /// `None` if this is no symbol, unless it must be one: it is too wide, or falls apart.
-    fn of(atoms: &[Atom], height: f32, choosy: bool) -> Option<Self> {
-        let mut bounds = atoms.first()?.bounds;
+    fn of(segments: &[Segment], height: f32, choosy: bool) -> Option<Self> {
+        let mut bounds = segments.first()?.bounds;
         let mut cost = 0.0;
-        for atom in &atoms[1..] {
-            let room = bounds.gap_beside(&atom.bounds).max(0.0) / height;
+        for segment in &segments[1..] {
+            let room = bounds.gap_beside(&segment.bounds).max(0.0) / height;
             cost += LOOSE * room;
-            bounds = bounds.with(&atom.bounds);
+            bounds = bounds.with(&segment.bounds);
         }
         let (wide, tall) = (bounds.width() / height, bounds.height() / height);
-        if choosy && atoms.len() > 1 && (wide > WIDEST || cost > WORST) {
+        if choosy && segments.len() > 1 && (wide > WIDEST || cost > WORST) {
             return None;
         }
         cost += LOW * (LOW_HEIGHT - tall).max(0.0);
@@ -275,7 +275,7 @@ impl Line {
         from_left_to_right(symbols.map(|(candidate, said)| candidate.symbol(said, true)).collect())
     }
 
-    /// The symbols of the cheapest way from the first atom to the last one, from left to
+    /// The symbols of the cheapest path from the first segment to the last one, from left to
     /// right.
     fn best(self, said: &[Prediction], rejects: bool) -> Vec<Symbol> {
         let only_specks = self.candidates.iter().all(|candidate| candidate.shape.speck);
@@ -285,24 +285,24 @@ impl Line {
             .zip(said)
             .map(|(candidate, said)| candidate.taken(said, rejects, only_specks))
             .collect();
-        // The cheapest way that ends with each candidate: its cost, and the one before.
-        let mut ways: Vec<(f32, Option<usize>)> = Vec::with_capacity(taken.len());
+        // The cheapest path that ends with each candidate: its cost, and the one before.
+        let mut paths: Vec<(f32, Option<usize>)> = Vec::with_capacity(taken.len());
         for (i, &(_, own)) in taken.iter().enumerate() {
             let candidate = &self.candidates[i];
             let before = (0..i).filter(|&j| self.candidates[j].group.end == candidate.group.start);
             let cheapest = before
-                .map(|j| (ways[j].0 + self.joint(&self.candidates[j], candidate), Some(j)))
+                .map(|j| (paths[j].0 + self.joint(&self.candidates[j], candidate), Some(j)))
                 .min_by(|a, b| a.0.total_cmp(&b.0));
             let begun = if candidate.group.start == 0 { Some((0.0, None)) } else { cheapest };
             let (cost, before) = begun.unwrap_or((f32::INFINITY, None));
-            ways.push((cost + own, before));
+            paths.push((cost + own, before));
         }
-        let ends = (0..ways.len()).filter(|&i| self.candidates[i].group.end == self.atoms);
-        let mut next = ends.min_by(|&a, &b| ways[a].0.total_cmp(&ways[b].0));
+        let ends = (0..paths.len()).filter(|&i| self.candidates[i].group.end == self.segments);
+        let mut next = ends.min_by(|&a, &b| paths[a].0.total_cmp(&paths[b].0));
         let mut chosen = Vec::new();
         while let Some(i) = next {
             chosen.push(i);
-            next = ways[i].1;
+            next = paths[i].1;
         }
         let symbols = self
             .candidates

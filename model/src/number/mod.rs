@@ -3,15 +3,16 @@
 //!
 //! ```text
 //! Strokes ─ strokes ─┐           ┌─ lattice ─► glyphs ─ Classifier ─► predictions ─┐
-//!                    ├─ atoms ───┤                                                 ├─► Reading
+//!                    ├─ segments ───┤                                                 ├─► Reading
 //! Picture ─ picture ─┘  (lines)  └───────────────── best ──────────────────────────┘
 //! ```
 //!
-//! An atom is ink that is never taken apart: a stroke, a connected piece of ink, or a
+//! An segment is ink that is never taken apart: a stroke, a connected piece of ink, or a
 //! slice of either where digits may touch.
 
 mod bounds;
 mod boxes;
+mod components;
 mod lattice;
 mod lines;
 mod order;

@@ -1,4 +1,4 @@
-//! Ruled lines, squares and printed borders, out of the way of what is written on them.
+//! Ruled lines, squares and printed borders, out of the way of the writing on them.
 //!
 //! A ruling is thin, nearly level or upright, and goes from one side of the picture to
 //! the other. Lines are tried through pairs of thin runs of ink near opposite sides, and
@@ -154,11 +154,11 @@ fn best(looked_at: &[usize], runs: &[Vec<Run>]) -> Option<Straight> {
     let mut best = None;
     for from in 0..ENDS {
         for to in looked_at.len() - ENDS..looked_at.len() {
-            let way = (looked_at[to] - looked_at[from]) as f32;
+            let distance = (looked_at[to] - looked_at[from]) as f32;
             for &a in &runs[from] {
-                let steep = |&&b: &&Run| (middle(b) - middle(a)).abs() > STEEPEST * way;
+                let steep = |&&b: &&Run| (middle(b) - middle(a)).abs() > STEEPEST * distance;
                 for &b in runs[to].iter().filter(|b| !steep(b)) {
-                    let slope = (middle(b) - middle(a)) / way;
+                    let slope = (middle(b) - middle(a)) / distance;
                     let start = middle(a) - slope * looked_at[from] as f32;
                     let straight = Straight { start, slope };
                     let on =

@@ -1,7 +1,7 @@
 //! A piece of ink that may be several digits that touch, cut where the least ink is
 //! crossed.
 
-use super::{Bounds, lattice::Atom, order::sorted, picture::Owned};
+use super::{Bounds, components::Components, lattice::Segment, order::sorted};
 
 /// Pieces wider than this many line heights may be several digits.
 const WIDE: f32 = 0.55;
@@ -23,23 +23,23 @@ const LEAST: f32 = 0.02;
 const SIDEWAYS: f32 = 0.05;
 
 /// A piece in slices, which get numbers of their own; just the piece if it is narrow.
-pub(super) fn sliced(owned: &mut Owned, id: u32, height: f32) -> Vec<Atom> {
-    let Some(bounds) = owned.bounds[id as usize] else { return Vec::new() };
+pub(super) fn sliced(components: &mut Components, id: u32, height: f32) -> Vec<Segment> {
+    let Some(bounds) = components.bounds[id as usize] else { return Vec::new() };
     let work = (bounds.width() * bounds.height()) as usize;
-    let whole = vec![Atom { id: id as usize, bounds, cut: 0.0, work }];
+    let whole = vec![Segment { id: id as usize, bounds, cut: 0.0, work }];
     let is_bar = bounds.height() < LOW * height;
     if bounds.width() < WIDE * height || is_bar || height < SMALLEST {
         return whole;
     }
-    let seams = seams(owned, id, &bounds, height);
+    let seams = seams(components, id, &bounds, height);
     let (left, top) = (bounds.left as usize, bounds.top as usize);
     let mut areas = vec![0.0; seams.len() + 1];
     let slice_of =
-        |x: usize, y: usize| seams.iter().filter(|seam| seam.way[y - top] <= x - left).count();
-    let width = owned.ink.width();
+        |x: usize, y: usize| seams.iter().filter(|seam| seam.path[y - top] <= x - left).count();
+    let width = components.ink.width();
     let pixels: Vec<(usize, usize)> = (top..bounds.bottom as usize)
         .flat_map(|y| (left..bounds.right as usize).map(move |x| (x, y)))
-        .filter(|&(x, y)| owned.owner[y * width + x] == id)
+        .filter(|&(x, y)| components.owner[y * width + x] == id)
         .map(|(x, y)| (y * width + x, slice_of(x, y)))
         .collect();
     for &(_, slice) in &pixels {
@@ -57,36 +57,36 @@ pub(super) fn sliced(owned: &mut Owned, id: u32, height: f32) -> Vec<Atom> {
     if cuts.len() < 2 {
         return whole;
     }
-    let first = owned.bounds.len();
-    owned.bounds[id as usize] = None;
-    owned.bounds.resize(first + cuts.len(), None);
+    let first = components.bounds.len();
+    components.bounds[id as usize] = None;
+    components.bounds.resize(first + cuts.len(), None);
     for (i, slice) in pixels {
         let id = first + number[slice];
-        owned.owner[i] = id as u32;
-        owned.cover(id, i);
+        components.owner[i] = id as u32;
+        components.cover(id, i);
     }
-    let atom = |(slice, cut): (usize, f32)| {
-        let bounds = owned.bounds[first + slice]?;
+    let segment = |(slice, cut): (usize, f32)| {
+        let bounds = components.bounds[first + slice]?;
         let work = (bounds.width() * bounds.height()) as usize;
-        Some(Atom { id: first + slice, bounds, cut, work })
+        Some(Segment { id: first + slice, bounds, cut, work })
     };
-    cuts.into_iter().enumerate().filter_map(atom).collect()
+    cuts.into_iter().enumerate().filter_map(segment).collect()
 }
 
-/// A way from top to bottom.
+/// A path from top to bottom.
 struct Seam {
     /// Its column in each row, from the piece's upper left corner.
-    way: Vec<usize>,
+    path: Vec<usize>,
     cost: f32,
 }
 
-/// The ways from top to bottom that cross the least ink, from left to right.
-fn seams(owned: &Owned, id: u32, bounds: &Bounds, height: f32) -> Vec<Seam> {
+/// The paths from top to bottom that cross the least ink, from left to right.
+fn seams(components: &Components, id: u32, bounds: &Bounds, height: f32) -> Vec<Seam> {
     let (columns, rows) = (bounds.width() as usize, bounds.height() as usize);
     let (left, top) = (bounds.left as usize, bounds.top as usize);
     let ink = |x: usize, y: usize| {
-        let i = (top + y) * owned.ink.width() + left + x;
-        if owned.owner[i] == id { f32::from(owned.ink.values()[i]) / 255.0 } else { 0.0 }
+        let i = (top + y) * components.ink.width() + left + x;
+        if components.owner[i] == id { f32::from(components.ink.values()[i]) / 255.0 } else { 0.0 }
     };
     let middle = rows / 2;
     let upper = Ways::to_row(columns, (0..=middle).collect(), ink);
@@ -114,18 +114,18 @@ fn seams(owned: &Owned, id: u32, bounds: &Bounds, height: f32) -> Vec<Seam> {
     }
     let chosen = sorted(chosen, |&x| x as f32);
     let seam = |x: usize| {
-        let mut way = upper.way(x);
-        way.extend(lower.way(x).into_iter().rev().skip(1));
-        Seam { way, cost: CUT + CROSSING * crossed[x] / height }
+        let mut path = upper.path(x);
+        path.extend(lower.path(x).into_iter().rev().skip(1));
+        Seam { path, cost: CUT + CROSSING * crossed[x] / height }
     };
     chosen.into_iter().map(seam).collect()
 }
 
-/// The cheapest ways from the first of some rows to each column of the last one.
+/// The cheapest paths from the first of some rows to each column of the last one.
 struct Ways {
     columns: usize,
     costs: Vec<f32>,
-    /// From where the way to each column of each row but the first comes.
+    /// Where the path to each column of each row but the first comes from.
     from: Vec<u32>,
 }
 
@@ -154,15 +154,15 @@ impl Ways {
         self.costs[x]
     }
 
-    /// The columns of the way to `x`, from the first row on.
-    fn way(&self, x: usize) -> Vec<usize> {
-        let mut way = vec![x];
+    /// The columns of the path to `x`, from the first row on.
+    fn path(&self, x: usize) -> Vec<usize> {
+        let mut path = vec![x];
         let mut at = x;
         for row in self.from.chunks(self.columns).rev() {
             at = row[at] as usize;
-            way.push(at);
+            path.push(at);
         }
-        way.reverse();
-        way
+        path.reverse();
+        path
     }
 }

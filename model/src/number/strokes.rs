@@ -1,9 +1,9 @@
-//! A drawing's strokes as atoms. The order in which they were drawn tells what belongs
+//! A drawing's strokes as segments. The order in which they were drawn tells what belongs
 //! together.
 
 use super::{
     Bounds, Lattice,
-    lattice::{Atom, Drawn, Grouping, LineOfAtoms},
+    lattice::{Drawn, Grouping, LineOfSegments, Segment},
     lines::lines,
 };
 use crate::preprocess::{Point, Strokes};
@@ -51,8 +51,9 @@ pub(super) fn lattice(strokes: &Strokes, boxes: Option<&[Bounds]>) -> Lattice {
 fn by_itself(pieces: Vec<Piece>) -> Lattice {
     if pieces.len() > MOST {
         let Some(bounds) = around(&pieces) else { return Lattice::none() };
-        let whole = [Atom { id: 0, bounds, cut: 0.0, work: 0 }].into();
-        let line = LineOfAtoms { atoms: whole, height: bounds.height().max(f32::MIN_POSITIVE) };
+        let whole = [Segment { id: 0, bounds, cut: 0.0, work: 0 }].into();
+        let line =
+            LineOfSegments { segments: whole, height: bounds.height().max(f32::MIN_POSITIVE) };
         let all: Vec<&Piece> = pieces.iter().collect();
         return Lattice::of(&[line], Grouping::Free, &|_| draw(&all));
     }
@@ -62,19 +63,19 @@ fn by_itself(pieces: Vec<Piece>) -> Lattice {
         .iter()
         .filter_map(|stack| Bounds::around_all(stack.iter().map(|&i| &pieces[i].bounds)))
         .collect();
-    let atom = |id: usize| {
+    let segment = |id: usize| {
         let Piece { bounds, ref points, .. } = pieces[id];
-        Atom { id, bounds, cut: 0.0, work: POINT_WORK * points.len() }
+        Segment { id, bounds, cut: 0.0, work: POINT_WORK * points.len() }
     };
     let lines = lines(&bounds).into_iter().map(|line| {
         // In writing order, whatever the order of the stacks.
         let is_in = |id: &usize| line.pieces.iter().any(|&stack| stacks[stack].contains(id));
-        let atoms = (0..pieces.len()).filter(is_in).map(atom).collect();
-        LineOfAtoms { atoms, height: line.height }
+        let segments = (0..pieces.len()).filter(is_in).map(segment).collect();
+        LineOfSegments { segments, height: line.height }
     });
-    let lines: Vec<LineOfAtoms> = lines.collect();
-    Lattice::of(&lines, Grouping::Free, &|atoms| {
-        draw(&atoms.iter().map(|atom| &pieces[atom.id]).collect::<Vec<_>>())
+    let lines: Vec<LineOfSegments> = lines.collect();
+    Lattice::of(&lines, Grouping::Free, &|segments| {
+        draw(&segments.iter().map(|segment| &pieces[segment.id]).collect::<Vec<_>>())
     })
 }
 

@@ -39,6 +39,15 @@ pub fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// How often a proof repeats what it does: `full` times in `./test --full`, else the
+/// smaller number, which leaves CI room.
+pub fn repetitions(full: usize, usual: usize) -> usize {
+    match std::env::var("GLYPHIC_PROOFS") {
+        Ok(proofs) if proofs == "full" => full,
+        _ => usual,
+    }
+}
+
 /// An artifacts folder of a test's own.
 pub struct Artifacts {
     pub folder: TempDir,

@@ -14,11 +14,13 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Artifacts, Postgres};
+use crate::common::{Artifacts, Postgres, repetitions};
 use glyphic_server::{samples::Filter, store::Store};
 use serde_json::{Value, json};
 
-const KILLS: usize = 200;
+fn kills() -> usize {
+    repetitions(200, 40)
+}
 
 /// The program on a port of its own, and its address.
 fn start(artifacts: &Path, wrapper: Option<&str>) -> (Child, String) {
@@ -65,12 +67,12 @@ fn teach(address: &str, number: usize) -> Option<(String, String)> {
 }
 
 #[test]
-fn two_hundred_kills_under_load_lose_nothing_that_was_acknowledged() {
+fn kills_under_load_lose_nothing_that_was_acknowledged() {
     let artifacts = Artifacts::released();
     let root = artifacts.registry.root();
     let acknowledged = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
-    for kill in 0..KILLS {
+    for kill in 0..kills() {
         let (mut server, address) = start(root, None);
         let stopped = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -98,7 +100,7 @@ fn two_hundred_kills_under_load_lose_nothing_that_was_acknowledged() {
         let all = store.find(&Filter::default(), None, i64::from(i32::MAX)).await.unwrap();
         all.into_iter().map(|sample| (sample.id, sample.content.label)).collect()
     });
-    assert!(acknowledged.len() > 2 * KILLS, "only {} were sent", acknowledged.len());
+    assert!(acknowledged.len() > 2 * kills(), "only {} were sent", acknowledged.len());
     for (id, label) in &acknowledged {
         assert_eq!(found.get(id), Some(&Some(label.clone())), "{id} is lost");
     }

@@ -1,4 +1,4 @@
-//! A process that publishes, promotes, sets aliases and removes is killed at any moment, a hundred
+//! A process that publishes, promotes, sets aliases and removes is killed at any moment, many
 //! times: the registry that it leaves is complete, can be read, and can be changed.
 
 use std::{
@@ -9,11 +9,13 @@ use std::{
     time::Duration,
 };
 
-use crate::common::publish;
+use crate::common::{publish, repetitions};
 use burn::tensor::Device;
 use glyphic_runtime::registry::{Registry, RegistryError};
 
-const KILLS: usize = 100;
+fn kills() -> usize {
+    repetitions(100, 20)
+}
 /// Names the folder in which the process that is to be killed works.
 const FOLDER: &str = "GLYPHIC_TEST_WORK_IN";
 /// Set if another process works there too.
@@ -66,7 +68,9 @@ impl Drop for Worker {
 impl Worker {
     fn start(folder: &Path, shared: bool) -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["works_until_it_is_killed", "--exact", "--nocapture"]).env(FOLDER, folder);
+        command
+            .args(["killed::works_until_it_is_killed", "--exact", "--nocapture"])
+            .env(FOLDER, folder);
         if shared {
             command.env(SHARED, "1");
         }
@@ -94,12 +98,12 @@ impl Worker {
 }
 
 #[test]
-fn a_registry_survives_a_hundred_kills() {
+fn a_registry_survives_kills() {
     survives(false);
 }
 
 #[test]
-fn a_registry_of_two_processes_survives_a_hundred_kills() {
+fn a_registry_of_two_processes_survives_kills() {
     survives(true);
 }
 
@@ -109,7 +113,7 @@ fn survives(shared: bool) {
     let registry = Registry::new(folder.path());
     let mut promotions = 0;
     let mut other = shared.then(|| Worker::start(folder.path(), shared));
-    for kill in 0..KILLS {
+    for kill in 0..kills() {
         let worker = Worker::start(folder.path(), shared);
         // Some die before they have published, some after a hundred changes.
         let moment = Duration::from_micros(fastrand::u64(0..150_000));
@@ -149,5 +153,5 @@ fn survives(shared: bool) {
             other.signal("-CONT");
         }
     }
-    assert!(promotions > KILLS / 2, "hardly anything was promoted: {promotions}");
+    assert!(promotions > kills() / 2, "hardly anything was promoted: {promotions}");
 }

@@ -3,13 +3,15 @@
 
 use std::{collections::BTreeMap, fs};
 
-use crate::common::{Artifacts, Process, picture, repository, seven};
+use crate::common::{Artifacts, Process, picture, repetitions, repository, seven};
 use burn::tensor::Device;
 use fastrand::Rng;
 use glyphic_model::checkpoint::{Checkpoint, MANIFEST_FILE, Manifest, WEIGHTS_FILE, sha256};
 use serde_json::json;
 
-const UPLOADS: usize = 10_000;
+fn uploads() -> usize {
+    repetitions(10_000, 2_000)
+}
 const CHECKPOINTS: usize = 2_000;
 /// Where a number of a format's header or a text's structure is broken soonest.
 const TELLING: [&[u8]; 12] = [
@@ -90,7 +92,7 @@ fn originals() -> Vec<Original> {
 }
 
 #[test]
-fn ten_thousand_damaged_uploads_end_well() {
+fn damaged_uploads_end_well() {
     let server = Process::start();
     let originals = originals();
     // Every form once as it is: what it needs by itself is not what damage adds.
@@ -113,7 +115,7 @@ fn ten_thousand_damaged_uploads_end_well() {
             let mut statuses = BTreeMap::new();
             loop {
                 let i = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                if i >= UPLOADS {
+                if i >= uploads() {
                     return statuses;
                 }
                 // Each by a seed of its own, so that one can be had again.
@@ -138,7 +140,7 @@ fn ten_thousand_damaged_uploads_end_well() {
     let peak = server.peak_memory();
     assert!(peak < before + 64, "memory went from {before} to {peak} MiB");
     // The damage is neither always fatal nor never.
-    assert!(statuses[&200] > UPLOADS / 20 && statuses[&200] < UPLOADS * 3 / 4, "{statuses:?}");
+    assert!(statuses[&200] > uploads() / 20 && statuses[&200] < uploads() * 3 / 4, "{statuses:?}");
     assert_eq!(send("/api/predict", "image/png", &picture("5_1bit.png")), 200);
 }
 

@@ -84,7 +84,7 @@ impl Reader {
 
     /// The filters of the first convolution, one after the other; empty without a convolution.
     pub fn filters(&self) -> Result<Vec<f32>, JsError> {
-        Ok(self.classifier.stencils()?.map_or(Vec::new(), |(_, values)| values))
+        Ok(self.classifier.filters()?.map_or(Vec::new(), |(_, values)| values))
     }
 
     /// How much each of a glyph's 784 pixels speaks for a label: by how much the label's logit

@@ -1,0 +1,130 @@
+//! The connected components of a picture's ink.
+
+use super::Bounds;
+use crate::{
+    Glyph,
+    preprocess::{
+        Ink, frame,
+        pieces::{NO_PIECE, neighbours, pieces},
+        thicken,
+    },
+};
+
+/// Ink from this value on connects ...
+const CORE: u8 = 40;
+/// ... and what connects is a line if some of it has this much: else it is a shade.
+const LINE: u8 = 128;
+/// The soft edge of a line is not wider than this.
+const FRINGE: usize = 2;
+/// A frame is within this share of its sides of its edges, and holds something of this
+/// share of its height.
+const FRAME_MARGIN: f32 = 0.12;
+const FRAMED: f32 = 0.03;
+/// It is around this share of the picture.
+const FRAME_SHARE: f32 = 0.05;
+
+/// Ink whose pixels each belong to one piece, or to none.
+pub(super) struct Components {
+    pub(super) ink: Ink,
+    /// The piece that each pixel belongs to.
+    pub(super) owner: Vec<u32>,
+    /// Around each piece, in pixels; none for one without any.
+    pub(super) bounds: Vec<Option<Bounds>>,
+}
+
+impl Components {
+    pub(super) fn of(ink: Ink) -> Self {
+        let (mut owner, areas) = pieces(ink.values(), ink.width(), CORE);
+        for _ in 0..FRINGE {
+            grow(&mut owner, &ink);
+        }
+        let mut is_line = vec![false; areas.len()];
+        for (&piece, &ink) in owner.iter().zip(ink.values()) {
+            is_line[piece as usize] |= ink >= LINE;
+        }
+        owner
+            .iter_mut()
+            .filter(|piece| !is_line[**piece as usize])
+            .for_each(|piece| *piece = NO_PIECE);
+        Self::with_owners(ink, owner, areas.len())
+    }
+
+    pub(super) fn with_owners(ink: Ink, owner: Vec<u32>, pieces: usize) -> Self {
+        let mut components = Self { ink, owner, bounds: vec![None; pieces] };
+        for i in 0..components.owner.len() {
+            if components.owner[i] != NO_PIECE {
+                components.cover(components.owner[i] as usize, i);
+            }
+        }
+        components
+    }
+
+    /// Extends a component's bounds by a pixel.
+    pub(super) fn cover(&mut self, piece: usize, i: usize) {
+        let pixel = self.pixel(i);
+        let bounds = &mut self.bounds[piece];
+        *bounds = Some(bounds.map_or(pixel, |bounds| bounds.with(&pixel)));
+    }
+
+    pub(super) fn pixel(&self, i: usize) -> Bounds {
+        let (x, y) = ((i % self.ink.width()) as f32, (i / self.ink.width()) as f32);
+        Bounds { left: x, top: y, right: x + 1.0, bottom: y + 1.0 }
+    }
+
+    /// Whether a piece is a line around others: it holds one that is not much smaller, and
+    /// is itself near its edges.
+    pub(super) fn is_frame(&self, id: u32, own: &Bounds) -> bool {
+        let share = own.width() * own.height() / self.ink.values().len() as f32;
+        if share < FRAME_SHARE {
+            return false;
+        }
+        let margin = |length: f32| (FRAME_MARGIN * length).max(2.0);
+        let (across, down) = (margin(own.width()), margin(own.height()));
+        let inner = Bounds {
+            left: own.left + across,
+            top: own.top + down,
+            right: own.right - across,
+            bottom: own.bottom - down,
+        };
+        let within = |other: &Bounds| own.with(other) == *own && other != own;
+        let is_large = |other: &Bounds| other.height() >= FRAMED * own.height();
+        if !self.bounds.iter().flatten().any(|other| within(other) && is_large(other)) {
+            return false;
+        }
+        let width = self.ink.width();
+        let columns = own.left as usize..own.right as usize;
+        let pixels = (own.top as usize..own.bottom as usize)
+            .flat_map(|y| columns.clone().map(move |x| y * width + x))
+            .filter(|&i| self.owner[i] == id)
+            .map(|i| self.pixel(i));
+        let (inside, all) = pixels.fold((0, 0), |(inside, all), pixel| {
+            (inside + usize::from(inner.holds(pixel.middle())), all + 1)
+        });
+        10 * inside < all
+    }
+
+    /// The ink of some pieces, which are within `bounds`, as one symbol.
+    pub(super) fn glyph(&self, bounds: &Bounds, pieces: &[usize]) -> Option<Glyph> {
+        let mut is_part = vec![false; self.bounds.len()];
+        pieces.iter().for_each(|&piece| is_part[piece] = true);
+        let (left, top) = (bounds.left as usize, bounds.top as usize);
+        let (right, bottom) = (bounds.right as usize, bounds.bottom as usize);
+        let width = self.ink.width();
+        let pixels = (top..bottom).flat_map(|y| (left..right).map(move |x| y * width + x));
+        let ink = |i: usize| if is_part[self.owner[i] as usize] { self.ink.values()[i] } else { 0 };
+        let values = pixels.map(ink).collect();
+        let ink = Ink::new(right.checked_sub(left)?, bottom.checked_sub(top)?, values)?;
+        frame(&thicken(ink))
+    }
+}
+
+/// Gives the pixels around each piece that have any ink to it.
+fn grow(owner: &mut [u32], ink: &Ink) {
+    let before = owner.to_vec();
+    let inked = |&i: &usize| before[i] == NO_PIECE && ink.values()[i] > 0;
+    for i in (0..before.len()).filter(inked) {
+        let around = neighbours(i, ink.width(), before.len());
+        owner[i] =
+            around.map(|next| before[next]).find(|&piece| piece != NO_PIECE).unwrap_or(NO_PIECE);
+    }
+}

@@ -29,8 +29,8 @@ const tensorflow = join(modules, "@tensorflow");
 // Name under which the page asks for it, and where it is.
 const code = {
   glyphic: {
-    "glyphic.js": join(repository, "web", "glyphic.js"),
-    "glyphic_bg.wasm": join(repository, "web", "glyphic_bg.wasm"),
+    "glyphic.js": join(repository, "web", "wasm", "built", "glyphic.js"),
+    "glyphic_bg.wasm": join(repository, "web", "wasm", "built", "glyphic_bg.wasm"),
   },
   ort: {
     "ort.wasm.min.mjs": join(ort, "ort.wasm.min.mjs"),

@@ -4,7 +4,12 @@
 use std::sync::LazyLock;
 
 use burn::tensor::Device;
-use glyphic_model::{Classifier, Glyph, checkpoint::{network_from_bytes, network_to_bytes}, glyph::PIXELS, network::{ConvolutionConfig, NetworkConfig}};
+use glyphic_model::{
+    Classifier, Glyph,
+    checkpoint::{network_from_bytes, network_to_bytes},
+    glyph::PIXELS,
+    network::{ConvolutionConfig, NetworkConfig},
+};
 use libfuzzer_sys::fuzz_target;
 
 /// A small network and its weights.

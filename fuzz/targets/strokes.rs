@@ -1,7 +1,10 @@
 //! Any text as a drawing's JSON: checked, drawn, and cut into symbols.
 #![no_main]
 
-use glyphic_model::{number::Lattice, preprocess::{Point, Strokes}};
+use glyphic_model::{
+    number::Lattice,
+    preprocess::{Point, Strokes},
+};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,28 +1,32 @@
-//! What happens to a layer's sums between two products, on one picture: norm and ReLU, and
-//! the way back through both. Sums and their gradients are `[places, wide]`, whole vectors;
-//! what is one a channel is `wide` long.
+//! Batch norm and ReLU on one picture, forward and backward: the steps between two matrix
+//! products.
+//!
+//! `sums` are a layer's outputs before norm and ReLU. They and their gradients have the shape
+//! `[places, padded]`, where a place is a position of the output map and `padded` is the number
+//! of channels rounded up to whole vectors. Slices with one value per channel have the length
+//! `padded`.
 
 use pulp::{Simd, WithSimd};
 
-/// The next layer's input: sums scaled and shifted, 0 where that is negative.
-pub(crate) struct Activate<'a> {
+/// Computes the next layer's input: `relu(sum · scale + shift)`.
+pub(crate) struct ScaleShiftRelu<'a> {
     pub(crate) sums: &'a [f32],
     pub(crate) scale: &'a [f32],
     pub(crate) shift: &'a [f32],
     pub(crate) channels: usize,
-    /// Where each place's channels go.
+    /// The index in `input` at which each place's channels begin.
     pub(crate) outputs: &'a [usize],
     pub(crate) input: &'a mut [f32],
 }
 
-impl WithSimd for Activate<'_> {
+impl WithSimd for ScaleShiftRelu<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let [scale, shift] = [self.scale, self.shift].map(whole::<S>);
+        let [scale, shift] = [self.scale, self.shift].map(vectors_of::<S>);
         let zero = simd.splat_f32s(0.0);
-        let places = whole::<S>(self.sums).chunks_exact(scale.len()).zip(self.outputs);
+        let places = vectors_of::<S>(self.sums).chunks_exact(scale.len()).zip(self.outputs);
         for (sums, &at) in places {
             let input = self.input[at..at + self.channels].chunks_mut(S::F32_LANES);
             for (((input, &sum), &scale), &shift) in input.zip(sums).zip(scale).zip(shift) {
@@ -32,18 +36,18 @@ impl WithSimd for Activate<'_> {
     }
 }
 
-/// Adds up the sums.
-pub(crate) struct Total<'a> {
+/// Adds each channel's values over all places to `total`.
+pub(crate) struct ChannelTotals<'a> {
     pub(crate) sums: &'a [f32],
     pub(crate) total: &'a mut [f32],
 }
 
-impl WithSimd for Total<'_> {
+impl WithSimd for ChannelTotals<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (total, sums) = (whole_mut::<S>(self.total), whole::<S>(self.sums));
+        let (total, sums) = (vectors_of_mut::<S>(self.total), vectors_of::<S>(self.sums));
         let vectors = total.len();
         for (v, total) in total.iter_mut().enumerate() {
             for sums in sums.chunks_exact(vectors) {
@@ -53,86 +57,91 @@ impl WithSimd for Total<'_> {
     }
 }
 
-/// Adds up the squares of the sums' distances from these means.
-pub(crate) struct Spread<'a> {
+/// Adds each channel's squared deviations from its mean, over all places, to `total`.
+pub(crate) struct SquaredDeviations<'a> {
     pub(crate) sums: &'a [f32],
     pub(crate) mean: &'a [f32],
     pub(crate) total: &'a mut [f32],
 }
 
-impl WithSimd for Spread<'_> {
+impl WithSimd for SquaredDeviations<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (total, sums) = (whole_mut::<S>(self.total), whole::<S>(self.sums));
-        let (vectors, mean) = (total.len(), whole::<S>(self.mean));
+        let (total, sums) = (vectors_of_mut::<S>(self.total), vectors_of::<S>(self.sums));
+        let (vectors, mean) = (total.len(), vectors_of::<S>(self.mean));
         for (v, total) in total.iter_mut().enumerate() {
             for sums in sums.chunks_exact(vectors) {
-                let distance = simd.sub_f32s(sums[v], mean[v]);
-                *total = simd.mul_add_e_f32s(distance, distance, *total);
+                let deviation = simd.sub_f32s(sums[v], mean[v]);
+                *total = simd.mul_add_e_f32s(deviation, deviation, *total);
             }
         }
     }
 }
 
-/// The gradient of a norm's output becomes that of its input:
-/// `gradient · by + (sum − mean) · by_sum + plus`.
-pub(crate) struct ThroughNorm<'a> {
+/// Turns the gradient of a norm's output into the gradient of its input, in place:
+/// `gradient · scale + (sum − mean) · deviation_scale + shift`. `Norm::backward` computes the three
+/// coefficients.
+pub(crate) struct NormBackward<'a> {
     pub(crate) sums: &'a [f32],
     pub(crate) mean: &'a [f32],
-    pub(crate) by: &'a [f32],
-    pub(crate) by_sum: &'a [f32],
-    pub(crate) plus: &'a [f32],
+    pub(crate) scale: &'a [f32],
+    pub(crate) deviation_scale: &'a [f32],
+    pub(crate) shift: &'a [f32],
     pub(crate) gradient: &'a mut [f32],
 }
 
-impl WithSimd for ThroughNorm<'_> {
+impl WithSimd for NormBackward<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let [mean, by, by_sum, plus] = [self.mean, self.by, self.by_sum, self.plus].map(whole::<S>);
-        let gradients = whole_mut::<S>(self.gradient).chunks_exact_mut(by.len());
-        for (sums, gradients) in whole::<S>(self.sums).chunks_exact(by.len()).zip(gradients) {
+        let [mean, scale] = [self.mean, self.scale].map(vectors_of::<S>);
+        let [deviation_scale, shift] = [self.deviation_scale, self.shift].map(vectors_of::<S>);
+        let gradients = vectors_of_mut::<S>(self.gradient).chunks_exact_mut(scale.len());
+        for (sums, gradients) in vectors_of::<S>(self.sums).chunks_exact(scale.len()).zip(gradients)
+        {
             for (v, (gradient, &sum)) in gradients.iter_mut().zip(sums).enumerate() {
-                let distance = simd.sub_f32s(sum, mean[v]);
-                let rest = simd.mul_add_e_f32s(distance, by_sum[v], plus[v]);
-                *gradient = simd.mul_add_e_f32s(*gradient, by[v], rest);
+                let deviation = simd.sub_f32s(sum, mean[v]);
+                let rest = simd.mul_add_e_f32s(deviation, deviation_scale[v], shift[v]);
+                *gradient = simd.mul_add_e_f32s(*gradient, scale[v], rest);
             }
         }
     }
 }
 
-/// The gradient of the next layer's input becomes that of a layer's output before ReLU.
-/// It is added up, and so is its product with the sums' distances from the mean.
-pub(crate) struct ThroughRelu<'a> {
+/// Turns the gradient of the next layer's input into the gradient of this layer's output before
+/// ReLU. On the way, it adds up that gradient and its product with `sum − mean` for each channel,
+/// because the gradients of the norm's shift and scale are made of these two totals.
+pub(crate) struct ReluBackward<'a> {
     pub(crate) sums: &'a [f32],
     pub(crate) mean: &'a [f32],
     pub(crate) scale: &'a [f32],
     pub(crate) shift: &'a [f32],
     pub(crate) channels: usize,
-    /// Where each place's channels lie in the next layer's input.
+    /// The index in `input` at which each place's channels begin.
     pub(crate) outputs: &'a [usize],
-    /// That input's gradient.
+    /// The gradient of the next layer's input.
     pub(crate) input: &'a [f32],
     pub(crate) gradient: &'a mut [f32],
+    /// For each channel, the total of `gradient` and of `gradient · (sum − mean)`.
     pub(crate) totals: &'a mut [Vec<f32>; 2],
 }
 
-impl WithSimd for ThroughRelu<'_> {
+impl WithSimd for ReluBackward<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let [mean, scale, shift] = [self.mean, self.scale, self.shift].map(whole::<S>);
-        let [plain, times] = self.totals;
-        let (plain, times) = (whole_mut::<S>(plain), whole_mut::<S>(times));
+        let [mean, scale, shift] = [self.mean, self.scale, self.shift].map(vectors_of::<S>);
+        let [total, by_deviation] = self.totals;
+        let (total, by_deviation) = (vectors_of_mut::<S>(total), vectors_of_mut::<S>(by_deviation));
         let zero = simd.splat_f32s(0.0);
         let (vectors, lanes) = (scale.len(), S::F32_LANES);
-        let (sums, gradients) = (whole::<S>(self.sums), whole_mut::<S>(self.gradient));
-        // Channel by channel, so that the totals stay in registers.
-        for (v, (plain, times)) in plain.iter_mut().zip(times).enumerate() {
+        let (sums, gradients) = (vectors_of::<S>(self.sums), vectors_of_mut::<S>(self.gradient));
+        // The loop over channels is the outer one so that both totals stay in registers.
+        for (v, (total, by_deviation)) in total.iter_mut().zip(by_deviation).enumerate() {
             let own = v * lanes..self.channels.min((v + 1) * lanes);
             let places = sums.chunks_exact(vectors).zip(gradients.chunks_exact_mut(vectors));
             for ((sums, gradients), &at) in places.zip(self.outputs) {
@@ -140,33 +149,33 @@ impl WithSimd for ThroughRelu<'_> {
                 let passes = simd.greater_than_f32s(active, zero);
                 let input = load(simd, &self.input[at + own.start..at + own.end]);
                 gradients[v] = simd.select_f32s(passes, input, zero);
-                *plain = simd.add_f32s(*plain, gradients[v]);
-                let distance = simd.sub_f32s(sums[v], mean[v]);
-                *times = simd.mul_add_e_f32s(distance, gradients[v], *times);
+                *total = simd.add_f32s(*total, gradients[v]);
+                let deviation = simd.sub_f32s(sums[v], mean[v]);
+                *by_deviation = simd.mul_add_e_f32s(deviation, gradients[v], *by_deviation);
             }
         }
     }
 }
 
-/// The values, those below the floor as the floor. What is no number stays so: a CPU's
-/// maximum may lose it, and with it the sign that training diverged.
+/// The larger of each value and the floor. A NaN stays a NaN: the CPU's own maximum instruction
+/// may drop it, which would hide that training has diverged.
 #[inline(always)]
 pub(crate) fn at_least<S: Simd>(simd: S, floor: S::f32s, values: S::f32s) -> S::f32s {
     simd.select_f32s(simd.greater_than_f32s(floor, values), floor, values)
 }
 
-/// Values as vectors.
+/// A slice of values as a slice of vectors.
 #[inline(always)]
-fn whole<S: Simd>(values: &[f32]) -> &[S::f32s] {
+fn vectors_of<S: Simd>(values: &[f32]) -> &[S::f32s] {
     S::as_simd_f32s(values).0
 }
 
 #[inline(always)]
-fn whole_mut<S: Simd>(values: &mut [f32]) -> &mut [S::f32s] {
+fn vectors_of_mut<S: Simd>(values: &mut [f32]) -> &mut [S::f32s] {
     S::as_mut_simd_f32s(values).0
 }
 
-/// A vector of these values, and zeros behind them if they are too few.
+/// Loads a vector, padded with zeros if there are fewer values than lanes.
 #[inline(always)]
 pub(crate) fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
     match S::as_simd_f32s(values).0 {
@@ -175,7 +184,7 @@ pub(crate) fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
     }
 }
 
-/// Writes a vector, or as much of it as there is room for.
+/// Stores a vector, or as many of its lanes as there is room for.
 #[inline(always)]
 pub(crate) fn store<S: Simd>(simd: S, values: &mut [f32], vector: S::f32s) {
     match S::as_mut_simd_f32s(values).0 {

@@ -7,104 +7,110 @@ use rayon::{iter::ParallelIterator, slice::ParallelSlice};
 
 use crate::{
     layers::LayerWeights,
-    layout::{Map, Placed, Windows},
+    layout::{LayerLayout, Map, Windows},
     packed::{PackedWeights, Registers},
-    products::Output,
+    products::LayerOutput,
 };
 
-/// Batches of at least this many pictures are shared between threads. Below it, waking a
-/// thread costs as much as reading a few pictures, and a busy server's cores are busy already.
-const SHARED: usize = 32;
-/// Most pictures that one thread takes at a time.
+/// Batches of at least this many pictures are split between threads. For smaller ones, waking a
+/// thread costs as much as reading a few pictures, and on a busy server all cores are in use
+/// anyway.
+const PARALLEL_FROM: usize = 32;
+/// The most pictures that one thread takes at a time.
 const CHUNK: usize = 32;
+
 /// A network for inference on the CPU.
 #[derive(Debug)]
 pub struct Inference {
     arch: Arch,
-    /// The first layer's input: a square map of one channel.
+    /// The layout of the first layer's input: a square map with one channel.
     input: Map,
     layers: Vec<Layer>,
-    /// Buffers not in use now. Behind a lock because the calling thread computes; it is held
-    /// for a push or a pop.
+    /// Buffers to reuse. Several threads may call at once and each computes on its own thread, so
+    /// the list is behind a lock, which is held only for a push or a pop.
     spare: Mutex<Vec<Maps>>,
 }
 
-/// Every layer's output, the picture's pixels first. The padding is written once: layers
-/// leave it alone.
+/// The picture's pixels, then the output of each layer. The zeros of the padding are written when
+/// the buffers are allocated; no layer overwrites them.
 type Maps = Vec<Vec<f32>>;
 
-/// One layer: windows, weights, and where the results go.
+/// One layer: its windows, its weights, and where its results go.
 #[derive(Clone, Debug)]
 struct Layer {
     windows: Windows,
     packed: Vec<PackedWeights>,
-    /// Where each window's results begin in the output.
+    /// The index in the output at which each window's results begin.
     outputs: Vec<usize>,
-    /// The output.
+    /// The layout of the output.
     to: Map,
-    /// Results below this become this: 0 is ReLU.
+    /// Lower bound of the results: 0 for ReLU, −∞ for none.
     floor: f32,
 }
 
 impl Inference {
-    /// A network that reads square pictures of this side. `None` if it has no layers.
+    /// Prepares a network for pictures of `side` × `side` pixels. `None` if it has no layers.
+    ///
+    /// The layers must fit each other and the pictures: each one's inputs are the outputs of the
+    /// one before, and a kernel is not larger than its padded input.
     pub fn new(side: usize, layers: &[LayerWeights]) -> Option<Self> {
         let arch = Arch::new();
         let registers = Registers::of(arch);
         let last = layers.len().checked_sub(1)?;
-        let layer = |(i, (placed, layer)): (usize, (Placed, &LayerWeights))| {
+        let layer = |(i, (layout, layer)): (usize, (LayerLayout, &LayerWeights))| {
             let (weights, bias) = layer.values();
             Layer {
-                packed: registers.pack(&placed.by_window(weights), bias, placed.to.channels),
-                outputs: placed.outputs(),
-                to: placed.to,
+                packed: registers.pack(&layout.by_window(weights), bias, layout.to.channels),
+                outputs: layout.outputs(),
+                to: layout.to,
                 // Every layer but the last is followed by ReLU.
                 floor: if i < last { 0.0 } else { f32::NEG_INFINITY },
-                windows: placed.windows,
+                windows: layout.windows,
             }
         };
-        let placed = Placed::all(side, layers);
-        let input = placed.first()?.from;
-        let layers = placed.into_iter().zip(layers).enumerate().map(layer).collect();
+        let layouts = LayerLayout::all(side, layers);
+        let input = layouts.first()?.from;
+        let layers = layouts.into_iter().zip(layers).enumerate().map(layer).collect();
         Some(Self { arch, input, layers, spare: Mutex::default() })
     }
 
-    /// The logits of each picture; `pixel` is the network's input for a picture's pixel,
-    /// row by row.
+    /// The logits of each picture, in the order of the pictures. `pixel` returns the network's
+    /// input for pixel `i` of a picture, counted row by row.
     pub fn logits<P: Sync>(
         &self,
         pictures: &[P],
         pixel: impl Fn(&P, usize) -> f32 + Copy + Sync,
     ) -> Vec<Vec<f32>> {
-        self.through(&self.layers, pictures, pixel)
+        self.run(&self.layers, pictures, pixel)
     }
 
-    /// What the last layer reads of each picture, channels last.
+    /// The input of the last layer for each picture: `[side, side, channels]`, flattened.
     pub fn features<P: Sync>(
         &self,
         pictures: &[P],
         pixel: impl Fn(&P, usize) -> f32 + Copy + Sync,
     ) -> Vec<Vec<f32>> {
-        self.through(&self.layers[..self.layers.len().saturating_sub(1)], pictures, pixel)
+        self.run(&self.layers[..self.layers.len().saturating_sub(1)], pictures, pixel)
     }
 
-    /// The output of the last of these layers.
-    fn through<P: Sync>(
+    /// The output of the last of these layers for each picture.
+    fn run<P: Sync>(
         &self,
         layers: &[Layer],
         pictures: &[P],
         pixel: impl Fn(&P, usize) -> f32 + Copy + Sync,
     ) -> Vec<Vec<f32>> {
-        if pictures.len() < SHARED {
-            return self.in_turn(layers, pictures, pixel);
+        if pictures.len() < PARALLEL_FROM {
+            return self.run_sequentially(layers, pictures, pixel);
         }
-        // Not larger than an equal share, so that no thread idles.
+        // At most an equal share for each thread, so that none of them idles.
         let share = pictures.len().div_ceil(rayon::current_num_threads());
         let parts = pictures.par_chunks(share.min(CHUNK));
-        parts.map(|part| self.in_turn(layers, part, pixel)).flatten_iter().collect()
+        parts.map(|part| self.run_sequentially(layers, part, pixel)).flatten_iter().collect()
     }
 
-    fn in_turn<P>(
+    /// The same on the calling thread, one picture after the other.
+    fn run_sequentially<P>(
         &self,
         layers: &[Layer],
         pictures: &[P],
@@ -114,12 +120,14 @@ impl Inference {
         let kept = spare().pop();
         let sizes = [self.input.size()].into_iter().chain(self.layers.iter().map(|l| l.to.size()));
         let mut maps = kept.unwrap_or_else(|| sizes.map(|size| vec![0.0; size]).collect());
-        let rows = pictures.iter().map(|p| self.read(layers, |i| pixel(p, i), &mut maps)).collect();
+        let rows =
+            pictures.iter().map(|p| self.forward(layers, |i| pixel(p, i), &mut maps)).collect();
         spare().push(maps);
         rows
     }
 
-    fn read(
+    /// The output of the last of these layers for one picture.
+    fn forward(
         &self,
         layers: &[Layer],
         pixel: impl Fn(usize) -> f32,
@@ -134,7 +142,7 @@ impl Inference {
             }
         }
         for (layer, output) in layers.iter().zip(outputs) {
-            self.arch.dispatch(Output {
+            self.arch.dispatch(LayerOutput {
                 windows: &layer.windows,
                 panels: &layer.packed,
                 outputs: &layer.outputs,

@@ -5,24 +5,25 @@
 pub enum LayerWeights {
     /// A convolution.
     Convolution {
-        /// Output channels, input channels, side and side of the kernel.
+        /// Output channels, input channels, height and width of the kernel (a square).
         shape: [usize; 4],
-        /// In the order of the shape, the last axis fastest.
+        /// In row-major order of `shape`.
         weights: Vec<f32>,
-        /// One value for each output channel.
+        /// One value per output channel.
         bias: Vec<f32>,
-        /// Step in pixels, on both axes.
+        /// Step between windows in pixels, the same on both axes.
         stride: usize,
-        /// Zeros on every edge, in pixels.
+        /// Zeros added on every edge, in pixels.
         padding: usize,
     },
-    /// A linear layer. The first one reads the maps channel by channel, row by row.
+    /// A linear layer. If it follows a convolution, its inputs are the maps in the order channel,
+    /// row, column.
     Linear {
         /// Inputs and outputs.
         shape: [usize; 2],
-        /// In the order of the shape, the last axis fastest.
+        /// In row-major order of `shape`.
         weights: Vec<f32>,
-        /// One value for each output.
+        /// One value per output.
         bias: Vec<f32>,
     },
 }

@@ -1,12 +1,11 @@
-//! Loops over the CPU's vectors that compute a small convolutional network: what burn-flex
-//! computes, several times as fast, for inference ([`Inference`]) and for training
-//! ([`Training`]). Slices go in and slices come out; nothing here knows burn, a glyph or a
-//! checkpoint.
+//! CPU kernels for small convolutional networks, for inference ([`Inference`]) and training
+//! ([`Training`]). They give the same results as burn's CPU backend, burn-flex, several times as
+//! fast. Slices go in and slices come out; nothing here depends on burn, glyphs or checkpoints.
 //!
-//! Every layer, linear ones too, is a set of windows over its input, and each window's
-//! values times the layer's weights is one place of the output. Feature maps are kept
-//! channels last, with the next layer's padding around them, so that a row of a window is
-//! contiguous and nothing is copied (no im2col):
+//! Every layer, including a linear one, is a set of windows over its input. Multiplying a
+//! window's values by the layer's weights gives the channels of one place (position) of the
+//! output. Feature maps are stored channels last and include the next layer's padding, so each
+//! row of a window is contiguous and needs no copy (no im2col):
 //!
 //! ```text
 //! pixels ─► padded map ─windows × weights─► padded map ─ … ─► logits
@@ -15,17 +14,18 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `layers` | a layer's shape and weights, as burn and PyTorch lay them out |
-//! | `layout` | where maps, windows and weights lie here |
-//! | `packed` | weights, packed into panels that fit the CPU's registers |
-//! | `products` | the three products: a layer's output, and the two of its gradient |
-//! | `elementwise` | what happens between two products: norm and ReLU, forward and backward |
+//! | `layout` | the memory layout of maps, windows and weights |
+//! | `packed` | weights packed into panels that fit the CPU's registers |
+//! | `products` | the three products: a layer's output, its input's and its weights' gradient |
+//! | `elementwise` | batch norm and ReLU between two products, forward and backward |
 //! | `inference` | [`Inference`] |
 //! | `training` | [`Training`] |
 //!
 //! ```
 //! use glyphic_kernels::{Inference, LayerWeights};
 //!
-//! // One linear layer from 2 × 2 pixels to two logits: the sum, and the first pixel less 1.
+//! // One linear layer from 2 × 2 pixels to two logits: the sum of all pixels, and the first
+//! // pixel minus 1.
 //! let linear = LayerWeights::Linear {
 //!     shape: [4, 2],
 //!     weights: vec![1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0],

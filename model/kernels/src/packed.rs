@@ -1,27 +1,30 @@
-//! Weights, packed into panels that fit the CPU's registers (the micro-panels of BLIS: Van
-//! Zee and van de Geijn, "BLIS: A Framework for Rapidly Instantiating BLAS Functionality",
-//! 2015).
+//! Weights packed into panels that fit the CPU's registers.
+//!
+//! A panel holds the weights of a few neighbouring output channels, in the order in which the
+//! inner loop reads them. These are the micro-panels of BLIS: Van Zee and van de Geijn, "BLIS: A
+//! Framework for Rapidly Instantiating BLAS Functionality" (2015).
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// One panel: the weights of some neighbouring output channels.
+/// One panel: the weights of neighbouring output channels.
 #[derive(Clone, Debug)]
 pub(crate) struct PackedWeights {
-    /// The first of its channels.
+    /// The index of its first channel.
     pub(crate) first: usize,
-    /// Its width in the CPU's vectors, 1 to 4.
+    /// The number of its channels in CPU vectors, 1 to 4.
     pub(crate) vectors: usize,
-    /// For each value of a window, a weight for each channel.
+    /// `[values of a window, vectors · lanes]`, zeros for channels that do not exist.
     pub(crate) weights: Vec<f32>,
+    /// One value per channel; empty for gradients.
     pub(crate) bias: Vec<f32>,
 }
 
-/// Lanes of a vector, and how many vectors wide a panel may be so that the sums of several
-/// windows stay in registers.
+/// The CPU's vector registers: the number of `f32` lanes in each, and how many vectors wide a
+/// panel may be if the sums of several windows are to stay in registers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Registers {
     pub(crate) lanes: usize,
-    most: usize,
+    max_vectors: usize,
 }
 
 impl Registers {
@@ -29,19 +32,20 @@ impl Registers {
         arch.dispatch(MeasureRegisters)
     }
 
-    /// So many channels as whole vectors.
-    pub(crate) fn whole(self, channels: usize) -> usize {
+    /// The number of channels rounded up to whole vectors.
+    pub(crate) fn padded(self, channels: usize) -> usize {
         channels.next_multiple_of(self.lanes)
     }
 
-    /// Packs weights `[values of a window, channels]` and biases, padded with zeros.
+    /// Packs weights `[values of a window, channels]` and biases into panels, padded with zeros.
     pub(crate) fn pack(self, weights: &[f32], bias: &[f32], channels: usize) -> Vec<PackedWeights> {
-        let Self { lanes, most } = self;
+        let Self { lanes, max_vectors } = self;
         let vectors = channels.div_ceil(lanes);
-        let count = vectors.div_ceil(most);
+        let count = vectors.div_ceil(max_vectors);
         let mut first = 0;
         let mut panel = |i: usize| {
-            // As even as can be: 5 vectors are 3 and 2.
+            // As evenly as possible: 5 vectors become 3 and 2, not 4 and 1, because a panel of
+            // one vector has too few independent sums to keep the multiply-add units busy.
             let vectors = (vectors * (i + 1)).div_ceil(count) - (vectors * i).div_ceil(count);
             let width = vectors * lanes;
             let own = first..(first + width).min(channels);
@@ -59,13 +63,16 @@ impl Registers {
     }
 }
 
-/// Asks the CPU how wide its registers are.
+/// Finds out the size and number of the CPU's vector registers.
 struct MeasureRegisters;
 
 impl WithSimd for MeasureRegisters {
     type Output = Registers;
 
     fn with_simd<S: Simd>(self, _: S) -> Registers {
-        Registers { lanes: S::F32_LANES, most: if S::REGISTER_COUNT >= 32 { 4 } else { 2 } }
+        // A block of 4 windows needs 4 registers of sums for each vector, one for each vector's
+        // weight and one for the window's value: 4 vectors need 21 of 32, 2 vectors 11 of 16.
+        let max_vectors = if S::REGISTER_COUNT >= 32 { 4 } else { 2 };
+        Registers { lanes: S::F32_LANES, max_vectors }
     }
 }

@@ -1,5 +1,13 @@
-//! The three products that all is made of, on one picture: a layer's output, and the
-//! gradients of its input and of its weights. In each the sums stay in registers.
+//! The three matrix products of a layer, on one picture: its output, the gradient of its input,
+//! and the gradient of its weights.
+//!
+//! All three use register blocking. A plain loop would load a weight, a value and a sum and store
+//! the sum again for every multiply-add, so loads and stores would limit its speed. Here each
+//! innermost loop computes a block, a few windows (or values of a window) by a few vectors of
+//! channels, whose sums stay in registers. Every weight that is loaded serves all rows of the
+//! block, and every value all of its vectors. The sums of a block also do not depend on each
+//! other, which keeps the multiply-add units busy in spite of their latency. The block sizes are
+//! const generics so that the compiler unrolls the loops and keeps the arrays in registers.
 
 use std::array::from_fn;
 
@@ -11,12 +19,12 @@ use crate::{
     packed::PackedWeights,
 };
 
-/// Windows that are computed together: each weight that is loaded serves them all.
+/// The number of windows in a block.
 const ROWS: usize = 4;
-/// Values of a window whose weights' gradients are summed together.
+/// The number of values of a window in a block of the weights' gradient.
 const VALUES: usize = 6;
 
-/// Calls a function for a panel's width in vectors.
+/// Calls a function with the panel's width in vectors as its const generic argument.
 macro_rules! by_width {
     ($panel:expr, $function:ident :: <$simd:ident>($($argument:expr),*)) => {
         match $panel.vectors {
@@ -28,53 +36,59 @@ macro_rules! by_width {
     };
 }
 
-/// Windows times weights, plus biases: one layer of one picture.
-pub(crate) struct Output<'a> {
+/// Computes a layer's output: windows times weights, plus biases.
+pub(crate) struct LayerOutput<'a> {
     pub(crate) windows: &'a Windows,
     pub(crate) panels: &'a [PackedWeights],
-    /// Where each window's results go.
+    /// The index in `output` at which each window's results begin.
     pub(crate) outputs: &'a [usize],
-    /// Values that are written for each.
+    /// The number of values that are written for each window.
     pub(crate) channels: usize,
-    /// Results below this become this: 0 is ReLU.
+    /// Lower bound of the results: 0 for ReLU, −∞ for none.
     pub(crate) floor: f32,
     pub(crate) input: &'a [f32],
     pub(crate) output: &'a mut [f32],
 }
 
-impl WithSimd for Output<'_> {
+impl WithSimd for LayerOutput<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         for panel in self.panels {
-            by_width!(panel, all_windows::<S>(simd, &mut self, panel));
+            by_width!(panel, output_of_panel::<S>(simd, &mut self, panel));
         }
     }
 }
 
+/// All windows with one panel, in blocks of [`ROWS`].
 #[inline(always)]
-fn all_windows<S: Simd, const V: usize>(simd: S, layer: &mut Output<'_>, panel: &PackedWeights) {
+fn output_of_panel<S: Simd, const V: usize>(
+    simd: S,
+    layer: &mut LayerOutput<'_>,
+    panel: &PackedWeights,
+) {
     let (inputs, last_inputs) = layer.windows.inputs.as_chunks::<ROWS>();
     let (outputs, last_outputs) = layer.outputs.as_chunks::<ROWS>();
     for (&inputs, &outputs) in inputs.iter().zip(outputs) {
-        some_windows::<S, V, ROWS>(simd, layer, panel, inputs, outputs);
+        output_block::<S, V, ROWS>(simd, layer, panel, inputs, outputs);
     }
+    // The rest in one smaller block.
     match (last_inputs, last_outputs) {
-        (&[a], &[b]) => some_windows::<S, V, 1>(simd, layer, panel, [a], [b]),
-        (&[a, b], &[c, d]) => some_windows::<S, V, 2>(simd, layer, panel, [a, b], [c, d]),
+        (&[a], &[b]) => output_block::<S, V, 1>(simd, layer, panel, [a], [b]),
+        (&[a, b], &[c, d]) => output_block::<S, V, 2>(simd, layer, panel, [a, b], [c, d]),
         (&[a, b, c], &[d, e, f]) => {
-            some_windows::<S, V, 3>(simd, layer, panel, [a, b, c], [d, e, f]);
+            output_block::<S, V, 3>(simd, layer, panel, [a, b, c], [d, e, f]);
         }
         _ => {}
     }
 }
 
-/// `R` windows with one panel of `V` vectors.
+/// One block: `R` windows with one panel of `V` vectors.
 #[inline(always)]
-fn some_windows<S: Simd, const V: usize, const R: usize>(
+fn output_block<S: Simd, const V: usize, const R: usize>(
     simd: S,
-    layer: &mut Output<'_>,
+    layer: &mut LayerOutput<'_>,
     panel: &PackedWeights,
     inputs: [usize; R],
     outputs: [usize; R],
@@ -109,17 +123,17 @@ fn some_windows<S: Simd, const V: usize, const R: usize>(
     }
 }
 
-/// The gradient of a layer's input: what every window owes to its place's gradients, added
-/// up.
+/// Adds up the gradient of a layer's input: for each window, the gradient of its place times the
+/// transposed weights. Windows overlap, so their shares are added, not stored.
 pub(crate) struct InputGradient<'a> {
     pub(crate) windows: &'a Windows,
-    /// For each row of a window the weights `[channels, values of the row]`.
+    /// The transposed weights `[channels, values of the row]` for each row of a window.
     pub(crate) rows: &'a [Vec<PackedWeights>],
-    /// The output's gradient, `[places, wide]`, zeros behind the channels.
+    /// The gradient of the output, `[places, padded]`, zeros after the channels.
     pub(crate) output: &'a [f32],
-    /// Its channels and the zeros.
-    pub(crate) wide: usize,
-    /// What is added to: a map like the layer's input.
+    /// The number of channels rounded up to whole vectors.
+    pub(crate) padded: usize,
+    /// The gradient that is added to: a map with the layout of the layer's input.
     pub(crate) input: &'a mut [f32],
 }
 
@@ -130,14 +144,15 @@ impl WithSimd for InputGradient<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         for (y, panels) in self.rows.iter().enumerate() {
             for panel in panels {
-                by_width!(panel, back_to_all::<S>(simd, &mut self, panel, y));
+                by_width!(panel, input_gradient_of_panel::<S>(simd, &mut self, panel, y));
             }
         }
     }
 }
 
+/// Row `y` of all windows with one panel, in blocks of [`ROWS`].
 #[inline(always)]
-fn back_to_all<S: Simd, const V: usize>(
+fn input_gradient_of_panel<S: Simd, const V: usize>(
     simd: S,
     layer: &mut InputGradient<'_>,
     panel: &PackedWeights,
@@ -145,16 +160,16 @@ fn back_to_all<S: Simd, const V: usize>(
 ) {
     let (groups, last) = layer.windows.inputs.as_chunks::<ROWS>();
     for (i, &inputs) in groups.iter().enumerate() {
-        back_to_some::<S, V, ROWS>(simd, layer, panel, y, i * ROWS, inputs);
+        input_gradient_block::<S, V, ROWS>(simd, layer, panel, y, i * ROWS, inputs);
     }
     for (i, &input) in last.iter().enumerate() {
-        back_to_some::<S, V, 1>(simd, layer, panel, y, groups.len() * ROWS + i, [input]);
+        input_gradient_block::<S, V, 1>(simd, layer, panel, y, groups.len() * ROWS + i, [input]);
     }
 }
 
-/// Row `y` of `R` windows, whose places begin with the `first`, from one panel.
+/// One block: row `y` of `R` windows, beginning with window `first`, with one panel.
 #[inline(always)]
-fn back_to_some<S: Simd, const V: usize, const R: usize>(
+fn input_gradient_block<S: Simd, const V: usize, const R: usize>(
     simd: S,
     layer: &mut InputGradient<'_>,
     panel: &PackedWeights,
@@ -165,7 +180,7 @@ fn back_to_some<S: Simd, const V: usize, const R: usize>(
     let (weights, _) = S::as_simd_f32s(&panel.weights);
     let (weights, _) = weights.as_chunks::<V>();
     let places: [&[f32]; R] = from_fn(|r| {
-        let at = (first + r) * layer.wide;
+        let at = (first + r) * layer.padded;
         &layer.output[at..at + weights.len()]
     });
     let mut sums = [[simd.splat_f32s(0.0); V]; R];
@@ -182,21 +197,22 @@ fn back_to_some<S: Simd, const V: usize, const R: usize>(
         let at = at + y * layer.windows.stride + panel.first;
         let places = layer.input[at..at + width].chunks_mut(S::F32_LANES);
         for (place, sum) in places.zip(sums) {
-            let there = load(simd, place);
-            store(simd, place, simd.add_f32s(there, sum));
+            let present = load(simd, place);
+            store(simd, place, simd.add_f32s(present, sum));
         }
     }
 }
 
-/// The gradient of a layer's weights: every window times its place's gradients, added up.
+/// Adds up the gradient of a layer's weights: each window's values times the gradient of its
+/// place.
 pub(crate) struct WeightGradient<'a> {
     pub(crate) windows: &'a Windows,
     pub(crate) input: &'a [f32],
-    /// The output's gradient, `[places, wide]`, zeros behind the channels.
+    /// The gradient of the output, `[places, padded]`, zeros after the channels.
     pub(crate) output: &'a [f32],
-    /// Its channels and the zeros.
-    pub(crate) wide: usize,
-    /// What is added to: panels like those of the weights.
+    /// The number of channels rounded up to whole vectors.
+    pub(crate) padded: usize,
+    /// The gradients that are added to: panels like those of the weights.
     pub(crate) panels: &'a mut [PackedWeights],
 }
 
@@ -205,20 +221,24 @@ impl WithSimd for WeightGradient<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { windows, input, output, wide, panels } = self;
+        let Self { windows, input, output, padded, panels } = self;
         for panel in panels {
-            by_width!(panel, all_values::<S>(simd, windows, input, output, wide, panel));
+            by_width!(
+                panel,
+                weight_gradient_of_panel::<S>(simd, windows, input, output, padded, panel)
+            );
         }
     }
 }
 
+/// The gradients of one panel, row by row of the window, in blocks of [`VALUES`].
 #[inline(always)]
-fn all_values<S: Simd, const V: usize>(
+fn weight_gradient_of_panel<S: Simd, const V: usize>(
     simd: S,
     windows: &Windows,
     input: &[f32],
     output: &[f32],
-    wide: usize,
+    padded: usize,
     panel: &mut PackedWeights,
 ) {
     let first = panel.first;
@@ -229,33 +249,52 @@ fn all_values<S: Simd, const V: usize>(
         let (threes, ones) = last.as_chunks_mut::<3>();
         let mut at = y * windows.stride;
         for sums in groups {
-            some_values::<S, V, VALUES>(simd, windows, (input, at), (output, wide, first), sums);
+            weight_gradient_block::<S, V, VALUES>(
+                simd,
+                windows,
+                (input, at),
+                (output, padded, first),
+                sums,
+            );
             at += VALUES;
         }
         for sums in threes {
-            some_values::<S, V, 3>(simd, windows, (input, at), (output, wide, first), sums);
+            weight_gradient_block::<S, V, 3>(
+                simd,
+                windows,
+                (input, at),
+                (output, padded, first),
+                sums,
+            );
             at += 3;
         }
         for sums in ones {
             let sums = std::array::from_mut(sums);
-            some_values::<S, V, 1>(simd, windows, (input, at), (output, wide, first), sums);
+            weight_gradient_block::<S, V, 1>(
+                simd,
+                windows,
+                (input, at),
+                (output, padded, first),
+                sums,
+            );
             at += 1;
         }
     }
 }
 
-/// `T` neighbouring values of all windows, the first of them `at` behind a window's
-/// beginning, times the gradients of `V` vectors of channels.
+/// One block: `T` neighbouring values of a window by `V` vectors of channels, summed over all
+/// windows. `at` is the index of the first value within a window.
 #[inline(always)]
-fn some_values<S: Simd, const V: usize, const T: usize>(
+fn weight_gradient_block<S: Simd, const V: usize, const T: usize>(
     simd: S,
     windows: &Windows,
     (input, at): (&[f32], usize),
-    (output, wide, first): (&[f32], usize, usize),
+    (output, padded, first): (&[f32], usize, usize),
     sums: &mut [[S::f32s; V]; T],
 ) {
+    // A local copy, so that the sums stay in registers over all windows.
     let mut held = *sums;
-    for (&begin, place) in windows.inputs.iter().zip(output.chunks_exact(wide)) {
+    for (&begin, place) in windows.inputs.iter().zip(output.chunks_exact(padded)) {
         let values = &input[begin + at..begin + at + T];
         let (gradients, _) = S::as_simd_f32s(&place[first..first + V * S::F32_LANES]);
         let gradients: [S::f32s; V] = from_fn(|v| gradients[v]);

@@ -1,5 +1,5 @@
-//! An image file's bytes to a [`Picture`], with every limit checked before memory is
-//! allocated for it; and a glyph to a PNG file.
+//! Image files to [`Picture`]s, with all limits checked before memory is allocated, and glyphs to
+//! PNG files.
 
 use std::io::Cursor;
 
@@ -10,29 +10,29 @@ use image::{
 };
 use thiserror::Error;
 
-/// Longest side of a picture in pixels.
+/// The longest side of a picture in pixels.
 pub const MAX_SIDE: u32 = 20_000;
-/// Most pixels of a picture: a 24-megapixel camera's.
+/// The most pixels of a picture: those of a 24-megapixel camera.
 pub const MAX_IMAGE_PIXELS: u64 = 24_000_000;
-/// Most bytes a decoder may allocate: 24 megapixels at 8 bytes and some room.
+/// The most bytes that a decoder may allocate: 24 megapixels of 8 bytes, and some room.
 const MAX_DECODER_BYTES: u64 = 256 << 20;
-/// The formats read, told by their first bytes, never by a file's name.
+/// The formats that are read. A file's first bytes tell its format; its name is not used.
 const FORMATS: [ImageFormat; 5] =
     [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp];
 
-/// Why bytes did not become a picture.
+/// Why an image was rejected.
 #[derive(Debug, Error)]
 pub enum DecodeError {
-    /// No bytes at all.
+    /// There are no bytes.
     #[error("the image is empty (0 bytes)")]
     Empty,
-    /// The first bytes are of no format that is read.
-    #[error("not a PNG, JPEG, WebP, GIF or BMP image (told by its first bytes)")]
+    /// The first bytes are not those of a format that is read.
+    #[error("not a PNG, JPEG, WebP, GIF or BMP image (its first bytes match none of them)")]
     UnknownFormat,
-    /// The header promises more pixels than are allowed.
+    /// The header states more pixels than are allowed.
     #[error(
-        "the image is {width} × {height} pixels; at most {MAX_SIDE} a side and \
-         {} megapixels are read: scale it down", MAX_IMAGE_PIXELS / 1_000_000
+        "the image has {width} × {height} pixels; at most {MAX_SIDE} per side and \
+         {} megapixels are accepted: scale it down", MAX_IMAGE_PIXELS / 1_000_000
     )]
     TooLarge {
         /// Width in pixels.
@@ -40,16 +40,19 @@ pub enum DecodeError {
         /// Height in pixels.
         height: u32,
     },
-    /// The decoder would need more memory than it may have.
+    /// The decoder would need more memory than it may allocate.
     #[error("the image needs too much memory to decode: scale it down or save it as plain PNG")]
     NeedsTooMuchMemory,
-    /// The file is damaged, cut short, or of a variant that is not read.
+    /// The file is damaged, cut short, or of an unsupported variant.
     #[error("the image cannot be read: {0}")]
     Damaged(String),
 }
 
-/// Decodes the first frame of a PNG, JPEG, WebP, GIF or BMP image and turns it
-/// upright by its EXIF orientation.
+/// Decodes the first frame of a PNG, JPEG, WebP, GIF or BMP image and turns it upright according to
+/// its EXIF orientation.
+///
+/// # Errors
+/// The bytes are not such an image, or it exceeds a limit.
 pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
@@ -90,11 +93,11 @@ fn from_image(error: image::ImageError) -> DecodeError {
     }
 }
 
-/// The glyph as a PNG file, white ink on black.
+/// A glyph as a PNG file, 28 × 28 pixels, white ink on black.
 pub fn png(glyph: &Glyph) -> Vec<u8> {
     let mut png = Vec::new();
     let side = SIDE as u32;
-    // Writing to memory does not fail.
+    // Writing to memory cannot fail.
     let _ =
         PngEncoder::new(&mut png).write_image(glyph.pixels(), side, side, ExtendedColorType::L8);
     png

@@ -7,13 +7,13 @@ use burn::tensor::{
 
 use super::{Adapter, AdapterKind, ComputeDevice, DeviceError};
 
-/// Whether this program can compute on GPUs.
+/// Whether this program was built with GPU support.
 pub const HAS_GPU: bool = true;
 
-/// The adapters of this machine, best kind first; `gpu:N` counts in this order.
+/// The adapters of this machine, best kind first; `gpu:N` is the one at index N.
 pub fn adapters() -> Vec<Adapter> {
-    // burn settles on one graphics API and counts adapters within it: the first
-    // with a real GPU, else the first with any adapter.
+    // burn chooses one graphics API and numbers the adapters within it: the first API with a real
+    // GPU, otherwise the first with any adapter. This has to choose the same one.
     let apis = [Backends::VULKAN, Backends::METAL, Backends::DX12].map(adapters_of);
     let real = |found: &&Vec<Adapter>| found.iter().any(|a| a.kind != AdapterKind::Software);
     let any = |found: &&Vec<Adapter>| !found.is_empty();
@@ -35,8 +35,8 @@ fn adapters_of(api: Backends) -> Vec<Adapter> {
     found
 }
 
-/// burn names an adapter by its kind and its number within that kind; `seen` counts them.
-/// `None` for an adapter that burn cannot name: one of unknown kind, or a second software
+/// burn identifies an adapter by its kind and its number within that kind; `seen` counts them.
+/// `None` for an adapter that burn cannot identify: one of unknown kind, or a second software
 /// adapter.
 fn adapter(info: wgpu::AdapterInfo, seen: &mut [usize; 4]) -> Option<Adapter> {
     let kind = match info.device_type {
@@ -62,7 +62,7 @@ fn adapter(info: wgpu::AdapterInfo, seen: &mut [usize; 4]) -> Option<Adapter> {
     })
 }
 
-/// Opens an adapter. Call it once in a process for each: an adapter cannot be opened twice.
+/// Opens an adapter. An adapter can be opened only once per process.
 pub fn open(adapter: Adapter) -> Result<ComputeDevice, DeviceError> {
     let kind = match adapter.kind {
         AdapterKind::Discrete => DeviceKind::DiscreteGpu(adapter.number),
@@ -78,7 +78,7 @@ pub fn open(adapter: Adapter) -> Result<ComputeDevice, DeviceError> {
     }
 }
 
-/// What `auto` says where it takes the CPU: nothing, since wgpu has looked for a GPU.
+/// The note with which `auto` chooses the CPU: none, because wgpu has looked for a GPU.
 pub fn note_on_auto() -> Option<String> {
     None
 }

@@ -1,6 +1,6 @@
-//! Which device computes: asked for once, checked once, and from then on a burn [`Device`].
-//! GPUs are the feature `gpu`, devices of other machines the feature `remote`; a program
-//! without one says how to get it.
+//! The choice of the device that computes: the user's words are parsed and checked, and the result
+//! is a burn [`Device`]. GPUs need the feature `gpu`, devices of other machines the feature
+//! `remote`; without them, the errors tell how to get a program that has them.
 
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -20,43 +20,41 @@ use thiserror::Error;
 
 pub use gpu::{HAS_GPU, adapters};
 
-/// What the user asks for: `auto`, `gpu`, `gpu:N`, `cpu` or `remote:ws://host:port[/N]`.
+/// The device that the user asks for: `auto`, `gpu`, `gpu:N`, `cpu` or `remote:ws://host:port[/N]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// A real GPU if there is one, else the CPU; never a software adapter.
+    /// A real GPU if there is one, otherwise the CPU; never a software adapter.
     Auto,
-    /// The adapter of this number in [`adapters`]; without one, the best.
-    /// Software adapters count too.
+    /// The adapter at this index in [`adapters`], or the best one. Software adapters count too.
     Gpu(Option<usize>),
     /// burn-flex on the CPU.
     Cpu,
-    /// A device that another machine lends (`train lend`). Needs the cargo feature
-    /// `remote`.
+    /// A device that another machine lends with `train lend`. Needs the cargo feature `remote`.
     Remote(RemoteAddress),
 }
 
-/// Where a lent device is.
+/// The address of a device that another machine lends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteAddress {
     /// `ws://host:port`
     url: String,
-    /// Which of the devices that are lent there, from 0.
+    /// The number of the device among those lent there, from 0.
     number: usize,
 }
 
-/// The environment variable with the token that a lender asks for.
+/// The environment variable with the token that a lender requires.
 pub const TOKEN_VARIABLE: &str = "GLYPHIC_REMOTE_TOKEN";
 
-/// A device that is ready for tensors, and what to call it.
+/// A device that is ready for tensors, with a description of it.
 #[derive(Clone, Debug)]
 pub struct ComputeDevice {
     /// The burn device, without autodiff.
     pub device: Device,
-    /// The adapter; `None` on the CPU and far away.
+    /// The adapter; `None` for the CPU and for remote devices.
     pub adapter: Option<Adapter>,
-    /// Where it is, if another machine lends it.
+    /// Its address, if another machine lends it.
     pub remote: Option<RemoteAddress>,
-    /// Why `auto` took this one, where there was a choice.
+    /// Why `auto` chose this device, if there was a choice.
     pub note: Option<String>,
 }
 
@@ -71,81 +69,84 @@ pub struct Adapter {
     pub driver: String,
     /// The graphics API: Vulkan, Metal or Dx12.
     pub api: String,
-    /// What compiles the compute kernels for it.
+    /// The compiler of its compute kernels.
     pub compiler: &'static str,
-    /// Its number among those of its kind, as burn counts them.
+    /// Its number among the adapters of its kind, as burn counts them.
     pub number: usize,
 }
 
 /// The kind of an adapter, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AdapterKind {
-    /// A card of its own.
+    /// A separate graphics card.
     Discrete,
     /// Part of the processor.
     Integrated,
-    /// A share of another machine's card.
+    /// A GPU that a virtual machine gets from its host.
     Virtual,
-    /// No GPU: a driver that computes on the CPU, such as llvmpipe.
+    /// Not a GPU, but a driver that computes on the CPU, such as llvmpipe.
     Software,
 }
 
 /// Why no device could be opened.
 #[derive(Debug, Error)]
 pub enum DeviceError {
-    /// The word is none of `auto`, `gpu`, `gpu:N`, `cpu`, `remote:…`.
+    /// The text is not `auto`, `gpu`, `gpu:N`, `cpu` or `remote:…`.
     #[error(
         "unknown device '{0}': use auto, gpu, gpu:N, cpu, or remote:ws://HOST:PORT for one that \
          another machine lends"
     )]
     Unknown(String),
-    /// The program cannot compute on GPUs.
+    /// The program was built without GPU support.
     #[error(
         "this program was built without GPU support: run the server with `cargo run --release \
          --features gpu`, train with `cargo run --release --bin train`, or use --device cpu"
     )]
     NoGpu,
-    /// The program cannot reach other machines' devices.
+    /// The program was built without support for remote devices.
     #[error(
-        "this program was built without remote devices: build it with `cargo build --release \
-         --features remote`"
+        "this program was built without support for remote devices: \
+         build it with `cargo build --release --features remote`"
     )]
     NoRemote,
-    /// The lender cannot be reached, or refuses.
+    /// The lender cannot be reached or rejects the connection.
     #[error("the device at {address} cannot be used: {reason}")]
     NotLent {
-        /// What was asked for.
+        /// The address asked for.
         address: RemoteAddress,
-        /// What is wrong, and what to do.
+        /// The cause, and what to do about it.
         reason: String,
     },
-    /// `gpu` was asked for and there is no adapter of any kind.
+    /// `gpu` was asked for, but there is no adapter of any kind.
     #[error(
         "no GPU found: wgpu sees no Vulkan, Metal or DirectX 12 adapter; \
          install the GPU's driver, or use --device cpu"
     )]
     NoAdapter,
-    /// `gpu:N` is beyond the list.
+    /// `gpu:N` was asked for, but there are not that many adapters.
     #[error("there is no gpu:{asked}: this machine has {found} adapter(s), see `train devices`")]
     NoSuchAdapter {
         /// The number asked for.
         asked: usize,
-        /// How many there are.
+        /// The number of adapters.
         found: usize,
     },
-    /// The adapter is there and could not be opened.
+    /// The adapter exists but could not be opened.
     #[error("'{name}' could not be opened: {reason}; update its driver, or use --device cpu")]
     NotOpened {
         /// The adapter's name.
         name: String,
-        /// What wgpu says.
+        /// The message of wgpu.
         reason: String,
     },
 }
 
 impl DeviceChoice {
-    /// Opens the device. Call it once in a process: an adapter cannot be
-    /// opened twice.
+    /// Opens the device. Call it once per process, because an adapter cannot be opened twice.
+    ///
+    /// # Errors
+    /// There is no such device, it cannot be opened, or this program was built without it. `Auto`
+    /// never fails.
     pub fn open(&self) -> Result<ComputeDevice, DeviceError> {
         match self {
             Self::Cpu => Ok(ComputeDevice::cpu()),
@@ -179,7 +180,7 @@ impl DeviceChoice {
 impl FromStr for RemoteAddress {
     type Err = ();
 
-    /// `ws://host:port`, with `/N` behind it for a device other than the first.
+    /// Parses `ws://host:port` or, for a device other than the first, `ws://host:port/N`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let rest = text.strip_prefix("ws://").ok_or(())?;
         let (host, number) = match rest.split_once('/') {
@@ -204,7 +205,7 @@ impl fmt::Display for RemoteAddress {
 }
 
 impl ComputeDevice {
-    /// Whether it is this machine's CPU through burn-flex.
+    /// Whether it is this machine's CPU.
     pub fn is_cpu(&self) -> bool {
         self.adapter.is_none() && self.remote.is_none()
     }

@@ -1,16 +1,16 @@
-//! In place of `gpu.rs` where the feature `gpu` is off.
+//! Replaces `gpu.rs` if the feature `gpu` is off.
 
 use std::path::Path;
 
 use super::{Adapter, ComputeDevice, DeviceError};
 
-/// Whether this program can compute on GPUs.
+/// Whether this program was built with GPU support.
 pub const HAS_GPU: bool = false;
 
-/// Files that a GPU's driver makes: Linux's DRM, NVIDIA's, AMD's, and WSL's.
+/// Files that GPU drivers create: Linux's DRM, NVIDIA's, AMD's, and WSL's.
 const DRIVER_FILES: [&str; 4] = ["/dev/dri/renderD128", "/dev/nvidia0", "/dev/kfd", "/dev/dxg"];
 
-/// None: this program cannot reach any.
+/// No adapters, because this program cannot use any.
 pub fn adapters() -> Vec<Adapter> {
     Vec::new()
 }
@@ -20,10 +20,10 @@ pub fn open(_: Adapter) -> Result<ComputeDevice, DeviceError> {
     Err(DeviceError::NoGpu)
 }
 
-/// What `auto` says where it takes the CPU although the machine seems to have a GPU.
+/// The note with which `auto` chooses the CPU although the machine seems to have a GPU.
 pub fn note_on_auto() -> Option<String> {
-    let shown = DRIVER_FILES.iter().any(|file| Path::new(file).exists());
-    (shown || cfg!(target_os = "macos")).then(|| {
+    let found = DRIVER_FILES.iter().any(|file| Path::new(file).exists());
+    (found || cfg!(target_os = "macos")).then(|| {
         "this build has no GPU support: `cargo run --release --features gpu` has it".to_owned()
     })
 }

@@ -1,8 +1,8 @@
-//! In place of `remote.rs` where the feature `remote` is off.
+//! Replaces `remote.rs` if the feature `remote` is off.
 
 use super::{ComputeDevice, DeviceError, RemoteAddress};
 
-/// Says how to get a program that can.
+/// Fails with an error that tells how to build a program with remote devices.
 pub fn open(_: RemoteAddress) -> Result<ComputeDevice, DeviceError> {
     Err(DeviceError::NoRemote)
 }

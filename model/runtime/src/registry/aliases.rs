@@ -1,22 +1,22 @@
-//! Aliases, which name a checkpoint; pins, which keep one; and which checkpoints may go.
+//! Aliases, which name a checkpoint, and pins, which keep one from being pruned.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// The alias of whatever is promoted. No other checkpoint can have it.
+/// The alias of the promoted checkpoint. It cannot be given to another one.
 pub const STABLE: &str = "stable";
-/// The alias of what may be promoted next.
+/// The alias of the checkpoint that may be promoted next.
 pub const CANDIDATE: &str = "candidate";
 
 /// Aliases and pins: the content of `artifacts/MARKS`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Aliases {
-    /// Which checkpoint each alias names.
+    /// The checkpoint that each alias names.
     #[serde(rename = "labels")]
     pub aliases: BTreeMap<String, String>,
-    /// Checkpoints that are never removed.
+    /// The checkpoints that are never pruned.
     pub pins: BTreeSet<String>,
 }
 
@@ -26,8 +26,9 @@ impl Aliases {
         self.aliases.iter().filter(move |(_, named)| *named == id).map(|(alias, _)| alias.as_str())
     }
 
-    /// Which of `ids`, newest first, may go if the newest `keep` of them stay: none that is
-    /// pinned, aliased, promoted, what a roll-back goes to, or in `used`.
+    /// Which of `ids` (newest first) may be removed if the newest `keep` of them stay. Checkpoints
+    /// that are pinned, have an alias, are promoted, would be promoted by a roll-back, or are in
+    /// `used` are never among them. `history` has the promoted checkpoint first.
     pub fn removable(
         &self,
         ids: &[String],
@@ -45,7 +46,7 @@ impl Aliases {
     }
 }
 
-/// Whether a text can be an alias: 1 to 32 lower-case letters, digits and dashes.
+/// Whether a text can be an alias: 1 to 32 lower-case ASCII letters, digits and dashes.
 pub fn is_alias(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=32).contains(&text.len()) && text.bytes().all(allowed)
@@ -60,12 +61,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_stays_and_the_rest_goes_oldest_first() {
+    fn checkpoints_that_are_needed_are_not_removable() {
         let aliases = Aliases {
             aliases: [("candidate".to_owned(), "e".to_owned())].into(),
             pins: ["f".to_owned()].into(),
         };
-        // Newest first; c is promoted, d was before it, g long ago.
+        // Newest first; c is promoted, d was promoted before it, and g long ago.
         let all = ids(&["a", "b", "c", "d", "e", "f", "g", "h"]);
         let history = ids(&["c", "d", "g"]);
         assert_eq!(aliases.removable(&all, 0, &history, &ids(&["h"])), ["a", "b", "g"]);

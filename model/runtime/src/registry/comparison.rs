@@ -1,5 +1,5 @@
-//! The comparison of a fine-tuned checkpoint with its parent, and the gate that decides whether
-//! it may be promoted.
+//! The comparison of a fine-tuned checkpoint with its parent, and the gate that decides whether it
+//! may be promoted automatically.
 
 use std::fmt;
 
@@ -15,39 +15,39 @@ pub struct Comparison {
     pub parent: String,
     /// Labels that the parent did not have.
     pub new_labels: Vec<String>,
-    /// Samples that were trained on.
+    /// Number of samples that were trained on.
     pub trained_on: usize,
-    /// On the examples held back from the parent's own training data.
+    /// The tallies on the examples held back from the parent's own training data.
     pub validation: [Tally; 2],
-    /// On the samples held back from fine-tuning.
+    /// The tallies on the samples held back from fine-tuning.
     pub held_back: [Tally; 2],
-    /// On synthetic handwriting of the parent's labels: forms that people draw and that the
-    /// parent's data has few of.
+    /// The tallies on synthetic handwriting of the parent's labels: forms that people draw but that
+    /// are rare in the parent's data.
     #[serde(alias = "drawn")]
     pub synthetic: [Tally; 2],
-    /// Pictures of all three sets that the child reads right and the parent did not.
+    /// Number of pictures in the three sets that only the child reads correctly.
     pub gained: usize,
-    /// Pictures that the parent read right and the child does not.
+    /// Number of pictures in the three sets that only the parent reads correctly.
     pub lost: usize,
-    /// The pictures that only one of the two reads right, set by set, the lost ones first; a
-    /// selection if they are many.
+    /// The pictures that only one of the two reads correctly, set by set, the lost ones first; a
+    /// selection if there are many.
     pub changed: Vec<Changed>,
-    /// Each sample, as both read it.
+    /// How parent and child read each sample.
     pub samples: Vec<SampleReading>,
 }
 
-/// A count of examples read right. In pairs the parent comes first, then the child.
+/// A count of examples read correctly. In pairs, the parent's comes first, then the child's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
-    /// Examples read right.
+    /// Number of examples read correctly.
     pub right: usize,
-    /// Examples in all.
+    /// Number of examples in all.
     pub of: usize,
-    /// Mean cross entropy in nats, no example counting more than 14.
+    /// Mean cross entropy in nats; no example counts more than 14.
     pub loss: f64,
 }
 
-/// A picture that only one of the two reads right.
+/// A picture that only one of parent and child reads correctly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Changed {
     /// `held_back`, `validation` or `synthetic`; `drawn` in older files is `synthetic`.
@@ -62,7 +62,7 @@ pub struct Changed {
     pub glyph: String,
 }
 
-/// How both read a sample.
+/// How parent and child read a sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SampleReading {
     /// The sample's id.
@@ -79,19 +79,20 @@ pub struct SampleReading {
     pub confidence: f32,
 }
 
-/// What a fine-tuned checkpoint must keep and gain to be promoted automatically.
+/// How much accuracy a fine-tuned checkpoint may lose, and how much it must gain, to be promoted
+/// automatically.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gate {
-    /// Most accuracy that may be lost on the validation examples, in percentage points.
+    /// The largest loss of accuracy on the validation examples, in percentage points.
     pub validation_margin: f64,
-    /// Most accuracy that may be lost on the synthetic examples, in percentage points.
+    /// The largest loss of accuracy on the synthetic examples, in percentage points.
     pub synthetic_margin: f64,
     /// The margin on the synthetic examples grows by this factor if there are new labels,
     /// because some of the old labels' forms may really look like the new symbols.
     pub new_labels: f64,
-    /// Share (0–1) of the held-back samples that the parent misread which must be read right
-    /// now. A network that was trained on wrong labels stays far below it: it cannot learn them
-    /// and keep its accuracy on the validation examples.
+    /// How many more held-back samples the child must read correctly, as a share (0–1) of those
+    /// that the parent misread. A network that was trained on wrong labels stays far below it,
+    /// because it cannot learn them without losing accuracy on the validation examples.
     pub least_gain: f64,
 }
 
@@ -107,47 +108,48 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// How many of `examples` validation examples may be lost.
+    /// By how many of `examples` validation examples the child may be worse.
     pub fn of_validation(&self, examples: usize) -> usize {
-        points(self.validation_margin, examples)
+        whole_examples(self.validation_margin, examples)
     }
 
-    /// How many of `examples` synthetic examples may be lost.
+    /// By how many of `examples` synthetic examples the child may be worse.
     pub fn of_synthetic(&self, new_labels: bool, examples: usize) -> usize {
-        points(self.synthetic_margin * if new_labels { self.new_labels } else { 1.0 }, examples)
+        let factor = if new_labels { self.new_labels } else { 1.0 };
+        whole_examples(self.synthetic_margin * factor, examples)
     }
 }
 
-/// Percentage points of a number of examples, as whole examples.
-fn points(margin: f64, examples: usize) -> usize {
-    // With a tolerance for rounding: 0.05 points of 10,000 are 5, not 4.
+/// A share of examples given in percentage points, as a whole number of examples.
+fn whole_examples(margin: f64, examples: usize) -> usize {
+    // The tolerance is for rounding errors: 0.05 points of 10,000 are 5, not 4.
     (examples as f64 * margin / 100.0 + 1e-9).floor() as usize
 }
 
 /// Why a checkpoint may not be promoted automatically.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Objection {
-    /// It reads fewer validation examples right.
+    /// It reads fewer validation examples correctly than allowed.
     LosesValidation {
         /// Parent and child.
         tallies: [Tally; 2],
         /// Examples that may be lost.
         allowed: usize,
     },
-    /// It reads fewer synthetic examples right.
+    /// It reads fewer synthetic examples correctly than allowed.
     LosesSynthetic {
         /// Parent and child.
         tallies: [Tally; 2],
         /// Examples that may be lost.
         allowed: usize,
     },
-    /// No sample was held back to tell whether it is better.
+    /// No sample was held back, so nothing shows whether it is better.
     NothingHeldBack,
-    /// It does not read the held-back samples better, or not enough.
+    /// It does not read the held-back samples better, or not enough better.
     NoGain {
         /// Parent and child.
         tallies: [Tally; 2],
-        /// How many more it should read right.
+        /// How many more it should read correctly.
         least: usize,
     },
 }
@@ -169,11 +171,11 @@ impl Comparison {
         let [before, after] = self.held_back;
         let misread = before.of.saturating_sub(before.right);
         let least = (misread as f64 * gate.least_gain).ceil() as usize;
-        // If the parent read all of them right, more confidence is a gain.
-        let surer = misread > 0 || after.loss < before.loss;
+        // If the parent read all of them correctly, the child must at least be more confident.
+        let more_confident = misread > 0 || after.loss < before.loss;
         if before.of == 0 {
             objections.push(Objection::NothingHeldBack);
-        } else if after.right < before.right + least || !surer {
+        } else if after.right < before.right + least || !more_confident {
             objections.push(Objection::NoGain { tallies: self.held_back, least });
         }
         objections
@@ -185,22 +187,24 @@ impl fmt::Display for Objection {
         match self {
             Self::LosesValidation { tallies: [before, after], allowed } => write!(
                 f,
-                "it reads {} of {} validation examples right, its parent {}; it may lose {allowed}",
+                "it reads {} of {} validation examples correctly, its parent {}; \
+                 it may lose {allowed}",
                 after.right, after.of, before.right
             ),
             Self::LosesSynthetic { tallies: [before, after], allowed } => write!(
                 f,
-                "it reads {} of {} synthetic examples right, its parent {}; it may lose {allowed}: \
-                 are the samples' labels right?",
+                "it reads {} of {} synthetic examples correctly, its parent {}; \
+                 it may lose {allowed}: check the samples' labels",
                 after.right, after.of, before.right
             ),
             Self::NothingHeldBack => {
-                f.write_str("no sample was held back to measure it by; label a few more")
+                f.write_str("no sample was held back to measure it with; label a few more")
             }
             Self::NoGain { tallies: [before, after], least } => write!(
                 f,
-                "it reads {} of {} held-back samples right, its parent {}; it should read {} right \
-                 or be more confident: label more samples of the same kind, or look for wrong labels",
+                "it reads {} of {} held-back samples correctly, its parent {}; it should read {} \
+                 correctly or be more confident: label more samples of the same kind, or look for \
+                 wrong labels",
                 after.right,
                 after.of,
                 before.right,

@@ -1,5 +1,5 @@
-//! A registry that is a copy of one kept elsewhere: which checkpoint is promoted and what is
-//! said of them comes from there, as whole files.
+//! For a registry that is a copy of one kept elsewhere: the promoted checkpoint, aliases and pins
+//! come from there as whole files.
 
 use std::{collections::BTreeSet, fs, io};
 
@@ -7,30 +7,31 @@ use super::{
     Aliases, CURRENT, Registry, RegistryError, at, is_id, retention::MARKS, write_atomically,
 };
 
-/// `CURRENT` and `MARKS`, as they are; `None` for one that is not there.
+/// The contents of `CURRENT` and `MARKS`; `None` for a file that does not exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    /// Of `CURRENT`: the promoted checkpoint and those before it, one a line.
+    /// The content of `CURRENT`: the promoted checkpoint and those promoted before it, one per
+    /// line.
     pub current: Option<Vec<u8>>,
-    /// Of `MARKS`: aliases and pins, as JSON.
+    /// The content of `MARKS`: aliases and pins as JSON.
     pub marks: Option<Vec<u8>>,
 }
 
 impl Names {
-    /// The files, by their names.
+    /// The name and content of each file.
     pub fn files(&self) -> [(&'static str, &Option<Vec<u8>>); 2] {
         [(CURRENT, &self.current), (MARKS, &self.marks)]
     }
 
-    /// What is promoted, and what was before it, newest first.
+    /// The promoted checkpoint and those promoted before it, newest first.
     pub fn history(&self) -> Vec<String> {
         let text = String::from_utf8_lossy(self.current.as_deref().unwrap_or_default());
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         lines.map(str::to_owned).collect()
     }
 
-    /// The checkpoints that must be there: what is promoted, what a roll-back goes to, and
-    /// what has an alias or a pin.
+    /// The checkpoints that must exist: the promoted one, the one that a roll-back would promote,
+    /// and those with an alias or a pin.
     pub fn needed(&self) -> BTreeSet<String> {
         let aliases: Aliases =
             serde_json::from_slice(self.marks.as_deref().unwrap_or_default()).unwrap_or_default();
@@ -38,11 +39,14 @@ impl Names {
         self.history().into_iter().take(2).chain(named).collect()
     }
 
-    /// Whether a registry could work with these; else what is wrong with which of them.
+    /// Checks that a registry could use these files.
+    ///
+    /// # Errors
+    /// A message that names the damaged file.
     pub fn check(&self) -> Result<(), String> {
         let text = std::str::from_utf8(self.current.as_deref().unwrap_or_default());
         if text.is_err() || !self.history().iter().all(|id| is_id(id)) {
-            return Err(format!("{CURRENT} is not a list of checkpoints"));
+            return Err(format!("{CURRENT} is not a list of checkpoint ids"));
         }
         let marks = self.marks.as_deref().map(serde_json::from_slice::<Aliases>);
         match marks {
@@ -53,7 +57,10 @@ impl Names {
 }
 
 impl Registry {
-    /// Which checkpoint is promoted and what is said of all, as files.
+    /// The promoted checkpoint, aliases and pins, as files.
+    ///
+    /// # Errors
+    /// A file cannot be read.
     pub fn names(&self) -> Result<Names, RegistryError> {
         let read = |name| {
             let path = self.root().join(name);
@@ -65,9 +72,12 @@ impl Registry {
         Ok(Names { current: read(CURRENT)?, marks: read(MARKS)? })
     }
 
-    /// Puts these in the place of what is there.
+    /// Replaces the promoted checkpoint, aliases and pins by these.
+    ///
+    /// # Errors
+    /// A file cannot be read or written.
     pub fn set_names(&self, names: &Names) -> Result<(), RegistryError> {
-        let _alone = self.lock()?;
+        let _lock = self.lock()?;
         let present = self.names()?;
         for ((name, new), (_, old)) in names.files().into_iter().zip(present.files()) {
             if new == old {
@@ -92,21 +102,21 @@ mod tests {
     }
 
     #[test]
-    fn what_a_registry_cannot_work_with_is_told() {
+    fn check_names_the_file_that_a_registry_cannot_use() {
         let marks = br#"{"labels": {"candidate": "d"}, "pins": ["e"]}"#;
         let good = names(b"a\n b \n\nc\n", marks);
         assert_eq!(good.check(), Ok(()));
         assert_eq!(Names::default().check(), Ok(()));
         assert_eq!(good.history(), ["a", "b", "c"]);
         assert_eq!(good.needed().into_iter().collect::<Vec<_>>(), ["a", "b", "d", "e"]);
-        for (bad, part) in [
+        for (bad, file) in [
             (names(b"../../x\n", marks), "CURRENT"),
             (names(b"a\n\xff\n", marks), "CURRENT"),
             (names(b"<html>", marks), "CURRENT"),
             (names(b"a\n", b"<html>"), "MARKS"),
         ] {
             let error = bad.check().err().unwrap_or_default();
-            assert!(error.contains(part), "'{error}' does not say '{part}'");
+            assert!(error.contains(file), "'{error}' does not name '{file}'");
         }
     }
 }

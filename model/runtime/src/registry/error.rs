@@ -1,14 +1,14 @@
-//! Everything that can go wrong with the folder of checkpoints, one variant each.
+//! The errors of the registry.
 
 use std::{io, path::PathBuf};
 
 use glyphic_model::checkpoint::CheckpointError;
 use thiserror::Error;
 
-/// Everything that can go wrong with the folder of checkpoints.
+/// Why an operation on the registry failed.
 #[derive(Debug, Error)]
 pub enum RegistryError {
-    /// A checkpoint is damaged, or of another version.
+    /// A checkpoint is damaged or of another version.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// A file beside the manifest cannot be read.
@@ -21,71 +21,84 @@ pub enum RegistryError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A checkpoint from elsewhere has files that no checkpoint has.
-    #[error("checkpoint '{id}' cannot have a file '{file}'")]
+    /// A checkpoint that was made elsewhere contains a file with a forbidden or repeated name.
+    #[error("checkpoint '{id}' cannot contain a file named '{file}'")]
     BadFileName {
         /// The checkpoint.
         id: String,
-        /// The name.
+        /// The file's name.
         file: String,
     },
-    /// The name could not be a checkpoint's.
-    #[error("'{0}' is no checkpoint id: use letters, digits, '-', '_' and '.', 64 at most")]
+    /// The text cannot be a checkpoint's id.
+    #[error("'{0}' is not a checkpoint id: use at most 64 letters, digits, '-', '_' and '.'")]
     BadId(String),
     /// There is no such checkpoint.
     #[error("there is no checkpoint '{id}' in {}: see `train list`", folder.display())]
     NotFound {
-        /// The name asked for.
+        /// The id asked for.
         id: String,
-        /// Where it was looked for.
+        /// The folder of checkpoints.
         folder: PathBuf,
     },
     /// `CURRENT` is missing or empty.
-    #[error("no checkpoint is promoted: {} is missing or empty; train one with `train --promote`", .0.display())]
+    #[error(
+        "no checkpoint is promoted: {} is missing or empty; train one with `train --promote`",
+        .0.display()
+    )]
     NothingPromoted(PathBuf),
-    /// There is nothing before the promoted checkpoint to go back to.
+    /// No checkpoint was promoted before the present one.
     #[error("there is no earlier promoted checkpoint to roll back to")]
     NothingToRollBackTo,
-    /// Another checkpoint was promoted since the promotion was decided.
-    #[error("'{found}' was promoted meanwhile, not '{expected}' any more: look again, then decide")]
+    /// Another checkpoint was promoted after this promotion was decided.
+    #[error(
+        "'{found}' was promoted in the meantime instead of '{expected}': \
+         check it, then decide again"
+    )]
     PromotedMeanwhile {
-        /// The checkpoint that was thought to be promoted.
+        /// The checkpoint that was expected to be promoted.
         expected: String,
         /// The one that is.
         found: String,
     },
-    /// It is worse than the promoted one, or reads something else.
-    #[error("'{id}' is not promoted: {}; to promote it all the same, force it", objections.join("; "))]
+    /// It is less accurate than the promoted one, was not measured, or has other labels.
+    #[error(
+        "'{id}' was not promoted: {}; to promote it anyway, force the promotion",
+        objections.join("; ")
+    )]
     Objected {
         /// The checkpoint.
         id: String,
-        /// What speaks against it.
+        /// The reasons against it.
         objections: Vec<String>,
     },
-    /// A name that cannot be an alias.
+    /// The text cannot be an alias.
     #[error(
-        "'{0}' cannot be an alias: use 1 to 32 lower-case letters, digits and '-', not 'stable', which is whatever is promoted, and no checkpoint's id"
+        "'{0}' cannot be an alias: use 1 to 32 lower-case letters, digits and '-', but not \
+         a checkpoint's id, and not 'stable', which is always the promoted checkpoint"
     )]
     BadAlias(String),
-    /// The file of aliases and pins cannot be read.
-    #[error("{} cannot be read: {reason}; mend it, or remove it and with it all aliases and pins", path.display())]
+    /// The file of aliases and pins is damaged.
+    #[error(
+        "{} cannot be read: {reason}; repair it, or delete it, which deletes all aliases and pins",
+        path.display()
+    )]
     BadAliases {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// A checkpoint of this name exists; checkpoints are never changed.
+    /// A checkpoint with this id exists, and checkpoints are never overwritten.
     #[error("a checkpoint '{0}' exists already, and checkpoints are never overwritten")]
     Exists(String),
-    /// The file system refused.
+    /// A file operation failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
-        /// On which path.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
 }

@@ -1,17 +1,17 @@
-//! The folder of checkpoints: which there are, which of them is promoted, and what people say
-//! of them.
+//! The registry: a folder of checkpoints with the promoted one, its history, aliases and pins.
 //!
 //! ```text
 //! artifacts/
-//! ├── CURRENT             the promoted checkpoint's id; below it, one a line, those promoted
-//! │                       before, newest first
+//! ├── CURRENT             the promoted checkpoint's id, then those promoted before it, newest
+//! │                       first, one per line
 //! ├── MARKS               aliases and pins ([`Aliases`])
 //! └── checkpoints/<id>/   see [`glyphic_model::checkpoint`]
 //! ```
 //!
-//! A checkpoint is written under a temporary name, synced, and renamed: its name appears only
-//! once all of it is there, and nobody changes it after that. Only its reports are replaced,
-//! each by a rename.
+//! A checkpoint is written under a temporary name, synced, and renamed, so its own name appears
+//! only when it is complete. After that it never changes, except that its reports are replaced,
+//! each by a rename. Changes of `CURRENT` and `MARKS` hold a file lock, because a server and a
+//! trainer may use the same folder.
 
 mod aliases;
 mod comparison;
@@ -49,13 +49,13 @@ use write::sync_folder;
 
 const CHECKPOINTS: &str = "checkpoints";
 const CURRENT: &str = "CURRENT";
-/// Held while `CURRENT` is changed.
+/// Locked while `CURRENT` or `MARKS` is changed.
 const LOCK: &str = ".CURRENT.lock";
-/// Held shared while a checkpoint is published.
+/// Locked (shared) while a checkpoint is published.
 const PUBLICATION_LOCK: &str = ".publish.lock";
 /// Prefix of a checkpoint's folder while it is being written.
 const UNPUBLISHED: &str = ".publish-";
-/// How many promoted checkpoints `CURRENT` remembers.
+/// The number of promoted checkpoints that `CURRENT` records.
 const HISTORY: usize = 50;
 
 /// The checkpoints under an artifacts folder.
@@ -64,13 +64,13 @@ pub struct Registry {
     root: PathBuf,
 }
 
-/// A trained network that is about to become a checkpoint.
+/// Everything that is needed to publish a trained network as a checkpoint.
 pub struct Draft<'a> {
-    /// Its name.
+    /// The id of the new checkpoint.
     pub id: String,
     /// When it was made (RFC 3339, UTC).
     pub created: String,
-    /// The network's shape.
+    /// The network's architecture.
     pub network_config: NetworkConfig,
     /// The trained network.
     pub network: &'a Network,
@@ -78,26 +78,26 @@ pub struct Draft<'a> {
     pub labels: Vec<String>,
     /// What logits are divided by before softmax; above 0.
     pub temperature: f32,
-    /// Where readings become doubtful.
+    /// Thresholds for verdicts.
     pub thresholds: Thresholds,
-    /// The full training config.
+    /// All settings of the training run.
     pub training: serde_json::Value,
-    /// The data trained on.
+    /// The datasets trained on.
     pub datasets: Vec<DatasetRecord>,
-    /// The results.
+    /// The results of the run.
     pub metrics: Metrics,
-    /// Each epoch of the run.
+    /// The metrics of each epoch.
     pub epochs: &'a [EpochMetrics],
-    /// The checkpoint that training started from.
+    /// The id of the checkpoint that training started from, if any.
     pub parent: Option<String>,
-    /// The repository's commit.
+    /// The commit of the source code, if known.
     pub git_revision: Option<String>,
-    /// Further files of the run: name and content.
+    /// Names and contents of further files.
     pub files: Vec<(String, Vec<u8>)>,
 }
 
 impl Registry {
-    /// The registry under `artifacts`. Nothing is read or made yet.
+    /// The registry in the folder `artifacts`. Nothing is read or created yet.
     pub fn new(artifacts: impl Into<PathBuf>) -> Self {
         Self { root: artifacts.into() }
     }
@@ -112,7 +112,11 @@ impl Registry {
         self.root.join(CHECKPOINTS).join(id)
     }
 
-    /// The ids of all published checkpoints, in order. Not one is read.
+    /// The ids of all published checkpoints, in alphabetical order. The checkpoints are not read or
+    /// checked.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
     pub fn ids(&self) -> Result<Vec<String>, RegistryError> {
         let folder = self.root.join(CHECKPOINTS);
         let entries = match fs::read_dir(&folder) {
@@ -125,7 +129,10 @@ impl Registry {
         Ok(ids)
     }
 
-    /// Reads and checks a checkpoint's manifest, not its weights.
+    /// Reads and checks a checkpoint's manifest, but not its weights.
+    ///
+    /// # Errors
+    /// There is no such checkpoint, or its manifest is damaged or of another version.
     pub fn manifest(&self, id: &str) -> Result<Manifest, RegistryError> {
         check_id(id)?;
         let path = self.folder(id).join(MANIFEST_FILE);
@@ -139,8 +146,10 @@ impl Registry {
         Ok(Manifest::parse(id, &bytes)?)
     }
 
-    /// A fine-tuned checkpoint's comparison with its parent. `None` if it was trained
-    /// from scratch.
+    /// A fine-tuned checkpoint's comparison with its parent. `None` if it was trained from scratch.
+    ///
+    /// # Errors
+    /// The checkpoint or its comparison cannot be read.
     pub fn comparison(&self, id: &str) -> Result<Option<Comparison>, RegistryError> {
         let Some(bytes) = self.file(id, COMPARISON_FILE)? else { return Ok(None) };
         serde_json::from_slice(&bytes).map(Some).map_err(|error| RegistryError::BadFile {
@@ -150,7 +159,10 @@ impl Registry {
         })
     }
 
-    /// The epochs of the run that made a checkpoint.
+    /// The metrics of each epoch of the run that made a checkpoint.
+    ///
+    /// # Errors
+    /// The checkpoint or its metrics cannot be read.
     pub fn epochs(&self, id: &str) -> Result<Vec<EpochMetrics>, RegistryError> {
         let bytes = self.file(id, METRICS_FILE)?.unwrap_or_default();
         let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
@@ -160,7 +172,10 @@ impl Registry {
         })
     }
 
-    /// A further file of a checkpoint, by its name. `None` if it has none of that name.
+    /// The content of a checkpoint's file. `None` if it has no file of that name.
+    ///
+    /// # Errors
+    /// The checkpoint or the file cannot be read.
     pub fn file(&self, id: &str, name: &str) -> Result<Option<Vec<u8>>, RegistryError> {
         self.manifest(id)?;
         let path = self.folder(id).join(name);
@@ -170,15 +185,20 @@ impl Registry {
         }
     }
 
-    /// Reads a checkpoint onto `device`, with everything verified: schema,
-    /// checksum, architecture and shapes.
+    /// Loads a checkpoint onto `device` and verifies it.
+    ///
+    /// # Errors
+    /// There is no such checkpoint, or its schema, checksum, architecture or weights are wrong.
     pub fn load(&self, id: &str, device: &Device) -> Result<Checkpoint, RegistryError> {
         let manifest = self.manifest(id)?;
         let weights = self.weights(&manifest)?;
         Ok(Checkpoint::verify(manifest, weights, device)?)
     }
 
-    /// The bytes of a checkpoint's weights, as they were published.
+    /// The bytes of a checkpoint's weights.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its checksum is not that of the manifest.
     pub fn weights(&self, manifest: &Manifest) -> Result<Vec<u8>, RegistryError> {
         let path = self.folder(&manifest.id).join(WEIGHTS_FILE);
         let bytes = fs::read(&path).map_err(at("read", &path))?;
@@ -186,7 +206,10 @@ impl Registry {
         Ok(bytes)
     }
 
-    /// Publishes a checkpoint: all of it or nothing. Returns its manifest.
+    /// Publishes a checkpoint, completely or not at all, and returns its manifest.
+    ///
+    /// # Errors
+    /// The id or a file's name is not allowed or taken, or a file cannot be written.
     pub fn publish(&self, draft: Draft<'_>) -> Result<Manifest, RegistryError> {
         let weights = weights_to_bytes(draft.network)
             .map_err(|reason| CheckpointError::WrongWeights { id: draft.id.clone(), reason })?;
@@ -215,15 +238,19 @@ impl Registry {
         Ok(manifest)
     }
 
-    /// Publishes a checkpoint that was made elsewhere, under the id of its manifest: all of
-    /// it or nothing, and only if it is whole. `files` are all but the manifest.
+    /// Publishes a checkpoint that was made elsewhere, under the id in its manifest, completely or
+    /// not at all. `files` are the names and contents of all its files except the manifest.
+    ///
+    /// # Errors
+    /// The checkpoint is damaged, an id or a file's name is not allowed or taken, or a file cannot
+    /// be written.
     pub fn adopt(
         &self,
         manifest: &Manifest,
         files: Vec<(String, Vec<u8>)>,
     ) -> Result<(), RegistryError> {
         check_names(&files, &manifest.id)?;
-        // As it will be read.
+        // Checked in the form in which it will be read.
         let manifest = Manifest::parse(&manifest.id, &to_json(manifest))?;
         let weights = files.iter().find(|(name, _)| name == WEIGHTS_FILE);
         let weights = weights.map(|(_, bytes)| bytes.clone()).unwrap_or_default();
@@ -231,7 +258,7 @@ impl Registry {
         self.write_folder(&manifest, files)
     }
 
-    /// Writes a checkpoint's folder under a name that nobody reads, and gives it its own.
+    /// Writes a checkpoint's folder under a temporary name, then renames it.
     fn write_folder(
         &self,
         manifest: &Manifest,
@@ -239,7 +266,7 @@ impl Registry {
     ) -> Result<(), RegistryError> {
         check_id(&manifest.id)?;
         let checkpoints = self.root.join(CHECKPOINTS);
-        fs::create_dir_all(&checkpoints).map_err(at("make the folder", &checkpoints))?;
+        fs::create_dir_all(&checkpoints).map_err(at("create the folder", &checkpoints))?;
         let final_folder = self.folder(&manifest.id);
         if final_folder.exists() {
             return Err(RegistryError::Exists(manifest.id.clone()));
@@ -247,17 +274,17 @@ impl Registry {
         files.push((MANIFEST_FILE.to_owned(), to_json(manifest)));
         check_names(&files, &manifest.id)?;
         let _publishing = self.begin_publication()?;
-        // The folder removes itself if anything below fails.
+        // The temporary folder is deleted when it is dropped, if anything below fails.
         let folder = tempfile::Builder::new()
             .prefix(UNPUBLISHED)
             .tempdir_in(&checkpoints)
-            .map_err(at("make a folder in", &checkpoints))?;
+            .map_err(at("create a folder in", &checkpoints))?;
         for (name, bytes) in &files {
             let path = folder.path().join(name);
             write_atomically(&path, bytes).map_err(at("write", &path))?;
         }
         let folder = folder.keep();
-        open_to_others(&folder).map_err(at("set the permissions of", &folder))?;
+        make_readable(&folder).map_err(at("set the permissions of", &folder))?;
         if let Err(error) = fs::rename(&folder, &final_folder) {
             let _ = fs::remove_dir_all(&folder);
             return Err(match error.kind() {
@@ -270,8 +297,8 @@ impl Registry {
         sync_folder(&checkpoints).map_err(at("sync", &checkpoints))
     }
 
-    /// Keeps [`remove_leftovers`](Self::remove_leftovers) from what is being published, until
-    /// it is dropped.
+    /// Until the result is dropped, [`remove_leftovers`](Self::remove_leftovers) does not remove
+    /// what is being published. Any number of publications may hold this lock.
     fn begin_publication(&self) -> Result<File, RegistryError> {
         let path = self.root.join(PUBLICATION_LOCK);
         let file = File::create(&path).map_err(at("write", &path))?;
@@ -279,7 +306,7 @@ impl Registry {
         Ok(file)
     }
 
-    /// Keeps publications from beginning until it is dropped; `None` if one is under way.
+    /// No publication can begin until the result is dropped. `None` if one is in progress.
     fn lock_out_publications(&self) -> Result<Option<File>, RegistryError> {
         let path = self.root.join(PUBLICATION_LOCK);
         let file = File::create(&path).map_err(at("write", &path))?;
@@ -291,12 +318,18 @@ impl Registry {
     }
 
     /// The promoted checkpoint's id.
+    ///
+    /// # Errors
+    /// No checkpoint is promoted, or `CURRENT` cannot be read.
     pub fn current(&self) -> Result<String, RegistryError> {
         let path = self.root.join(CURRENT);
         self.history()?.into_iter().next().ok_or(RegistryError::NothingPromoted(path))
     }
 
-    /// The promoted checkpoint and those promoted before it, newest first.
+    /// The ids of the promoted checkpoint and those promoted before it, newest first.
+    ///
+    /// # Errors
+    /// `CURRENT` cannot be read.
     pub fn history(&self) -> Result<Vec<String>, RegistryError> {
         let path = self.root.join(CURRENT);
         match fs::read_to_string(&path) {
@@ -310,17 +343,23 @@ impl Registry {
         }
     }
 
-    /// Makes a checkpoint the promoted one. Its manifest is checked; its
-    /// weights are the business of whoever loads it.
+    /// Promotes a checkpoint. Its manifest is checked; its weights are checked when they are
+    /// loaded.
+    ///
+    /// # Errors
+    /// The manifest cannot be read, or `CURRENT` cannot be written.
     pub fn promote(&self, id: &str) -> Result<(), RegistryError> {
         self.promote_from(id, None)
     }
 
-    /// The same, if `from` is still the promoted one (where it is given):
-    /// whoever decided with another in mind should decide anew.
+    /// Promotes a checkpoint, but only if `from` (if given) is still the promoted one: a decision
+    /// that compared it with another checkpoint may be out of date.
+    ///
+    /// # Errors
+    /// As for [`promote`](Self::promote), and [`RegistryError::PromotedMeanwhile`].
     pub fn promote_from(&self, id: &str, from: Option<&str>) -> Result<(), RegistryError> {
-        let _alone = self.lock()?;
-        // Under the lock: it may just have been removed.
+        let _lock = self.lock()?;
+        // Checked under the lock, because the checkpoint may just have been removed.
         self.manifest(id)?;
         let mut history = self.history()?;
         expect_promoted(&history, from)?;
@@ -332,15 +371,22 @@ impl Registry {
         self.write_history(&history)
     }
 
-    /// The checkpoint that [`roll_back`](Self::roll_back) would promote.
+    /// The id of the checkpoint that [`roll_back`](Self::roll_back) would promote.
+    ///
+    /// # Errors
+    /// There is none, or `CURRENT` cannot be read.
     pub fn previous(&self) -> Result<String, RegistryError> {
         self.history()?.into_iter().nth(1).ok_or(RegistryError::NothingToRollBackTo)
     }
 
-    /// Makes the checkpoint that was promoted before this one the promoted one
-    /// again, and returns its id; only if `from` is promoted, where it is given.
+    /// Promotes the previously promoted checkpoint again and returns its id, but only if `from` (if
+    /// given) is still the promoted one.
+    ///
+    /// # Errors
+    /// There is no previous one, its manifest cannot be read, `CURRENT` cannot be written, or
+    /// [`RegistryError::PromotedMeanwhile`].
     pub fn roll_back(&self, from: Option<&str>) -> Result<String, RegistryError> {
-        let _alone = self.lock()?;
+        let _lock = self.lock()?;
         let history = self.history()?;
         expect_promoted(&history, from)?;
         let [_, previous, ..] = history.as_slice() else {
@@ -351,7 +397,7 @@ impl Registry {
         Ok(previous.clone())
     }
 
-    /// Keeps other processes from changing `CURRENT` until it is dropped.
+    /// No other process can change `CURRENT` or `MARKS` until the result is dropped.
     fn lock(&self) -> Result<File, RegistryError> {
         let path = self.root.join(LOCK);
         let file = File::create(&path).map_err(at("write", &path))?;
@@ -366,7 +412,7 @@ impl Registry {
     }
 }
 
-/// Whether `expected`, if given, is the promoted one of a history.
+/// Checks that `expected`, if given, is the promoted checkpoint of a history.
 fn expect_promoted(history: &[String], expected: Option<&str>) -> Result<(), RegistryError> {
     let found = history.first().cloned().unwrap_or_default();
     match expected.filter(|expected| *expected != found) {
@@ -390,8 +436,8 @@ fn check_id(id: &str) -> Result<(), RegistryError> {
     }
 }
 
-/// No name leads out of the folder, and no file takes the place of another one, also where
-/// a disk does not tell A from a.
+/// Checks that no name leads out of the folder and that no two names are equal, also on a file
+/// system that ignores case.
 fn check_names(files: &[(String, Vec<u8>)], id: &str) -> Result<(), RegistryError> {
     let mut names: Vec<String> = files.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     names.sort();
@@ -414,8 +460,8 @@ fn to_json_lines<T: serde::Serialize>(values: &[T]) -> Vec<u8> {
     lines.flat_map(|line| (line + "\n").into_bytes()).collect()
 }
 
-/// Temporary folders are private to their owner; published ones are not.
-fn open_to_others(folder: &Path) -> io::Result<()> {
+/// Makes a published folder readable for others: temporary folders are private to their owner.
+fn make_readable(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -424,6 +470,7 @@ fn open_to_others(folder: &Path) -> io::Result<()> {
     sync_folder(folder)
 }
 
+/// Turns an I/O error into one that names the operation and the path.
 fn at<'a>(action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> RegistryError + 'a {
     move |source| RegistryError::Io { action, path: path.to_owned(), source }
 }

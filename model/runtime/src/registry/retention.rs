@@ -12,7 +12,10 @@ pub(super) const MARKS: &str = "MARKS";
 const REMOVED: &str = ".removed-";
 
 impl Registry {
-    /// Aliases and pins. An alias may name a checkpoint that is gone.
+    /// Aliases and pins. An alias may name a checkpoint that no longer exists.
+    ///
+    /// # Errors
+    /// `MARKS` cannot be read.
     pub fn aliases(&self) -> Result<Aliases, RegistryError> {
         let path = self.root().join(MARKS);
         let bytes = match fs::read(&path) {
@@ -23,13 +26,16 @@ impl Registry {
             .map_err(|error| RegistryError::BadAliases { path, reason: error.to_string() })
     }
 
-    /// Gives an alias to a checkpoint, whichever had it before.
+    /// Gives an alias to a checkpoint and takes it from the one that had it before, if any.
+    ///
+    /// # Errors
+    /// The alias is not allowed, there is no such checkpoint, or `MARKS` cannot be written.
     pub fn set_alias(&self, alias: &str, id: &str) -> Result<(), RegistryError> {
         if !is_alias(alias) || alias == STABLE {
             return Err(RegistryError::BadAlias(alias.chars().take(40).collect()));
         }
         self.change_aliases(|aliases| {
-            // An alias that is an id would never be looked up.
+            // An alias that equals an id would never be used, because ids are looked up first.
             match self.manifest(alias) {
                 Err(RegistryError::NotFound { .. }) => self.manifest(id)?,
                 _ => return Err(RegistryError::BadAlias(alias.to_owned())),
@@ -39,17 +45,23 @@ impl Registry {
         })
     }
 
-    /// Removes an alias; whether it was there.
+    /// Removes an alias. Returns whether it existed.
+    ///
+    /// # Errors
+    /// `MARKS` cannot be read or written.
     pub fn remove_alias(&self, alias: &str) -> Result<bool, RegistryError> {
-        let mut was_there = false;
+        let mut existed = false;
         self.change_aliases(|aliases| {
-            was_there = aliases.aliases.remove(alias).is_some();
+            existed = aliases.aliases.remove(alias).is_some();
             Ok(())
         })?;
-        Ok(was_there)
+        Ok(existed)
     }
 
-    /// Keeps a checkpoint from being removed, or lets it go again.
+    /// Pins a checkpoint, which keeps it from being pruned, or unpins it.
+    ///
+    /// # Errors
+    /// There is no such checkpoint, or `MARKS` cannot be written.
     pub fn pin(&self, id: &str, pinned: bool) -> Result<(), RegistryError> {
         self.change_aliases(|aliases| {
             self.manifest(id)?;
@@ -61,7 +73,11 @@ impl Registry {
         })
     }
 
-    /// The checkpoint of this id or, if there is none, the one that has this alias.
+    /// The id of the checkpoint with this id or alias; ids come first. A name that is neither is
+    /// returned unchanged.
+    ///
+    /// # Errors
+    /// The registry cannot be read, or the name is `stable` and no checkpoint is promoted.
     pub fn resolve(&self, name: &str) -> Result<String, RegistryError> {
         if name == STABLE {
             return self.current();
@@ -72,30 +88,38 @@ impl Registry {
         Ok(self.aliases()?.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned()))
     }
 
-    /// Removes what [`Aliases::removable`] allows, of all but the newest `keep` checkpoints;
-    /// none of `used`. Returns what is gone. A checkpoint that cannot be read stays: what is
-    /// wrong with it may be worth a look.
+    /// Removes all but the newest `keep` checkpoints, except those in `used` and those that
+    /// [`Aliases::removable`] keeps. Returns the ids of the removed ones. A checkpoint that cannot
+    /// be read stays, so that its problem can be examined.
+    ///
+    /// # Errors
+    /// A file or folder cannot be read, written or renamed.
     pub fn prune(&self, keep: usize, used: &[String]) -> Result<Vec<String>, RegistryError> {
-        // Promotions and aliases wait, so that nothing is removed that just was.
-        let _alone = self.lock()?;
-        let gone = self.forget_alone(keep, used)?;
-        // What one that was killed left would be in the way of the same name.
+        // The lock is held throughout, so that no checkpoint is promoted or given an alias while it
+        // is being removed.
+        let _lock = self.lock()?;
+        let gone = self.forget_locked(keep, used)?;
+        // Leftovers of a killed process could have the name that marking for removal needs.
         self.sweep()?;
         for id in &gone {
-            self.doom(id)?;
+            self.mark_for_removal(id)?;
         }
         self.sweep()?;
         Ok(gone)
     }
 
-    /// What [`prune`](Self::prune) would remove is only struck from the history, so that no
-    /// roll-back finds it; the caller removes it.
+    /// Deletes the checkpoints that [`prune`](Self::prune) would remove from the history, so that
+    /// no roll-back finds them, and returns their ids. The caller removes the checkpoints.
+    ///
+    /// # Errors
+    /// As for [`prune`](Self::prune).
     pub fn forget(&self, keep: usize, used: &[String]) -> Result<Vec<String>, RegistryError> {
-        let _alone = self.lock()?;
-        self.forget_alone(keep, used)
+        let _lock = self.lock()?;
+        self.forget_locked(keep, used)
     }
 
-    fn forget_alone(&self, keep: usize, used: &[String]) -> Result<Vec<String>, RegistryError> {
+    /// [`forget`](Self::forget) without taking the lock.
+    fn forget_locked(&self, keep: usize, used: &[String]) -> Result<Vec<String>, RegistryError> {
         let readable = |id: String| self.manifest(&id).ok().map(|manifest| (manifest.created, id));
         let mut newest: Vec<_> = self.ids()?.into_iter().filter_map(readable).collect();
         newest.sort_by(|a, b| b.cmp(a));
@@ -109,60 +133,67 @@ impl Registry {
         Ok(gone)
     }
 
-    /// Removes a checkpoint, whatever is said of it; nothing if it is not there.
+    /// Removes a checkpoint, even if it has aliases or a pin. Does nothing if it does not exist.
+    ///
+    /// # Errors
+    /// Its folder cannot be renamed, or the folder of checkpoints cannot be read.
     pub fn remove(&self, id: &str) -> Result<(), RegistryError> {
-        let _alone = self.lock()?;
+        let _lock = self.lock()?;
         self.sweep()?;
         if is_id(id) && self.folder(id).exists() {
-            self.doom(id)?;
+            self.mark_for_removal(id)?;
         }
         self.sweep()
     }
 
-    /// Takes a checkpoint's name from it; [`sweep`](Self::sweep) removes what is left.
-    fn doom(&self, id: &str) -> Result<(), RegistryError> {
+    /// Renames a checkpoint's folder, so that the checkpoint is gone in one step even if the
+    /// process is killed; [`sweep`](Self::sweep) then deletes the folder.
+    fn mark_for_removal(&self, id: &str) -> Result<(), RegistryError> {
         let folder = self.folder(id);
-        let doomed = folder.with_file_name(format!("{REMOVED}{id}"));
-        fs::rename(&folder, &doomed).map_err(at("remove", &folder))
+        let marked = folder.with_file_name(format!("{REMOVED}{id}"));
+        fs::rename(&folder, &marked).map_err(at("remove", &folder))
     }
 
-    /// Removes what killed processes left behind: checkpoints that were never published, and
-    /// those whose removal was interrupted. To be called when a program starts.
+    /// Removes what killed processes left behind: checkpoints that were never completely written,
+    /// and those whose removal was interrupted. Call it when a program starts.
+    ///
+    /// # Errors
+    /// The folder of checkpoints cannot be read or locked.
     pub fn remove_leftovers(&self) -> Result<(), RegistryError> {
         if !self.folder("").exists() {
             return Ok(());
         }
-        let _alone = self.lock()?;
+        let _lock = self.lock()?;
         self.sweep()
     }
 
-    /// Removes what was renamed to be removed and, unless a publication is under way, what
-    /// was never published.
+    /// Deletes the folders marked for removal and, unless a publication is in progress, those that
+    /// were never published.
     fn sweep(&self) -> Result<(), RegistryError> {
         let checkpoints = self.folder("");
         let entries = match fs::read_dir(&checkpoints) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             entries => entries.map_err(at("list", &checkpoints))?,
         };
-        // Held until the end: no publication begins meanwhile.
+        // Held until the end, so that no publication begins in the meantime.
         let none_publishing = self.lock_out_publications()?;
         for entry in entries.filter_map(Result::ok) {
             let name = entry.file_name().to_string_lossy().into_owned();
             let abandoned = name.starts_with(UNPUBLISHED) && none_publishing.is_some();
             if name.starts_with(REMOVED) || abandoned {
-                // What cannot be removed now is tried again by the next call.
+                // If it fails, the next call tries again.
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
         Ok(())
     }
 
-    /// Changes aliases and pins while nobody promotes or removes.
+    /// Changes aliases and pins under the lock.
     fn change_aliases(
         &self,
         change: impl FnOnce(&mut Aliases) -> Result<(), RegistryError>,
     ) -> Result<(), RegistryError> {
-        let _alone = self.lock()?;
+        let _lock = self.lock()?;
         let mut aliases = self.aliases()?;
         change(&mut aliases)?;
         let path = self.root().join(MARKS);

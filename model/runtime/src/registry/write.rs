@@ -1,4 +1,4 @@
-//! Writing that is all or nothing.
+//! Atomic writing.
 
 use std::{
     fs::File,
@@ -6,10 +6,14 @@ use std::{
     path::Path,
 };
 
-/// Replaces `path` by `bytes` in one step: whoever reads it, whenever the
-/// process or the machine stops, finds the old content or the new.
+/// Replaces the content of `path` by `bytes` in one step. Readers see either the old content or the
+/// new, even if the process or the machine stops at any moment.
+///
+/// # Errors
+/// The file cannot be written, synced or renamed. The old content is then unchanged, unless only
+/// syncing the folder failed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // Of a bare name it is the empty path, which cannot be opened.
+    // The parent of a bare file name is the empty path, which cannot be opened.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".write-").tempfile_in(folder)?;
@@ -20,13 +24,13 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
-/// Makes a folder's entries durable. Folders cannot be synced on Windows,
-/// where a rename needs no such step.
+/// Makes a folder's entries durable. On Windows folders cannot be synced and need not be after a
+/// rename.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-/// Temporary files are private to their owner; what is published is not.
+/// Makes a file readable for others: temporary files are private to their owner.
 fn allow_reading(file: &File) -> io::Result<()> {
     #[cfg(unix)]
     {

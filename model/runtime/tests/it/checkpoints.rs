@@ -1,4 +1,4 @@
-//! A checkpoint comes back as it was published, or not at all.
+//! A checkpoint is loaded exactly as it was published, or not at all.
 
 use std::{fs, path::Path};
 
@@ -58,7 +58,7 @@ fn load(registry: &Registry) -> RegistryError {
 }
 
 #[test]
-fn comes_back_as_it_was() {
+fn a_loaded_checkpoint_equals_the_published_one() {
     let (_folder, registry, network) = published();
     let loaded = registry.load("one", &Device::flex()).unwrap();
     assert_eq!(loaded.manifest.network, tiny());
@@ -69,13 +69,13 @@ fn comes_back_as_it_was() {
     let after = loaded.into_classifier(&Device::flex());
     let glyphs = [glyph, Glyph::new([9; 784])];
     assert_eq!(before.logits(&glyphs).unwrap(), after.logits(&glyphs).unwrap());
-    // The temperature of 0.5 comes back too: it makes every answer surer.
+    // The temperature of 0.5 is loaded too: it makes every prediction more confident.
     let (before, after) = (before.classify(&glyphs).unwrap(), after.classify(&glyphs).unwrap());
     assert!(after[0].confidence() > before[0].confidence());
 }
 
 #[test]
-fn is_published_whole_and_readable() {
+fn a_published_checkpoint_has_all_files_and_nothing_else() {
     let (folder, registry, _) = published();
     let names = |path: &Path| {
         let mut names: Vec<_> = fs::read_dir(path)
@@ -92,7 +92,7 @@ fn is_published_whole_and_readable() {
 }
 
 #[test]
-fn rejects_publishing_under_a_name_that_is_taken() {
+fn rejects_publishing_under_an_id_that_exists() {
     let (_folder, registry, network) = published();
     let before = fs::read(registry.folder("one").join(WEIGHTS_FILE)).unwrap();
     let again = registry.publish(draft("one", &network));
@@ -101,7 +101,7 @@ fn rejects_publishing_under_a_name_that_is_taken() {
 }
 
 #[test]
-fn rejects_names_that_lead_elsewhere() {
+fn rejects_ids_that_lead_out_of_the_folder() {
     let (_folder, registry, network) = published();
     for id in ["", ".", "..", "../one", "a/b", "a\\b", ".hidden", "a b", "ü", &"x".repeat(65)] {
         assert!(matches!(registry.manifest(id), Err(RegistryError::BadId(_))), "{id}");
@@ -149,7 +149,7 @@ fn rejects_truncated_weights() {
 }
 
 #[test]
-fn rejects_weights_that_are_no_weights() {
+fn rejects_files_that_are_not_weights() {
     let (_folder, registry, _) = published();
     for junk in [&b""[..], b"not a burnpack file", &[0; 4096]] {
         fs::write(registry.folder("one").join(WEIGHTS_FILE), junk).unwrap();
@@ -181,7 +181,7 @@ fn rejects_weights_of_another_depth() {
     ));
 }
 
-/// Gives the network other hidden layers, and says of it what is true of that.
+/// Gives the network in the manifest other hidden layers, and the sizes that belong to them.
 fn reshape(manifest: &mut serde_json::Value, hidden: &[usize]) {
     manifest["network"]["hidden"] = json!(hidden);
     let network: NetworkConfig = serde_json::from_value(manifest["network"].clone()).unwrap();
@@ -190,7 +190,7 @@ fn reshape(manifest: &mut serde_json::Value, hidden: &[usize]) {
 }
 
 #[test]
-fn rejects_a_network_that_is_not_as_large_as_it_says() {
+fn rejects_sizes_that_are_not_those_of_the_network() {
     for field in ["macs", "parameters"] {
         let (_folder, registry, _) = published();
         edit(&registry, |manifest| manifest[field] = json!(0));
@@ -200,7 +200,7 @@ fn rejects_a_network_that_is_not_as_large_as_it_says() {
 }
 
 #[test]
-fn rejects_weights_of_another_kind_of_number() {
+fn rejects_weights_of_another_data_type() {
     let (_folder, registry, _) = published();
     let path = registry.folder("one").join(WEIGHTS_FILE);
     let mut bytes = fs::read(&path).unwrap();
@@ -231,7 +231,7 @@ fn rejects_weights_that_are_not_finite() {
 }
 
 #[test]
-fn rejects_a_manifest_that_is_no_json() {
+fn rejects_a_manifest_that_is_not_json() {
     let (_folder, registry, _) = published();
     fs::write(registry.folder("one").join(MANIFEST_FILE), "{ \"schema\": 1, ").unwrap();
     assert!(matches!(
@@ -346,7 +346,7 @@ fn promotes_and_rolls_back() {
 }
 
 #[test]
-fn rejects_promoting_what_is_not_there() {
+fn rejects_promoting_a_checkpoint_that_does_not_exist() {
     let (_folder, registry, _) = published();
     registry.promote("one").unwrap();
     assert!(matches!(registry.promote("two"), Err(RegistryError::NotFound { .. })));

@@ -1,4 +1,4 @@
-//! The gate: what a fine-tuned checkpoint must keep and gain.
+//! The gate for fine-tuned checkpoints: how much they may lose and must gain.
 
 use glyphic_runtime::registry::{Comparison, Gate, Objection, Tally};
 
@@ -7,7 +7,7 @@ fn tallies(of: usize, before: usize, after: usize) -> [Tally; 2] {
     [tally(before, 0.5), tally(after, 0.4)]
 }
 
-/// One that nothing speaks against.
+/// A comparison without objections.
 fn good() -> Comparison {
     Comparison {
         parent: "parent".to_owned(),
@@ -30,7 +30,7 @@ fn objections(change: impl FnOnce(&mut Comparison)) -> Vec<Objection> {
 }
 
 #[test]
-fn what_keeps_and_gains_passes() {
+fn a_checkpoint_that_keeps_and_gains_enough_passes() {
     assert_eq!(objections(|_| {}), []);
 }
 
@@ -38,10 +38,10 @@ fn what_keeps_and_gains_passes() {
 fn a_loss_on_validation_beyond_a_twentieth_of_a_point_is_refused() {
     let found = objections(|c| c.validation = tallies(5000, 4979, 4976));
     assert!(matches!(found[..], [Objection::LosesValidation { allowed: 2, .. }]), "{found:?}");
-    // Of 10,000 exactly five.
+    // Of 10,000 examples exactly five may be lost.
     assert_eq!(objections(|c| c.validation = tallies(10_000, 9_900, 9_895)), []);
     assert_eq!(objections(|c| c.validation = tallies(10_000, 9_900, 9_894)).len(), 1);
-    // New symbols are no excuse.
+    // New labels do not raise this limit.
     let new = |after: usize| {
         objections(|c| {
             c.new_labels = vec!["z".to_owned()];
@@ -56,7 +56,7 @@ fn a_loss_on_synthetic_examples_is_refused() {
     let found = objections(|c| c.synthetic = tallies(1360, 1351, 1344));
     assert!(matches!(found[..], [Objection::LosesSynthetic { allowed: 6, .. }]), "{found:?}");
     assert!(found[0].to_string().contains("1344 of 1360"), "{}", found[0]);
-    // A new symbol may really look like an old one: four times that.
+    // A new symbol may really look like an old one, so the limit is four times as high.
     let new = |after: usize| {
         objections(|c| {
             c.new_labels = vec!["z".to_owned()];
@@ -67,7 +67,7 @@ fn a_loss_on_synthetic_examples_is_refused() {
 }
 
 #[test]
-fn a_third_of_what_was_misread_must_be_mended() {
+fn a_third_of_the_misread_samples_must_be_gained() {
     let found = objections(|c| c.held_back = tallies(41, 0, 13));
     assert!(matches!(found[..], [Objection::NoGain { least: 14, .. }]), "{found:?}");
     assert_eq!(objections(|c| c.held_back = tallies(41, 0, 14)), []);
@@ -76,14 +76,14 @@ fn a_third_of_what_was_misread_must_be_mended() {
 }
 
 #[test]
-fn where_all_was_right_it_must_be_surer() {
+fn if_the_parent_read_all_correctly_the_child_must_be_more_confident() {
     assert_eq!(objections(|c| c.held_back = tallies(4, 4, 4)), []);
     assert_eq!(objections(|c| c.held_back = tallies(4, 4, 3)).len(), 1);
-    let less_sure = objections(|c| {
+    let less_confident = objections(|c| {
         c.held_back = tallies(4, 4, 4);
         c.held_back.swap(0, 1);
     });
-    assert_eq!(less_sure.len(), 1);
+    assert_eq!(less_confident.len(), 1);
 }
 
 #[test]

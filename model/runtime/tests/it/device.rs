@@ -1,4 +1,4 @@
-//! The words that choose a device.
+//! Choosing a device.
 
 use glyphic_runtime::device::{AdapterKind, ComputeDevice, DeviceChoice, DeviceError, adapters};
 
@@ -38,13 +38,13 @@ fn rejects_other_words() {
 }
 
 #[test]
-fn rejects_an_adapter_that_is_not_there() {
+fn rejects_an_adapter_that_does_not_exist() {
     let error = DeviceChoice::Gpu(Some(99)).open().unwrap_err();
     assert!(matches!(error, DeviceError::NoSuchAdapter { asked: 99, .. } | DeviceError::NoAdapter));
 }
 
 #[test]
-fn auto_never_takes_a_software_adapter() {
+fn auto_never_chooses_a_software_adapter() {
     let real = adapters().iter().any(|adapter| adapter.kind != AdapterKind::Software);
     let ComputeDevice { adapter, .. } = DeviceChoice::Auto.open().unwrap();
     assert_eq!(adapter.is_some(), real);

@@ -1,4 +1,4 @@
-//! Tests of image files, devices and the registry: a file a subject.
+//! Tests of image files, devices and the registry, one module per subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod checkpoints;

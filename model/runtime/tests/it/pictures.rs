@@ -1,4 +1,4 @@
-//! Every polarity, format and orientation of one picture ends in one glyph.
+//! Every polarity, format and orientation of a picture gives the same glyph.
 
 use std::{fs, path::PathBuf};
 
@@ -13,7 +13,7 @@ fn stored(name: &str) -> Result<Option<Glyph>, DecodeError> {
     Ok(decode(&fs::read(path).unwrap())?.glyph())
 }
 
-/// Mean difference of the pixels, 0–255.
+/// The mean difference between corresponding pixels, 0–255.
 fn mean_difference(a: &Glyph, b: &Glyph) -> f64 {
     let sum: f64 = a.pixels().iter().zip(b.pixels()).map(|(a, b)| f64::from(a.abs_diff(*b))).sum();
     sum / 784.0
@@ -35,7 +35,7 @@ fn every_polarity_gives_the_same_glyph() {
         ("dark on light", Box::new(|ink| [255 - ink, 255 - ink, 255 - ink, 255])),
         ("blue on yellow", Box::new(move |ink| mix(ink, [20, 40, 160], [250, 240, 180]))),
         (
-            "red on green of like brightness",
+            "red on green of similar brightness",
             Box::new(move |ink| mix(ink, [200, 60, 60], [60, 130, 60])),
         ),
         ("alpha only, black", Box::new(|ink| [0, 0, 0, ink])),
@@ -55,7 +55,7 @@ fn every_polarity_gives_the_same_glyph() {
         for scale in [1, 7] {
             let found = picture(&glyph, scale, &rgba).glyph().expect(name);
             let worst = difference(&found, &glyph);
-            // A brush of two fifths has two fifths of the shades.
+            // The faint brush has only two fifths of the shades, so rounding errors are larger.
             assert!(worst <= 6, "{name} at {scale}×: off by {worst}: {found:?}");
         }
     }
@@ -84,7 +84,7 @@ fn paper_inside_a_transparent_frame_is_paper() {
 }
 
 #[test]
-fn every_stored_five_is_the_same_five() {
+fn every_stored_five_gives_the_same_glyph() {
     let golden = stored("5.bmp").unwrap().unwrap();
     let others = [
         "5_1bit.png",
@@ -113,7 +113,7 @@ fn the_golden_five_has_not_changed() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/five.txt");
     let golden = fs::read_to_string(path).unwrap();
     let found = format!("{:?}", stored("5.bmp").unwrap().unwrap());
-    assert_eq!(found.trim(), golden.trim(), "raise PREPROCESSING_VERSION if this is meant");
+    assert_eq!(found.trim(), golden.trim(), "raise PREPROCESSING_VERSION if this is intended");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn shadow_and_grain_are_not_ink() {
         [v, v, v, 255]
     });
     let found = Picture::new(side, side, rgba.collect()).unwrap().glyph().unwrap();
-    // Edges come out harder than they went in; shadow must not come out at all.
+    // Edges become harder than in the original; the shadow must disappear.
     let off = mean_difference(&found, &glyph);
     assert!(off < 10.0, "off by {off:.1}: {found:?}");
 
@@ -155,7 +155,7 @@ fn every_exif_orientation_is_turned_upright() {
         image::Luma([255 - glyph.pixels()[(y as usize / 4) * 28 + x as usize / 4]])
     });
     let golden = decode(&jpeg(&upright, 1)).unwrap().glyph().unwrap();
-    // What a camera stores so that the tag's turn makes it upright again.
+    // Each is stored so that the turn in its tag makes it upright.
     let stored: [(u16, GrayImage); 8] = [
         (1, upright.clone()),
         (2, imageops::flip_horizontal(&upright)),
@@ -173,7 +173,7 @@ fn every_exif_orientation_is_turned_upright() {
     }
 }
 
-/// A JPEG with an EXIF block that holds nothing but the orientation.
+/// A JPEG with an EXIF block that contains only the orientation.
 fn jpeg(picture: &GrayImage, orientation: u16) -> Vec<u8> {
     let mut exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     exif.extend(orientation.to_le_bytes());
@@ -187,7 +187,7 @@ fn jpeg(picture: &GrayImage, orientation: u16) -> Vec<u8> {
 }
 
 #[test]
-fn rejects_what_is_no_picture() {
+fn rejects_files_that_are_not_pictures() {
     assert!(matches!(stored("empty.png"), Err(DecodeError::Empty)));
     for name in ["html_named.png", "text_named.png", "svg_script.svg"] {
         assert!(matches!(stored(name), Err(DecodeError::UnknownFormat)), "{name}");
@@ -198,7 +198,7 @@ fn rejects_what_is_no_picture() {
 }
 
 #[test]
-fn rejects_what_is_too_large_before_decoding_it() {
+fn rejects_too_large_pictures_before_decoding_them() {
     let names = [
         "gif_65535x65535.gif",
         "jpeg_65500x65500_header.jpg",

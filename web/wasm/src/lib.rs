@@ -1,5 +1,5 @@
-//! Glyphic's reader for browsers: preprocessing, verification of checkpoints and the network
-//! from `glyphic-model`, the crate that the server uses too, compiled to WebAssembly.
+//! Glyphic's reader for browsers: preprocessing, verification of checkpoints and the network,
+//! compiled to WebAssembly. All of it is in `glyphic-model`, which the server uses too.
 //!
 //! Objects with nested values cost a call for each value, so results cross the border to
 //! JavaScript as flat arrays, which `web/lib/inbrowser.js` takes apart.
@@ -43,6 +43,9 @@ impl Reader {
     /// Reads pen strokes: the coordinates of all points, x and y alternating, and the number
     /// of points of each stroke. `boxes` gives x, y, width and height of each symbol; without
     /// it the symbols are found by segmentation.
+    ///
+    /// # Errors
+    /// There are too many points, a coordinate is not a number within ±10⁶, or the network fails.
     #[wasm_bindgen(js_name = readStrokes)]
     pub fn read_strokes(
         &self,
@@ -58,6 +61,9 @@ impl Reader {
 
     /// Reads a picture from its RGBA bytes (alpha not premultiplied), row by row. `boxes` is
     /// as for strokes, in pixels.
+    ///
+    /// # Errors
+    /// A side is 0, the number of bytes is not `4 * width * height`, or the network fails.
     #[wasm_bindgen(js_name = readPicture)]
     pub fn read_picture(
         &self,
@@ -67,28 +73,41 @@ impl Reader {
         boxes: Option<Vec<f32>>,
     ) -> Result<Reading, JsError> {
         let picture = Picture::new(width, height, rgba)
-            .ok_or_else(|| JsError::new("the picture has no pixels"))?;
+            .ok_or_else(|| JsError::new("the picture has no pixels, or not 4 bytes for each"))?;
         self.read(Lattice::of_picture(&picture, bounds(boxes).as_deref()))
     }
 
-    /// Reads a glyph: 784 bytes, row by row, ink 255 on 0.
+    /// Reads a glyph: 784 bytes, row by row, 255 for full ink and 0 for paper.
+    ///
+    /// # Errors
+    /// There are not 784 bytes, or the network fails.
     #[wasm_bindgen(js_name = readPixels)]
     pub fn read_pixels(&self, pixels: &[u8]) -> Result<Reading, JsError> {
         self.read(Lattice::of_glyph(&Glyph::try_from(pixels)?))
     }
 
     /// The feature maps of each convolution for a glyph (784 bytes).
+    ///
+    /// # Errors
+    /// There are not 784 bytes, or the network fails.
     pub fn layers(&self, pixels: &[u8]) -> Result<Layers, JsError> {
         Ok(Layers(self.classifier.layers(&Glyph::try_from(pixels)?)?))
     }
 
-    /// The filters of the first convolution, one after the other; empty without a convolution.
+    /// The filters of the first convolution, one after the other, each row by row; empty without a
+    /// convolution.
+    ///
+    /// # Errors
+    /// The weights cannot be read.
     pub fn filters(&self) -> Result<Vec<f32>, JsError> {
         Ok(self.classifier.filters()?.map_or(Vec::new(), |(_, values)| values))
     }
 
     /// How much each of a glyph's 784 pixels speaks for a label: by how much the label's logit
-    /// falls when a patch around the pixel is covered.
+    /// falls, on average, when a patch that contains the pixel is covered. Row by row.
+    ///
+    /// # Errors
+    /// There are not 784 bytes, or the network fails.
     pub fn occlusion(&self, pixels: &[u8], label: usize) -> Result<Vec<f32>, JsError> {
         Ok(self.classifier.occlusion(&Glyph::try_from(pixels)?, label)?)
     }
@@ -105,7 +124,7 @@ impl Reader {
     }
 }
 
-/// The valid ones of the given boxes.
+/// The given boxes that are valid.
 fn bounds(boxes: Option<Vec<f32>>) -> Option<Vec<Bounds>> {
     let each = |b: &[f32]| Bounds::checked([b[0], b[1], b[2], b[3]]);
     Some(boxes?.chunks_exact(4).filter_map(each).collect())
@@ -117,13 +136,13 @@ pub struct Layers(Vec<Layer>);
 
 #[wasm_bindgen]
 impl Layers {
-    /// For each layer the number of maps and the side of a map.
+    /// For each layer the number of maps and the side of a map in pixels.
     #[wasm_bindgen(getter)]
     pub fn shapes(&self) -> Vec<usize> {
         self.0.iter().flat_map(|layer| [layer.channels, layer.side]).collect()
     }
 
-    /// All maps of all layers; the values of each layer are scaled to 0–255.
+    /// All maps of all layers, each row by row; the values of each layer are scaled to 0–255.
     #[wasm_bindgen(getter)]
     pub fn maps(&self) -> Vec<u8> {
         self.0.iter().flat_map(|layer| layer.maps.iter().copied()).collect()
@@ -139,7 +158,7 @@ pub struct Reading {
     symbols: Vec<Symbol>,
 }
 
-/// Each property of all symbols is one array: calls cost more than copies.
+/// Each property is one array with the values of all symbols, because calls cost more than copies.
 #[wasm_bindgen]
 impl Reading {
     /// `read`, `unsure`, `not_a_digit` or `blank`.
@@ -178,7 +197,8 @@ impl Reading {
         self.symbols.iter().flat_map(|symbol| symbol.prediction.probabilities.clone()).collect()
     }
 
-    /// The network's input for each symbol: 28 × 28 bytes, ink 255 on 0.
+    /// The network's input for each symbol: 28 × 28 bytes, row by row, 255 for full ink and 0 for
+    /// paper.
     #[wasm_bindgen(getter)]
     pub fn seen(&self) -> Vec<u8> {
         self.symbols.iter().flat_map(|symbol| *symbol.glyph.pixels()).collect()

@@ -1,4 +1,4 @@
-//! Glyphs to predictions, batch first, on any device.
+//! Glyphs to predictions, in batches, on any device.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
     verdict::Thresholds,
 };
 
-/// A trained network, its batch norms folded, and the labels of its outputs.
+/// A trained network with its batch norms folded, and the labels of its outputs.
 #[derive(Clone, Debug)]
 pub struct Classifier {
     network: Network,
@@ -23,25 +23,26 @@ pub struct Classifier {
     temperature: f32,
     thresholds: Thresholds,
     device: Device,
+    /// Whether batches are padded to a power of two.
     padded: bool,
-    /// The same network for the CPU, if that computes.
+    /// The same network for the CPU kernels, if they compute it.
     cpu: Option<Arc<CpuNetwork>>,
 }
 
-/// What the network says of one glyph.
+/// The network's answer for one glyph.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// Index of the most probable label.
     pub index: usize,
-    /// Probability of each label, in label order; they sum to 1: what it is if it is
-    /// one of them.
+    /// Probability (0–1) of each label, in the order of the labels, given that the glyph is one of
+    /// them; the sum is 1.
     pub probabilities: Vec<f32>,
-    /// Probability (0–1) that it is one of the labels at all. It means something only
-    /// if the network was trained to tell ([`Thresholds::rejects`]).
+    /// In-distribution score: the probability (0–1) that the glyph is any of the labels. It is
+    /// meaningful only if the network was trained with negatives ([`Thresholds::rejects`]).
     pub in_distribution: f32,
 }
 
-/// The device failed while computing or its answer could not be read.
+/// The device failed while computing, or its results could not be read.
 #[derive(Debug, Error)]
 #[error("the compute device failed: {0}")]
 pub struct DeviceFailed(String);
@@ -56,8 +57,8 @@ impl Classifier {
     /// Prepares a trained network for inference on `device`.
     pub fn new(network: Network, labels: Vec<String>, device: &Device) -> Self {
         let network = network.valid().to_device(device).fold();
-        // A GPU compiles kernels for each shape it meets; rounding batches up
-        // to powers of two keeps the shapes few.
+        // A GPU compiles kernels for each shape that it encounters. Rounding batches up to powers
+        // of two keeps the number of shapes small.
         let padded = *device != Device::flex();
         Self {
             cpu: (!padded).then(|| CpuNetwork::checked(&network)).flatten().map(Arc::new),
@@ -70,18 +71,18 @@ impl Classifier {
         }
     }
 
-    /// Divides logits by this before they become probabilities: the fit that
-    /// makes confidence honest.
+    /// Sets the temperature (above 0): logits are divided by it before softmax, so that
+    /// confidence is calibrated. The default is 1.
     pub fn with_temperature(self, temperature: f32) -> Self {
         Self { temperature, ..self }
     }
 
-    /// Where its readings become doubtful.
+    /// Sets the thresholds for [`verdicts`](Thresholds::verdict). By default everything is read.
     pub fn with_thresholds(self, thresholds: Thresholds) -> Self {
         Self { thresholds, ..self }
     }
 
-    /// Where its readings become doubtful.
+    /// The thresholds for verdicts.
     pub fn thresholds(&self) -> Thresholds {
         self.thresholds
     }
@@ -91,17 +92,17 @@ impl Classifier {
         &self.labels
     }
 
-    /// The network, its norms folded.
+    /// The network with its norms folded.
     pub(crate) fn network(&self) -> &Network {
         &self.network
     }
 
-    /// Whether the CPU's kernels compute ([`CpuNetwork`]), not burn.
+    /// Whether the CPU kernels ([`CpuNetwork`]) compute, and not burn.
     pub fn uses_kernels(&self) -> bool {
         self.cpu.is_some()
     }
 
-    /// The same, computed by burn on the CPU too: to measure one beside the other.
+    /// The same classifier, computed by burn on the CPU too, to compare burn with the kernels.
     pub fn through_burn(self) -> Self {
         Self { cpu: None, ..self }
     }
@@ -111,15 +112,21 @@ impl Classifier {
         &self.device
     }
 
-    /// Reads a batch of glyphs. The answers are in the order of the glyphs.
+    /// Reads a batch of glyphs. The predictions are in the order of the glyphs.
+    ///
+    /// # Errors
+    /// The device fails.
     pub fn classify(&self, glyphs: &[Glyph]) -> Result<Vec<Prediction>, DeviceFailed> {
         let mut logits = self.logits(glyphs)?;
         logits.iter_mut().flatten().for_each(|logit| *logit /= self.temperature);
         Ok(logits.iter().map(|logits| Prediction::of(logits)).collect())
     }
 
-    /// The network's raw outputs for a batch of glyphs, whatever the temperature:
-    /// one row a glyph, one number a label.
+    /// The network's raw outputs for a batch of glyphs, not divided by the temperature: one row
+    /// per glyph, one number per label.
+    ///
+    /// # Errors
+    /// The device fails.
     pub fn logits(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
         if glyphs.is_empty() {
             return Ok(Vec::new());
@@ -127,21 +134,25 @@ impl Classifier {
         if let Some(cpu) = &self.cpu {
             return Ok(cpu.logits(glyphs));
         }
-        self.through(glyphs, |pixels| self.network.forward(pixels))
+        self.run_burn(glyphs, |pixels| self.network.forward(pixels))
     }
 
-    /// What the last layer reads of each glyph: the network's own description of it, in which
-    /// glyphs that look alike to it lie close to each other. One row a glyph, no number below
-    /// 0 unless there is only one layer; in an order of its own, the same for all glyphs.
+    /// The input of the last layer for each glyph: a feature vector, in which glyphs that look
+    /// similar to the network are close to each other. One row per glyph; no number is below 0
+    /// unless the network has only one layer. The order of the features is unspecified, but the
+    /// same for all glyphs.
+    ///
+    /// # Errors
+    /// The device fails.
     pub fn features(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
         if let Some(cpu) = &self.cpu {
             return Ok(cpu.features(glyphs));
         }
-        self.through(glyphs, |pixels| self.network.features(pixels))
+        self.run_burn(glyphs, |pixels| self.network.features(pixels))
     }
 
     /// Has burn compute a row for each glyph.
-    fn through(
+    fn run_burn(
         &self,
         glyphs: &[Glyph],
         compute: impl FnOnce(Tensor<4>) -> Tensor<2>,
@@ -160,15 +171,24 @@ impl Classifier {
 }
 
 impl Prediction {
-    /// Softmax of the logits and the index of the largest. *None of the labels* has the
-    /// logit 0.
+    /// Softmax of the logits and the index of the largest. For the in-distribution score, *none
+    /// of the labels* counts as one more output with the logit 0.
+    ///
+    /// ```
+    /// use glyphic_model::Prediction;
+    ///
+    /// let prediction = Prediction::of(&[0.0, 3.0, 1.0]);
+    /// assert_eq!(prediction.index, 1);
+    /// assert!((prediction.confidence() - 0.844).abs() < 0.001); // e³ / (e⁰ + e³ + e¹)
+    /// assert!((prediction.in_distribution - 0.960).abs() < 0.001); // Σ / (Σ + e⁰), Σ as above
+    /// ```
     pub fn of(logits: &[f32]) -> Self {
         let largest = logits.iter().copied().fold(f32::MIN, f32::max);
         let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
         let sum: f32 = exponentials.iter().sum();
         let probabilities: Vec<f32> = exponentials.iter().map(|e| e / sum).collect();
         let index = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
-        // The sum of all e^logit beside e^0, without overflow.
+        // Σ e^logit / (Σ e^logit + e^0), rearranged so that no exponential overflows.
         let in_distribution = 1.0 / (1.0 + (-largest - sum.ln()).exp());
         Self { index, probabilities, in_distribution }
     }
@@ -181,7 +201,7 @@ impl Prediction {
         [Some(self.index), second].into_iter().flatten()
     }
 
-    /// Probability of the most probable label.
+    /// Probability (0–1) of the most probable label.
     pub fn confidence(&self) -> f32 {
         self.probabilities.get(self.index).copied().unwrap_or(0.0)
     }

@@ -1,5 +1,5 @@
-//! The network on the CPU: [`glyphic_kernels`] computes what burn-flex computes, several times
-//! as fast. burn stays the reference: [`CpuNetwork::checked`] compares both.
+//! The network on the CPU. [`glyphic_kernels`] gives the same results as burn-flex, several times
+//! as fast. burn stays the reference: [`CpuNetwork::checked`] compares the two.
 
 use std::array::from_fn;
 
@@ -12,8 +12,8 @@ use crate::{
     network::{Network, normalise},
 };
 
-/// How far logits may be from burn's, as a share of the largest one: sums in another
-/// order differ by about a hundredth of this.
+/// The largest difference allowed between logits and burn's, as a share of the largest logit. Sums
+/// in another order differ by about a hundredth of this.
 const TOLERANCE: f32 = 1e-3;
 
 /// A network for inference on the CPU.
@@ -21,19 +21,20 @@ const TOLERANCE: f32 = 1e-3;
 pub struct CpuNetwork(Inference);
 
 impl CpuNetwork {
-    /// Packs a network whose norms are folded. `None` if its logits differ from burn's on a
-    /// few pictures: then burn has to answer.
+    /// Packs a network whose norms are folded. `None` if its logits differ from burn's on a few
+    /// test pictures, in which case burn should compute instead.
     pub fn checked(network: &Network) -> Option<Self> {
         let cpu = Self(Inference::new(SIDE, &network.layer_weights().ok()?)?);
         cpu.agrees(network).ok()?.then_some(cpu)
     }
 
-    /// The logits of each glyph.
+    /// The logits of each glyph, in the order of the glyphs.
     pub fn logits(&self, glyphs: &[Glyph]) -> Vec<Vec<f32>> {
-        self.0.logits(glyphs, ink)
+        self.0.logits(glyphs, normalised_pixel)
     }
 
-    /// The logits of each picture, one after the other.
+    /// The logits of each picture, one picture after the other. Values after the last whole
+    /// picture are ignored.
     ///
     /// # Shapes
     /// `[batch, 784]`, normalised → `[batch, classes]`
@@ -42,13 +43,13 @@ impl CpuNetwork {
         self.0.logits(pictures, |picture, i| picture[i]).concat()
     }
 
-    /// What the last layer reads of each glyph, channels last.
+    /// The input of the last layer for each glyph: `[side, side, channels]`, flattened.
     pub fn features(&self, glyphs: &[Glyph]) -> Vec<Vec<f32>> {
-        self.0.features(glyphs, ink)
+        self.0.features(glyphs, normalised_pixel)
     }
 
-    /// Whether its logits are the network's, for blank paper and for patterns that use the
-    /// whole field.
+    /// Whether its logits are close to the network's, for a blank glyph and for patterns that
+    /// cover the whole glyph.
     fn agrees(&self, network: &Network) -> Result<bool, DataError> {
         let pattern = |k: usize| Glyph::new(from_fn(|i| (i * (37 * k + 11 * k * (i / 28))) as u8));
         let glyphs: Vec<Glyph> = (0..4).map(pattern).collect();
@@ -63,8 +64,8 @@ impl CpuNetwork {
     }
 }
 
-/// A glyph's pixel as the network reads it.
-fn ink(glyph: &Glyph, i: usize) -> f32 {
+/// A glyph's pixel, normalised as the network expects it.
+fn normalised_pixel(glyph: &Glyph, i: usize) -> f32 {
     (f32::from(glyph.pixels()[i]) / 255.0 - MEAN) / STD
 }
 
@@ -83,7 +84,7 @@ mod tests {
         (0..count).map(|_| Glyph::new(from_fn(&mut byte))).collect()
     }
 
-    /// burn's logits and the kernels', as one list each.
+    /// burn's logits and the kernels' logits, each as one list.
     fn both(config: &NetworkConfig, count: usize) -> (Vec<f32>, Vec<f32>) {
         let network = config.init(&Device::flex()).fold();
         let glyphs = glyphs(count);
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn features_are_what_burns_last_layer_reads_in_another_order() {
+    fn features_equal_burns_in_another_order() {
         let network = NetworkConfig::small(10).init(&Device::flex()).fold();
         let glyphs = glyphs(3);
         let pixels: Vec<f32> = glyphs.iter().flat_map(|g| g.pixels().map(f32::from)).collect();
@@ -115,17 +116,17 @@ mod tests {
             assert_eq!(cpu.len(), burn.len());
             assert!(burn.iter().any(|&value| value > 0.01));
             for (i, value) in burn.iter().enumerate() {
-                let there = cpu[i % places * channels + i / places];
-                assert!((value - there).abs() < 1e-3, "{i}: {value} {there}");
+                let found = cpu[i % places * channels + i / places];
+                assert!((value - found).abs() < 1e-3, "{i}: {value} {found}");
             }
         }
     }
 
     #[test]
-    fn it_says_what_burn_says() {
+    fn logits_equal_burns() {
         let odd = NetworkConfig {
-            // Channels that fill no vector, every remainder of windows, strides that skip
-            // the last pixels, several hidden layers.
+            // Channels that do not fill whole vectors, every remainder of a block of windows,
+            // strides that skip the last pixels, and several hidden layers.
             convolutions: vec![
                 ConvolutionConfig { channels: 3, kernel: 4, stride: 3, padding: 0 },
                 ConvolutionConfig { channels: 77, kernel: 2, stride: 2, padding: 1 },
@@ -142,21 +143,23 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_its_glyphs_one_by_one_in_their_order() {
+    fn a_batch_gives_the_same_logits_as_single_glyphs_in_the_same_order() {
         let network = NetworkConfig::small(10).init(&Device::flex()).fold();
         let cpu = CpuNetwork::checked(&network).unwrap();
         let glyphs = glyphs(101);
         let one_by_one: Vec<_> =
             glyphs.iter().flat_map(|glyph| cpu.logits(std::slice::from_ref(glyph))).collect();
         assert_eq!(cpu.logits(&glyphs), one_by_one);
-        let pixels: Vec<f32> =
-            glyphs.iter().flat_map(|glyph| (0..PIXELS).map(|i| ink(glyph, i))).collect();
+        let pixels: Vec<f32> = glyphs
+            .iter()
+            .flat_map(|glyph| (0..PIXELS).map(|i| normalised_pixel(glyph, i)))
+            .collect();
         assert_eq!(cpu.logits_of_pixels(&pixels), one_by_one.concat());
         assert_eq!(cpu.logits(&[]), Vec::<Vec<f32>>::new());
     }
 
     #[test]
-    fn another_network_is_not_taken_for_this_one() {
+    fn the_logits_of_another_network_do_not_agree() {
         let network = |_| NetworkConfig::small(10).init(&Device::flex()).fold();
         let [one, other] = [(); 2].map(network);
         let cpu = CpuNetwork::checked(&one).unwrap();
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_weight_that_is_no_number_is_left_to_burn() {
+    fn a_network_with_nan_weights_is_left_to_burn() {
         let network = NetworkConfig::mlp(10).init(&Device::flex()).fold();
         let mut broken = network.clone();
         let nan = network.output.weight.val() * f32::NAN;

@@ -1,5 +1,5 @@
-//! The 28 × 28 picture that every part of Glyphic speaks: what MNIST is made
-//! of, what the network reads, and what preprocessing makes of any input.
+//! The 28 × 28 picture that all parts of Glyphic share: MNIST consists of such pictures, the
+//! network reads them, and preprocessing turns any input into one.
 
 use thiserror::Error;
 
@@ -7,36 +7,50 @@ use thiserror::Error;
 pub const SIDE: usize = 28;
 /// Pixels in a glyph.
 pub const PIXELS: usize = SIDE * SIDE;
-/// Side of the box, in glyph pixels, that the ink is scaled to fill (MNIST's).
+/// Side of the box, in glyph pixels, that the ink is scaled to fill, as in MNIST.
 pub const BOX: usize = 20;
-/// Mean of MNIST's training pixels, on the scale 0–1 (computed from the 60,000
-/// training pictures; the usual constant of this dataset).
+/// Mean of the pixels of MNIST's 60,000 training pictures, on the scale 0–1.
 pub const MEAN: f32 = 0.1307;
-/// Standard deviation of MNIST's training pixels, on the scale 0–1.
+/// Standard deviation of the same pixels, on the scale 0–1.
 pub const STD: f32 = 0.3081;
-/// Version of everything between the raw input and the glyph. A checkpoint
-/// records the version it was trained with; raise it whenever the same input
-/// gives another glyph.
+/// Version of the preprocessing, which is everything between the raw input and the glyph. A
+/// checkpoint records the version that it was trained with. Raise it with every change that turns
+/// the same input into a different glyph.
 pub const PREPROCESSING_VERSION: u32 = 1;
-/// A picture whose strongest ink is below this (of 255) is blank.
+/// A glyph whose strongest ink is below this value (of 255) is blank.
 pub const BLANK_BELOW: u8 = 32;
 
-/// A framed picture: [`SIDE`] × [`SIDE`] bytes in row order, ink 255 on 0.
+/// A framed picture of one symbol: [`SIDE`] × [`SIDE`] bytes, row by row, 255 for full ink and 0
+/// for paper.
+///
+/// ```
+/// use glyphic_model::{Glyph, glyph::SIDE};
+///
+/// // A vertical line: a rough 1.
+/// let mut pixels = [0; SIDE * SIDE];
+/// for y in 4..24 {
+///     pixels[y * SIDE + 14] = 255;
+/// }
+/// assert!(!Glyph::new(pixels).is_blank());
+///
+/// // From a slice, the length is checked.
+/// assert!(Glyph::try_from(&pixels[1..]).is_err());
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Glyph([u8; PIXELS]);
 
-/// The pixels given are not a glyph.
+/// A slice does not have the number of pixels of a glyph.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("a glyph has {PIXELS} pixels ({SIDE} × {SIDE}, row by row), got {0}")]
 pub struct WrongLength(pub usize);
 
 impl Glyph {
-    /// A glyph from its pixels, row by row, ink 255 on 0.
+    /// A glyph from its pixels, row by row, 255 for full ink and 0 for paper.
     pub fn new(pixels: [u8; PIXELS]) -> Self {
         Self(pixels)
     }
 
-    /// The pixels, row by row.
+    /// The pixels, row by row, 0 (paper) to 255 (full ink).
     pub fn pixels(&self) -> &[u8; PIXELS] {
         &self.0
     }
@@ -50,6 +64,7 @@ impl Glyph {
 impl TryFrom<&[u8]> for Glyph {
     type Error = WrongLength;
 
+    /// A glyph from its pixels, if there are [`PIXELS`] of them.
     fn try_from(bytes: &[u8]) -> Result<Self, WrongLength> {
         match bytes.try_into() {
             Ok(pixels) => Ok(Self(pixels)),

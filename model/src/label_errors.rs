@@ -1,39 +1,39 @@
-//! Which labels are likely wrong: confident learning (Northcutt, Jiang and
-//! Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels",
-//! 2021). A label is doubted where the network gives another label at least the
-//! probability that it usually gives that label's own examples, and more than the
-//! given one.
+//! Which labels of a dataset are likely wrong, by confident learning (Northcutt, Jiang and Chuang,
+//! "Confident Learning: Estimating Uncertainty in Dataset Labels", 2021).
+//!
+//! A label is doubted if the network gives some other label both a higher probability and at least
+//! the probability that it gives that other label's own examples on average.
 
 /// A label that is likely wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Doubt {
     /// Index of the example.
     pub example: usize,
-    /// Index of the label that it more likely has.
+    /// Index of the label that is more likely.
     pub suggested: usize,
-    /// Probability of the suggested label less that of the given one, −1 to 1.
+    /// Probability of the suggested label minus that of the given one: above 0, at most 1.
     pub margin: f32,
 }
 
-/// Sure enough for any label: a network that is nearly always sure would
-/// otherwise doubt only half of what it should.
+/// Upper limit of the probability from which another label is suggested. A network that is nearly
+/// always certain has averages close to 1, which only about half of the wrong labels would reach.
 const SURE: f32 = 0.9;
 
-/// The doubted labels, the most doubtful first. `probabilities` has a row for
-/// each example, `labels` the index of its given label. Most honest where the
-/// network has not been trained on the examples.
+/// The labels that are likely wrong, the most doubtful first. `probabilities` has one row per
+/// example, and `labels` the index of its given label. The result is most reliable if the network
+/// was not trained on these examples.
 pub fn label_errors(probabilities: &[Vec<f32>], labels: &[usize]) -> Vec<Doubt> {
     let classes = probabilities.first().map_or(0, Vec::len);
-    let of = |row: &[f32], label: usize| row.get(label).copied().unwrap_or(0.0);
+    let probability = |row: &[f32], label: usize| row.get(label).copied().unwrap_or(0.0);
     let mut sums = vec![(0.0f32, 0usize); classes];
     for (row, &label) in probabilities.iter().zip(labels) {
         if let Some((sum, count)) = sums.get_mut(label) {
-            *sum += of(row, label);
+            *sum += probability(row, label);
             *count += 1;
         }
     }
-    // What the network usually gives a label's own examples. A label that has
-    // none can still be suggested where it is more likely than not.
+    // The average probability that the network gives a label's own examples. A label without
+    // examples can still be suggested if it is more likely than not.
     let usual: Vec<f32> = sums
         .iter()
         .map(|&(sum, count)| if count > 0 { (sum / count as f32).min(SURE) } else { 0.5 })
@@ -45,7 +45,7 @@ pub fn label_errors(probabilities: &[Vec<f32>], labels: &[usize]) -> Vec<Doubt> 
         .filter_map(|(example, (row, &label))| {
             let confident = (0..row.len().min(classes)).filter(|&other| row[other] >= usual[other]);
             let suggested = confident.max_by(|&a, &b| row[a].total_cmp(&row[b]))?;
-            let margin = row[suggested] - of(row, label);
+            let margin = row[suggested] - probability(row, label);
             (margin > 0.0).then_some(Doubt { example, suggested, margin })
         })
         .collect();
@@ -58,8 +58,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_the_labels_that_were_exchanged() {
-        // Two labels, 0.9 sure of its own; the third and the last are exchanged.
+    fn finds_labels_that_were_swapped() {
+        // Two labels, each read with a probability of about 0.9; the third and the last example
+        // have each other's label.
         let rows = [[0.9, 0.1], [0.85, 0.15], [0.1, 0.9], [0.1, 0.9], [0.2, 0.8], [0.95, 0.05]];
         let rows: Vec<Vec<f32>> = rows.iter().map(|row| row.to_vec()).collect();
         let doubts = label_errors(&rows, &[0, 0, 0, 1, 1, 1]);
@@ -70,9 +71,9 @@ mod tests {
     }
 
     #[test]
-    fn doubts_nothing_where_all_is_as_usual() {
+    fn doubts_no_label_of_ordinary_examples() {
         let rows = vec![vec![0.7, 0.3], vec![0.6, 0.4], vec![0.45, 0.55]];
-        // The third is read as 0.45 against 0.55: no label is as likely as usual.
+        // The other label has no examples, and 0.55 is more likely than not.
         assert_eq!(label_errors(&rows, &[0, 0, 0]).len(), 1);
         assert_eq!(label_errors(&rows[..2], &[0, 0]), []);
         assert_eq!(label_errors(&[], &[]), []);

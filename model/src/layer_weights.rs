@@ -1,4 +1,4 @@
-//! A network's weights layer by layer, norms folded: what programs without burn need of it.
+//! A network's weights layer by layer with the norms folded, for programs without burn.
 
 use burn::{
     module::{Module, Param},
@@ -10,7 +10,7 @@ use glyphic_kernels::LayerWeights;
 use crate::network::{Network, NetworkConfig};
 
 impl Network {
-    /// Its layers, first to last.
+    /// The weights of its layers, first to last.
     ///
     /// # Errors
     /// A parameter cannot be read from its device.
@@ -19,7 +19,7 @@ impl Network {
         let mut layers = Vec::new();
         for convolution in &folded.convolutions {
             let conv = &convolution.conv;
-            // Networks are built with explicit padding alone (`Convolution::new`).
+            // `Convolution::new` always sets an explicit padding, the same on all edges.
             let padding = match conv.padding {
                 PaddingConfig2d::Explicit(all, ..) => all,
                 _ => 0,
@@ -41,10 +41,10 @@ impl Network {
         Ok(layers)
     }
 
-    /// The network of this shape with these layers: the inverse of
-    /// [`layer_weights`](Self::layer_weights). Its norms change nothing; what was folded into the weights stays there.
+    /// A network with these weights: the inverse of [`layer_weights`](Self::layer_weights). Norms
+    /// that were folded into the weights stay there; the network's own norms change nothing.
     ///
-    /// `None` if the layers are not of this shape.
+    /// `None` if the weights do not have the shapes of `config`.
     pub fn from_layer_weights(config: &NetworkConfig, layers: &[LayerWeights]) -> Option<Self> {
         let device = Device::flex();
         let mut network = config.init(&device);
@@ -112,18 +112,18 @@ mod tests {
     use crate::{Classifier, Glyph, glyph::PIXELS};
 
     #[test]
-    fn a_network_made_of_its_layer_weights_gives_the_same_logits() {
+    fn a_network_rebuilt_from_its_layer_weights_gives_the_same_logits() {
         for config in [NetworkConfig::small(10), NetworkConfig::mlp(7)] {
             let network = config.init(&Device::flex());
             let layers = network.layer_weights().unwrap();
             let again = Network::from_layer_weights(&config, &layers).unwrap();
-            let say = |network: Network| {
+            let logits = |network: Network| {
                 let labels = (0..config.classes).map(|label| label.to_string()).collect();
                 let pixels = std::array::from_fn::<u8, PIXELS, _>(|i| (i * 37 % 256) as u8);
                 let classifier = Classifier::new(network, labels, &Device::flex());
                 classifier.logits(&[Glyph::new(pixels)]).unwrap().remove(0)
             };
-            for (a, b) in say(network).iter().zip(say(again)) {
+            for (a, b) in logits(network).iter().zip(logits(again)) {
                 assert!((a - b).abs() < 1e-5, "{a} {b}");
             }
             assert!(Network::from_layer_weights(&NetworkConfig::small(9), &layers).is_none());

@@ -1,6 +1,6 @@
-//! How ink becomes a glyph, the network that reads it, and the checkpoint that holds the
-//! network. Everything here runs on a server and in a browser alike: no files, no threads of
-//! its own, no features to choose.
+//! How ink becomes a glyph, the network that reads it, and the checkpoint that stores the
+//! network. Everything here runs on servers and in browsers: it uses no files, starts no threads
+//! and has no cargo features.
 //!
 //! ```text
 //! Picture ─┐                        checkpoint ─► Network
@@ -10,19 +10,20 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`glyph`] | the 28 × 28 picture and every constant of it |
-//! | [`preprocess`] | pictures and strokes to glyphs; knows nothing of burn |
+//! | [`glyph`] | the 28 × 28 picture and its constants |
+//! | [`preprocess`] | pictures and strokes to glyphs, without burn |
 //! | [`number`] | whole numbers: which ink is which digit, on which line |
-//! | [`network`] | the architecture and its config |
+//! | [`network`] | the architecture and its configuration |
 //! | [`layer_weights`] | the network's weights, for programs without burn |
-//! | [`cpu`] | the network through the CPU's kernels ([`glyphic_kernels`]) |
+//! | [`cpu`] | the network on the CPU, computed by [`glyphic_kernels`] |
 //! | [`classifier`] | glyphs to predictions |
-//! | [`explain`] | what the layers make of a glyph, and which ink mattered |
-//! | [`verdict`] | whether an answer is sure, unsure, or none of the labels |
-//! | [`mod@label_errors`] | which labels are likely wrong |
+//! | [`explain`] | the layers' feature maps for a glyph, and which ink mattered |
+//! | [`verdict`] | whether a prediction is read, unsure, or none of the labels |
+//! | [`mod@label_errors`] | which labels of a dataset are likely wrong |
 //! | [`checkpoint`] | a network as files, verified when it is read |
 //!
-//! Beside it, for machines only: `runtime` (image files, devices, the folder of checkpoints).
+//! The crate `glyphic-runtime` adds what browsers do not have: image files, devices and the folder
+//! of checkpoints.
 
 pub mod checkpoint;
 pub mod classifier;

@@ -1,7 +1,7 @@
 //! The network: convolutions that downsample by stride, then linear layers.
 //!
-//! Pooling costs more than convolution on a CPU, so there is none. In
-//! inference the batch norms are folded into the convolutions.
+//! There is no pooling, because on a CPU it costs more than convolution. For inference the batch
+//! norms are folded into the convolutions.
 
 use burn::{
     module::{Module, Param, RunningState},
@@ -16,26 +16,26 @@ use thiserror::Error;
 
 use crate::glyph::{MEAN, SIDE, STD};
 
-/// The shape of a network. It travels in the checkpoint's manifest.
+/// The architecture of a network, as the checkpoint's manifest stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkConfig {
     /// The convolutions, first to last; each is followed by batch norm and ReLU.
     pub convolutions: Vec<ConvolutionConfig>,
-    /// Widths of the hidden linear layers, each followed by ReLU; may be empty.
+    /// Number of outputs of each hidden linear layer, each followed by ReLU; may be empty.
     pub hidden: Vec<usize>,
     /// Number of labels.
     #[serde(default)]
     pub classes: usize,
 }
 
-/// One convolution: a square kernel, the same stride on both axes.
+/// One convolution with a square kernel and the same stride on both axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConvolutionConfig {
     /// Output channels.
     pub channels: usize,
     /// Side of the kernel in pixels.
     pub kernel: usize,
-    /// Step in pixels.
+    /// Step between windows in pixels.
     pub stride: usize,
     /// Zeros added on every edge, in pixels.
     pub padding: usize,
@@ -46,11 +46,12 @@ pub struct ConvolutionConfig {
 #[error("the network's architecture is impossible: {0}")]
 pub struct ImpossibleNetwork(String);
 
-/// Parameters beyond this are refused, so that a damaged manifest cannot make
-/// the loader allocate without bound.
+/// The most parameters of a network, so that a damaged manifest cannot make the loader allocate
+/// without bound.
 const MAX_PARAMETERS: usize = 100_000_000;
-/// The same for what a layer makes of a glyph, and for the number of layers.
+/// The most values that a layer may output for one glyph, for the same reason.
 const MAX_MAPS: usize = 1 << 24;
+/// The most layers.
 const MAX_LAYERS: usize = 64;
 
 impl NetworkConfig {
@@ -75,8 +76,8 @@ impl NetworkConfig {
         }
     }
 
-    /// Accuracy before speed, for a GPU or for patience: 29.2 million multiply-adds, 350
-    /// thousand parameters for ten labels.
+    /// More accurate and slower, best trained on a GPU: 29.2 million multiply-adds, 350 thousand
+    /// parameters for ten labels.
     pub fn large(classes: usize) -> Self {
         let conv = |channels, stride| ConvolutionConfig { channels, kernel: 3, stride, padding: 1 };
         Self {
@@ -93,13 +94,13 @@ impl NetworkConfig {
         }
     }
 
-    /// Two hidden layers of 16, no convolution: where many lessons begin, and what
-    /// shows how much convolutions are worth.
+    /// Two hidden layers of 16 and no convolution: the first network of many textbooks, and a
+    /// baseline that shows how much convolutions improve.
     pub fn mlp(classes: usize) -> Self {
         Self { convolutions: vec![], hidden: vec![16, 16], classes }
     }
 
-    /// The network of this name: `small`, `large` or `mlp`.
+    /// The preset of this name: `small`, `large` or `mlp`. `None` for any other name.
     pub fn named(name: &str, classes: usize) -> Option<Self> {
         match name {
             "small" => Some(Self::small(classes)),
@@ -109,7 +110,10 @@ impl NetworkConfig {
         }
     }
 
-    /// Checks that every layer has a size and that the whole is buildable.
+    /// Checks that the network can be built.
+    ///
+    /// # Errors
+    /// A size is 0, too large, or does not fit the layer before.
     pub fn check(&self) -> Result<(), ImpossibleNetwork> {
         let mut side = SIDE;
         for (i, conv) in self.convolutions.iter().enumerate() {
@@ -133,8 +137,8 @@ impl NetworkConfig {
         if layers > MAX_LAYERS {
             return Err(ImpossibleNetwork(format!("{layers} layers")));
         }
-        let wide = |&width: &usize| width == 0 || width > 65_536;
-        if self.classes < 2 || self.hidden.iter().chain([&self.classes]).any(wide) {
+        let bad_width = |&width: &usize| width == 0 || width > 65_536;
+        if self.classes < 2 || self.hidden.iter().chain([&self.classes]).any(bad_width) {
             return Err(ImpossibleNetwork(format!(
                 "hidden layers {:?} and {} classes",
                 self.hidden, self.classes
@@ -148,7 +152,8 @@ impl NetworkConfig {
         }
     }
 
-    /// Trainable numbers: weights, biases, and the two of each batch norm.
+    /// The number of trainable parameters: weights, biases, and the scale and shift of each batch
+    /// norm.
     pub fn parameters(&self) -> usize {
         let mut channels_in = 1;
         let mut sum = 0;
@@ -160,7 +165,7 @@ impl NetworkConfig {
         sum + hidden.iter().chain([&output]).map(|[from, to]| (from + 1) * to).sum::<usize>()
     }
 
-    /// Multiply-adds to read one glyph, batch norms folded.
+    /// The number of multiply-adds to read one glyph with the batch norms folded.
     pub fn macs(&self) -> usize {
         let (mut channels_in, mut side, mut sum) = (1, SIDE, 0);
         for conv in &self.convolutions {
@@ -181,8 +186,8 @@ impl NetworkConfig {
         (hidden, [from, self.classes])
     }
 
-    /// A freshly initialised network on `device`. Call
-    /// [`check`](Self::check) first on a config that was read from a file.
+    /// A randomly initialised network on `device`. Call [`check`](Self::check) first if the config
+    /// was read from a file.
     pub fn init(&self, device: &Device) -> Network {
         let mut channels_in = 1;
         let convolutions = self.convolutions.iter().map(|conv| {
@@ -216,7 +221,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Logits of a batch. `pixels` are normalised ([`normalise`]).
+    /// The logits of a batch of normalised pixels ([`normalise`]).
     ///
     /// # Shapes
     /// `[batch, 1, 28, 28]` → `[batch, classes]`
@@ -230,7 +235,7 @@ impl Network {
         classes
     }
 
-    /// What the last layer reads.
+    /// The input of the last layer.
     ///
     /// # Shapes
     /// `[batch, 1, 28, 28]` → `[batch, features]`
@@ -247,10 +252,10 @@ impl Network {
         x
     }
 
-    /// What each convolution makes of a batch, ReLU included.
+    /// The output of each convolution for a batch, after ReLU.
     ///
     /// # Shapes
-    /// `[batch, 1, 28, 28]` → for each `[batch, channels, side, side]`
+    /// `[batch, 1, 28, 28]` → `[batch, channels, side, side]` for each convolution
     pub(crate) fn convolution_outputs(&self, pixels: Tensor<4>) -> Vec<Tensor<4>> {
         let mut outputs = Vec::new();
         let mut x = pixels;
@@ -266,11 +271,10 @@ impl Network {
         self.convolutions.first().map(|convolution| convolution.conv.weight.val())
     }
 
-    /// This network with outputs for further labels behind those it has. What
-    /// it says of the old labels stays; the new outputs begin as the mean of the
-    /// old ones, so that none of them starts far ahead or far behind.
-    ///
-    /// `classes` is at least the present number.
+    /// This network with outputs for new labels after the present ones, `classes` in all. The
+    /// logits of the present labels do not change. The new outputs start as the mean of the
+    /// present ones, so that none of them starts far ahead or behind. Without new labels nothing
+    /// changes.
     pub fn grow(self, classes: usize) -> Self {
         let weight = self.output.weight.val();
         let [_, present] = weight.dims();
@@ -289,11 +293,10 @@ impl Network {
         Self { output, ..self }
     }
 
-    /// The network between this one and another of the same shape: `share` (0–1)
-    /// of the way to the other, in every parameter and statistic. Between a
-    /// network and what was trained from it lies one that has learned nearly all
-    /// and forgotten nearly nothing (Wortsman et al., "Robust fine-tuning of
-    /// zero-shot models", 2022).
+    /// A network between this one and another of the same shape: every parameter and statistic is
+    /// interpolated, `share` (0–1) of the way to the other. Somewhere between a network and its
+    /// fine-tuned version there is one that has learned nearly as much and forgotten hardly
+    /// anything (Wortsman et al., "Robust fine-tuning of zero-shot models", 2022).
     pub fn blend(self, other: &Self, share: f32) -> Self {
         let convolutions = self.convolutions.into_iter().zip(&other.convolutions);
         let hidden = self.hidden.into_iter().zip(&other.hidden);
@@ -304,8 +307,8 @@ impl Network {
         }
     }
 
-    /// The same function with every batch norm folded into its convolution.
-    /// For inference only: what is folded cannot be trained on.
+    /// The same function with every batch norm folded into its convolution. For inference only: a
+    /// folded network has no norms left to train.
     pub fn fold(self) -> Self {
         Self {
             convolutions: self.convolutions.into_iter().map(Convolution::fold).collect(),
@@ -315,8 +318,8 @@ impl Network {
     }
 }
 
-/// Pixels on the scale 0–255 to what the network reads:
-/// `(x / 255 − MEAN) / STD`. Any shape.
+/// Normalises pixels from the scale 0–255 to the network's input, `(x / 255 − MEAN) / STD`, in any
+/// shape.
 pub fn normalise<const D: usize>(pixels: Tensor<D>) -> Tensor<D> {
     (pixels / 255.0 - MEAN) / STD
 }
@@ -359,7 +362,7 @@ impl Convolution {
             (Some(mut norm), Some(other)) => {
                 norm.gamma = blend_param(norm.gamma, &other.gamma, share);
                 norm.beta = blend_param(norm.beta, &other.beta, share);
-                // New ones: clones of a network share their statistics.
+                // New states, because clones of a network share theirs.
                 let statistic = |a: RunningState<Tensor<1>>, b: &RunningState<Tensor<1>>| {
                     RunningState::new(between(a.value_sync(), b.value_sync(), share))
                 };
@@ -372,8 +375,8 @@ impl Convolution {
         Self { conv, norm }
     }
 
-    /// γ (w·x − μ) / √(σ² + ε) + β is a convolution too, with weights
-    /// w · γ / √(σ² + ε) and bias β − μ · γ / √(σ² + ε).
+    /// A convolution followed by a batch norm, γ (w·x − μ) / √(σ² + ε) + β, is itself a convolution
+    /// with the weights w · γ / √(σ² + ε) and the bias β − μ · γ / √(σ² + ε).
     fn fold(self) -> Self {
         let Some(norm) = self.norm else { return self };
         let variance = norm.running_var.value_sync();

@@ -1,15 +1,15 @@
-//! What a reading is worth.
+//! Verdicts: whether a prediction can be trusted.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Prediction;
 
-/// What to make of an answer.
+/// How far a prediction can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is read.
+    /// It is read with enough confidence.
     Read,
-    /// It is one of the labels, but which one is doubtful.
+    /// It is one of the labels, but which one is uncertain.
     Unsure,
     /// It is probably none of the labels.
     NotADigit,
@@ -17,29 +17,29 @@ pub enum Verdict {
     Blank,
 }
 
-/// Where doubt begins. A checkpoint carries those that were fitted on examples held
-/// back from its training; 0 and 0 read everything.
+/// The limits below which a prediction is rejected or unsure. A checkpoint stores those that were
+/// fitted on examples held back from its training. With the default, 0 and 0, everything is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
-    /// Below this [`Prediction::in_distribution`] (0–1) it is not a digit.
+    /// Below this [`Prediction::in_distribution`] (0–1), the verdict is [`Verdict::NotADigit`].
     #[serde(alias = "known")]
     pub in_distribution: f32,
-    /// Below this [`Prediction::confidence`] (0–1) it is unsure.
+    /// Below this [`Prediction::confidence`] (0–1), the verdict is [`Verdict::Unsure`].
     pub confidence: f32,
 }
 
 impl Thresholds {
-    /// Whether anything is taken for no label.
+    /// Whether anything can be rejected as none of the labels.
     pub fn rejects(&self) -> bool {
         self.in_distribution > 0.0
     }
 
-    /// Whether both are probabilities.
+    /// Whether both are between 0 and 1.
     pub fn are_valid(&self) -> bool {
         [self.in_distribution, self.confidence].iter().all(|value| (0.0..=1.0).contains(value))
     }
 
-    /// What to make of a prediction.
+    /// The verdict on a prediction; never [`Verdict::Blank`], which only the ink can tell.
     pub fn verdict(&self, prediction: &Prediction) -> Verdict {
         if prediction.in_distribution < self.in_distribution {
             Verdict::NotADigit

@@ -1,14 +1,14 @@
-//! Everything that can be wrong with a checkpoint, one variant each.
+//! The errors of checkpoints.
 
 use thiserror::Error;
 
 use super::{MANIFEST_FILE, SCHEMA, WEIGHTS_FILE};
 use crate::{glyph::PREPROCESSING_VERSION, network::ImpossibleNetwork};
 
-/// Everything that can be wrong with a checkpoint.
+/// Why a checkpoint was rejected.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
-    /// The manifest is not the JSON it should be.
+    /// The manifest is not valid JSON, or a field is missing or has an impossible value.
     #[error("checkpoint '{id}': {MANIFEST_FILE} cannot be read: {reason}")]
     BadManifest {
         /// The checkpoint.
@@ -16,35 +16,35 @@ pub enum CheckpointError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The manifest is of another version of Glyphic.
-    #[error("checkpoint '{id}' has manifest schema {found}, this program reads {SCHEMA}")]
+    /// The manifest has the format of another version of Glyphic.
+    #[error("checkpoint '{id}' has manifest schema {found}, but this program reads only {SCHEMA}")]
     WrongSchema {
         /// The checkpoint.
         id: String,
         /// Its schema.
         found: u32,
     },
-    /// The manifest names another checkpoint than its folder.
-    #[error("checkpoint '{id}': its manifest says it is '{found}'; was the folder renamed?")]
+    /// The id in the manifest is not the folder's name.
+    #[error("checkpoint '{id}': its manifest has the id '{found}'; was the folder renamed?")]
     WrongId {
         /// The folder.
         id: String,
         /// The id in the manifest.
         found: String,
     },
-    /// The checkpoint was trained on differently prepared pictures.
+    /// The checkpoint was trained with another version of the preprocessing.
     #[error(
-        "checkpoint '{id}' was trained with preprocessing {found}, this program has \
-         {PREPROCESSING_VERSION}: train it anew"
+        "checkpoint '{id}' was trained with preprocessing version {found}, but this program has \
+         version {PREPROCESSING_VERSION}: train a new one"
     )]
     WrongPreprocessing {
         /// The checkpoint.
         id: String,
-        /// Its version.
+        /// The version that it was trained with.
         found: u32,
     },
     /// The number of labels is not the number of outputs.
-    #[error("checkpoint '{id}' has {labels} labels for {classes} outputs")]
+    #[error("checkpoint '{id}' has {labels} labels but {classes} outputs")]
     WrongLabels {
         /// The checkpoint.
         id: String,
@@ -58,23 +58,23 @@ pub enum CheckpointError {
     Impossible {
         /// The checkpoint.
         id: String,
-        /// What is impossible.
+        /// Why it cannot be built.
         reason: ImpossibleNetwork,
     },
-    /// The weights are not those that were published.
+    /// The weights are not the ones that were published.
     #[error(
-        "checkpoint '{id}' is damaged: {WEIGHTS_FILE} has sha256 {found}, its manifest says {expected}"
+        "checkpoint '{id}' is damaged: {WEIGHTS_FILE} has the SHA-256 {found}, but its \
+         manifest says {expected}"
     )]
     WrongChecksum {
         /// The checkpoint.
         id: String,
-        /// In the manifest.
+        /// The checksum in the manifest.
         expected: String,
-        /// Of the file.
+        /// The checksum of the file.
         found: String,
     },
-    /// The weights' file is intact but holds no weights, or others than the
-    /// architecture has.
+    /// The file has the right checksum but does not contain the weights of this architecture.
     #[error("checkpoint '{id}': its weights do not fit its architecture: {reason}")]
     WrongWeights {
         /// The checkpoint.
@@ -83,6 +83,6 @@ pub enum CheckpointError {
         reason: String,
     },
     /// A weight is infinite or not a number.
-    #[error("checkpoint '{0}' holds weights that are not finite numbers")]
+    #[error("checkpoint '{0}' has weights that are not finite numbers")]
     NotFinite(String),
 }

@@ -1,11 +1,11 @@
-//! What a checkpoint says of itself, as JSON.
+//! The manifest: a checkpoint's description of itself, as JSON.
 
 use serde::{Deserialize, Serialize};
 
 use super::{CheckpointError, sha256};
 use crate::{glyph::PREPROCESSING_VERSION, network::NetworkConfig, verdict::Thresholds};
 
-/// Version of the manifest's format. A reader refuses any other.
+/// Version of the manifest's format. Any other version is rejected.
 pub const SCHEMA: u32 = 1;
 
 /// The content of `manifest.json`.
@@ -13,37 +13,37 @@ pub const SCHEMA: u32 = 1;
 pub struct Manifest {
     /// Version of this format ([`SCHEMA`]).
     pub schema: u32,
-    /// The checkpoint's name; also its folder's.
+    /// The checkpoint's id, which is also the name of its folder.
     pub id: String,
     /// When it was made (RFC 3339, UTC).
     pub created: String,
-    /// The network's shape.
+    /// The network's architecture.
     pub network: NetworkConfig,
     /// The label of each output, in order.
     pub labels: Vec<String>,
-    /// What logits are divided by to give honest probabilities, fitted on the
-    /// validation examples.
+    /// Logits are divided by this (above 0) before softmax, so that confidence is calibrated.
+    /// Fitted on the validation examples.
     pub temperature: f32,
-    /// Where readings become doubtful, fitted on the same examples. A checkpoint without
-    /// them reads everything.
+    /// Thresholds for verdicts, fitted on the same examples. A checkpoint without them reads
+    /// everything.
     #[serde(default)]
     pub thresholds: Thresholds,
-    /// Trainable numbers of the network.
+    /// The number of the network's trainable parameters.
     pub parameters: usize,
-    /// Multiply-adds to read one glyph.
+    /// The number of multiply-adds to read one glyph.
     pub macs: usize,
     /// Version of the preprocessing it was trained with
     /// ([`PREPROCESSING_VERSION`](crate::glyph::PREPROCESSING_VERSION)).
     pub preprocessing: u32,
-    /// The full training config, as `train` read it.
+    /// All settings of the training run.
     pub training: serde_json::Value,
-    /// The data it was trained on.
+    /// The datasets that it was trained on.
     pub datasets: Vec<DatasetRecord>,
-    /// How well it does.
+    /// The results of the training run.
     pub metrics: Metrics,
-    /// The checkpoint that training started from, if it did.
+    /// The id of the checkpoint that training started from; `None` if it started from scratch.
     pub parent: Option<String>,
-    /// The repository's commit, with `-dirty` if files differed from it.
+    /// The commit of the source code, with `-dirty` if there were uncommitted changes.
     pub git_revision: Option<String>,
     /// The weights' file.
     pub weights: WeightsRecord,
@@ -52,13 +52,13 @@ pub struct Manifest {
 /// A dataset that was trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetRecord {
-    /// Its folder's name.
+    /// The name of its folder.
     pub name: String,
-    /// Examples trained on.
+    /// Number of examples trained on.
     pub training: usize,
-    /// Examples held back for validation.
+    /// Number of examples held back for validation.
     pub validation: usize,
-    /// Examples of the test set; 0 if there is none.
+    /// Number of examples in the test set; 0 if there is none.
     pub test: usize,
     /// Its files.
     pub files: Vec<FileRecord>,
@@ -82,23 +82,23 @@ pub struct WeightsRecord {
     pub bytes: u64,
 }
 
-/// The run's results, at its last epoch.
+/// The results of a training run after its last epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    /// Epochs trained.
+    /// Number of epochs.
     pub epochs: usize,
     /// Wall-clock time of training in seconds, evaluation included.
     pub seconds: f64,
     /// Score on the examples held back from training.
     pub validation: Score,
-    /// Score on the test set, read once, after the last epoch.
+    /// Score on the test set, measured once, after the last epoch.
     pub test: Option<Score>,
 }
 
 /// Loss and accuracy on a set of examples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// Share of examples read right, 0–1.
+    /// Share of examples read correctly, 0–1.
     pub accuracy: f64,
     /// Mean cross entropy in nats.
     pub loss: f64,
@@ -117,18 +117,21 @@ pub struct EpochMetrics {
     pub learning_rate: f64,
     /// Mean training loss over the epoch, on augmented examples.
     pub train_loss: f64,
-    /// Share of augmented training examples read right, 0–1.
+    /// Share of augmented training examples read correctly, 0–1.
     pub train_accuracy: f64,
     /// Score on the validation examples after the epoch.
     pub validation: Score,
-    /// Training images a second.
+    /// Training images per second.
     pub images_per_second: f64,
-    /// Wall-clock seconds since the run began, resumed time included.
+    /// Wall-clock seconds since the run began, including the time before it was resumed.
     pub seconds: f64,
 }
 
 impl Manifest {
-    /// Whether these are the bytes of the weights that were published.
+    /// Checks that these are the bytes of the weights that were published.
+    ///
+    /// # Errors
+    /// Their checksum differs from the manifest's.
     pub fn check_weights(&self, bytes: &[u8]) -> Result<(), CheckpointError> {
         let (expected, found) = (self.weights.sha256.clone(), sha256(bytes));
         if found == expected {
@@ -137,9 +140,12 @@ impl Manifest {
         Err(CheckpointError::WrongChecksum { id: self.id.clone(), expected, found })
     }
 
-    /// Reads and checks the manifest of the checkpoint `id`.
+    /// Parses and checks the manifest of the checkpoint `id`.
+    ///
+    /// # Errors
+    /// It is damaged, inconsistent, or of another version.
     pub fn parse(id: &str, bytes: &[u8]) -> Result<Self, CheckpointError> {
-        /// Read first: a manifest of another schema need not parse as this one.
+        /// Parsed first, because a manifest with another schema may have other fields.
         #[derive(serde::Deserialize)]
         struct SchemaOnly {
             schema: u32,
@@ -155,11 +161,13 @@ impl Manifest {
         let manifest: Manifest = serde_json::from_slice(bytes).map_err(bad)?;
         let id = id.to_owned();
         if !(manifest.temperature > 0.0 && manifest.temperature.is_finite()) {
-            let reason = format!("its temperature is {}, not above 0", manifest.temperature);
+            let reason =
+                format!("its temperature is {}, but must be above 0", manifest.temperature);
             return Err(CheckpointError::BadManifest { id, reason });
         }
         if !manifest.thresholds.are_valid() {
-            let reason = format!("its {:?} are not between 0 and 1", manifest.thresholds);
+            let reason =
+                format!("its thresholds are not between 0 and 1: {:?}", manifest.thresholds);
             return Err(CheckpointError::BadManifest { id, reason });
         }
         if manifest.id != id {
@@ -171,11 +179,11 @@ impl Manifest {
         if let Err(reason) = manifest.network.check() {
             return Err(CheckpointError::Impossible { id, reason });
         }
-        // Which thread computes is decided by these.
-        let said = (manifest.parameters, manifest.macs);
-        let is = (manifest.network.parameters(), manifest.network.macs());
-        if said != is {
-            let reason = format!("its parameters and multiply-adds are {is:?}, not {said:?}");
+        // The server trusts these numbers when it decides which thread computes.
+        let stated = (manifest.parameters, manifest.macs);
+        let actual = (manifest.network.parameters(), manifest.network.macs());
+        if stated != actual {
+            let reason = format!("its parameters and multiply-adds are {actual:?}, not {stated:?}");
             return Err(CheckpointError::BadManifest { id, reason });
         }
         let (labels, classes) = (manifest.labels.len(), manifest.network.classes);

@@ -1,15 +1,14 @@
-//! A checkpoint's format: what it says of itself, its weights, and everything that is checked
-//! before either is believed.
+//! The format of checkpoints: the manifest, the weights, and the checks before either is trusted.
 //!
 //! ```text
 //! checkpoints/<id>/
-//! ├── manifest.json            what it is ([`Manifest`])
+//! ├── manifest.json            its description ([`Manifest`])
 //! ├── weights.bpk              the parameters (burnpack)
-//! ├── metrics.jsonl            one line for each epoch of the run that made it
-//! ├── drawings.jsonl           the drawings that its run was given, if any
+//! ├── metrics.jsonl            one line per epoch of its training run
+//! ├── drawings.jsonl           the drawings it was trained on, if any
 //! ├── comparison.json          its comparison with its parent, if it was fine-tuned
-//! ├── report.html, report.json its report; measuring it again replaces them
-//! └── …                        the run's event files
+//! ├── report.html, report.json its report; replaced when it is measured again
+//! └── …                        the event files of its run
 //! ```
 
 mod error;
@@ -30,28 +29,29 @@ use crate::{classifier::Classifier, network::Network};
 pub const WEIGHTS_FILE: &str = "weights.bpk";
 /// Name of the manifest's file in a checkpoint.
 pub const MANIFEST_FILE: &str = "manifest.json";
-/// Name of the run's metrics in a checkpoint.
+/// Name of the metrics' file in a checkpoint.
 pub const METRICS_FILE: &str = "metrics.jsonl";
-
-/// Name of the drawings that the run was given, in a checkpoint.
+/// Name of the file with the drawings that a checkpoint was trained on.
 pub const DRAWINGS_FILE: &str = "drawings.jsonl";
 /// Name of the report's page in a checkpoint.
 pub const REPORT_FILE: &str = "report.html";
 /// Name of the report's figures in a checkpoint.
 pub const CARD_FILE: &str = "report.json";
 
-/// A checkpoint in memory: what it is, and its network, ready to train on.
+/// A checkpoint in memory. Its network has its norms and can be trained further.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
-    /// What the checkpoint says of itself.
+    /// The checkpoint's description of itself.
     pub manifest: Manifest,
     /// The network with the checkpoint's weights.
     pub network: Network,
 }
 
 impl Checkpoint {
-    /// The checkpoint of a manifest and its weights' file, on `device`, with everything
-    /// verified: checksum, architecture, shapes, and that all are numbers.
+    /// Makes a checkpoint of a parsed manifest and the content of its weights' file, on `device`.
+    ///
+    /// # Errors
+    /// The weights' checksum or shapes do not fit the manifest, or a weight is not finite.
     pub fn verify(
         manifest: Manifest,
         weights: Vec<u8>,
@@ -67,7 +67,7 @@ impl Checkpoint {
         Ok(Self { manifest, network })
     }
 
-    /// The checkpoint as a classifier on the device its network is on.
+    /// Turns the checkpoint into a classifier on `device`.
     pub fn into_classifier(self, device: &Device) -> Classifier {
         let Manifest { labels, temperature, thresholds, .. } = self.manifest;
         Classifier::new(self.network, labels, device)

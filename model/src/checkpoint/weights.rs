@@ -10,15 +10,21 @@ use sha2::{Digest, Sha256};
 
 use crate::network::{Network, NetworkConfig};
 
-/// The parameters with burn's ids of them, which an optimiser's state refers
-/// to: for a run that is to be resumed.
+/// The parameters with burn's ids, to which an optimiser's state refers: for a run that may be
+/// resumed.
+///
+/// # Errors
+/// burn's message, if the parameters cannot be written.
 pub fn network_to_bytes(network: &Network) -> Result<Vec<u8>, String> {
     let record = network.valid().into_record();
     record.into_bytes().map(|bytes| bytes.to_vec()).map_err(|error| error.to_string())
 }
 
-/// The parameters alone, for a checkpoint. burn's ids are random; without them
-/// the same parameters are the same bytes.
+/// The parameters without burn's ids, for a checkpoint. The ids are random; without them equal
+/// parameters give equal bytes.
+///
+/// # Errors
+/// burn's message, if the parameters cannot be written.
 pub fn weights_to_bytes(network: &Network) -> Result<Vec<u8>, String> {
     let without_ids = || {
         let bytes = Bytes::from_bytes_vec(network_to_bytes(network)?);
@@ -29,13 +35,16 @@ pub fn weights_to_bytes(network: &Network) -> Result<Vec<u8>, String> {
     without_ids().map_err(|error: WeightsError| error.to_string())
 }
 
-/// A network of the given shape on `device` with the parameters in `bytes`.
+/// A network of the given architecture on `device` with the parameters in `bytes`.
+///
+/// # Errors
+/// A message, if the bytes are not the parameters of such a network.
 pub fn network_from_bytes(
     config: &NetworkConfig,
     bytes: Vec<u8>,
     device: &Device,
 ) -> Result<Network, String> {
-    // burn panics at what is no float.
+    // Checked here because burn panics if a tensor is not of floats.
     let tensors = Reader::from_bytes(Bytes::from_bytes_vec(bytes.clone()))
         .and_then(Reader::into_tensors)
         .map_err(|error| error.to_string())?;

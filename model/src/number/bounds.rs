@@ -1,11 +1,11 @@
-//! Boxes around ink.
+//! Bounding boxes.
 
 use serde::Serialize;
 
 use crate::preprocess::Point;
 
-/// A box around ink, x to the right and y down, in the units of what was drawn or in
-/// the pixels of a picture. In JSON `[x, y, width, height]`.
+/// A bounding box, x to the right and y down, in the units of the strokes or the pixels of the
+/// picture. In JSON it is `[x, y, width, height]`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(into = "[f32; 4]")]
 pub struct Bounds {
@@ -13,9 +13,9 @@ pub struct Bounds {
     pub left: f32,
     /// Its upper edge.
     pub top: f32,
-    /// Its right edge, not left of the left one.
+    /// Its right edge, at least `left`.
     pub right: f32,
-    /// Its lower edge, not above the upper one.
+    /// Its lower edge, at least `top`.
     pub bottom: f32,
 }
 
@@ -32,13 +32,13 @@ impl From<Bounds> for [f32; 4] {
 }
 
 impl Bounds {
-    /// Around points. `None` without any.
+    /// The bounds of points. `None` without any.
     pub fn around<'a>(points: impl IntoIterator<Item = &'a Point>) -> Option<Self> {
         let each = points.into_iter().map(|&[x, y]| Self { left: x, top: y, right: x, bottom: y });
         each.reduce(|all, one| all.with(&one))
     }
 
-    /// Around both.
+    /// The bounds of both.
     pub fn with(&self, other: &Self) -> Self {
         Self {
             left: self.left.min(other.left),
@@ -48,49 +48,49 @@ impl Bounds {
         }
     }
 
-    /// Around all. `None` without any.
+    /// The bounds of all. `None` without any.
     pub fn around_all<'a>(all: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
         all.into_iter().copied().reduce(|all, one| all.with(&one))
     }
 
-    /// The box of x, y, width and height. `None` if a number is none, or beyond ±10⁶, or a
-    /// side below 0.
+    /// A box from x, y, width and height. `None` if one of them is NaN or beyond ±10⁶, or a side is
+    /// negative.
     pub fn checked(numbers: [f32; 4]) -> Option<Self> {
         let are_numbers = numbers.iter().all(|v| v.abs() <= 1e6);
         (are_numbers && numbers[2] >= 0.0 && numbers[3] >= 0.0).then(|| numbers.into())
     }
 
-    /// From left to right.
+    /// The width, from left to right.
     pub fn width(&self) -> f32 {
         self.right - self.left
     }
 
-    /// From top to bottom.
+    /// The height, from top to bottom.
     pub fn height(&self) -> f32 {
         self.bottom - self.top
     }
 
-    /// The middle: x, y.
+    /// The centre: x, y.
     pub fn middle(&self) -> Point {
         [(self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0]
     }
 
-    /// Whether a point is in it, edges included.
+    /// Whether a point is inside, edges included.
     pub fn holds(&self, [x, y]: Point) -> bool {
         (self.left..=self.right).contains(&x) && (self.top..=self.bottom).contains(&y)
     }
 
-    /// The horizontal gap between both; negative where they overlap.
+    /// The horizontal gap between the two; negative if they overlap.
     pub(super) fn gap_beside(&self, other: &Self) -> f32 {
         self.left.max(other.left) - self.right.min(other.right)
     }
 
-    /// The vertical gap between both; negative where they overlap.
+    /// The vertical gap between the two; negative if they overlap.
     pub(super) fn gap_below(&self, other: &Self) -> f32 {
         self.top.max(other.top) - self.bottom.min(other.bottom)
     }
 
-    /// The same in a unit `scale` times as small.
+    /// The same box in units that are smaller by the factor `scale`.
     pub(super) fn scaled(&self, scale: f32) -> Self {
         Self {
             left: self.left * scale,

@@ -1,13 +1,13 @@
-//! Symbols whose boxes are given: nothing is to be found out but what they are.
+//! Symbols whose boxes are given: the network only has to read them.
 
 use super::{
     Bounds, Lattice,
-    lattice::{Drawn, Grouping, LineOfSegments, Segment},
+    lattice::{Grouping, LineOfSegments, Rendered, Segment},
     lines::lines,
 };
 
-/// Each of `bounds` is around the ink in one box; `draw` draws it.
-pub(super) fn lattice(bounds: &[Bounds], draw: &dyn Fn(usize) -> Option<Drawn>) -> Lattice {
+/// `bounds` are those of the ink in each box; `draw` draws the ink of a box as a glyph.
+pub(super) fn lattice(bounds: &[Bounds], draw: &dyn Fn(usize) -> Option<Rendered>) -> Lattice {
     let segment = |id: usize| Segment { id, bounds: bounds[id], cut: 0.0, work: 0 };
     let lines: Vec<LineOfSegments> = lines(bounds)
         .into_iter()

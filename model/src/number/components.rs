@@ -1,4 +1,4 @@
-//! The connected components of a picture's ink.
+//! The connected components of a picture's ink, here called pieces.
 
 use super::Bounds;
 use crate::{
@@ -10,31 +10,34 @@ use crate::{
     },
 };
 
-/// Ink from this value on connects ...
+/// Pixels with at least this much ink connect ...
 const CORE: u8 = 40;
-/// ... and what connects is a line if some of it has this much: else it is a shade.
+/// ... and a component is kept if some of it has at least this much; otherwise it is a shadow.
 const LINE: u8 = 128;
-/// The soft edge of a line is not wider than this.
+/// The width in pixels of a line's soft edge, whose ink is below [`CORE`].
 const FRINGE: usize = 2;
-/// A frame is within this share of its sides of its edges, and holds something of this
-/// share of its height.
+/// A frame's ink is no further from its edges than this share of its sides ...
 const FRAME_MARGIN: f32 = 0.12;
+/// ... a piece inside it has at least this share of its height ...
 const FRAMED: f32 = 0.03;
-/// It is around this share of the picture.
+/// ... and it encloses at least this share of the picture.
 const FRAME_SHARE: f32 = 0.05;
 
-/// Ink whose pixels each belong to one piece, or to none.
+/// Ink with the piece that each of its pixels belongs to, if any.
 pub(super) struct Components {
     pub(super) ink: Ink,
-    /// The piece that each pixel belongs to.
+    /// The piece that each pixel belongs to, or [`NO_PIECE`].
     pub(super) owner: Vec<u32>,
-    /// Around each piece, in pixels; none for one without any.
+    /// The bounds of each piece in pixels; `None` for a piece without pixels.
     pub(super) bounds: Vec<Option<Bounds>>,
 }
 
 impl Components {
+    /// The connected components of the ink, without those that are only shadows.
     pub(super) fn of(ink: Ink) -> Self {
         let (mut owner, areas) = pieces(ink.values(), ink.width(), CORE);
+        // The soft edges belong to the component too. Connecting pixels only from `CORE` on keeps
+        // digits apart whose soft edges touch.
         for _ in 0..FRINGE {
             grow(&mut owner, &ink);
         }
@@ -49,6 +52,7 @@ impl Components {
         Self::with_owners(ink, owner, areas.len())
     }
 
+    /// Ink that is already divided into `pieces` pieces.
     pub(super) fn with_owners(ink: Ink, owner: Vec<u32>, pieces: usize) -> Self {
         let mut components = Self { ink, owner, bounds: vec![None; pieces] };
         for i in 0..components.owner.len() {
@@ -59,20 +63,21 @@ impl Components {
         components
     }
 
-    /// Extends a component's bounds by a pixel.
+    /// Extends a piece's bounds to include pixel `i`.
     pub(super) fn cover(&mut self, piece: usize, i: usize) {
         let pixel = self.pixel(i);
         let bounds = &mut self.bounds[piece];
         *bounds = Some(bounds.map_or(pixel, |bounds| bounds.with(&pixel)));
     }
 
+    /// The bounds of pixel `i`.
     pub(super) fn pixel(&self, i: usize) -> Bounds {
         let (x, y) = ((i % self.ink.width()) as f32, (i / self.ink.width()) as f32);
         Bounds { left: x, top: y, right: x + 1.0, bottom: y + 1.0 }
     }
 
-    /// Whether a piece is a line around others: it holds one that is not much smaller, and
-    /// is itself near its edges.
+    /// Whether a piece is a frame around others: it encloses a piece that is not tiny, and nearly
+    /// all of its own ink is near its edges.
     pub(super) fn is_frame(&self, id: u32, own: &Bounds) -> bool {
         let share = own.width() * own.height() / self.ink.values().len() as f32;
         if share < FRAME_SHARE {
@@ -103,7 +108,7 @@ impl Components {
         10 * inside < all
     }
 
-    /// The ink of some pieces, which are within `bounds`, as one symbol.
+    /// The glyph of some pieces as one symbol; `bounds` are the bounds of all of them.
     pub(super) fn glyph(&self, bounds: &Bounds, pieces: &[usize]) -> Option<Glyph> {
         let mut is_part = vec![false; self.bounds.len()];
         pieces.iter().for_each(|&piece| is_part[piece] = true);
@@ -118,7 +123,7 @@ impl Components {
     }
 }
 
-/// Gives the pixels around each piece that have any ink to it.
+/// Extends each piece by the inked pixels around it.
 fn grow(owner: &mut [u32], ink: &Ink) {
     let before = owner.to_vec();
     let inked = |&i: &usize| before[i] == NO_PIECE && ink.values()[i] > 0;

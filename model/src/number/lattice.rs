@@ -1,85 +1,93 @@
-//! Which ink is which digit: the network reads every reasonable grouping of a line's segments,
-//! and the most probable path through them wins.
+//! Which ink is which digit: the network reads every reasonable grouping of a line's segments into
+//! symbols, and the most probable path through these groups wins.
 //!
-//! The cost of a path is a sum of negative log probabilities: that each symbol is one of the
-//! labels, from the network, which can also reject it, and that neighbouring symbols are
-//! separate, from the space between them. The cheapest path through a line is found by dynamic
-//! programming, as in the over-segmentation and lattice search of LeCun, Bottou, Bengio
-//! and Haffner, "Gradient-Based Learning Applied to Document Recognition" (1998), §V.
+//! Where one digit ends and the next begins cannot be decided from the ink alone: two strokes may
+//! be two digits or the parts of a 4. So the ink is cut into more segments than there are digits,
+//! and the network, which knows what digits look like, chooses among the ways to put them together.
+//! This is the over-segmentation and lattice search of LeCun, Bottou, Bengio and Haffner,
+//! "Gradient-Based Learning Applied to Document Recognition" (1998), §V.
+//!
+//! The cost of a path is a sum of negative log probabilities: for each symbol, that it is one of
+//! the labels (from the network, which can also reject it) and has a digit's shape, and for each
+//! pair of neighbours, that they are two symbols (from the space between them). A symbol's cost
+//! does not depend on the rest of the path, and a pair's only on its two symbols. So the cheapest
+//! path to each candidate extends the cheapest path to one of those before it, and dynamic
+//! programming finds the best of exponentially many paths with few steps.
 
 use std::ops::Range;
 
 use super::{Bounds, ReadLine, Reading, Symbol, order::sorted};
 use crate::{Glyph, Prediction, Thresholds, Verdict};
 
-/// Most pieces of ink in one symbol.
-const MOST_PIECES: usize = 7;
-/// Most whole pieces in one symbol.
-const MOST_WHOLE: usize = 4;
-/// Most symbols that are read for one input, and most work to draw them, so that what an
-/// input costs is bounded. Where it would be more, fewer pieces are put together; each
-/// line of what is still too much is one symbol.
-const MOST_CANDIDATES: usize = 768;
-const MOST_WORK: usize = 12_000_000;
+/// The most segments in one symbol.
+const MAX_SEGMENTS: usize = 7;
+/// The most whole pieces of ink in one symbol, if they are in more slices than [`MAX_SEGMENTS`].
+const MAX_WHOLE_PIECES: usize = 4;
+/// The most candidate symbols for one input, and the most work to draw them (in pixels), so that
+/// the cost of any input is bounded. If there would be more, fewer segments are grouped; if even
+/// single segments are too many, each line is one symbol.
+const MAX_CANDIDATES: usize = 768;
+const MAX_WORK: usize = 12_000_000;
 
-// What follows are costs, as negative natural logarithms, and sizes in line heights, set by
-// reason and tried on numbers made of the repository's own synthetic digits (docs/log.md,
-// 21 November, "Whole numbers").
+// The following costs are negative natural logarithms, and the sizes are in line heights. They
+// were chosen by reasoning and checked on numbers composed of this repository's synthetic digits
+// (docs/log.md, 21 November, "Whole numbers").
 
-/// No symbol costs more than this for what the network says.
+/// Upper limit of the cost from one of the network's probabilities.
 const WORST: f32 = 9.0;
-/// That something among digits is none, if it is not wider than [`DIGIT_WIDTH`]; of
-/// what is wider each such width.
+/// Cost of a symbol that is not a digit, for each [`DIGIT_WIDTH`] of its width, at least once: a
+/// wide blot takes the place of several digits and must not be cheaper than they are.
 const NO_DIGIT: f32 = 4.5;
 const DIGIT_WIDTH: f32 = 0.8;
-/// That it is a speck, which is not read at all.
+/// Cost of a speck, which is left out.
 const SPECK: f32 = 1.5;
-/// A speck is not larger than this.
+/// The largest width and height of a speck.
 const SPECK_SIZE: f32 = 0.22;
-/// Symbols lower than this cost more, by [`LOW`] a height.
+/// Symbols lower than this cost [`LOW`] for each line height that they lack.
 const LOW_HEIGHT: f32 = 0.55;
 const LOW: f32 = 8.0;
-/// A symbol whose pieces have this much room between them costs [`LOOSE`] a height of it.
+/// Cost of empty columns between the segments of a symbol, per line height.
 const LOOSE: f32 = 9.0;
-/// Symbols that share more than this of the narrower one's width cost [`ENTWINED`] for
-/// all of it.
+/// Neighbouring symbols may overlap by this share of the narrower one's width. Beyond it they
+/// cost up to [`ENTWINED`], the cost of a complete overlap.
 const SHARED: f32 = 0.25;
 const ENTWINED: f32 = 6.0;
-/// A symbol is not wider than this.
+/// The largest width of a symbol of several segments.
 const WIDEST: f32 = 1.9;
-/// The narrowest width that counts when it is asked how much is shared.
+/// Widths below this count as this when overlaps are measured, because a share of the width of a
+/// thin 1 says little.
 const NARROW: f32 = 0.2;
 
-/// A piece of ink that is never taken apart.
+/// A piece of ink that is never divided further.
 pub(super) struct Segment {
-    /// Its number, for who draws it.
+    /// Identifies it to the function that draws it.
     pub(super) id: usize,
     pub(super) bounds: Bounds,
-    /// What it costs to divide the ink before it: 0 if it is divided anyway.
+    /// The cost of cutting the ink before this segment: 0 if the ink is separate there anyway.
     pub(super) cut: f32,
-    /// How much drawing it is, in pixels or the like.
+    /// The work of drawing it, in pixels or an equivalent number.
     pub(super) work: usize,
 }
 
-/// A line of segments in the order in which they are read.
+/// A line of segments in reading order, and the height of its digits.
 pub(super) struct LineOfSegments {
     pub(super) segments: Vec<Segment>,
     pub(super) height: f32,
 }
 
-/// All the symbols that may be on the lines of a drawing or a picture, to be read by a
-/// network.
+/// All candidates for the symbols on the lines of a drawing or a picture, to be read by a network:
+/// classify [`glyphs`](Self::glyphs), then choose with [`best`](Self::best).
 pub struct Lattice {
     lines: Vec<Line>,
     grouping: Grouping,
 }
 
-/// Whether segments may be put together.
+/// Whether segments may be grouped into symbols.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Grouping {
-    /// Neighbours may be one symbol; some may be none.
+    /// Neighbouring segments may form one symbol, and some may be no symbol.
     Free,
-    /// Each is a symbol.
+    /// Each segment is one symbol.
     Given,
 }
 
@@ -89,37 +97,37 @@ struct Line {
     candidates: Vec<Candidate>,
 }
 
-/// Some segments of a line that follow each other, as one symbol.
+/// Consecutive segments of a line as one symbol.
 struct Candidate {
     group: Range<usize>,
     glyph: Glyph,
     strokes: Option<Vec<usize>>,
     shape: Shape,
-    /// What dividing before it costs.
+    /// The cost of cutting the ink before it.
     cut: f32,
 }
 
-/// Groups of up to `most` neighbours, and of some whole pieces however many slices they
-/// are in; in the order of their first segments.
+/// Groups of up to `most` consecutive segments, and of up to [`MAX_WHOLE_PIECES`] whole pieces, in
+/// however many slices they are; in the order of their first segments.
 fn groups(segments: &[Segment], most: usize) -> Vec<Range<usize>> {
     let begins_piece = |i: usize| segments.get(i).is_none_or(|segment| segment.cut == 0.0);
     let ends = |first: usize| {
         let last = (first + most).min(segments.len());
         let pieces = (first + 1..=segments.len()).filter(|&end| begins_piece(end));
-        let pieces = pieces.take(if begins_piece(first) { most.min(MOST_WHOLE) } else { 0 });
+        let pieces = pieces.take(if begins_piece(first) { most.min(MAX_WHOLE_PIECES) } else { 0 });
         (first + 1..=last).chain(pieces.filter(move |&end| end > last))
     };
     (0..segments.len()).flat_map(|first| ends(first).map(move |end| first..end)).collect()
 }
 
-/// Whether all groups of up to `most` segments can be drawn and read in a reasonable time.
+/// Whether all groups of up to `most` segments can be drawn and read within the limits.
 fn is_affordable(lines: &[LineOfSegments], most: usize) -> bool {
     let (mut count, mut work) = (0, 0);
     for line in lines {
         for group in groups(&line.segments, most) {
             count += 1;
             work += line.segments[group].iter().map(|segment| segment.work).sum::<usize>();
-            if count > MOST_CANDIDATES || work > MOST_WORK {
+            if count > MAX_CANDIDATES || work > MAX_WORK {
                 return false;
             }
         }
@@ -127,32 +135,32 @@ fn is_affordable(lines: &[LineOfSegments], most: usize) -> bool {
     true
 }
 
-/// What the boxes of a symbol's segments say of it.
+/// What the bounds of a candidate's segments tell about it.
 struct Shape {
     bounds: Bounds,
-    /// What it costs to be a digit of this shape.
+    /// The cost of a digit with this shape.
     cost: f32,
-    /// About how many digits have its width, at least 1.
+    /// How many digits would be about as wide, at least 1.
     digits: f32,
     /// Whether it may be left out.
     speck: bool,
 }
 
-/// What a group of segments is drawn as, and the whole strokes that it is made of, if it is.
-pub(super) type Drawn = (Glyph, Option<Vec<usize>>);
+/// The glyph of a group of segments, and the strokes of the group if it consists of whole ones.
+pub(super) type Rendered = (Glyph, Option<Vec<usize>>);
 
 impl Lattice {
-    /// All groups of neighbouring segments on each line that may be a symbol.
+    /// All groups of consecutive segments on each line that may be a symbol; `draw` renders them.
     pub(super) fn of(
         lines: &[LineOfSegments],
         grouping: Grouping,
-        draw: &dyn Fn(&[Segment]) -> Option<Drawn>,
+        draw: &dyn Fn(&[Segment]) -> Option<Rendered>,
     ) -> Self {
         let most = match grouping {
-            Grouping::Free => (1..=MOST_PIECES).rev().find(|&most| is_affordable(lines, most)),
+            Grouping::Free => (1..=MAX_SEGMENTS).rev().find(|&most| is_affordable(lines, most)),
             Grouping::Given => Some(1),
         };
-        let lines = lines.iter().take(MOST_CANDIDATES).map(|line| {
+        let lines = lines.iter().take(MAX_CANDIDATES).map(|line| {
             let candidate = |group: Range<usize>| {
                 let segments = &line.segments[group.clone()];
                 let shape = Shape::of(segments, line.height, most.is_some())?;
@@ -161,7 +169,7 @@ impl Lattice {
             };
             let groups = match most {
                 Some(most) => groups(&line.segments, most),
-                // Too much to try: one symbol, which the network will not know.
+                // Too many to try: one symbol, which the network will probably reject.
                 None => std::iter::once(0..line.segments.len()).collect(),
             };
             let candidates = groups.into_iter().filter_map(candidate).collect();
@@ -170,12 +178,12 @@ impl Lattice {
         Self { lines: lines.collect(), grouping }
     }
 
-    /// Nothing to be read.
+    /// No candidates: nothing to read.
     pub(super) fn none() -> Self {
         Self { lines: Vec::new(), grouping: Grouping::Free }
     }
 
-    /// The same with bounds in a unit `scale` times as small.
+    /// The same with bounds in units that are smaller by the factor `scale`.
     pub(super) fn scaled(mut self, scale: f32) -> Self {
         for line in &mut self.lines {
             line.height *= scale;
@@ -186,8 +194,8 @@ impl Lattice {
         self
     }
 
-    /// The symbols that the network should read, in the order in which
-    /// [`best`](Self::best) wants its answers.
+    /// The glyphs of all candidates, for the network to read. [`best`](Self::best) expects the
+    /// predictions in the same order.
     pub fn glyphs(&self) -> Vec<Glyph> {
         self.candidates().map(|candidate| candidate.glyph.clone()).collect()
     }
@@ -196,15 +204,17 @@ impl Lattice {
         self.lines.iter().flat_map(|line| &line.candidates)
     }
 
-    /// The most probable reading of the lines, from the predictions for
-    /// [`glyphs`](Self::glyphs).
+    /// The most probable reading of the lines, given one prediction for each of
+    /// [`glyphs`](Self::glyphs), in their order.
     pub fn best(self, predictions: Vec<Prediction>, thresholds: Thresholds) -> Reading {
         let mut predictions = predictions.into_iter();
         let lines = self.lines.into_iter().filter_map(|line| {
-            let said: Vec<Prediction> = predictions.by_ref().take(line.candidates.len()).collect();
+            let own: Vec<Prediction> = predictions.by_ref().take(line.candidates.len()).collect();
             let symbols = match self.grouping {
-                Grouping::Free => in_company(line.best(&said, thresholds.rejects()), thresholds),
-                Grouping::Given => line.all(said),
+                Grouping::Free => {
+                    reject_without_digits(line.best(&own, thresholds.rejects()), thresholds)
+                }
+                Grouping::Given => line.all(own),
             };
             Bounds::around_all(symbols.iter().map(|symbol| &symbol.bounds))
                 .map(|bounds| ReadLine { bounds, symbols })
@@ -214,8 +224,9 @@ impl Lattice {
 }
 
 impl Shape {
-    /// `None` if this is no symbol, unless it must be one: it is too wide, or falls apart.
-    fn of(segments: &[Segment], height: f32, choosy: bool) -> Option<Self> {
+    /// `None` if the segments are too wide or too far apart to be one symbol. If not `selective`,
+    /// they are taken for one anyway.
+    fn of(segments: &[Segment], height: f32, selective: bool) -> Option<Self> {
         let mut bounds = segments.first()?.bounds;
         let mut cost = 0.0;
         for segment in &segments[1..] {
@@ -223,19 +234,19 @@ impl Shape {
             cost += LOOSE * room;
             bounds = bounds.with(&segment.bounds);
         }
-        let (wide, tall) = (bounds.width() / height, bounds.height() / height);
-        if choosy && segments.len() > 1 && (wide > WIDEST || cost > WORST) {
+        let [width, own_height] = [bounds.width(), bounds.height()].map(|side| side / height);
+        if selective && segments.len() > 1 && (width > WIDEST || cost > WORST) {
             return None;
         }
-        cost += LOW * (LOW_HEIGHT - tall).max(0.0);
-        let digits = (wide / DIGIT_WIDTH).max(1.0);
-        Some(Self { bounds, cost, digits, speck: wide.max(tall) < SPECK_SIZE })
+        cost += LOW * (LOW_HEIGHT - own_height).max(0.0);
+        let digits = (width / DIGIT_WIDTH).max(1.0);
+        Some(Self { bounds, cost, digits, speck: width.max(own_height) < SPECK_SIZE })
     }
 }
 
-/// What a symbol is taken for.
+/// What a candidate is interpreted as.
 #[derive(Clone, Copy)]
-enum Taken {
+enum Interpretation {
     Digit,
     NoDigit,
     Speck,
@@ -247,21 +258,30 @@ impl Candidate {
         Symbol { bounds: shape.bounds, glyph, strokes, prediction, counts }
     }
 
-    /// What it is taken for, and what that costs.
-    fn taken(&self, said: &Prediction, rejects: bool, only_specks: bool) -> (Taken, f32) {
-        let known = if rejects { said.in_distribution } else { 1.0 };
+    /// The cheapest interpretation and its cost.
+    fn interpretation(
+        &self,
+        prediction: &Prediction,
+        rejects: bool,
+        only_specks: bool,
+    ) -> (Interpretation, f32) {
+        let in_distribution = if rejects { prediction.in_distribution } else { 1.0 };
         let cost = |probability: f32| (-probability.ln()).min(WORST);
-        let digit = (Taken::Digit, cost(known * said.confidence()) + self.shape.cost);
-        let other = (Taken::NoDigit, cost(1.0 - known) + NO_DIGIT * self.shape.digits);
-        let speck = (self.shape.speck && !only_specks).then_some((Taken::Speck, SPECK));
+        let digit = (
+            Interpretation::Digit,
+            cost(in_distribution * prediction.confidence()) + self.shape.cost,
+        );
+        let other =
+            (Interpretation::NoDigit, cost(1.0 - in_distribution) + NO_DIGIT * self.shape.digits);
+        let speck = (self.shape.speck && !only_specks).then_some((Interpretation::Speck, SPECK));
         let cheapest = [Some(digit), Some(other), speck].into_iter().flatten();
         cheapest.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or(digit)
     }
 }
 
 impl Line {
-    /// What it costs that one symbol follows another.
-    fn joint(&self, before: &Candidate, after: &Candidate) -> f32 {
+    /// The cost of one symbol following another.
+    fn transition_cost(&self, before: &Candidate, after: &Candidate) -> f32 {
         let (before, own) = (before.shape.bounds, after.shape.bounds);
         let shared = -before.gap_beside(&own) / self.height;
         let narrower = before.width().min(own.width()) / self.height;
@@ -270,28 +290,35 @@ impl Line {
     }
 
     /// Each candidate as a symbol, from left to right.
-    fn all(self, said: Vec<Prediction>) -> Vec<Symbol> {
-        let symbols = self.candidates.into_iter().zip(said);
-        from_left_to_right(symbols.map(|(candidate, said)| candidate.symbol(said, true)).collect())
+    fn all(self, predictions: Vec<Prediction>) -> Vec<Symbol> {
+        let read = self.candidates.into_iter().zip(predictions);
+        let symbols = read.map(|(candidate, prediction)| candidate.symbol(prediction, true));
+        from_left_to_right(symbols.collect())
     }
 
     /// The symbols of the cheapest path from the first segment to the last one, from left to
     /// right.
-    fn best(self, said: &[Prediction], rejects: bool) -> Vec<Symbol> {
+    fn best(self, predictions: &[Prediction], rejects: bool) -> Vec<Symbol> {
         let only_specks = self.candidates.iter().all(|candidate| candidate.shape.speck);
-        let taken: Vec<(Taken, f32)> = self
+        let read: Vec<(Interpretation, f32)> = self
             .candidates
             .iter()
-            .zip(said)
-            .map(|(candidate, said)| candidate.taken(said, rejects, only_specks))
+            .zip(predictions)
+            .map(|(candidate, prediction)| {
+                candidate.interpretation(prediction, rejects, only_specks)
+            })
             .collect();
-        // The cheapest path that ends with each candidate: its cost, and the one before.
-        let mut paths: Vec<(f32, Option<usize>)> = Vec::with_capacity(taken.len());
-        for (i, &(_, own)) in taken.iter().enumerate() {
+        // The cheapest path that ends with each candidate: its cost, and the candidate before.
+        // Candidates are in the order of their first segments, so all that may come before one
+        // are done when its turn comes.
+        let mut paths: Vec<(f32, Option<usize>)> = Vec::with_capacity(read.len());
+        for (i, &(_, own)) in read.iter().enumerate() {
             let candidate = &self.candidates[i];
             let before = (0..i).filter(|&j| self.candidates[j].group.end == candidate.group.start);
             let cheapest = before
-                .map(|j| (paths[j].0 + self.joint(&self.candidates[j], candidate), Some(j)))
+                .map(|j| {
+                    (paths[j].0 + self.transition_cost(&self.candidates[j], candidate), Some(j))
+                })
                 .min_by(|a, b| a.0.total_cmp(&b.0));
             let begun = if candidate.group.start == 0 { Some((0.0, None)) } else { cheapest };
             let (cost, before) = begun.unwrap_or((f32::INFINITY, None));
@@ -307,20 +334,21 @@ impl Line {
         let symbols = self
             .candidates
             .into_iter()
-            .zip(said)
+            .zip(predictions)
             .enumerate()
             .filter(|(i, _)| chosen.contains(i))
-            .filter_map(|(i, (candidate, said))| match taken[i].0 {
-                Taken::Digit => Some(candidate.symbol(said.clone(), true)),
-                Taken::NoDigit => Some(candidate.symbol(said.clone(), false)),
-                Taken::Speck => None,
+            .filter_map(|(i, (candidate, prediction))| match read[i].0 {
+                Interpretation::Digit => Some(candidate.symbol(prediction.clone(), true)),
+                Interpretation::NoDigit => Some(candidate.symbol(prediction.clone(), false)),
+                Interpretation::Speck => None,
             });
         from_left_to_right(symbols.collect())
     }
 }
 
-/// A doubtful symbol passes for a digit among digits, and only there.
-fn in_company(mut symbols: Vec<Symbol>, thresholds: Thresholds) -> Vec<Symbol> {
+/// Where most symbols are rejected as not a digit, none of the rejected ones counts. Among digits a
+/// rejected symbol that was the cheapest path still counts: it is probably a badly written digit.
+fn reject_without_digits(mut symbols: Vec<Symbol>, thresholds: Thresholds) -> Vec<Symbol> {
     let is_digit = |symbol: &Symbol| thresholds.verdict(&symbol.prediction) != Verdict::NotADigit;
     let digits = symbols.iter().filter(|symbol| is_digit(symbol)).count();
     if 2 * digits < symbols.len() {

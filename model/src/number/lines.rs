@@ -1,29 +1,29 @@
-//! Which pieces of ink stand on one line.
+//! Which pieces of ink are on the same line.
 
 use super::{
     Bounds,
     order::{order, sorted},
 };
 
-/// Pieces less tall than this share of the tallest do not make a line by themselves:
-/// bars, dots.
+/// Pieces lower than this share of the tallest, such as bars and dots, do not form a line of their
+/// own; they join the nearest one.
 const TALL: f32 = 0.4;
-/// Pieces follow each other on a line if they share at least this much of the lower
-/// one's height.
+/// A piece continues a line if it overlaps one of the line's last pieces vertically by at least
+/// this share of the lower one's height. Only the last two are compared, so that a line may slope.
 const SHARED: f32 = 0.35;
-/// Numbers that are further apart than this many heights are apart.
+/// Pieces further apart than this many heights are on different lines, even in the same row.
 const APART: f32 = 3.0;
 
 /// A line of pieces.
 pub(super) struct Line {
-    /// Indices of its pieces, in no order.
+    /// The indices of its pieces, in no particular order.
     pub(super) pieces: Vec<usize>,
     /// The height of its digits.
     pub(super) height: f32,
     bounds: Bounds,
 }
 
-/// The lines that pieces stand on, from top to bottom, those of one row from left to right.
+/// Groups pieces into lines, from top to bottom; lines in the same row from left to right.
 pub(super) fn lines(pieces: &[Bounds]) -> Vec<Line> {
     let height = typical_height(pieces);
     let lefts: Vec<f32> = pieces.iter().map(|bounds| bounds.left).collect();
@@ -34,7 +34,7 @@ pub(super) fn lines(pieces: &[Bounds]) -> Vec<Line> {
         let bounds = pieces[piece];
         let fits = |line: &Line| {
             let near = line.pieces.iter().rev().take(2).map(|&i| pieces[i]);
-            let shared = near.map(|last| -last.gap_below(&bounds) / lower(&last, &bounds));
+            let shared = near.map(|last| -last.gap_below(&bounds) / lower_height(&last, &bounds));
             let close = line.bounds.gap_beside(&bounds) <= APART * height;
             shared.reduce(f32::max).filter(|&shared| close && shared >= SHARED)
         };
@@ -69,17 +69,17 @@ impl Line {
     }
 }
 
-/// The middle height of those that are not much less tall than the tallest; above 0.
+/// The median height of the pieces that are not much lower than the tallest; above 0.
 pub(super) fn typical_height(pieces: &[Bounds]) -> f32 {
     let heights = || pieces.iter().map(Bounds::height);
     let tallest = heights().fold(0.0, f32::max);
     let tall = sorted(heights().filter(|&height| height >= TALL * tallest).collect(), |&h| h);
     let longest = pieces.iter().map(Bounds::width).fold(0.0, f32::max);
-    // A dash, or a dot, by itself.
+    // A single dash has hardly any height; its length tells the size of the writing.
     tall.get(tall.len() / 2).copied().unwrap_or(0.0).max(longest / 8.0).max(f32::MIN_POSITIVE)
 }
 
-fn lower(a: &Bounds, b: &Bounds) -> f32 {
+fn lower_height(a: &Bounds, b: &Bounds) -> f32 {
     a.height().min(b.height()).max(f32::MIN_POSITIVE)
 }
 
@@ -87,8 +87,8 @@ fn distance(a: &Bounds, b: &Bounds) -> f32 {
     a.gap_beside(b).max(0.0).hypot(a.gap_below(b).max(0.0))
 }
 
-/// Rows from top to bottom; what begins a row is the highest line that is left, and with
-/// it go the next ones as long as they are beside it and their middle is within its height.
+/// Lines in rows from top to bottom. The highest remaining line begins a row, which the next lines
+/// join as long as they are beside it and their centres are above its lower edge.
 fn in_reading_order(lines: Vec<Line>) -> Vec<Line> {
     let mut ordered: Vec<Line> = Vec::new();
     let mut rest = sorted(lines, |line| line.bounds.middle()[1]).into_iter().peekable();

@@ -1,14 +1,13 @@
-//! Whole numbers: from a drawing or a picture with any number of digits on any number of
-//! lines to each of them in its place.
+//! Whole numbers: finds and reads all digits of a drawing or a picture, on any number of lines.
 //!
 //! ```text
-//! Strokes ─ strokes ─┐           ┌─ lattice ─► glyphs ─ Classifier ─► predictions ─┐
+//! Strokes ─ strokes ─┐              ┌─ lattice ─► glyphs ─ Classifier ─► predictions ─┐
 //!                    ├─ segments ───┤                                                 ├─► Reading
-//! Picture ─ picture ─┘  (lines)  └───────────────── best ──────────────────────────┘
+//! Picture ─ picture ─┘  (lines)     └────────────────────── best ─────────────────────┘
 //! ```
 //!
-//! An segment is ink that is never taken apart: a stroke, a connected piece of ink, or a
-//! slice of either where digits may touch.
+//! A segment is ink that is never divided further: a stroke, a connected piece of ink, or a slice
+//! of a piece in which digits may touch.
 
 mod bounds;
 mod boxes;
@@ -29,39 +28,40 @@ use crate::{
     preprocess::{Picture, Strokes},
 };
 
-/// What stands on the lines of a drawing or a picture.
+/// The lines of symbols that were read in a drawing or a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// From top to bottom, those of one row from left to right; none is empty.
+    /// From top to bottom, in the same row from left to right. No line is empty.
     pub lines: Vec<ReadLine>,
 }
 
-/// One line.
+/// One line of a [`Reading`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadLine {
-    /// Around its symbols.
+    /// The bounds of its symbols.
     pub bounds: Bounds,
-    /// From left to right.
+    /// Its symbols from left to right.
     pub symbols: Vec<Symbol>,
 }
 
-/// One symbol.
+/// One symbol of a [`ReadLine`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Symbol {
-    /// Around its ink.
+    /// The bounds of its ink.
     pub bounds: Bounds,
-    /// As the network saw it.
+    /// The network's input.
     pub glyph: Glyph,
-    /// The strokes that it is made of, by their index, if it is made of whole ones.
+    /// The indices of the strokes that it consists of; `None` if it does not consist of whole
+    /// strokes.
     pub strokes: Option<Vec<usize>>,
-    /// What the network said.
+    /// The network's answer.
     pub prediction: Prediction,
-    /// Whether it belongs to the number. A letter or a blot among the digits does not.
+    /// Whether it is part of the number. A letter or a blot among the digits is not.
     pub counts: bool,
 }
 
 impl ReadLine {
-    /// Its symbols that count, by `labels`.
+    /// The labels of its symbols that count, joined. `labels` are the classifier's.
     pub fn text(&self, labels: &[String]) -> String {
         let counted = self.symbols.iter().filter(|symbol| symbol.counts);
         counted.filter_map(|symbol| labels.get(symbol.prediction.index)).cloned().collect()
@@ -69,7 +69,7 @@ impl ReadLine {
 }
 
 impl Reading {
-    /// The text of its lines, those without any left out.
+    /// The text of its lines, separated by line breaks; lines without text are left out.
     pub fn text(&self, labels: &[String]) -> String {
         let lines: Vec<String> = self.lines.iter().map(|line| line.text(labels)).collect();
         let with_text: Vec<&str> =
@@ -77,8 +77,8 @@ impl Reading {
         with_text.join("\n")
     }
 
-    /// What to make of it: of one symbol what it is by itself; a number is read if all of
-    /// it is.
+    /// The verdict on the whole reading. A single symbol's verdict is its own. A number is read if
+    /// all of its symbols that count are, not a digit if none counts, and otherwise unsure.
     pub fn verdict(&self, thresholds: Thresholds) -> Verdict {
         let symbols: Vec<&Symbol> = self.lines.iter().flat_map(|line| &line.symbols).collect();
         let verdict = |symbol: &Symbol| thresholds.verdict(&symbol.prediction);
@@ -99,20 +99,20 @@ impl Reading {
 }
 
 impl Lattice {
-    /// What may be read in a drawing. With `boxes`, each of them holds one symbol, and
-    /// what is in none is left out.
+    /// The candidates in a drawing. If `boxes` are given, each contains one symbol, and ink outside
+    /// of them is left out.
     pub fn of_strokes(strokes: &Strokes, boxes: Option<&[Bounds]>) -> Self {
         strokes::lattice(strokes, boxes)
     }
 
-    /// What may be read in a picture. With `boxes` (in its pixels), each of them holds one
-    /// symbol, and what is in none is left out.
+    /// The candidates in a picture. If `boxes` (in its pixels) are given, each contains one symbol,
+    /// and ink outside of them is left out.
     pub fn of_picture(picture: &Picture, boxes: Option<&[Bounds]>) -> Self {
         picture::lattice(picture, boxes)
     }
 
-    /// What may be read in a glyph: one symbol.
+    /// A glyph as the only candidate; none if it is blank.
     pub fn of_glyph(glyph: &Glyph) -> Self {
-        picture::one(glyph)
+        picture::of_glyph(glyph)
     }
 }

@@ -1,5 +1,4 @@
-//! A picture's connected pieces of ink as segments, those that may be several digits in
-//! slices.
+//! A picture's connected pieces of ink as segments. Pieces that may be several digits are sliced.
 
 use super::{
     Bounds, Lattice,
@@ -15,25 +14,27 @@ use crate::{
     preprocess::{Picture, Sheet, pieces::NO_PIECE},
 };
 
-/// Pieces smaller than this share of the digits' height are dirt.
+/// Pieces whose longer side is below this share of the digits' height are dirt.
 const DIRT: f32 = 0.08;
 
-/// Slices are cut of pieces whose boxes have this many times the picture's area in all.
+/// Pieces are sliced, line by line, until the areas of their boxes sum to this many times the
+/// picture's area, so that the work is bounded.
 const SLICED: usize = 4;
-/// Of more pieces only the largest are looked at.
-const MOST: usize = 512;
+/// If there are more pieces than this, only the largest are used.
+const MAX_PIECES: usize = 512;
 
+/// The candidates in a picture.
 pub(super) fn lattice(picture: &Picture, boxes: Option<&[Bounds]>) -> Lattice {
     let Some(Sheet { ink, scale }) = picture.sheet() else { return Lattice::none() };
     let components = Components::of(without_rulings(ink));
     match boxes {
         Some(boxes) => in_boxes(components, boxes, scale as f32),
-        None => by_itself(components, scale as f32),
+        None => segmented(components, scale as f32),
     }
 }
 
-/// A glyph as the only symbol, if it is not blank.
-pub(super) fn one(glyph: &Glyph) -> Lattice {
+/// A glyph as the only candidate; none if it is blank.
+pub(super) fn of_glyph(glyph: &Glyph) -> Lattice {
     if glyph.is_blank() {
         return Lattice::none();
     }
@@ -46,7 +47,7 @@ pub(super) fn one(glyph: &Glyph) -> Lattice {
     Lattice::of(&[whole], Grouping::Free, &|_| Some((glyph.clone(), None)))
 }
 
-fn by_itself(mut components: Components, scale: f32) -> Lattice {
+fn segmented(mut components: Components, scale: f32) -> Lattice {
     for id in 0..components.bounds.len() {
         if components.bounds[id].is_some_and(|own| components.is_frame(id as u32, &own)) {
             components.bounds[id] = None;
@@ -60,9 +61,9 @@ fn by_itself(mut components: Components, scale: f32) -> Lattice {
     let size =
         |id: &u32| components.bounds[*id as usize].map_or(0.0, |b| b.width().max(b.height()));
     let mut ids = sorted(ids.collect(), |id| -size(id));
-    ids.truncate(MOST);
+    ids.truncate(MAX_PIECES);
     let bounds: Vec<Bounds> = ids.iter().filter_map(|&id| components.bounds[id as usize]).collect();
-    // Pieces of more area than this, boxes and all, are not looked at for cuts.
+    // The area of boxes that may still be sliced.
     let mut room = SLICED * components.owner.len();
     let mut in_lines = Vec::new();
     for line in lines(&bounds) {
@@ -70,6 +71,7 @@ fn by_itself(mut components: Components, scale: f32) -> Lattice {
         for piece in sorted(line.pieces, |&piece| bounds[piece].middle()[0]) {
             let area = (bounds[piece].width() * bounds[piece].height()) as usize;
             room = room.saturating_sub(area);
+            // No piece is wide enough to be sliced on a line of infinite height.
             let height = if room > 0 { line.height } else { f32::INFINITY };
             segments.extend(sliced(&mut components, ids[piece], height));
         }
@@ -83,9 +85,11 @@ fn by_itself(mut components: Components, scale: f32) -> Lattice {
     Lattice::of(&in_lines, Grouping::Free, &draw).scaled(scale)
 }
 
-/// A piece is in the box that holds this much of it; else its pixels are in theirs.
+/// A piece is in a box that contains at least this share of it; otherwise each of its pixels is
+/// assigned to the box that contains it.
 const INSIDE: f32 = 0.75;
 
+/// Each box contains one symbol.
 fn in_boxes(components: Components, boxes: &[Bounds], scale: f32) -> Lattice {
     let boxes: Vec<Bounds> = boxes.iter().map(|bounds| bounds.scaled(1.0 / scale)).collect();
     let box_of =
@@ -94,8 +98,9 @@ fn in_boxes(components: Components, boxes: &[Bounds], scale: f32) -> Lattice {
         .filter(|&i| components.owner[i] != NO_PIECE)
         .map(|i| (i, box_of(i)))
         .collect();
-    // The box that most of a piece may be in, by the majority vote of Boyer and Moore (1981),
-    // and how much of it is.
+    // For each piece, the only box that can contain more than half of it: the majority vote of
+    // Boyer and Moore (1981), which needs no counter per piece and box. The second pass counts how
+    // much of the piece that box really contains.
     let pieces = components.bounds.len();
     let mut votes = vec![(None, 0u32); pieces];
     for &(i, at) in &inked {
@@ -112,17 +117,18 @@ fn in_boxes(components: Components, boxes: &[Bounds], scale: f32) -> Lattice {
         counts[piece].0 += u32::from(at == votes[piece].0);
         counts[piece].1 += 1;
     }
-    let is_home = |piece: usize| counts[piece].0 as f32 >= INSIDE * counts[piece].1 as f32;
-    // From here on the pieces are the boxes' contents.
-    let mut held = vec![NO_PIECE; components.owner.len()];
+    let is_in_one_box = |piece: usize| counts[piece].0 as f32 >= INSIDE * counts[piece].1 as f32;
+    // Each box's contents become one piece.
+    let mut contents = vec![NO_PIECE; components.owner.len()];
     for (i, at) in inked {
         let piece = components.owner[i] as usize;
-        let at = if is_home(piece) { votes[piece].0 } else { at };
-        held[i] = at.map_or(NO_PIECE, |at| at as u32 + 1);
+        let at = if is_in_one_box(piece) { votes[piece].0 } else { at };
+        contents[i] = at.map_or(NO_PIECE, |at| at as u32 + 1);
     }
-    let held = Components::with_owners(components.ink, held, boxes.len() + 1);
-    let ids: Vec<usize> = (0..held.bounds.len()).filter(|&id| held.bounds[id].is_some()).collect();
-    let bounds: Vec<Bounds> = ids.iter().filter_map(|&id| held.bounds[id]).collect();
-    let draw = |at: usize| Some((held.glyph(&bounds[at], &[ids[at]])?, None));
+    let contents = Components::with_owners(components.ink, contents, boxes.len() + 1);
+    let ids: Vec<usize> =
+        (0..contents.bounds.len()).filter(|&id| contents.bounds[id].is_some()).collect();
+    let bounds: Vec<Bounds> = ids.iter().filter_map(|&id| contents.bounds[id]).collect();
+    let draw = |at: usize| Some((contents.glyph(&bounds[at], &[ids[at]])?, None));
     super::boxes::lattice(&bounds, &draw).scaled(scale)
 }

@@ -1,37 +1,45 @@
-//! Ruled lines, squares and printed borders, out of the way of the writing on them.
+//! Removes ruled lines, grids and printed borders from under the writing.
 //!
-//! A ruling is thin, nearly level or upright, and goes from one side of the picture to
-//! the other. Lines are tried through pairs of thin runs of ink near opposite sides, and
-//! kept if thin runs lie along most of them (RANSAC with all pairs instead of random
-//! ones: Fischler and Bolles, 1981). Of a ruling only what is no thicker than itself is
-//! taken away, so that the strokes that cross it stay whole.
+//! A ruling is thin, nearly horizontal or vertical, and goes from one side of the picture to the
+//! other. Straight lines are tried through pairs of thin runs of ink near opposite sides, and
+//! accepted if thin runs lie along most of them. This is RANSAC (Fischler and Bolles, 1981) with
+//! all pairs instead of random ones. It suits rulings because writing covers parts of them and
+//! adds runs of its own: a least-squares fit would follow those, while here they are outvoted.
+//! All pairs can be tried because only a few lines of pixels at either side provide them, which
+//! also makes the result the same every time.
+//!
+//! A ruling is erased only where the ink is about as thin as the ruling itself. Where a stroke
+//! crosses it, the run of ink is longer and stays, so the stroke is not cut in two.
 
 use std::ops::Range;
 
 use crate::preprocess::Ink;
 
-/// Ink from this value on is of a line.
+/// Pixels with at least this much ink (of 255) are part of a line.
 const LINE: u8 = 64;
-/// Pictures with a shorter side than this have no rulings.
+/// In pictures with a shorter side below this, in pixels, no rulings are looked for.
 const SMALLEST: usize = 64;
-/// A ruling is not thicker than this share of its length.
+/// The largest thickness of a ruling, as a share of its length.
 const THICKEST: f32 = 0.03;
-/// Ink lies along at least this share of it.
+/// The smallest share of a ruling that must be inked.
 const COVERED: f32 = 0.8;
-/// The tangent of the angle to the picture's side is not more than this.
+/// The largest slope against the picture's side.
 const STEEPEST: f32 = 0.08;
-/// Places, in pixels, are a ruling's if they are no further from its straight.
+/// The largest distance in pixels between a ruling's straight line and the middle of a run of ink
+/// on it: paper is not quite flat.
 const NEAR: f32 = 2.5;
-/// Lines of pixels across the rulings that are looked at, and how many of them at either
-/// side the pairs come from.
-const LOOKED_AT: usize = 64;
+/// How many lines of pixels across the rulings are examined ...
+const EXAMINED: usize = 64;
+/// ... and how many of them at either side provide the pairs of runs. More than one, because
+/// writing may cover a ruling's end.
 const ENDS: usize = 3;
-/// Most rulings in one direction; with more runs of ink in a line of pixels it is no paper.
-const MOST: usize = 64;
-/// What is taken away is at most this many times as thick as the ruling in general.
-const THICKER: f32 = 1.6;
+/// The most rulings in one direction. If a line of pixels has more runs of ink than this, the
+/// picture is not ruled paper.
+const MAX_RULINGS: usize = 64;
+/// Ink is erased if its thickness is at most this many times the ruling's median thickness.
+const ERASED_THICKNESS: f32 = 1.6;
 
-/// A run of ink in a line of pixels: where it begins, and where it has ended.
+/// A run of ink in a line of pixels: its first pixel and the one after its last.
 type Run = (usize, usize);
 
 /// The ink without rulings in either direction.
@@ -41,9 +49,9 @@ pub(super) fn without_rulings(ink: Ink) -> Ink {
         return ink;
     }
     let mut values = ink.values().to_vec();
-    take_away(&mut values, &View { along: width, across: height, step: 1, line: width });
-    take_away(&mut values, &View { along: height, across: width, step: width, line: 1 });
-    // A picture of rulings alone is left as it is.
+    erase_rulings(&mut values, &View { along: width, across: height, step: 1, line: width });
+    erase_rulings(&mut values, &View { along: height, across: width, step: width, line: 1 });
+    // A picture with nothing else is left as it is: its lines are probably not rulings.
     let is_blank = values.iter().all(|&value| value < LINE);
     match Ink::new(width, height, values) {
         Some(rest) if !is_blank => rest,
@@ -51,12 +59,13 @@ pub(super) fn without_rulings(ink: Ink) -> Ink {
     }
 }
 
-/// A map seen along its rows or along its columns.
+/// Addresses an ink map along its rows or along its columns, so that the same code finds
+/// horizontal and vertical rulings.
 struct View {
     /// Its size in the direction of the rulings, and across them.
     along: usize,
     across: usize,
-    /// From a value to the next one along, and to the next one across.
+    /// The distance between neighbouring values along the rulings and across them.
     step: usize,
     line: usize,
 }
@@ -66,7 +75,8 @@ impl View {
         along * self.step + across * self.line
     }
 
-    /// The thin runs of ink at one place along, of those that end within `places` across.
+    /// The runs of ink in one line of pixels across the rulings, at the position `along`: those in
+    /// the range `places` that are no thicker than `thickest`.
     fn runs(&self, values: &[u8], along: usize, places: Range<usize>, thickest: usize) -> Vec<Run> {
         let mut runs = Vec::new();
         let mut begun = None;
@@ -88,19 +98,19 @@ impl View {
     }
 }
 
-/// A straight: its place across at the beginning, and the step for each pixel along.
+/// A straight line: its position across at the beginning, and the change per pixel along.
 #[derive(Clone, Copy)]
-struct Straight {
+struct StraightLine {
     start: f32,
     slope: f32,
 }
 
-impl Straight {
+impl StraightLine {
     fn at(&self, along: usize) -> f32 {
         self.start + self.slope * along as f32
     }
 
-    /// The run that lies on it, if one does. Runs are in order.
+    /// The run that lies on it, if any. `runs` are in order.
     fn run<'a>(&self, along: usize, runs: &'a [Run]) -> Option<&'a Run> {
         let at = self.at(along);
         let first = runs.partition_point(|&run| middle(run) < at - NEAR);
@@ -112,34 +122,35 @@ fn middle((first, end): Run) -> f32 {
     (first + end) as f32 / 2.0
 }
 
-fn take_away(values: &mut [u8], view: &View) {
+/// Finds the rulings in one direction, one after the other, and erases them.
+fn erase_rulings(values: &mut [u8], view: &View) {
     let thickest = ((view.along as f32 * THICKEST) as usize).max(2);
-    let looked_at: Vec<usize> =
-        (0..LOOKED_AT).map(|i| (2 * i + 1) * view.along / (2 * LOOKED_AT)).collect();
+    let examined: Vec<usize> =
+        (0..EXAMINED).map(|i| (2 * i + 1) * view.along / (2 * EXAMINED)).collect();
     let mut runs: Vec<Vec<Run>> =
-        looked_at.iter().map(|&along| view.runs(values, along, 0..view.across, thickest)).collect();
-    if runs.iter().any(|runs| runs.len() > MOST) {
+        examined.iter().map(|&along| view.runs(values, along, 0..view.across, thickest)).collect();
+    if runs.iter().any(|runs| runs.len() > MAX_RULINGS) {
         return;
     }
-    for _ in 0..MOST {
-        let Some(straight) = best(&looked_at, &runs) else { return };
+    for _ in 0..MAX_RULINGS {
+        let Some(straight) = best(&examined, &runs) else { return };
         let mut own = Vec::new();
-        for (&along, runs) in looked_at.iter().zip(&mut runs) {
+        for (&along, runs) in examined.iter().zip(&mut runs) {
             if let Some(&run) = straight.run(along, runs) {
                 own.push(run.1 - run.0);
                 runs.retain(|&other| other != run);
             }
         }
         own.sort_unstable();
-        let limit = (own[own.len() / 2] as f32 * THICKER).max(2.0) as usize;
+        let limit = (own[own.len() / 2] as f32 * ERASED_THICKNESS).max(2.0) as usize;
         for along in 0..view.along {
-            // A run that reaches out of these places is too thick.
+            // Wide enough that a run that is cut off at its ends is too thick to be erased.
             let reach = NEAR as usize + limit + 2;
             let at = straight.at(along).max(0.0) as usize;
             let places = at.saturating_sub(reach)..at + reach;
             let thin = view.runs(values, along, places, limit);
             if let Some(&(first, end)) = straight.run(along, &thin) {
-                // Its soft edge too.
+                // Including its soft edge.
                 for across in first.saturating_sub(1)..(end + 1).min(view.across) {
                     values[view.at(along, across)] = 0;
                 }
@@ -148,26 +159,26 @@ fn take_away(values: &mut [u8], view: &View) {
     }
 }
 
-/// The straight that most runs lie on; none if that are not enough.
-fn best(looked_at: &[usize], runs: &[Vec<Run>]) -> Option<Straight> {
-    let enough = (COVERED * looked_at.len() as f32) as usize;
+/// The straight line with runs at the most positions; `None` if there are not enough.
+fn best(examined: &[usize], runs: &[Vec<Run>]) -> Option<StraightLine> {
+    let enough = (COVERED * examined.len() as f32) as usize;
     let mut best = None;
     for from in 0..ENDS {
-        for to in looked_at.len() - ENDS..looked_at.len() {
-            let distance = (looked_at[to] - looked_at[from]) as f32;
+        for to in examined.len() - ENDS..examined.len() {
+            let distance = (examined[to] - examined[from]) as f32;
             for &a in &runs[from] {
                 let steep = |&&b: &&Run| (middle(b) - middle(a)).abs() > STEEPEST * distance;
                 for &b in runs[to].iter().filter(|b| !steep(b)) {
                     let slope = (middle(b) - middle(a)) / distance;
-                    let start = middle(a) - slope * looked_at[from] as f32;
-                    let straight = Straight { start, slope };
+                    let start = middle(a) - slope * examined[from] as f32;
+                    let straight = StraightLine { start, slope };
                     let on =
                         |(&along, runs): (&usize, &Vec<Run>)| straight.run(along, runs).is_some();
-                    let count = looked_at.iter().zip(runs).filter(|&at| on(at)).count();
+                    let count = examined.iter().zip(runs).filter(|&at| on(at)).count();
                     if count >= enough && best.is_none_or(|(most, _)| count > most) {
                         best = Some((count, straight));
                     }
-                    if count == looked_at.len() {
+                    if count == examined.len() {
                         return Some(straight);
                     }
                 }

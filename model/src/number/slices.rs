@@ -1,28 +1,35 @@
-//! A piece of ink that may be several digits that touch, cut where the least ink is
-//! crossed.
+//! Slices a piece of ink that may be several touching digits, along the seams that cross the least
+//! ink.
+//!
+//! Digits that touch rarely have a straight vertical line between them: a 7 leans over its
+//! neighbour, a 2 runs under it. A seam is a path from top to bottom that moves by at most one
+//! column per row, so it bends around the strokes, and dynamic programming finds the cheapest one
+//! (as in seam carving: Avidan and Shamir, 2007). Too many seams do no harm, because the lattice
+//! puts slices together again; a missing one cannot be made up for.
 
 use super::{Bounds, components::Components, lattice::Segment, order::sorted};
 
-/// Pieces wider than this many line heights may be several digits.
+/// Pieces at least this many line heights wide may be several digits.
 const WIDE: f32 = 0.55;
-/// Pieces lower than this many line heights are bars, of a 5 or a 7.
+/// Pieces lower than this many line heights are bars, such as those of a 5 or a 7.
 const LOW: f32 = 0.4;
-/// Lines less high than this, in pixels, show too little to cut by.
+/// On lines lower than this, in pixels, too little can be seen to cut.
 const SMALLEST: f32 = 20.0;
-/// A cut crosses no more ink than this many line heights ...
-const MOST_CROSSED: f32 = 0.4;
-/// ... and costs this much, and [`CROSSING`] for each line height of ink.
+/// A cut crosses at most this many line heights of ink ...
+const MAX_CROSSED: f32 = 0.4;
+/// ... and costs this much plus [`CROSSING`] for each line height of ink that it crosses.
 const CUT: f32 = 1.5;
 const CROSSING: f32 = 8.0;
-/// Cuts are no nearer to each other, or to the ends, than this many line heights.
+/// The smallest distance between cuts, and between a cut and the ends, in line heights.
 const APART: f32 = 0.14;
-/// A slice has at least this much ink, in squares of the line height.
-const LEAST: f32 = 0.02;
-/// What a step to the side costs a seam, in pixels of ink: enough that it goes straight
-/// where there is nothing to go around.
+/// The smallest area of a slice, in squared line heights.
+const MIN_AREA: f32 = 0.02;
+/// The cost of a seam's step to the side, in pixels of ink: enough to go straight where there is
+/// nothing to go around.
 const SIDEWAYS: f32 = 0.05;
 
-/// A piece in slices, which get numbers of their own; just the piece if it is narrow.
+/// The slices of a piece, which become pieces with new ids; the piece itself if it is not cut.
+/// `height` is the line's, in pixels.
 pub(super) fn sliced(components: &mut Components, id: u32, height: f32) -> Vec<Segment> {
     let Some(bounds) = components.bounds[id as usize] else { return Vec::new() };
     let work = (bounds.width() * bounds.height()) as usize;
@@ -45,11 +52,11 @@ pub(super) fn sliced(components: &mut Components, id: u32, height: f32) -> Vec<S
     for &(_, slice) in &pixels {
         areas[slice] += 1.0;
     }
-    // A sliver goes to the slice before it, the first one to the one after.
+    // A slice that is too small joins the one before it, or the one after if it is the first.
     let mut number = vec![0; areas.len()];
     let mut cuts: Vec<f32> = Vec::new();
     for (slice, &area) in areas.iter().enumerate() {
-        if area >= LEAST * height * height {
+        if area >= MIN_AREA * height * height {
             cuts.push(if cuts.is_empty() { 0.0 } else { seams[slice - 1].cost });
         }
         number[slice] = cuts.len().saturating_sub(1);
@@ -73,14 +80,15 @@ pub(super) fn sliced(components: &mut Components, id: u32, height: f32) -> Vec<S
     cuts.into_iter().enumerate().filter_map(segment).collect()
 }
 
-/// A path from top to bottom.
+/// A path from the top to the bottom of a piece.
 struct Seam {
-    /// Its column in each row, from the piece's upper left corner.
+    /// Its column in each row, counted from the piece's upper left corner.
     path: Vec<usize>,
+    /// The cost of cutting along it, as a negative log probability.
     cost: f32,
 }
 
-/// The paths from top to bottom that cross the least ink, from left to right.
+/// The seams that cross the least ink, from left to right.
 fn seams(components: &Components, id: u32, bounds: &Bounds, height: f32) -> Vec<Seam> {
     let (columns, rows) = (bounds.width() as usize, bounds.height() as usize);
     let (left, top) = (bounds.left as usize, bounds.top as usize);
@@ -88,26 +96,30 @@ fn seams(components: &Components, id: u32, bounds: &Bounds, height: f32) -> Vec<
         let i = (top + y) * components.ink.width() + left + x;
         if components.owner[i] == id { f32::from(components.ink.values()[i]) / 255.0 } else { 0.0 }
     };
+    // All seams from the top alone would run together into the same few cheap paths. Joining the
+    // cheapest path from the top with the cheapest one from the bottom gives the cheapest seam
+    // through each column of the middle row, and thus seams all along the piece.
     let middle = rows / 2;
-    let upper = Ways::to_row(columns, (0..=middle).collect(), ink);
-    let lower = Ways::to_row(columns, (middle..rows).rev().collect(), ink);
-    // Through each column of the middle row; its own ink is in both halves.
+    let upper = CheapestPaths::to_row(columns, (0..=middle).collect(), ink);
+    let lower = CheapestPaths::to_row(columns, (middle..rows).rev().collect(), ink);
+    // The ink of the middle row is in both halves and counts once.
     let crossed: Vec<f32> =
         (0..columns).map(|x| upper.cost(x) + lower.cost(x) - ink(x, middle)).collect();
     let apart = ((APART * height) as usize).max(1);
-    // Of a valley's floor, which is flat, the place in the middle of it.
-    let floor = |x: usize| {
+    // Where several neighbouring columns cross equally little ink, the cut should be in the middle
+    // of them: the difference between the distances to both ends.
+    let off_middle = |x: usize| {
         let same = |&other: &usize| crossed[other] <= crossed[x] + 0.5;
         let to_left = (0..x).rev().take(2 * apart).take_while(same).count();
         let to_right = (x + 1..columns).take(2 * apart).take_while(same).count();
         to_left.abs_diff(to_right)
     };
-    // By the ink; of equal ones by how far from the middle.
-    let key = |x: &usize| crossed[*x].round() + floor(*x) as f32 / columns as f32;
+    // By the ink; among equals by how far they are from the middle.
+    let key = |x: &usize| crossed[*x].round() + off_middle(*x) as f32 / columns as f32;
     let by_cost = sorted((apart..columns.saturating_sub(apart)).collect(), key);
     let mut chosen: Vec<usize> = Vec::new();
     for x in by_cost {
-        let low = crossed[x] <= MOST_CROSSED * height;
+        let low = crossed[x] <= MAX_CROSSED * height;
         if low && chosen.iter().all(|&other| other.abs_diff(x) >= apart) {
             chosen.push(x);
         }
@@ -122,14 +134,15 @@ fn seams(components: &Components, id: u32, bounds: &Bounds, height: f32) -> Vec<
 }
 
 /// The cheapest paths from the first of some rows to each column of the last one.
-struct Ways {
+struct CheapestPaths {
     columns: usize,
     costs: Vec<f32>,
-    /// Where the path to each column of each row but the first comes from.
+    /// For each row but the first and each column, the column in the row before that the path comes
+    /// from.
     from: Vec<u32>,
 }
 
-impl Ways {
+impl CheapestPaths {
     fn to_row(columns: usize, rows: Vec<usize>, ink: impl Fn(usize, usize) -> f32) -> Self {
         let mut rows = rows.into_iter();
         let first = rows.next().unwrap_or(0);

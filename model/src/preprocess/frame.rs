@@ -1,19 +1,18 @@
-//! The last step of preprocessing, the one MNIST itself went through.
+//! Framing: the last step of preprocessing, which MNIST's own pictures went through too.
 //!
-//! Source: the reconstruction of MNIST's preparation by Yadav and Bottou, "Cold
-//! Case: the Lost MNIST Digits" (NeurIPS 2019): crop to a square around the
-//! ink, area-average to 20 × 20, darkest ink to 255, and an integer shift that
-//! brings the centre of mass to the middle of 28 × 28.
+//! The steps are those of Yadav and Bottou, "Cold Case: the Lost MNIST Digits" (NeurIPS 2019), who
+//! reconstructed how MNIST was made: crop to a square around the ink, area-average to 20 × 20,
+//! scale the darkest ink to 255, and shift by whole pixels so that the centre of mass is in the
+//! middle of 28 × 28.
 
 use super::Ink;
 use crate::glyph::{BLANK_BELOW, BOX, Glyph, PIXELS, SIDE};
 
-/// Smallest side of the square that is cropped around the ink, in source
-/// pixels: a speck is not blown up to a full box.
+/// Smallest side of the square that is cropped around the ink, in source pixels, so that a speck is
+/// not enlarged to a full box.
 const SMALLEST_CROP: usize = 10;
 
-/// Frames ink as MNIST frames its digits. `None` if there is no ink to frame
-/// (nothing of at least [`BLANK_BELOW`]).
+/// Frames ink as MNIST frames its digits. `None` if no value reaches [`BLANK_BELOW`].
 pub fn frame(ink: &Ink) -> Option<Glyph> {
     if ink.values.iter().all(|&value| value < BLANK_BELOW) {
         return None;
@@ -24,7 +23,7 @@ pub fn frame(ink: &Ink) -> Option<Glyph> {
     Some(centre_by_mass(&boxed))
 }
 
-/// The square that is cut out of the ink map. It may reach over the map's
+/// The square that is cut out of the ink map, in source pixels. It may extend beyond the map's
 /// edges, where there is no ink.
 struct Crop {
     left: isize,
@@ -50,8 +49,8 @@ impl Crop {
     }
 }
 
-/// The crop averaged onto [`BOX`] × [`BOX`] cells by exact area, as real
-/// numbers 0–255. A crop smaller than the box is enlarged by the same rule.
+/// The crop averaged onto [`BOX`] × [`BOX`] cells, weighted by exact area; values 0–255. A crop
+/// smaller than the box is enlarged by the same rule.
 fn area_average(ink: &Ink, crop: &Crop) -> [[f64; BOX]; BOX] {
     let columns = cells(crop.side, crop.left, ink.width);
     let rows = cells(crop.side, crop.top, ink.height);
@@ -71,8 +70,8 @@ fn area_average(ink: &Ink, crop: &Crop) -> [[f64; BOX]; BOX] {
     boxed
 }
 
-/// For each of the [`BOX`] cells along one axis, the source pixels it covers
-/// and how much of each (0–1]; pixels beyond the map's edge are left out.
+/// For each of the [`BOX`] cells along one axis, the source pixels that it covers and the share of
+/// each (above 0, at most 1). Pixels beyond the map's edge are left out.
 fn cells(side: usize, start: isize, limit: usize) -> Vec<Vec<(usize, f64)>> {
     let step = side as f64 / BOX as f64;
     (0..BOX)
@@ -96,8 +95,8 @@ fn stretch_to_full_ink(boxed: &mut [[f64; BOX]; BOX]) {
     }
 }
 
-/// Places the box so that the centre of mass falls on pixel index 14, in
-/// (13.5, 14.5], on both axes; but never pushes ink over the edge.
+/// Places the box so that the centre of mass is within (13.5, 14.5] on both axes, which is pixel
+/// index 14, without pushing ink over the edge.
 fn centre_by_mass(boxed: &[[f64; BOX]; BOX]) -> Glyph {
     let values: Vec<[u8; BOX]> =
         boxed.iter().map(|row| row.map(|v| v.round().clamp(0.0, 255.0) as u8)).collect();
@@ -116,7 +115,7 @@ fn centre_by_mass(boxed: &[[f64; BOX]; BOX]) -> Glyph {
     Glyph::new(pixels)
 }
 
-/// The shift along one axis, from the ink of each line across that axis.
+/// The shift along one axis, given the total ink at each position of that axis.
 fn offset(ink: Vec<u32>) -> isize {
     let total: f64 = ink.iter().map(|&v| f64::from(v)).sum();
     if total == 0.0 {

@@ -1,5 +1,5 @@
-//! From any picture or pen strokes to a [`Glyph`](crate::Glyph). Pure Rust:
-//! nothing here knows of tensors or devices.
+//! Preprocessing: from any picture or pen strokes to a [`Glyph`](crate::Glyph), without tensors or
+//! devices.
 //!
 //! ```text
 //! Picture (RGBA) ─picture::ink─ thicken ─┐
@@ -7,8 +7,7 @@
 //! Strokes (points) ──strokes::ink────────┘
 //! ```
 //!
-//! Both ways meet in [`frame`], so a drawing, an upload and a training picture
-//! are prepared by the same code.
+//! Both end in [`frame`], so drawings, uploads and training pictures are prepared by the same code.
 
 mod frame;
 mod picture;
@@ -22,7 +21,7 @@ pub(crate) use picture::Sheet;
 pub use strokes::{MAX_POINTS, PEN_WIDTH, Point, StrokeError, Strokes};
 pub(crate) use thicken::thicken;
 
-/// A map of ink of any size: 255 where the pen was, 0 where it was not.
+/// An ink map of any size: 255 for full ink, 0 for paper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ink {
     width: usize,
@@ -31,8 +30,8 @@ pub struct Ink {
 }
 
 impl Ink {
-    /// An ink map of `width` × `height` from its values, row by row. `None` if
-    /// the number of values is not `width * height`.
+    /// An ink map of `width` × `height` pixels from its values, row by row. `None` if the number of
+    /// values is not `width * height`.
     pub fn new(width: usize, height: usize, values: Vec<u8>) -> Option<Self> {
         (width.checked_mul(height) == Some(values.len())).then_some(Self { width, height, values })
     }

@@ -1,4 +1,4 @@
-//! Any picture to ink: which colour is paper, which is pen.
+//! Any picture to ink: finds out which colour is the paper and which is the pen.
 
 mod background;
 mod tophat;
@@ -8,18 +8,17 @@ use crate::glyph::{BLANK_BELOW, Glyph, SIDE};
 use background::{Background, GRAIN};
 use tophat::subtract_surroundings;
 
-/// Pictures are averaged down until their longest side is at most this: enough
-/// for a digit of a tenth of a photo's height, and it bounds the work.
+/// Pictures are averaged down until their longest side is at most this, in pixels. It is enough for
+/// a digit a tenth as high as the photo, and bounds the work.
 const WORKING_SIDE: usize = 1024;
-/// An alpha channel that reaches down to this holds real transparency.
+/// Pixels with an alpha of at most this are transparent.
 const TRANSPARENT: u8 = 127;
-/// Visible pixels whose brightness differs by less than this are of one colour.
+/// Visible pixels whose brightness differs by less than this (of 255) have the same colour.
 const ONE_COLOUR: u8 = 48;
-/// A piece of ink smaller than this share of the largest piece is dust, if the
-/// picture is noisy.
+/// In a noisy picture, a piece of ink smaller than this share of the largest piece is dust.
 const DUST_SHARE: f64 = 0.02;
 
-/// An upright picture: RGBA bytes (straight alpha) in row order.
+/// An upright picture: RGBA bytes (alpha not premultiplied), row by row.
 #[derive(Clone, Debug)]
 pub struct Picture {
     width: usize,
@@ -30,7 +29,7 @@ pub struct Picture {
 /// The ink of a whole picture.
 pub(crate) struct Sheet {
     pub(crate) ink: Ink,
-    /// Pixels of the picture a side to one of the ink.
+    /// The side of one ink pixel, in pixels of the picture.
     pub(crate) scale: usize,
 }
 
@@ -40,15 +39,15 @@ impl Picture {
     /// A picture from its RGBA bytes. `None` if a side is 0 or the number of
     /// bytes is not `4 * width * height`.
     ///
-    /// A picture that is equally transparent all over is taken for one whose
-    /// alpha channel was lost: its hidden colours are what there is to see.
+    /// If all pixels are transparent to the same degree, the alpha channel is ignored, because
+    /// nothing would be visible otherwise.
     pub fn new(width: usize, height: usize, mut rgba: Vec<u8>) -> Option<Self> {
         let bytes = width.checked_mul(height)?.checked_mul(4)?;
         if bytes == 0 || rgba.len() != bytes {
             return None;
         }
         let alpha = || rgba.chunks(4).map(|pixel| pixel[3]);
-        // Nearly every picture's first pixel answers this.
+        // Nearly always the first pixel is opaque and ends this loop.
         if alpha().all(|alpha| alpha <= TRANSPARENT) {
             let (least, most) = (alpha().min()?, alpha().max()?);
             if most - least < BLANK_BELOW {
@@ -58,8 +57,8 @@ impl Picture {
         Some(Self { width, height, rgba })
     }
 
-    /// The picture as the glyph that it is already: 28 × 28, white ink on black
-    /// with an empty margin, as MNIST's pictures are. `None` for any other.
+    /// The picture as a glyph without preprocessing, if it is framed already: 28 × 28, white ink on
+    /// black with an empty margin, as in MNIST. `None` for any other picture.
     pub fn framed(&self) -> Option<Glyph> {
         if [self.width, self.height] != [SIDE; 2] {
             return None;
@@ -74,19 +73,19 @@ impl Picture {
 
     /// The glyph of the one symbol in this picture. `None` if it is blank.
     ///
-    /// Works for dark on light, light on dark, colour on colour, ink that is
-    /// only in the alpha channel, and colour hidden under transparency.
+    /// Works for dark on light, light on dark, colour on colour, ink that is only in the alpha
+    /// channel, and colours hidden under transparency.
     pub fn glyph(&self) -> Option<Glyph> {
         frame(&self.ink()?)
     }
 
-    /// The picture's ink, its lines no thinner than MNIST's if they are fine.
-    /// `None` if it is blank.
+    /// The picture's ink, with fine lines thickened to about the width of MNIST's. `None` if it is
+    /// blank.
     pub fn ink(&self) -> Option<Ink> {
         Some(thicken(self.sheet()?.ink))
     }
 
-    /// The picture's ink as it is, fine lines included. `None` if it is blank.
+    /// The picture's ink as it is, without thickening fine lines. `None` if it is blank.
     pub(crate) fn sheet(&self) -> Option<Sheet> {
         let picture = self.averaged_down();
         let (width, height) = (picture.width, picture.height);
@@ -98,7 +97,7 @@ impl Picture {
         Some(Sheet { ink, scale: self.block() })
     }
 
-    /// Pixels a side that are averaged into one.
+    /// The side of the block of pixels that is averaged into one.
     fn block(&self) -> usize {
         self.width.max(self.height).div_ceil(WORKING_SIDE)
     }
@@ -139,8 +138,8 @@ impl Picture {
         self.rgba.chunks(4).map(|p| ([p[0], p[1], p[2]].map(f32::from), p[3]))
     }
 
-    /// The alpha channel, if it is what holds the ink: there is transparency,
-    /// and what is visible is of one colour or is the smaller part.
+    /// The alpha channel, if it contains the ink: some pixels are transparent, and the visible ones
+    /// either have one colour or are the minority.
     fn alpha_ink(&self) -> Option<Vec<u8>> {
         let alpha = || self.rgba.chunks(4).map(|p| p[3]);
         if alpha().all(|a| a > TRANSPARENT) {
@@ -155,8 +154,8 @@ impl Picture {
         (one_colour || smaller_part).then(|| alpha().collect())
     }
 
-    /// The colours with transparency laid over the paper: the middle colour of
-    /// what is visible.
+    /// The colours with transparent pixels blended onto the paper, which is taken to have the
+    /// median colour of the visible pixels.
     fn flattened(&self) -> Vec<Rgb> {
         let opaque = self.rgba.chunks(4).all(|p| p[3] == 255);
         if opaque {
@@ -178,9 +177,9 @@ fn brightness([r, g, b]: Rgb) -> f32 {
     0.299 * r + 0.587 * g + 0.114 * b
 }
 
-/// How far each pixel is from the paper, in the direction of the pen's colour,
-/// stretched to 0–255. The direction makes polarity a matter of measurement:
-/// nothing here asks whether the paper is light or dark. `None` if blank.
+/// How far each pixel differs from the paper in the direction of the pen's colour, stretched to
+/// 0–255. Because this direction is measured, the same code works for light and dark paper and for
+/// pens of any colour. `None` if the picture is blank.
 fn ink_on_paper(colours: &[Rgb], width: usize, height: usize) -> Option<Vec<u8>> {
     let background = Background::of(colours, width, height);
     let difference = |i: usize| -> Rgb {
@@ -211,8 +210,9 @@ fn ink_on_paper(colours: &[Rgb], width: usize, height: usize) -> Option<Vec<u8>>
     Some(ink)
 }
 
-/// The unit vector from paper to pen: the mean difference, each pixel weighted
-/// by how much it differs. `None` if nothing differs.
+/// The unit vector from the paper's colour to the pen's: the mean difference. Each pixel is
+/// weighted by its squared difference, so that ink counts and the paper's grain does not. `None` if
+/// nothing differs.
 fn pen_direction(differences: impl Iterator<Item = Rgb>) -> Option<Rgb> {
     let mut sum = [0.0f64; 3];
     for d in differences {
@@ -225,7 +225,8 @@ fn pen_direction(differences: impl Iterator<Item = Rgb>) -> Option<Rgb> {
     (length > 0.0).then(|| sum.map(|v| (v / length) as f32))
 }
 
-/// The level above which a value is no longer the paper's grain.
+/// The level above which a value is not the paper's grain. Median and median deviation are used
+/// because the ink among the values would shift a mean and widen a standard deviation.
 fn grain(values: &[f32]) -> f32 {
     let middle = |mut values: Vec<f32>| {
         let rank = values.len() / 2;
@@ -237,15 +238,15 @@ fn grain(values: &[f32]) -> f32 {
     level + GRAIN * (deviation / 0.6745).max(1.0)
 }
 
-/// The strength that counts as full ink in a noisy picture: the middle of the
-/// upper half of what stands out of the noise. `None` if nothing does.
+/// The value that counts as full ink in a noisy picture: the upper quartile of the values above the
+/// noise. The largest values are partly noise themselves. `None` if no value is above the noise.
 fn strong_ink(values: &[f32], floor: f32) -> Option<f32> {
     let mut inked: Vec<f32> = values.iter().copied().filter(|&v| v > floor).collect();
     let rank = inked.len().checked_sub(1)? * 3 / 4;
     Some(*inked.select_nth_unstable_by(rank, f32::total_cmp).1)
 }
 
-/// Clears the pieces of ink that are much smaller than the largest.
+/// Removes the pieces of ink that are much smaller than the largest one.
 fn remove_dust(ink: &mut [u8], width: usize) {
     let (piece_of, sizes) = pieces(ink, width, 1);
     let mut areas = vec![0usize; sizes.len()];

@@ -1,11 +1,11 @@
-//! Connected pieces of an ink map.
+//! Connected components of an ink map, here called pieces.
 
-/// The piece of pixels that belong to none.
+/// Marks pixels that belong to no piece.
 pub(crate) const NO_PIECE: u32 = 0;
 
-/// Which piece each pixel belongs to, and how many pixels each piece has. Pixels with at
-/// least `least` ink (and more than none) are in one piece if they touch, corners
-/// included. Pieces are numbered from 1; [`NO_PIECE`] is the rest.
+/// The piece that each pixel belongs to, and the number of pixels in each piece. Pixels with at
+/// least `least` ink (and more than 0) are in the same piece if they touch, also at corners. Pieces
+/// are numbered from 1; all other pixels are [`NO_PIECE`].
 pub(crate) fn pieces(ink: &[u8], width: usize, least: u8) -> (Vec<u32>, Vec<usize>) {
     let inked = |i: usize| ink[i] >= least.max(1);
     let mut piece_of = vec![NO_PIECE; ink.len()];
@@ -32,7 +32,7 @@ pub(crate) fn pieces(ink: &[u8], width: usize, least: u8) -> (Vec<u32>, Vec<usiz
     (piece_of, areas)
 }
 
-/// The pixels around a pixel, itself included.
+/// The up to eight pixels around pixel `i`, and the pixel itself.
 pub(crate) fn neighbours(i: usize, width: usize, len: usize) -> impl Iterator<Item = usize> {
     let (x, y, height) = (i % width, i / width, len / width);
     let columns = x.saturating_sub(1)..=(x + 1).min(width - 1);

@@ -1,4 +1,4 @@
-//! Pen strokes to ink, at MNIST's line width, whatever the canvas or the pen.
+//! Pen strokes to ink with MNIST's line width, independent of the canvas and the pen.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -6,28 +6,40 @@ use thiserror::Error;
 use super::{Ink, frame};
 use crate::glyph::{BOX, Glyph};
 
-/// Line width in glyph pixels. Measured on 1,500 of MNIST's training pictures
-/// as twice the mean distance from the skeleton to the edge: median 2.57,
-/// quartiles 2.16 and 3.06.
+/// Line width in glyph pixels. On 1,500 of MNIST's training pictures, twice the mean distance from
+/// the skeleton to the edge has a median of 2.57 and quartiles of 2.16 and 3.06.
 pub const PEN_WIDTH: f32 = 2.5;
-/// Most points that one drawing may have, over all of its strokes.
+/// The most points that a drawing may have, in all strokes together.
 pub const MAX_POINTS: usize = 20_000;
-/// Raster cells to a glyph pixel: fine enough for smooth edges after averaging.
+/// Raster cells per glyph pixel and axis: fine enough for smooth edges after averaging.
 const SUPERSAMPLE: f32 = 4.0;
 
-/// A point of a stroke: x to the right, y down, in the drawer's own units.
+/// A point of a stroke: x to the right, y down, in any unit.
 pub type Point = [f32; 2];
 
 /// A drawing: strokes in the order drawn, each from pen down to pen up.
+///
+/// ```
+/// use glyphic_model::preprocess::Strokes;
+///
+/// // A 7: a bar and a leg, drawn without lifting the pen.
+/// let seven = Strokes::new(vec![vec![[10.0, 10.0], [60.0, 10.0], [30.0, 90.0]]])?;
+/// let glyph = seven.glyph().expect("there is ink");
+/// assert!(!glyph.is_blank());
+///
+/// // Without strokes there is no glyph.
+/// assert_eq!(Strokes::new(vec![])?.glyph(), None);
+/// # Ok::<(), glyphic_model::preprocess::StrokeError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Strokes(Vec<Vec<Point>>);
 
-/// The strokes given cannot be drawn.
+/// Why strokes were rejected.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum StrokeError {
     /// More than [`MAX_POINTS`] points.
-    #[error("a drawing may have {MAX_POINTS} points, this one has {0}")]
+    #[error("a drawing may have at most {MAX_POINTS} points, this one has {0}")]
     TooManyPoints(usize),
     /// A coordinate is not a number, is infinite, or is beyond ±10⁶.
     #[error("stroke {stroke}, point {point}: coordinates must be numbers between -1e6 and 1e6")]
@@ -40,10 +52,13 @@ pub enum StrokeError {
 }
 
 impl Strokes {
-    /// Checks and takes the points of a drawing. Strokes without points are
-    /// dropped; a drawing without strokes is allowed, and blank.
+    /// A drawing from the points of its strokes. Strokes without points are dropped. A drawing
+    /// without strokes is allowed; it is blank.
+    ///
+    /// # Errors
+    /// There are more than [`MAX_POINTS`] points, or a coordinate is not a number within ±10⁶.
     pub fn new(strokes: Vec<Vec<Point>>) -> Result<Self, StrokeError> {
-        // A stroke without points still takes memory: it counts as one.
+        // A stroke without points counts as one point, because it takes memory too.
         let points = strokes.iter().map(|stroke| stroke.len().max(1)).sum();
         if points > MAX_POINTS {
             return Err(StrokeError::TooManyPoints(points));
@@ -66,15 +81,15 @@ impl Strokes {
         self.glyph_with_pen(PEN_WIDTH)
     }
 
-    /// The glyph as a pen of another width would draw it, in glyph pixels, more
-    /// than 0 and at most half of [`BOX`]. For training; what is served is always
-    /// drawn by [`glyph`](Self::glyph).
+    /// The glyph drawn with a pen of another width, in glyph pixels, above 0 and at most half of
+    /// [`BOX`]. It is for training; serving always uses [`glyph`](Self::glyph). `None` if nothing
+    /// was drawn.
     pub fn glyph_with_pen(&self, width: f32) -> Option<Glyph> {
         frame(&self.ink(width)?)
     }
 
-    /// Draws the strokes with a round pen so that pen and all fill the glyph's
-    /// box, [`SUPERSAMPLE`] cells to a pixel.
+    /// Draws the strokes with a round pen, scaled so that they fill the glyph's box including the
+    /// pen's width, with [`SUPERSAMPLE`] cells per pixel.
     fn ink(&self, pen_width: f32) -> Option<Ink> {
         let points = || self.0.iter().flatten();
         let [left, top] = [0, 1].map(|axis| points().map(|p| p[axis]).fold(f32::MAX, f32::min));
@@ -112,8 +127,8 @@ impl Raster {
         Self { side, cells: vec![0; side * side] }
     }
 
-    /// Inks every cell within `radius` of the segment from `a` to `b`, with an
-    /// edge one cell soft.
+    /// Inks every cell within `radius` of the segment from `a` to `b`, with a soft edge one cell
+    /// wide.
     fn capsule(&mut self, a: Point, b: Point, radius: f32) {
         let reach = radius + 1.0;
         let last = self.side - 1;
@@ -124,7 +139,8 @@ impl Raster {
         let [dx, dy] = [b[0] - a[0], b[1] - a[1]];
         let length_squared = dx * dx + dy * dy;
         for y in span(a[1], b[1]) {
-            // Of a long slanted segment a row meets but a part.
+            // A row meets only a part of a long slanted segment, so only that part's columns are
+            // visited.
             let share = |edge: f32| ((edge - a[1]) / dy).clamp(0.0, 1.0);
             let (from, to) = match dy.abs() > 1.0 {
                 true => (share(y as f32 - reach), share(y as f32 + 1.0 + reach)),

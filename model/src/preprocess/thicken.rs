@@ -1,19 +1,20 @@
-//! Thin lines to the width of MNIST's thinner ones. A fine pen in a large picture leaves lines
-//! that averaging onto 20 × 20 would fade away.
+//! Thickens fine lines to the width of MNIST's thinner ones. Without it, averaging a large picture
+//! onto 20 × 20 would fade the lines of a fine pen away.
 
 use super::{Ink, strokes::PEN_WIDTH};
 use crate::glyph::BOX;
 
-/// Ink whose longest side is below this is near MNIST's own scale, where thin
-/// lines are part of the data: it is left alone.
+/// Ink whose longer side is below this, in pixels, is left alone: it is near MNIST's own scale, and
+/// MNIST has thin lines too.
 const SMALLEST_SIDE: usize = 3 * BOX;
-/// The width that thin lines are brought to, as a share of MNIST's median: that
-/// of its thinner digits. Wider lines are left alone, so that nothing jumps.
+/// The width to which thin lines are thickened, as a share of MNIST's median: that of its thinner
+/// digits. Lines that already have this width are left alone, so that the result changes gradually
+/// with the width.
 const THIN: f32 = 0.8;
-/// Ink from this value on counts as line.
+/// Pixels with at least this much ink (of 255) count as line.
 const LINE: u8 = 128;
 
-/// Widens lines that are thinner than [`THIN`] of [`PEN_WIDTH`] to that.
+/// Thickens lines that are thinner than [`THIN`] times [`PEN_WIDTH`] to that width.
 pub(crate) fn thicken(ink: Ink) -> Ink {
     let is_line = |i: usize| ink.values[i] >= LINE;
     let Some((side, width)) = measure(&ink, is_line) else { return ink };
@@ -29,13 +30,14 @@ pub(crate) fn thicken(ink: Ink) -> Ink {
     for i in (0..ink.values.len()).filter(|&i| is_line(i)) {
         distances[(i / ink.width + margin) * columns + i % ink.width + margin] = 0.0;
     }
-    spread(&mut distances, columns);
+    distance_transform(&mut distances, columns);
     let values = distances.iter().map(|d| ((radius - d + 1.0).clamp(0.0, 1.0) * 255.0) as u8);
     Ink { width: columns, height: rows, values: values.collect() }
 }
 
-/// The longer side of the lines' box and their width: a long line's area is half
-/// its outline times its width. `None` without lines.
+/// The longer side of the lines' bounds, and the lines' width, in pixels. The width follows from
+/// area and outline, because the area of a long line is half its outline times its width. `None`
+/// without lines.
 fn measure(ink: &Ink, is_line: impl Fn(usize) -> bool) -> Option<(usize, f32)> {
     let (mut area, mut edges) = (0usize, 0usize);
     let (mut left, mut top, mut right, mut bottom) = (usize::MAX, usize::MAX, 0, 0);
@@ -60,9 +62,9 @@ fn measure(ink: &Ink, is_line: impl Fn(usize) -> bool) -> Option<(usize, f32)> {
     Some((side, 2.0 * area as f32 / outline))
 }
 
-/// Distance of each cell to the nearest 0, by two sweeps over the neighbours
-/// (Borgefors' chamfer distance with √2 for diagonals; 8 % off at most).
-fn spread(distances: &mut [f32], columns: usize) {
+/// Replaces each value by the distance to the nearest 0, in two sweeps over the neighbours:
+/// Borgefors' chamfer distance with √2 for diagonals, which is at most 8 % too long.
+fn distance_transform(distances: &mut [f32], columns: usize) {
     const DIAGONAL: f32 = std::f32::consts::SQRT_2;
     let last = distances.len();
     for i in 0..last {

@@ -1,4 +1,4 @@
-//! What several test files share; none needs all of it.
+//! Helpers shared by several test modules.
 
 use std::{fs, io::Read, path::PathBuf};
 
@@ -38,15 +38,15 @@ pub fn five() -> Strokes {
     Strokes::new(vec![body, vec![[38.0, 20.0], [80.0, 18.0]]]).unwrap()
 }
 
-/// A picture of a glyph's ink, `scale` pixels to a glyph pixel, each pixel's
-/// RGBA made from its ink (0–255).
+/// A picture of a glyph with `scale` × `scale` pixels for each glyph pixel, whose RGBA `rgba` makes
+/// from the ink (0–255).
 pub fn picture(glyph: &Glyph, scale: usize, rgba: impl Fn(u8) -> [u8; 4]) -> Picture {
     let side = 28 * scale;
     let ink = |i: usize| glyph.pixels()[(i / side / scale) * 28 + i % side / scale];
     Picture::new(side, side, (0..side * side).flat_map(|i| rgba(ink(i))).collect()).unwrap()
 }
 
-/// The largest difference of a pixel between two glyphs.
+/// The largest difference between corresponding pixels of two glyphs.
 pub fn difference(a: &Glyph, b: &Glyph) -> u8 {
     a.pixels().iter().zip(b.pixels()).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
 }

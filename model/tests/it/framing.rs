@@ -1,4 +1,4 @@
-//! Framing is MNIST's own: its pictures pass through unchanged.
+//! Framing is the same as MNIST's, so MNIST's own pictures do not change.
 
 use crate::common::{difference, five, mnist_test, picture};
 use glyphic_model::preprocess::{Ink, frame};
@@ -42,7 +42,7 @@ fn ink_fills_the_box_and_sits_in_the_middle() {
 }
 
 #[test]
-fn place_and_size_do_not_matter() {
+fn position_and_size_do_not_matter() {
     let glyph = five().glyph().unwrap();
     let small = Ink::new(28, 28, glyph.pixels().to_vec()).unwrap();
     // Three times as large, in a corner of a large sheet.
@@ -61,12 +61,12 @@ fn place_and_size_do_not_matter() {
 fn no_ink_is_blank() {
     assert_eq!(frame(&Ink::new(9, 9, vec![0; 81]).unwrap()), None);
     assert_eq!(frame(&Ink::new(0, 0, vec![]).unwrap()), None);
-    // What a scanner's noise leaves is no ink either.
+    // A scanner's noise is not ink either.
     assert_eq!(frame(&Ink::new(9, 9, vec![20; 81]).unwrap()), None);
 }
 
 #[test]
-fn a_speck_is_not_blown_up() {
+fn a_speck_is_not_enlarged() {
     let mut values = vec![0; 10_000];
     values[5_050] = 255;
     let glyph = frame(&Ink::new(100, 100, values).unwrap()).unwrap();

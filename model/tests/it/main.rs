@@ -1,5 +1,5 @@
-//! Tests of the model: a file a subject. What needs image files, devices or a folder of
-//! checkpoints is tested in `runtime`.
+//! Tests of the model, one module per subject. Tests that need image files, devices or a folder of
+//! checkpoints are in `runtime`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[allow(dead_code)]

@@ -1,4 +1,4 @@
-//! The network's sizes, and that folding changes nothing.
+//! The network's sizes, folding, predictions and verdicts.
 
 use burn::{
     module::Module,
@@ -59,10 +59,10 @@ fn folding_changes_nothing() {
     }
     let network = network.valid();
     let x = Tensor::<4>::random([8, 1, 28, 28], burn::tensor::Distribution::Default, &device);
-    let plain: Vec<f32> = network.forward(x.clone()).try_into_vec_as().unwrap();
+    let unfolded: Vec<f32> = network.forward(x.clone()).try_into_vec_as().unwrap();
     let folded: Vec<f32> = network.fold().forward(x).try_into_vec_as().unwrap();
-    assert_eq!(plain.len(), 80);
-    for (a, b) in plain.iter().zip(&folded) {
+    assert_eq!(unfolded.len(), 80);
+    for (a, b) in unfolded.iter().zip(&folded) {
         assert!((a - b).abs() < 1e-4, "{a} {b}");
     }
 }
@@ -78,12 +78,12 @@ fn probabilities_sum_to_one_whatever_the_logits() {
 }
 
 #[test]
-fn what_is_known_is_weighed_against_a_logit_of_zero() {
-    let known = |logits: &[f32]| Prediction::of(logits).in_distribution;
-    assert!((known(&[0.0]) - 0.5).abs() < 1e-6);
-    assert!((known(&[0.0, 0.0, 0.0]) - 0.75).abs() < 1e-6);
-    assert!(known(&[-9.0, -9.0]) < 1e-3 && known(&[9.0, -9.0]) > 0.999);
-    assert_eq!((known(&[1e4, 0.0]), known(&[-1e4, -1e4])), (1.0, 0.0));
+fn the_in_distribution_score_weighs_the_labels_against_a_logit_of_zero() {
+    let score = |logits: &[f32]| Prediction::of(logits).in_distribution;
+    assert!((score(&[0.0]) - 0.5).abs() < 1e-6);
+    assert!((score(&[0.0, 0.0, 0.0]) - 0.75).abs() < 1e-6);
+    assert!(score(&[-9.0, -9.0]) < 1e-3 && score(&[9.0, -9.0]) > 0.999);
+    assert_eq!((score(&[1e4, 0.0]), score(&[-1e4, -1e4])), (1.0, 0.0));
 }
 
 #[test]
@@ -101,11 +101,11 @@ fn a_verdict_follows_the_thresholds() {
 }
 
 #[test]
-fn networks_have_names() {
+fn presets_are_found_by_name() {
     assert_eq!(NetworkConfig::named("mlp", 10), Some(NetworkConfig::mlp(10)));
     assert_eq!(NetworkConfig::named("medium", 10), None);
     let large = NetworkConfig::large(10);
     assert_eq!((large.check(), large.macs() / 1_000_000), (Ok(()), 29));
-    // What a file of it takes: under 10 MB.
+    // Its weights' file is smaller than 10 MB.
     assert!(4 * large.parameters() < 10_000_000);
 }

@@ -1,4 +1,4 @@
-//! Strokes give the same glyph whatever the canvas, and MNIST's line width.
+//! Strokes give the same glyph on any canvas, with MNIST's line width.
 
 use crate::common::{difference, five};
 use glyphic_model::preprocess::{MAX_POINTS, Point, StrokeError, Strokes};
@@ -34,7 +34,7 @@ fn direction_and_order_of_strokes_do_not_matter() {
 
 #[test]
 fn the_line_is_as_wide_as_mnists() {
-    // A long slanted line: its ink divided by its length is its width.
+    // The ink of a long slanted line divided by its length is its width.
     let glyph = glyph_of(vec![vec![[0.0, 0.0], [60.0, 100.0]]]);
     let ink: f64 = glyph.pixels().iter().map(|&v| f64::from(v) / 255.0).sum();
     let length = (20.0 - 2.5) * (1.0f64 + 0.36).sqrt() + 2.5;
@@ -55,7 +55,7 @@ fn a_tap_is_a_dot() {
 }
 
 #[test]
-fn rejects_coordinates_that_are_no_numbers() {
+fn rejects_coordinates_that_are_not_finite_or_too_large() {
     for bad in [f32::NAN, f32::INFINITY, -1e7] {
         let strokes = vec![vec![[0.0, 0.0]], vec![[1.0, 1.0], [2.0, bad]]];
         assert_eq!(Strokes::new(strokes), Err(StrokeError::BadCoordinate { stroke: 1, point: 1 }));

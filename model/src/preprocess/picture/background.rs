@@ -1,24 +1,31 @@
-//! The paper's colour, as it is seen along the picture's edge and, where light
-//! falls unevenly, as a smooth surface under the ink.
+//! Estimates the paper's colour.
+//!
+//! The edge of a picture is almost always paper, whatever its colour. If nearly all of the edge
+//! has one colour, so has the paper: that is the case for drawings, scans and screenshots, and an
+//! exact constant keeps their faint ink. In a photo the light falls unevenly, and no constant
+//! fits: a threshold that removes the shadow in one corner would remove ink in another. There a
+//! quadratic surface is fitted to the pixels of the paper, which follows the slow change of light
+//! but is too smooth to follow strokes.
 
 use super::Rgb;
 
-/// Border pixels within this distance of the border's median are plain paper.
+/// Border pixels within this distance (0–441, in RGB) of the border's median colour are plain
+/// paper.
 const PLAIN: f32 = 12.0;
-/// The share of the border that must be plain for the paper to be one colour.
+/// The share of the border that must be plain for the paper to count as one colour.
 const PLAIN_SHARE: f64 = 0.9;
-/// The surface is fitted to about this many pixels a side.
+/// The surface is fitted to a grid of at most this many pixels per side.
 const SAMPLES: usize = 96;
-/// Rounds of fitting the surface and leaving out what stands off it.
+/// Rounds of fitting the surface and excluding the pixels that differ from it.
 const ROUNDS: usize = 6;
-/// Ink starts this many standard deviations above the paper's grain.
+/// Ink differs from the paper by at least this many standard deviations of its grain.
 pub(super) const GRAIN: f32 = 5.0;
 
 /// A model of the paper: one colour, or a quadratic surface for each channel.
 pub(super) struct Background {
     width: f64,
     height: f64,
-    /// Coefficients of 1, x, y, x², xy, y² for each channel, x and y in −1…1.
+    /// The coefficients of 1, x, y, x², xy and y² for each channel, with x and y from −1 to 1.
     surface: [[f64; 6]; 3],
     flat: bool,
     noise: f32,
@@ -31,7 +38,8 @@ impl Background {
         let mut plain: Vec<f32> =
             border.iter().map(|&c| distance(c, paper)).filter(|&d| d <= PLAIN).collect();
         plain.sort_by(f32::total_cmp);
-        // Of a clean border all but some are equal; what is left is faint ink.
+        // On a clean border nearly all pixels are equal, and the rest is faint ink that crosses it.
+        // The ninth decile is the paper's own variation without that ink.
         let common = plain.get(plain.len() * 9 / 10).copied().unwrap_or(0.0);
         let mut background = Self {
             width: width as f64,
@@ -60,19 +68,21 @@ impl Background {
         self.flat
     }
 
-    /// The largest difference (0–441) that is still paper.
+    /// The largest difference (0–441, in RGB) that is still paper.
     pub(super) fn noise(&self) -> f32 {
         self.noise
     }
 
+    /// The terms of the surface at a pixel: 1, x, y, x², xy, y².
     fn terms(&self, x: usize, y: usize) -> [f64; 6] {
         let x = (2.0 * x as f64 + 1.0) / self.width - 1.0;
         let y = (2.0 * y as f64 + 1.0) / self.height - 1.0;
         [1.0, x, y, x * x, x * y, y * y]
     }
 
-    /// Least squares over a grid of pixels, over and over, each time without
-    /// the pixels that stand off the last surface: those are ink.
+    /// Fits the surface by least squares to a grid of pixels, in several rounds. The first fit is
+    /// pulled towards the ink; each further one excludes the pixels that differ from the surface
+    /// before it, which are ink, so the surface settles on the paper (iterated trimming).
     fn fit_surface(&mut self, colours: &[Rgb], width: usize, height: usize) {
         let step = |side: usize| side.div_ceil(SAMPLES).max(1);
         let samples: Vec<(usize, usize)> = (0..height)
@@ -95,8 +105,8 @@ impl Background {
             let mut sorted = distances.clone();
             let middle = sorted.len() / 2;
             let grain = *sorted.select_nth_unstable_by(middle, f32::total_cmp).1;
-            // Half of all pixels lie within the median distance; for three
-            // independent normal channels that is 1.54 standard deviations.
+            // The median distance is not affected by ink as long as that covers less than half of
+            // the picture. For three independent normal channels it is 1.54 standard deviations.
             self.noise = GRAIN * (grain / 1.54).max(1.0);
             let near = samples.iter().zip(&distances).filter(|&(_, &d)| d <= self.noise * 0.6);
             paper = near.map(|(&sample, _)| sample).collect();
@@ -131,7 +141,7 @@ fn least_squares(points: impl Iterator<Item = ([f64; 6], f64)>) -> Option<[f64; 
     Some(std::array::from_fn(|i| rows[i][6] / rows[i][i]))
 }
 
-/// The median colour, channel by channel. Black for no colours.
+/// The median of each channel; black if there are no colours.
 pub(super) fn median(colours: &[Rgb]) -> Rgb {
     std::array::from_fn(|channel| {
         let mut values: Vec<f32> = colours.iter().map(|c| c[channel]).collect();
@@ -148,6 +158,7 @@ fn distance(a: Rgb, b: Rgb) -> f32 {
     a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
 }
 
+/// The indices of the pixels on the edge.
 fn border(width: usize, height: usize) -> impl Iterator<Item = usize> {
     (0..width * height).filter(move |i| {
         let (x, y) = (i % width, i / width);

@@ -1,14 +1,14 @@
-//! What stands out of its surroundings: the white top-hat of mathematical
-//! morphology. It takes shadows, folds and vignettes away from under the ink,
-//! whatever their shape, as long as they are wider than a pen's line.
+//! Subtracts the surroundings from the ink: the white top-hat of mathematical morphology. It
+//! removes shadows, folds and vignettes of any shape, as long as they are wider than a pen's line.
 
 /// Side of the grid on which the surroundings are computed.
 const GRID: usize = 96;
-/// What is wider than this share of the picture's longer side is surroundings.
+/// Anything wider than this share of the picture's longer side belongs to the surroundings.
 const WIDEST_LINE: f64 = 0.25;
 
-/// Subtracts from each value the level of its surroundings: the morphological
-/// opening of the map, computed on a coarse grid and interpolated.
+/// Subtracts from each value the level of its surroundings: the map's morphological opening, which
+/// is a minimum filter followed by a maximum filter. It is computed on a coarse grid, because
+/// surroundings change slowly, and interpolated.
 pub(super) fn subtract_surroundings(values: &mut [f32], width: usize, height: usize) {
     let cell = width.max(height).div_ceil(GRID);
     let (columns, rows) = (width.div_ceil(cell), height.div_ceil(cell));
@@ -23,6 +23,7 @@ pub(super) fn subtract_surroundings(values: &mut [f32], width: usize, height: us
     }
 }
 
+/// The mean value of each cell of the grid.
 fn cell_means(values: &[f32], width: usize, cell: usize, columns: usize, rows: usize) -> Vec<f32> {
     let mut sums = vec![(0.0f32, 0.0f32); columns * rows];
     for (y, row) in values.chunks(width).enumerate() {
@@ -35,7 +36,7 @@ fn cell_means(values: &[f32], width: usize, cell: usize, columns: usize, rows: u
     sums.iter().map(|(sum, count)| sum / count).collect()
 }
 
-/// The least or largest value within `reach` cells on both axes.
+/// The smallest or largest value (as `pick` chooses) within `reach` cells on both axes.
 fn filter(
     grid: &[f32],
     columns: usize,
@@ -57,7 +58,7 @@ fn filter(
         .collect()
 }
 
-/// The grid's value at a pixel, linear between the centres of cells.
+/// The grid's value at a pixel, interpolated linearly between the centres of cells.
 fn interpolate(grid: &[f32], columns: usize, rows: usize, cell: usize, x: usize, y: usize) -> f32 {
     let place = |i: usize, limit: usize| {
         let at = ((i as f32 + 0.5) / cell as f32 - 0.5).clamp(0.0, (limit - 1) as f32);

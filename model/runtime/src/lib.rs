@@ -1,12 +1,14 @@
 //! What servers and trainers need and browsers do not have, beside [`glyphic_model`]: image files,
-//! compute devices, and the folder of checkpoints with its history.
+//! compute devices, the folder of checkpoints with its history, and the rule for held-back samples.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`mod@decode`] | image files to pictures, within limits; glyphs to PNG files |
 //! | [`device`] | the choice of a GPU, the CPU or another machine's device |
+//! | [`held_back`] | which samples are held back from training |
 //! | [`registry`] | the folder of checkpoints: history, aliases, retention, promotion |
 
 pub mod decode;
 pub mod device;
+pub mod held_back;
 pub mod registry;

@@ -8,7 +8,6 @@
 //! ```
 
 pub mod formats;
-mod held_back;
 mod incoming;
 mod raw;
 mod record;

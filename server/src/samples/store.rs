@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 
 use glyphic_model::{Glyph, checkpoint::sha256};
+use glyphic_runtime::held_back::is_held_back;
 use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
 
-use super::{
-    held_back::is_held_back,
-    sample::{Added, Count, Filter, Form, NewSample, Quota, Sample},
-};
+use super::sample::{Added, Count, Filter, Form, NewSample, Quota, Sample};
 use crate::store::{Store, StoreError, new_id, now};
 
 macro_rules! columns {
@@ -391,7 +389,8 @@ async fn next_is_held_back(
         .bind(sample.prediction.clone())
         .fetch_one(&mut **transaction)
         .await?;
-    Ok(is_held_back(row.try_get(0)?))
+    let before: i64 = row.try_get(0)?;
+    Ok(is_held_back(before.unsigned_abs()))
 }
 
 /// How much room is left; counted once, then kept while samples are added.

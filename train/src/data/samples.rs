@@ -8,6 +8,7 @@ use glyphic_model::{
     Glyph,
     preprocess::{Point, Strokes},
 };
+use glyphic_runtime::held_back::is_held_back;
 use serde::Deserialize;
 
 use super::error::{DataError, unreadable};
@@ -38,12 +39,11 @@ struct SampleLine {
 }
 
 /// Reads a file of samples. Those without a label are left out. Where a line
-/// does not say whether it is held back, every fifth of its label is, from the
-/// second on.
+/// does not say whether it is held back, [`is_held_back`] decides by its label.
 pub fn read(path: &Path) -> Result<Vec<LabelledSample>, DataError> {
     let text = fs::read_to_string(path).map_err(unreadable(path))?;
     let mut samples = Vec::new();
-    let mut of_label: HashMap<String, usize> = HashMap::new();
+    let mut of_label: HashMap<String, u64> = HashMap::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let bad =
             |problem: String| DataError::BadLine { path: path.to_owned(), line: i + 1, problem };
@@ -68,11 +68,11 @@ pub fn read(path: &Path) -> Result<Vec<LabelledSample>, DataError> {
         let Some(glyph) = glyph.filter(|glyph| !glyph.is_blank()) else {
             return Err(bad("nothing is drawn".to_owned()));
         };
-        let number = of_label.entry(label.clone()).or_default();
-        *number += 1;
+        let of_label = of_label.entry(label.clone()).or_default();
+        let before = std::mem::replace(of_label, *of_label + 1);
         samples.push(LabelledSample {
             id: if line.id.is_empty() { format!("line-{}", i + 1) } else { line.id },
-            held_back: line.held_back.unwrap_or(*number % 5 == 2),
+            held_back: line.held_back.unwrap_or(is_held_back(before)),
             label,
             glyph,
             strokes,

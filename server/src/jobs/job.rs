@@ -156,6 +156,7 @@ struct RecipeFields {
     /// `samples` or `scratch`.
     recipe: String,
     /// From scratch: which network.
+    #[schema(inline)]
     network: Option<NetworkKind>,
     /// From scratch: passes over the data.
     epochs: Option<i64>,

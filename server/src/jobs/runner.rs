@@ -321,7 +321,7 @@ impl Training {
         match models.promote(id.to_owned(), Some(parent.clone()), basis).await {
             Ok(()) => {
                 let message = format!(
-                    "it reads {} of {} held-back samples right, its parent {}, and serves now",
+                    "it reads {} of {} held-back samples correctly, its parent {}, and serves now",
                     after.right, after.of, before.right
                 );
                 ended(JobState::Promoted, candidate(), message)

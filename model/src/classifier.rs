@@ -15,6 +15,10 @@ use crate::{
     verdict::Thresholds,
 };
 
+/// In a browser burn computes: the kernels would add 18 KB to what it loads, and were not
+/// measured there yet.
+const CPU_KERNELS: bool = cfg!(not(target_arch = "wasm32"));
+
 /// A trained network with its batch norms folded, and the labels of its outputs.
 #[derive(Clone, Debug)]
 pub struct Classifier {
@@ -61,7 +65,10 @@ impl Classifier {
         // of two keeps the number of shapes small.
         let padded = *device != Device::flex();
         Self {
-            cpu: (!padded).then(|| CpuNetwork::checked(&network)).flatten().map(Arc::new),
+            cpu: (CPU_KERNELS && !padded)
+                .then(|| CpuNetwork::checked(&network))
+                .flatten()
+                .map(Arc::new),
             network,
             labels,
             temperature: 1.0,
@@ -107,6 +114,11 @@ impl Classifier {
         Self { cpu: None, ..self }
     }
 
+    /// The CPU's kernels, if they compute.
+    fn cpu(&self) -> Option<&CpuNetwork> {
+        self.cpu.as_deref().filter(|_| CPU_KERNELS)
+    }
+
     /// The device that computes.
     pub fn device(&self) -> &Device {
         &self.device
@@ -131,7 +143,7 @@ impl Classifier {
         if glyphs.is_empty() {
             return Ok(Vec::new());
         }
-        if let Some(cpu) = &self.cpu {
+        if let Some(cpu) = self.cpu() {
             return Ok(cpu.logits(glyphs));
         }
         self.run_burn(glyphs, |pixels| self.network.forward(pixels))
@@ -145,7 +157,7 @@ impl Classifier {
     /// # Errors
     /// The device fails.
     pub fn features(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
-        if let Some(cpu) = &self.cpu {
+        if let Some(cpu) = self.cpu() {
             return Ok(cpu.features(glyphs));
         }
         self.run_burn(glyphs, |pixels| self.network.features(pixels))

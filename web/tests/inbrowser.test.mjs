@@ -322,7 +322,7 @@ test("damaged weights are refused with a message, and not cached", async () => {
     const page = await context.newPage();
     await page.goto(host.url);
     await page.locator('#engines[data-browser="failed"]').waitFor();
-    assert.match(await page.locator("#engines-message").textContent(), /is damaged: weights.bpk has sha256/);
+    assert.match(await page.locator("#engines-message").textContent(), /is damaged: weights.bpk has the SHA-256/);
     await damage();
     await page.reload();
     await page.locator('#engines[data-browser="ready"]').waitFor();

@@ -49,6 +49,7 @@ pub enum SuggestionKind {
 #[into_params(parameter_in = Query)]
 pub struct SuggestionOptions {
     /// Why a picture should be looked at
+    #[param(inline)]
     kind: SuggestionKind,
 }
 

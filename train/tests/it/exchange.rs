@@ -81,13 +81,13 @@ fn rejects_archives_without_a_whole_checkpoint() {
         (zipped(&[("manifest.json", &manifest), ("weights.bpk", &damaged)]), "is damaged"),
         (
             zipped(&[("manifest.json", other_id.as_bytes()), ("weights.bpk", &weights)]),
-            "no checkpoint id",
+            "not a checkpoint id",
         ),
         (
             zipped(&[("manifest.json", &manifest), ("../weights.bpk", &weights)]),
-            "no file '../weights.bpk'",
+            "a file named '../weights.bpk'",
         ),
-        (zipped(&[("manifest.json", &manifest), (".hidden", &weights)]), "no file '.hidden'"),
+        (zipped(&[("manifest.json", &manifest), (".hidden", &weights)]), "a file named '.hidden'"),
         (zipped(&many), "70 files"),
     ] {
         let error = format!("{:#}", archive::unpack(&elsewhere, &bytes).unwrap_err());

@@ -41,6 +41,15 @@ export class Reader {
         const ptr = this.__destroy_into_raw();
         wasm.__wbg_reader_free(ptr, 0);
     }
+    filters() {
+        const ret = wasm.reader_filters(this.__wbg_ptr);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        var v1 = getArrayF32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v1;
+    }
     get labels() {
         const ret = wasm.reader_labels(this.__wbg_ptr);
         var v1 = getArrayJsValueFromWasm0(ret[0], ret[1]);
@@ -140,15 +149,6 @@ export class Reader {
             throw takeFromExternrefTable0(ret[1]);
         }
         return Reading.__wrap(ret[0]);
-    }
-    stencils() {
-        const ret = wasm.reader_stencils(this.__wbg_ptr);
-        if (ret[3]) {
-            throw takeFromExternrefTable0(ret[2]);
-        }
-        var v1 = getArrayF32FromWasm0(ret[0], ret[1]).slice();
-        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
-        return v1;
     }
 }
 if (Symbol.dispose) Reader.prototype[Symbol.dispose] = Reader.prototype.free;

@@ -101,7 +101,7 @@ fn kill_at_any_moment_leaves_no_half_checkpoint_and_loses_no_finished_epoch() {
     let mut epochs_before = 0;
     for moment in 0u64.. {
         // Later and later: the end of a run is not saved in parts.
-        sleep(Duration::from_millis(37 + 61 * (moment * 7 % 11) + 25 * moment));
+        sleep(Duration::from_millis(37 + 61 * (moment * 7 % 11) + 90 * moment));
         if let Some(status) = child.try_wait().unwrap() {
             assert!(status.success(), "the resumed run failed: {status}");
             break;

@@ -107,15 +107,15 @@ fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
     Ok(vec![(FILES[0], script.into_bytes()), (FILES[1], fs::read(output.join(FILES[1]))?)])
 }
 
-/// The generated script without the doc comments copied from the Rust code: browsers would
-/// download them for nothing.
+/// The generated script without the doc comments copied from the Rust code, indentation and empty
+/// lines: browsers would download them for nothing.
 fn without_comments(script: &str) -> String {
     let mut lines = Vec::new();
     let mut in_comment = false;
     for line in script.lines() {
         in_comment |= line.trim_start().starts_with("/**");
-        if !in_comment {
-            lines.push(line);
+        if !in_comment && !line.trim().is_empty() {
+            lines.push(line.trim_start());
         }
         in_comment &= !line.trim_end().ends_with("*/");
     }

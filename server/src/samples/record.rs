@@ -39,7 +39,7 @@ pub struct SampleRecord {
     /// The version of the preprocessing.
     pub preprocessing: u32,
     /// The form in which it was sent.
-    #[schema(inline)]
+    #[schema(value_type = String)]
     pub form: Form,
     /// Whether it is held back from training, to measure what was learned.
     pub held_back: bool,

@@ -18,7 +18,7 @@
 //! | [`cpu`] | the network on the CPU, computed by [`glyphic_kernels`] |
 //! | [`classifier`] | glyphs to predictions |
 //! | [`explain`] | the layers' feature maps for a glyph, and which ink mattered |
-//! | [`verdict`] | whether a prediction is read, unsure, or none of the labels |
+//! | [`verdict`] | whether a prediction is accepted, unsure, or rejected |
 //! | [`mod@label_errors`] | which labels of a dataset are likely wrong |
 //! | [`checkpoint`] | a network as files, verified when it is read |
 //!

@@ -11,7 +11,7 @@ pub enum Verdict {
     Read,
     /// It is one of the labels, but which one is uncertain.
     Unsure,
-    /// It is probably none of the labels.
+    /// It is probably out of distribution: no label fits.
     NotADigit,
     /// There is no ink.
     Blank,
@@ -29,7 +29,7 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// Whether anything can be rejected as none of the labels.
+    /// Whether anything can be rejected as out of distribution.
     pub fn rejects(&self) -> bool {
         self.in_distribution > 0.0
     }

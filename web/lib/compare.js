@@ -128,7 +128,7 @@ export function offer(models, serving) {
 
 function sentence({ verdict, confidence, best, timing_us: { compute } }) {
   const time = number(compute / 1000, 2, "ms");
-  if (verdict === "not_a_digit") return t`None of its labels; ${time}.`;
+  if (verdict === "not_a_digit") return t`Rejected; ${time}.`;
   if (verdict === "unsure") return t`${best[0].label} or ${best[1].label}; ${time}.`;
   return t`${percent(confidence)} sure; ${time}.`;
 }

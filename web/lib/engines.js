@@ -65,10 +65,10 @@ export async function compare(input, { engine, answer }, isShown) {
   try {
     const { answer: own } = await timed("browser", input);
     if (!isShown() || own.model !== answer.model) return;
-    const none = own.verdict === "not_a_digit";
-    const agrees = none === (answer.verdict === "not_a_digit") && (none || own.text === answer.text);
+    const rejected = own.verdict === "not_a_digit";
+    const agrees = rejected === (answer.verdict === "not_a_digit") && (rejected || own.text === answer.text);
     if (agrees) say(t`Both give the same answer.`);
-    else say(none ? t`This browser reads none of the labels.` : t`This browser reads ${own.text || t`nothing`}.`);
+    else say(rejected ? t`This browser rejects it: no label fits.` : t`This browser reads ${own.text || t`nothing`}.`);
   } catch {
     // Only the comparison is missing; the server's answer is shown.
   }

@@ -105,7 +105,7 @@ export default {
   "not available": "no disponible",
   "Both give the same answer.": "Ambos dan la misma respuesta.",
   "This browser reads {0}.": "Este navegador lee: {0}.",
-  "This browser reads none of the labels.": "Según este navegador, no corresponde a ninguna etiqueta.",
+  "This browser rejects it: no label fits.": "Este navegador lo rechaza: ninguna etiqueta encaja.",
   "nothing": "nada",
   "Nothing is sent to the server.": "No se envía nada al servidor.",
   "This browser reads your drawings until the server is back.":
@@ -268,7 +268,7 @@ export default {
   "Verdict": "Veredicto",
   "read": "leída",
   "unsure": "dudosa",
-  "none of the labels": "ninguna etiqueta",
+  "rejected": "rechazadas",
   "Since": "Desde",
   "Until": "Hasta",
   "Show": "Mostrar",
@@ -295,7 +295,7 @@ export default {
   "held back": "reservada",
   "read as {0}": "leída como {0}",
   "unsure: {0}": "dudosa: {0}",
-  "read as none of the labels; closest {0}": "leída como ninguna de las etiquetas; la más cercana: {0}",
+  "rejected; closest {0}": "rechazada; la más cercana: {0}",
   "Its label is now {0}.": "Ahora su etiqueta es {0}.",
   "Deleted; “Undo” restores it.": "Eliminada; se recupera con «Deshacer».",
   "Deleted {0}; “Undo” restores them.": "Eliminadas: {0}. Se recuperan con «Deshacer».",
@@ -354,7 +354,7 @@ export default {
     "Probabilidad de cada etiqueta según el segundo punto de control",
   "{0} sure; {1}.": "{0} de confianza; {1}.",
   "{0} or {1}; {2}.": "entre {0} y {1}; {2}.",
-  "None of its labels; {0}.": "Ninguna de sus etiquetas; {0}.",
+  "Rejected; {0}.": "Rechazado; {0}.",
 
   // The API.
   "Glyphic's API: every path, with its parameters and responses.":

@@ -78,7 +78,7 @@ function showOne(digit, labels, finished) {
 
 // Shows the bars of a digit and the network's input.
 export function showDigit(digit, labels) {
-  // No bar is highlighted if it is none of the labels.
+  // No bar is highlighted if the drawing is rejected.
   const best = digit.verdict === "not_a_digit" ? null : labels.indexOf(digit.label);
   setBars(bars, digit.probabilities, best);
   seen.src = digit.seen;

@@ -107,7 +107,7 @@ function showSummary({ labels, sources }) {
 // The network's reading of a sample when it arrived.
 function reading({ verdict, prediction, confidence }) {
   const label = `${prediction}, ${number(100 * confidence, 0, "%")}`;
-  if (verdict === "not_a_digit") return t`read as none of the labels; closest ${label}`;
+  if (verdict === "not_a_digit") return t`rejected; closest ${label}`;
   return verdict === "unsure" ? t`unsure: ${label}` : t`read as ${label}`;
 }
 

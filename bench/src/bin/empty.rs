@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 async fn main() -> Result<()> {
     let address = std::env::args().nth(1).context("the address to listen on is missing")?;
     let listener = TcpListener::bind(&address).await.with_context(|| address.clone())?;
-    // It takes the body, as whoever answers must.
+    // It takes the body, as any real handler must.
     let router = Router::new().route("/", post(async |_: Bytes| "7").get(async || "7"));
     axum::serve(listener, router).await?;
     Ok(())

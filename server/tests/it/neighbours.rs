@@ -145,7 +145,7 @@ fn what_was_taught_is_among_them() {
 }
 
 #[test]
-fn whoever_hangs_up_does_not_have_it_read_again() {
+fn a_client_that_hangs_up_does_not_have_it_read_again() {
     let artifacts = Artifacts::released();
     let reads = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&reads);

@@ -247,7 +247,7 @@ fn metrics_count_what_happens() {
 }
 
 #[test]
-fn whoever_sends_nothing_is_cut_off_and_others_are_served() {
+fn a_client_that_sends_nothing_is_cut_off_and_others_are_served() {
     let artifacts = Artifacts::released();
     let limits = Limits { connections: 40, connections_per_client: Some(40), ..Limits::default() };
     let server = Server::start_with(&artifacts, limits);
@@ -282,7 +282,7 @@ fn whoever_sends_nothing_is_cut_off_and_others_are_served() {
 }
 
 #[test]
-fn whoever_takes_nothing_of_its_answers_is_cut_off() {
+fn a_client_that_takes_no_answers_is_cut_off() {
     let artifacts = Artifacts::released();
     // There is room for one: the second client is served when the first one has gone.
     let limits = Limits { connections: 1, connections_per_client: Some(9), ..Limits::default() };

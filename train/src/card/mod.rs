@@ -62,7 +62,7 @@ pub struct Verdicts {
     pub read: usize,
     /// Accepted, but with little confidence in which label it is.
     pub unsure: usize,
-    /// Rejected as none of the labels.
+    /// Rejected as out of distribution.
     pub not_a_digit: usize,
 }
 

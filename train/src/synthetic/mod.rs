@@ -1,5 +1,5 @@
 //! Synthetic handwriting: the forms in which people write each label, and negatives, which are
-//! none of the labels.
+//! out of distribution: no label fits them.
 //!
 //! ```text
 //! shapes/*.txt ─ library ─┬─ of the labels ───┐

@@ -1,5 +1,5 @@
-//! Negatives: pictures that are none of the labels. Letters, signs, several symbols at once,
-//! scribbles, and textures such as photos turn into.
+//! Negatives, out of distribution: letters, signs, several symbols at once, scribbles, and
+//! textures such as photos turn into.
 
 use glyphic_model::{
     Glyph,

@@ -1,7 +1,29 @@
 //! Framing is the same as MNIST's, so MNIST's own pictures do not change.
 
-use crate::common::{difference, five, mnist_test, picture};
-use glyphic_model::preprocess::{Ink, frame};
+use std::{fs::File, io::Read, path::Path};
+
+use flate2::read::GzDecoder;
+use glyphic_model::{
+    Glyph,
+    preprocess::{Ink, frame},
+};
+
+use crate::inputs::{difference, five, picture};
+
+/// MNIST's test pictures and labels.
+fn mnist_test() -> Vec<(Glyph, usize)> {
+    let mnist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../artifacts/datasets/mnist");
+    let read = |name: &str, header: usize| {
+        let file = File::open(mnist.join(name)).unwrap();
+        let mut bytes = Vec::new();
+        GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+        bytes.split_off(header)
+    };
+    let pictures = read("t10k-images-idx3-ubyte.gz", 16);
+    let labels = read("t10k-labels-idx1-ubyte.gz", 8);
+    let glyphs = pictures.chunks(784).map(|pixels| Glyph::try_from(pixels).unwrap());
+    glyphs.zip(labels.into_iter().map(usize::from)).collect()
+}
 
 #[test]
 fn mnist_passes_through_framing_unchanged() {

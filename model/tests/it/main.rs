@@ -2,8 +2,7 @@
 //! checkpoints are in `runtime`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[allow(dead_code)]
-mod common;
 mod framing;
+mod inputs;
 mod network;
 mod strokes;

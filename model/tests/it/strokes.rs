@@ -1,6 +1,6 @@
 //! Strokes give the same glyph on any canvas, with MNIST's line width.
 
-use crate::common::{difference, five};
+use crate::inputs::{difference, five};
 use glyphic_model::preprocess::{MAX_POINTS, Point, StrokeError, Strokes};
 
 fn points() -> Vec<Vec<Point>> {

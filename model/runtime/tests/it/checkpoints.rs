@@ -63,7 +63,7 @@ fn a_loaded_checkpoint_equals_the_published_one() {
     let loaded = registry.load("one", &Device::flex()).unwrap();
     assert_eq!(loaded.manifest.network, tiny());
     assert_eq!(loaded.manifest.parameters, tiny().parameters());
-    let glyph = crate::common::five().glyph().unwrap();
+    let glyph = crate::inputs::five().glyph().unwrap();
     let labels = loaded.manifest.labels.clone();
     let before = Classifier::new(network, labels, &Device::flex());
     let after = loaded.into_classifier(&Device::flex());

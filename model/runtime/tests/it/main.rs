@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod checkpoints;
-#[allow(dead_code)]
-mod common;
 mod comparison;
 mod device;
+#[path = "../../../tests/it/inputs.rs"]
+mod inputs;
 mod pictures;

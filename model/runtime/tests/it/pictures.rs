@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::common::{difference, five, picture};
+use crate::inputs::{difference, five, picture};
 use glyphic_model::{Glyph, preprocess::Picture};
 use glyphic_runtime::decode::{DecodeError, decode};
 use image::{ExtendedColorType, GrayImage, ImageEncoder, codecs::jpeg::JpegEncoder, imageops};

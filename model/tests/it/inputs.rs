@@ -1,31 +1,9 @@
-//! Helpers shared by several test modules.
+//! Made inputs, and how far two glyphs differ. The tests of `runtime` use this file as well.
 
-use std::{fs, io::Read, path::PathBuf};
-
-use flate2::read::GzDecoder;
 use glyphic_model::{
     Glyph,
     preprocess::{Picture, Strokes},
 };
-
-/// The repository's artifacts folder.
-pub fn artifacts() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../artifacts")
-}
-
-/// MNIST's test pictures and labels.
-pub fn mnist_test() -> Vec<(Glyph, usize)> {
-    let read = |name: &str, header: usize| {
-        let file = fs::File::open(artifacts().join("datasets/mnist").join(name)).unwrap();
-        let mut bytes = Vec::new();
-        GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
-        bytes.split_off(header)
-    };
-    let pictures = read("t10k-images-idx3-ubyte.gz", 16);
-    let labels = read("t10k-labels-idx1-ubyte.gz", 8);
-    let glyphs = pictures.chunks(784).map(|pixels| Glyph::try_from(pixels).unwrap());
-    glyphs.zip(labels.into_iter().map(usize::from)).collect()
-}
 
 /// A drawn 5: a stem and a belly, then the bar.
 pub fn five() -> Strokes {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::{Result, ensure};
-use glyphic_runtime::device::adapters;
+use glyphic_runtime::device::{DeviceError, HAS_GPU, adapters};
 
 use crate::{cli::Globals, self_test, waiting::Waiting};
 
@@ -16,7 +16,9 @@ pub fn run(globals: &Globals) -> Result<()> {
         writeln!(out, "gpu:{number}  {} ({}, {})", adapter.name, adapter.kind, adapter.api)?;
         writeln!(out, "       driver {}; kernels through {}", adapter.driver, adapter.compiler)?;
     }
-    if found.is_empty() {
+    if !HAS_GPU {
+        writeln!(out, "No GPUs: {}.", DeviceError::NoGpu)?;
+    } else if found.is_empty() {
         writeln!(out, "No graphics adapter: wgpu found no Vulkan, Metal or DirectX 12 driver.")?;
     }
     let choice = globals.device()?;

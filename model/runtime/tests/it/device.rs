@@ -1,6 +1,8 @@
 //! Choosing a device.
 
-use glyphic_runtime::device::{AdapterKind, ComputeDevice, DeviceChoice, DeviceError, adapters};
+use glyphic_runtime::device::{
+    AdapterKind, ComputeDevice, DeviceChoice, DeviceError, HAS_GPU, adapters,
+};
 
 #[test]
 fn reads_and_writes_every_choice() {
@@ -40,7 +42,24 @@ fn rejects_other_words() {
 #[test]
 fn rejects_an_adapter_that_does_not_exist() {
     let error = DeviceChoice::Gpu(Some(99)).open().unwrap_err();
-    assert!(matches!(error, DeviceError::NoSuchAdapter { asked: 99, .. } | DeviceError::NoAdapter));
+    let expected = match error {
+        DeviceError::NoSuchAdapter { asked: 99, .. } | DeviceError::NoAdapter => HAS_GPU,
+        DeviceError::NoGpu => !HAS_GPU,
+        _ => false,
+    };
+    assert!(expected, "{error}");
+}
+
+#[test]
+fn a_program_without_gpu_support_says_in_one_line_how_to_get_it() {
+    let message = DeviceError::NoGpu.to_string();
+    assert!(!message.contains('\n'), "{message}");
+    for part in ["--features gpu", "--bin train", "--device cpu"] {
+        assert!(message.contains(part), "{message}");
+    }
+    if !HAS_GPU {
+        assert_eq!(DeviceChoice::Gpu(None).open().unwrap_err().to_string(), message);
+    }
 }
 
 #[test]

@@ -27,13 +27,20 @@ static GPU: LazyLock<ComputeDevice> = LazyLock::new(|| {
     )
 });
 
+/// One test, because each process tunes its kernels anew: on software Vulkan that is nearly all
+/// of the time.
 #[test]
+fn a_gpu_computes_and_trains_as_the_cpu_does() {
+    logits_and_gradients_of_a_step_agree();
+    the_released_checkpoint_reads_a_thousand_test_pictures_alike();
+    training_goes_the_same_way();
+}
+
 fn logits_and_gradients_of_a_step_agree() {
     let comparison = self_test::compare(&GPU.device).unwrap();
     assert!(comparison.passed(), "{}: {comparison}", *GPU);
 }
 
-#[test]
 fn the_released_checkpoint_reads_a_thousand_test_pictures_alike() {
     let registry = Registry::new(repository().join("artifacts"));
     let id = registry.current().unwrap();
@@ -57,7 +64,6 @@ fn the_released_checkpoint_reads_a_thousand_test_pictures_alike() {
     }
 }
 
-#[test]
 fn training_goes_the_same_way() {
     let folder = folder();
     let path = small_mnist(folder.path(), 200);

@@ -257,8 +257,7 @@ fn a_lender_without_a_token_makes_one() {
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
     let (device, token) = (lines.next().unwrap(), lines.next().unwrap());
     let lender = Lender { process, url: device.rsplit("remote:").next().unwrap().to_owned() };
-    let token = token.strip_prefix("GLYPHIC_REMOTE_TOKEN=").unwrap();
-    let token = token.strip_suffix(" is asked for.").unwrap();
+    let token = token.strip_prefix("Borrowers need GLYPHIC_REMOTE_TOKEN=").unwrap();
     assert_eq!(token.len(), 32);
     let address = || lender.url.parse::<RemoteAddress>().unwrap();
     assert!(address().connect("").is_err());

@@ -72,7 +72,12 @@ fn kills_under_load_lose_nothing_that_was_acknowledged() {
     let root = artifacts.registry.root();
     let acknowledged = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
-    for kill in 0..kills() {
+    // A busy machine acknowledges less between two kills; it is killed oftener.
+    let enough = || acknowledged.lock().unwrap().len() > 2 * kills();
+    for kill in 0..20 * kills() {
+        if kill >= kills() && enough() {
+            break;
+        }
         let (mut server, address) = start(root, None);
         let stopped = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -93,6 +98,7 @@ fn kills_under_load_lose_nothing_that_was_acknowledged() {
             stopped.store(true, Ordering::Relaxed);
         });
     }
+    assert!(enough(), "only {} were sent", acknowledged.lock().unwrap().len());
     let acknowledged = acknowledged.into_inner().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let found: BTreeMap<String, Option<String>> = runtime.block_on(async {
@@ -100,7 +106,6 @@ fn kills_under_load_lose_nothing_that_was_acknowledged() {
         let all = store.find(&Filter::default(), None, i64::from(i32::MAX)).await.unwrap();
         all.into_iter().map(|sample| (sample.id, sample.content.label)).collect()
     });
-    assert!(acknowledged.len() > 2 * kills(), "only {} were sent", acknowledged.len());
     for (id, label) in &acknowledged {
         assert_eq!(found.get(id), Some(&Some(label.clone())), "{id} is lost");
     }

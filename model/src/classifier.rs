@@ -12,6 +12,7 @@ use crate::{
     cpu::CpuNetwork,
     glyph::{Glyph, PIXELS, SIDE},
     network::{Network, normalise},
+    prediction::Prediction,
     verdict::Thresholds,
 };
 
@@ -31,19 +32,6 @@ pub struct Classifier {
     padded: bool,
     /// The same network for the CPU kernels, if they compute it.
     cpu: Option<Arc<CpuNetwork>>,
-}
-
-/// The network's answer for one glyph.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Prediction {
-    /// Index of the most probable label.
-    pub index: usize,
-    /// Probability (0–1) of each label, in the order of the labels, given that the glyph is one of
-    /// them; the sum is 1.
-    pub probabilities: Vec<f32>,
-    /// In-distribution score: the probability (0–1) that the glyph is any of the labels. It is
-    /// meaningful only if the network was trained with negatives ([`Thresholds::rejects`]).
-    pub in_distribution: f32,
 }
 
 /// The device failed while computing, or its results could not be read.
@@ -179,42 +167,5 @@ impl Classifier {
         let [_, width] = rows.dims();
         let values: Vec<f32> = rows.into_data().try_into_vec()?;
         Ok(values.chunks(width).take(glyphs.len()).map(<[f32]>::to_vec).collect())
-    }
-}
-
-impl Prediction {
-    /// Softmax of the logits and the index of the largest. For the in-distribution score, *none
-    /// of the labels* counts as one more output with the logit 0.
-    ///
-    /// ```
-    /// use glyphic_model::Prediction;
-    ///
-    /// let prediction = Prediction::of(&[0.0, 3.0, 1.0]);
-    /// assert_eq!(prediction.index, 1);
-    /// assert!((prediction.confidence() - 0.844).abs() < 0.001); // e³ / (e⁰ + e³ + e¹)
-    /// assert!((prediction.in_distribution - 0.960).abs() < 0.001); // Σ / (Σ + e⁰), Σ as above
-    /// ```
-    pub fn of(logits: &[f32]) -> Self {
-        let largest = logits.iter().copied().fold(f32::MIN, f32::max);
-        let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
-        let sum: f32 = exponentials.iter().sum();
-        let probabilities: Vec<f32> = exponentials.iter().map(|e| e / sum).collect();
-        let index = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
-        // Σ e^logit / (Σ e^logit + e^0), rearranged so that no exponential overflows.
-        let in_distribution = 1.0 / (1.0 + (-largest - sum.ln()).exp());
-        Self { index, probabilities, in_distribution }
-    }
-
-    /// The two most probable labels, the more probable one first.
-    pub fn best_two(&self) -> impl Iterator<Item = usize> {
-        let second = (0..self.probabilities.len()).filter(|&i| i != self.index);
-        let second =
-            second.max_by(|&a, &b| self.probabilities[a].total_cmp(&self.probabilities[b]));
-        [Some(self.index), second].into_iter().flatten()
-    }
-
-    /// Probability (0–1) of the most probable label.
-    pub fn confidence(&self) -> f32 {
-        self.probabilities.get(self.index).copied().unwrap_or(0.0)
     }
 }

@@ -3,9 +3,8 @@
 use burn::tensor::{Tensor, TensorData};
 
 use crate::{
-    Classifier, Glyph,
-    classifier::DeviceFailed,
-    glyph::{PIXELS, SIDE},
+    classifier::{Classifier, DeviceFailed},
+    glyph::{Glyph, PIXELS, SIDE},
     network::normalise,
 };
 

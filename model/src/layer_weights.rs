@@ -104,30 +104,3 @@ fn bias(bias: Option<&Param<Tensor<1>>>, outputs: usize) -> Result<Vec<f32>, Dat
 pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, DataError> {
     tensor.into_data().try_into_vec()
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::{Classifier, Glyph, glyph::PIXELS};
-
-    #[test]
-    fn a_network_rebuilt_from_its_layer_weights_gives_the_same_logits() {
-        for config in [NetworkConfig::small(10), NetworkConfig::mlp(7)] {
-            let network = config.init(&Device::flex());
-            let layers = network.layer_weights().unwrap();
-            let again = Network::from_layer_weights(&config, &layers).unwrap();
-            let logits = |network: Network| {
-                let labels = (0..config.classes).map(|label| label.to_string()).collect();
-                let pixels = std::array::from_fn::<u8, PIXELS, _>(|i| (i * 37 % 256) as u8);
-                let classifier = Classifier::new(network, labels, &Device::flex());
-                classifier.logits(&[Glyph::new(pixels)]).unwrap().remove(0)
-            };
-            for (a, b) in logits(network).iter().zip(logits(again)) {
-                assert!((a - b).abs() < 1e-5, "{a} {b}");
-            }
-            assert!(Network::from_layer_weights(&NetworkConfig::small(9), &layers).is_none());
-            assert!(Network::from_layer_weights(&config, &layers[1..]).is_none());
-        }
-    }
-}

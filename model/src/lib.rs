@@ -17,6 +17,7 @@
 //! | [`layer_weights`] | the network's weights, for programs without burn |
 //! | [`cpu`] | the network on the CPU, computed by [`glyphic_kernels`] |
 //! | [`classifier`] | glyphs to predictions |
+//! | [`prediction`] | the network's answer for a glyph |
 //! | [`explain`] | the layers' feature maps for a glyph, and which ink mattered |
 //! | [`verdict`] | whether a prediction is accepted, unsure, or rejected |
 //! | [`mod@label_errors`] | which labels of a dataset are likely wrong |
@@ -34,10 +35,12 @@ pub mod label_errors;
 pub mod layer_weights;
 pub mod network;
 pub mod number;
+pub mod prediction;
 pub mod preprocess;
 pub mod verdict;
 
-pub use classifier::{Classifier, Prediction};
+pub use classifier::Classifier;
 pub use glyph::Glyph;
 pub use glyphic_kernels::LayerWeights;
+pub use prediction::Prediction;
 pub use verdict::{Thresholds, Verdict};

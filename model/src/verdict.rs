@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Prediction;
+use crate::prediction::Prediction;
 
 /// How far a prediction can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

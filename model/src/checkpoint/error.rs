@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{MANIFEST_FILE, SCHEMA, WEIGHTS_FILE};
+use super::format::{MANIFEST_FILE, SCHEMA, WEIGHTS_FILE};
 use crate::{glyph::PREPROCESSING_VERSION, network::ImpossibleNetwork};
 
 /// Why a checkpoint was rejected.

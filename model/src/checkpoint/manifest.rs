@@ -2,11 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CheckpointError, sha256};
+use super::{error::CheckpointError, format::SCHEMA, weights::sha256};
 use crate::{glyph::PREPROCESSING_VERSION, network::NetworkConfig, verdict::Thresholds};
-
-/// Version of the manifest's format. Any other version is rejected.
-pub const SCHEMA: u32 = 1;
 
 /// The content of `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

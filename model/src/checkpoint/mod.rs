@@ -12,31 +12,22 @@
 //! ```
 
 mod error;
+mod format;
 mod manifest;
 mod weights;
 
 pub use error::CheckpointError;
+pub use format::{
+    CARD_FILE, DRAWINGS_FILE, MANIFEST_FILE, METRICS_FILE, REPORT_FILE, SCHEMA, WEIGHTS_FILE,
+};
 pub use manifest::{
-    DatasetRecord, EpochMetrics, FileRecord, Manifest, Metrics, SCHEMA, Score, WeightsRecord,
+    DatasetRecord, EpochMetrics, FileRecord, Manifest, Metrics, Score, WeightsRecord,
 };
 pub use weights::{network_from_bytes, network_to_bytes, sha256, weights_to_bytes};
 
 use burn::tensor::Device;
 
 use crate::{classifier::Classifier, network::Network};
-
-/// Name of the weights' file in a checkpoint.
-pub const WEIGHTS_FILE: &str = "weights.bpk";
-/// Name of the manifest's file in a checkpoint.
-pub const MANIFEST_FILE: &str = "manifest.json";
-/// Name of the metrics' file in a checkpoint.
-pub const METRICS_FILE: &str = "metrics.jsonl";
-/// Name of the file with the drawings that a checkpoint was trained on.
-pub const DRAWINGS_FILE: &str = "drawings.jsonl";
-/// Name of the report's page in a checkpoint.
-pub const REPORT_FILE: &str = "report.html";
-/// Name of the report's figures in a checkpoint.
-pub const CARD_FILE: &str = "report.json";
 
 /// A checkpoint in memory. Its network has its norms and can be trained further.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! Symbols whose boxes are given: the network only has to read them.
 
 use super::{
-    Bounds, Lattice,
-    lattice::{Grouping, LineOfSegments, Rendered, Segment},
+    bounds::Bounds,
+    lattice::{Grouping, Lattice, LineOfSegments, Rendered, Segment},
     lines::lines,
 };
 

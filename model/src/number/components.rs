@@ -1,8 +1,8 @@
 //! The connected components of a picture's ink, here called pieces.
 
-use super::Bounds;
+use super::bounds::Bounds;
 use crate::{
-    Glyph,
+    glyph::Glyph,
     preprocess::{
         Ink, frame,
         pieces::{NO_PIECE, neighbours, pieces},

@@ -16,8 +16,16 @@
 
 use std::ops::Range;
 
-use super::{Bounds, ReadLine, Reading, Symbol, order::sorted};
-use crate::{Glyph, Prediction, Thresholds, Verdict};
+use super::{
+    bounds::Bounds,
+    order::sorted,
+    reading::{ReadLine, Reading, Symbol},
+};
+use crate::{
+    glyph::Glyph,
+    prediction::Prediction,
+    verdict::{Thresholds, Verdict},
+};
 
 /// The most segments in one symbol.
 const MAX_SEGMENTS: usize = 7;

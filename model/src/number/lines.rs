@@ -1,7 +1,7 @@
 //! Which pieces of ink are on the same line.
 
 use super::{
-    Bounds,
+    bounds::Bounds,
     order::{order, sorted},
 };
 

@@ -1,16 +1,16 @@
 //! A picture's connected pieces of ink as segments. Pieces that may be several digits are sliced.
 
 use super::{
-    Bounds, Lattice,
+    bounds::Bounds,
     components::Components,
-    lattice::{Grouping, LineOfSegments, Segment},
+    lattice::{Grouping, Lattice, LineOfSegments, Segment},
     lines::{lines, typical_height},
     order::sorted,
     rulings::without_rulings,
     slices::sliced,
 };
 use crate::{
-    Glyph,
+    glyph::Glyph,
     preprocess::{Picture, Sheet, pieces::NO_PIECE},
 };
 

@@ -1,8 +1,8 @@
 //! A drawing's strokes as segments. Strokes of one symbol are usually drawn one after the other.
 
 use super::{
-    Bounds, Lattice,
-    lattice::{Grouping, LineOfSegments, Rendered, Segment},
+    bounds::Bounds,
+    lattice::{Grouping, Lattice, LineOfSegments, Rendered, Segment},
     lines::lines,
 };
 use crate::preprocess::{Point, Strokes};

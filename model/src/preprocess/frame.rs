@@ -5,7 +5,7 @@
 //! scale the darkest ink to 255, and shift by whole pixels so that the centre of mass is in the
 //! middle of 28 × 28.
 
-use super::Ink;
+use super::ink::Ink;
 use crate::glyph::{BLANK_BELOW, BOX, Glyph, PIXELS, SIDE};
 
 /// Smallest side of the square that is cropped around the ink, in source pixels, so that a speck is

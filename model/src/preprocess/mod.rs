@@ -10,44 +10,15 @@
 //! Both end in [`frame`], so drawings, uploads and training pictures are prepared by the same code.
 
 mod frame;
+mod ink;
 mod picture;
 pub(crate) mod pieces;
 mod strokes;
 mod thicken;
 
 pub use frame::frame;
+pub use ink::Ink;
 pub use picture::Picture;
 pub(crate) use picture::Sheet;
 pub use strokes::{MAX_POINTS, PEN_WIDTH, Point, StrokeError, Strokes};
 pub(crate) use thicken::thicken;
-
-/// An ink map of any size: 255 for full ink, 0 for paper.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ink {
-    width: usize,
-    height: usize,
-    values: Vec<u8>,
-}
-
-impl Ink {
-    /// An ink map of `width` × `height` pixels from its values, row by row. `None` if the number of
-    /// values is not `width * height`.
-    pub fn new(width: usize, height: usize, values: Vec<u8>) -> Option<Self> {
-        (width.checked_mul(height) == Some(values.len())).then_some(Self { width, height, values })
-    }
-
-    /// Width in pixels.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Height in pixels.
-    pub fn height(&self) -> usize {
-        self.height
-    }
-
-    /// The values, row by row.
-    pub fn values(&self) -> &[u8] {
-        &self.values
-    }
-}

@@ -1,11 +1,13 @@
 //! Any picture to ink: finds out which colour is the paper and which is the pen.
 
 mod background;
+mod colour;
 mod tophat;
 
-use super::{Ink, frame, pieces::pieces, thicken::thicken};
+use super::{frame::frame, ink::Ink, pieces::pieces, thicken::thicken};
 use crate::glyph::{BLANK_BELOW, Glyph, SIDE};
 use background::{Background, GRAIN};
+use colour::{Rgb, brightness, median};
 use tophat::subtract_surroundings;
 
 /// Pictures are averaged down until their longest side is at most this, in pixels. It is enough for
@@ -32,8 +34,6 @@ pub(crate) struct Sheet {
     /// The side of one ink pixel, in pixels of the picture.
     pub(crate) scale: usize,
 }
-
-type Rgb = [f32; 3];
 
 impl Picture {
     /// A picture from its RGBA bytes. `None` if a side is 0 or the number of
@@ -163,7 +163,7 @@ impl Picture {
         }
         let visible: Vec<Rgb> =
             self.pixels().filter(|&(_, a)| a > TRANSPARENT).map(|(c, _)| c).collect();
-        let paper = background::median(&visible);
+        let paper = median(&visible);
         self.pixels()
             .map(|(colour, alpha)| {
                 let alpha = f32::from(alpha) / 255.0;
@@ -171,10 +171,6 @@ impl Picture {
             })
             .collect()
     }
-}
-
-fn brightness([r, g, b]: Rgb) -> f32 {
-    0.299 * r + 0.587 * g + 0.114 * b
 }
 
 /// How far each pixel differs from the paper in the direction of the pen's colour, stretched to

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Ink, frame};
+use super::{frame::frame, ink::Ink};
 use crate::glyph::{BOX, Glyph};
 
 /// Line width in glyph pixels. On 1,500 of MNIST's training pictures, twice the mean distance from

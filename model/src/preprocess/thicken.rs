@@ -1,7 +1,7 @@
 //! Thickens fine lines to the width of MNIST's thinner ones. Without it, averaging a large picture
 //! onto 20 × 20 would fade the lines of a fine pen away.
 
-use super::{Ink, strokes::PEN_WIDTH};
+use super::{ink::Ink, strokes::PEN_WIDTH};
 use crate::glyph::BOX;
 
 /// Ink whose longer side is below this, in pixels, is left alone: it is near MNIST's own scale, and

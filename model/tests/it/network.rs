@@ -5,9 +5,10 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use glyphic_model::{
-    Prediction, Thresholds, Verdict,
+    Classifier, Glyph, Prediction, Thresholds, Verdict,
     checkpoint::{network_from_bytes, network_to_bytes},
-    network::{ConvolutionConfig, NetworkConfig},
+    glyph::PIXELS,
+    network::{ConvolutionConfig, Network, NetworkConfig},
 };
 
 #[test]
@@ -64,6 +65,26 @@ fn folding_changes_nothing() {
     assert_eq!(unfolded.len(), 80);
     for (a, b) in unfolded.iter().zip(&folded) {
         assert!((a - b).abs() < 1e-4, "{a} {b}");
+    }
+}
+
+#[test]
+fn a_network_rebuilt_from_its_layer_weights_gives_the_same_logits() {
+    for config in [NetworkConfig::small(10), NetworkConfig::mlp(7)] {
+        let network = config.init(&Device::flex());
+        let layers = network.layer_weights().unwrap();
+        let again = Network::from_layer_weights(&config, &layers).unwrap();
+        let logits = |network: Network| {
+            let labels = (0..config.classes).map(|label| label.to_string()).collect();
+            let pixels = std::array::from_fn::<u8, PIXELS, _>(|i| (i * 37 % 256) as u8);
+            let classifier = Classifier::new(network, labels, &Device::flex());
+            classifier.logits(&[Glyph::new(pixels)]).unwrap().remove(0)
+        };
+        for (a, b) in logits(network).iter().zip(logits(again)) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+        assert!(Network::from_layer_weights(&NetworkConfig::small(9), &layers).is_none());
+        assert!(Network::from_layer_weights(&config, &layers[1..]).is_none());
     }
 }
 

@@ -7,7 +7,7 @@
 //! quadratic surface is fitted to the pixels of the paper, which follows the slow change of light
 //! but is too smooth to follow strokes.
 
-use super::Rgb;
+use super::colour::{Rgb, distance, median};
 
 /// Border pixels within this distance (0–441, in RGB) of the border's median colour are plain
 /// paper.
@@ -139,23 +139,6 @@ fn least_squares(points: impl Iterator<Item = ([f64; 6], f64)>) -> Option<[f64; 
         }
     }
     Some(std::array::from_fn(|i| rows[i][6] / rows[i][i]))
-}
-
-/// The median of each channel; black if there are no colours.
-pub(super) fn median(colours: &[Rgb]) -> Rgb {
-    std::array::from_fn(|channel| {
-        let mut values: Vec<f32> = colours.iter().map(|c| c[channel]).collect();
-        let middle = values.len() / 2;
-        if values.is_empty() {
-            0.0
-        } else {
-            *values.select_nth_unstable_by(middle, f32::total_cmp).1
-        }
-    })
-}
-
-fn distance(a: Rgb, b: Rgb) -> f32 {
-    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
 }
 
 /// The indices of the pixels on the edge.

@@ -1,6 +1,6 @@
 //! A layer with its parameters at one training step.
 
-use super::{Parameters, norm::Norm};
+use super::{norm::Norm, parameters::Parameters};
 use crate::{
     layout::LayerLayout,
     packed::{PackedWeights, Registers},

@@ -15,6 +15,7 @@
 
 mod layer;
 mod norm;
+mod parameters;
 mod part;
 
 use layer::Layer;
@@ -23,6 +24,8 @@ use part::{LayerBuffers, Part};
 use pulp::Arch;
 use rayon::prelude::*;
 use thiserror::Error;
+
+pub use parameters::{Gradients, Parameters};
 
 use crate::{layers::LayerWeights, layout::LayerLayout, packed::Registers};
 
@@ -41,32 +44,6 @@ pub struct Training {
     parts: Vec<Part>,
     /// Pictures in each part but the last, which may have fewer.
     pictures: usize,
-}
-
-/// A layer's parameters at one step, in the order of [`LayerWeights`].
-#[derive(Clone, Debug, Default)]
-pub struct Parameters {
-    /// The weights.
-    pub weights: Vec<f32>,
-    /// One value per output; empty if a norm follows.
-    pub bias: Vec<f32>,
-    /// The batch norm's scale, one value per channel; empty without a norm.
-    pub gamma: Vec<f32>,
-    /// The batch norm's shift, one value per channel; empty without a norm.
-    pub beta: Vec<f32>,
-}
-
-/// The gradients of a layer's [`Parameters`], with the same lengths and in the same order.
-#[derive(Clone, Debug, Default)]
-pub struct Gradients {
-    /// Gradient of the weights.
-    pub weights: Vec<f32>,
-    /// Gradient of the bias; empty if a norm follows.
-    pub bias: Vec<f32>,
-    /// Gradient of the batch norm's scale; empty without a norm.
-    pub gamma: Vec<f32>,
-    /// Gradient of the batch norm's shift; empty without a norm.
-    pub beta: Vec<f32>,
 }
 
 /// The mean and variance of a batch norm's input over one batch, one value per channel.

@@ -5,7 +5,11 @@ use burn::tensor::{
     wgpu::wgpu::{self, Backends, DeviceType},
 };
 
-use super::{Adapter, AdapterKind, ComputeDevice, DeviceError};
+use super::{
+    adapter::{Adapter, AdapterKind},
+    compute::ComputeDevice,
+    error::DeviceError,
+};
 
 /// Whether this program was built with GPU support.
 pub const HAS_GPU: bool = true;

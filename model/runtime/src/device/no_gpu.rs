@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Adapter, ComputeDevice, DeviceError};
+use super::{adapter::Adapter, compute::ComputeDevice, error::DeviceError};
 
 /// Whether this program was built with GPU support.
 pub const HAS_GPU: bool = false;

@@ -5,7 +5,11 @@ use burn::{
     tensor::Device,
 };
 
-use super::{ComputeDevice, DeviceError, RemoteAddress, TOKEN_VARIABLE};
+use super::{
+    address::{RemoteAddress, TOKEN_VARIABLE},
+    compute::ComputeDevice,
+    error::DeviceError,
+};
 
 /// Connects to the lender with the token in [`TOKEN_VARIABLE`].
 pub fn open(address: RemoteAddress) -> Result<ComputeDevice, DeviceError> {

@@ -4,7 +4,13 @@
 use std::{collections::BTreeSet, fs, io};
 
 use super::{
-    Aliases, CURRENT, Registry, RegistryError, at, is_id, retention::MARKS, write_atomically,
+    aliases::Aliases,
+    error::{RegistryError, at},
+    folder::Registry,
+    history::CURRENT,
+    id::is_id,
+    retention::MARKS,
+    write::write_atomically,
 };
 
 /// The contents of `CURRENT` and `MARKS`; `None` for a file that does not exist.

@@ -1,6 +1,9 @@
 //! The errors of the registry.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use glyphic_model::checkpoint::CheckpointError;
 use thiserror::Error;
@@ -101,4 +104,12 @@ pub enum RegistryError {
         /// The operating system's error.
         source: io::Error,
     },
+}
+
+/// Turns an I/O error into one that names the operation and the path.
+pub(super) fn at<'a>(
+    action: &'static str,
+    path: &'a Path,
+) -> impl Fn(io::Error) -> RegistryError + 'a {
+    move |source| RegistryError::Io { action, path: path.to_owned(), source }
 }

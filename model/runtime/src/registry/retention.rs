@@ -3,7 +3,12 @@
 use std::{fs, io};
 
 use super::{
-    Aliases, Registry, RegistryError, STABLE, UNPUBLISHED, at, is_alias, is_id, write_atomically,
+    aliases::{Aliases, STABLE, is_alias},
+    error::{RegistryError, at},
+    folder::Registry,
+    id::is_id,
+    publish::UNPUBLISHED,
+    write::write_atomically,
 };
 
 /// The file with aliases and pins.

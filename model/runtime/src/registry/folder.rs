@@ -1,0 +1,148 @@
+//! The registry's folder: what is in it, and how it is read.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use burn::tensor::Device;
+use glyphic_model::checkpoint::{
+    Checkpoint, EpochMetrics, MANIFEST_FILE, METRICS_FILE, Manifest, WEIGHTS_FILE,
+};
+
+use super::{
+    comparison::{COMPARISON_FILE, Comparison},
+    error::{RegistryError, at},
+    id::check_id,
+};
+
+/// The folder with the checkpoints' folders.
+pub(super) const CHECKPOINTS: &str = "checkpoints";
+/// Locked while `CURRENT` or `MARKS` is changed.
+const LOCK: &str = ".CURRENT.lock";
+
+/// The checkpoints under an artifacts folder.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    root: PathBuf,
+}
+
+impl Registry {
+    /// The registry in the folder `artifacts`. Nothing is read or created yet.
+    pub fn new(artifacts: impl Into<PathBuf>) -> Self {
+        Self { root: artifacts.into() }
+    }
+
+    /// The artifacts folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of a checkpoint, whether it exists or not.
+    pub fn folder(&self, id: &str) -> PathBuf {
+        self.root.join(CHECKPOINTS).join(id)
+    }
+
+    /// The ids of all published checkpoints, in alphabetical order. The checkpoints are not read or
+    /// checked.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn ids(&self) -> Result<Vec<String>, RegistryError> {
+        let folder = self.root.join(CHECKPOINTS);
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(at("list", &folder))?,
+        };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut ids: Vec<String> = names.filter(|name| check_id(name).is_ok()).collect();
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Reads and checks a checkpoint's manifest, but not its weights.
+    ///
+    /// # Errors
+    /// There is no such checkpoint, or its manifest is damaged or of another version.
+    pub fn manifest(&self, id: &str) -> Result<Manifest, RegistryError> {
+        check_id(id)?;
+        let path = self.folder(id).join(MANIFEST_FILE);
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = self.root.join(CHECKPOINTS);
+                return Err(RegistryError::NotFound { id: id.to_owned(), folder });
+            }
+            bytes => bytes.map_err(at("read", &path))?,
+        };
+        Ok(Manifest::parse(id, &bytes)?)
+    }
+
+    /// A fine-tuned checkpoint's comparison with its parent. `None` if it was trained from scratch.
+    ///
+    /// # Errors
+    /// The checkpoint or its comparison cannot be read.
+    pub fn comparison(&self, id: &str) -> Result<Option<Comparison>, RegistryError> {
+        let Some(bytes) = self.file(id, COMPARISON_FILE)? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| RegistryError::BadFile {
+            id: id.to_owned(),
+            file: COMPARISON_FILE,
+            reason: error.to_string(),
+        })
+    }
+
+    /// The metrics of each epoch of the run that made a checkpoint.
+    ///
+    /// # Errors
+    /// The checkpoint or its metrics cannot be read.
+    pub fn epochs(&self, id: &str) -> Result<Vec<EpochMetrics>, RegistryError> {
+        let bytes = self.file(id, METRICS_FILE)?.unwrap_or_default();
+        let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(serde_json::from_slice).collect::<Result<_, _>>().map_err(|error| {
+            let reason = error.to_string();
+            RegistryError::BadFile { id: id.to_owned(), file: METRICS_FILE, reason }
+        })
+    }
+
+    /// The content of a checkpoint's file. `None` if it has no file of that name.
+    ///
+    /// # Errors
+    /// The checkpoint or the file cannot be read.
+    pub fn file(&self, id: &str, name: &str) -> Result<Option<Vec<u8>>, RegistryError> {
+        self.manifest(id)?;
+        let path = self.folder(id).join(name);
+        match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            bytes => bytes.map(Some).map_err(at("read", &path)),
+        }
+    }
+
+    /// Loads a checkpoint onto `device` and verifies it.
+    ///
+    /// # Errors
+    /// There is no such checkpoint, or its schema, checksum, architecture or weights are wrong.
+    pub fn load(&self, id: &str, device: &Device) -> Result<Checkpoint, RegistryError> {
+        let manifest = self.manifest(id)?;
+        let weights = self.weights(&manifest)?;
+        Ok(Checkpoint::verify(manifest, weights, device)?)
+    }
+
+    /// The bytes of a checkpoint's weights.
+    ///
+    /// # Errors
+    /// The file cannot be read, or its checksum is not that of the manifest.
+    pub fn weights(&self, manifest: &Manifest) -> Result<Vec<u8>, RegistryError> {
+        let path = self.folder(&manifest.id).join(WEIGHTS_FILE);
+        let bytes = fs::read(&path).map_err(at("read", &path))?;
+        manifest.check_weights(&bytes)?;
+        Ok(bytes)
+    }
+
+    /// No other process can change `CURRENT` or `MARKS` until the result is dropped.
+    pub(super) fn lock(&self) -> Result<File, RegistryError> {
+        let path = self.root.join(LOCK);
+        let file = File::create(&path).map_err(at("write", &path))?;
+        file.lock().map_err(at("lock", &path))?;
+        Ok(file)
+    }
+}

@@ -1,0 +1,114 @@
+//! The history: which checkpoint is promoted, and which were before it.
+
+use std::{fs, io};
+
+use super::{
+    error::{RegistryError, at},
+    folder::Registry,
+    write::write_atomically,
+};
+
+/// The file with the promoted checkpoint and those promoted before it.
+pub(super) const CURRENT: &str = "CURRENT";
+/// The number of promoted checkpoints that [`CURRENT`] records.
+const HISTORY: usize = 50;
+
+impl Registry {
+    /// The promoted checkpoint's id.
+    ///
+    /// # Errors
+    /// No checkpoint is promoted, or `CURRENT` cannot be read.
+    pub fn current(&self) -> Result<String, RegistryError> {
+        let path = self.root().join(CURRENT);
+        self.history()?.into_iter().next().ok_or(RegistryError::NothingPromoted(path))
+    }
+
+    /// The ids of the promoted checkpoint and those promoted before it, newest first.
+    ///
+    /// # Errors
+    /// `CURRENT` cannot be read.
+    pub fn history(&self) -> Result<Vec<String>, RegistryError> {
+        let path = self.root().join(CURRENT);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(text
+                .lines()
+                .map(|line| line.trim().to_owned())
+                .filter(|l| !l.is_empty())
+                .collect()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(at("read", &path)(error)),
+        }
+    }
+
+    /// Promotes a checkpoint. Its manifest is checked; its weights are checked when they are
+    /// loaded.
+    ///
+    /// # Errors
+    /// The manifest cannot be read, or `CURRENT` cannot be written.
+    pub fn promote(&self, id: &str) -> Result<(), RegistryError> {
+        self.promote_from(id, None)
+    }
+
+    /// Promotes a checkpoint, but only if `from` (if given) is still the promoted one: a decision
+    /// that compared it with another checkpoint may be out of date.
+    ///
+    /// # Errors
+    /// As for [`promote`](Self::promote), and [`RegistryError::PromotedMeanwhile`].
+    pub fn promote_from(&self, id: &str, from: Option<&str>) -> Result<(), RegistryError> {
+        let _lock = self.lock()?;
+        // Checked under the lock, because the checkpoint may just have been removed.
+        self.manifest(id)?;
+        let mut history = self.history()?;
+        expect_promoted(&history, from)?;
+        if history.first().is_some_and(|current| current == id) {
+            return Ok(());
+        }
+        history.insert(0, id.to_owned());
+        history.truncate(HISTORY);
+        self.write_history(&history)
+    }
+
+    /// The id of the checkpoint that [`roll_back`](Self::roll_back) would promote.
+    ///
+    /// # Errors
+    /// There is none, or `CURRENT` cannot be read.
+    pub fn previous(&self) -> Result<String, RegistryError> {
+        self.history()?.into_iter().nth(1).ok_or(RegistryError::NothingToRollBackTo)
+    }
+
+    /// Promotes the previously promoted checkpoint again and returns its id, but only if `from` (if
+    /// given) is still the promoted one.
+    ///
+    /// # Errors
+    /// There is no previous one, its manifest cannot be read, `CURRENT` cannot be written, or
+    /// [`RegistryError::PromotedMeanwhile`].
+    pub fn roll_back(&self, from: Option<&str>) -> Result<String, RegistryError> {
+        let _lock = self.lock()?;
+        let history = self.history()?;
+        expect_promoted(&history, from)?;
+        let [_, previous, ..] = history.as_slice() else {
+            return Err(RegistryError::NothingToRollBackTo);
+        };
+        self.manifest(previous)?;
+        self.write_history(&history[1..])?;
+        Ok(previous.clone())
+    }
+
+    /// Replaces the history, under the lock.
+    pub(super) fn write_history(&self, history: &[String]) -> Result<(), RegistryError> {
+        let path = self.root().join(CURRENT);
+        write_atomically(&path, format!("{}\n", history.join("\n")).as_bytes())
+            .map_err(at("write", &path))
+    }
+}
+
+/// Checks that `expected`, if given, is the promoted checkpoint of a history.
+fn expect_promoted(history: &[String], expected: Option<&str>) -> Result<(), RegistryError> {
+    let found = history.first().cloned().unwrap_or_default();
+    match expected.filter(|expected| *expected != found) {
+        Some(expected) => {
+            Err(RegistryError::PromotedMeanwhile { expected: expected.to_owned(), found })
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,209 @@
+//! Publishing: checkpoints are written completely or not at all.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io,
+    path::Path,
+};
+
+use burn::tensor::Device;
+use glyphic_model::{
+    checkpoint::{
+        Checkpoint, CheckpointError, DatasetRecord, EpochMetrics, MANIFEST_FILE, METRICS_FILE,
+        Manifest, Metrics, SCHEMA, WEIGHTS_FILE, WeightsRecord, sha256, weights_to_bytes,
+    },
+    glyph::PREPROCESSING_VERSION,
+    network::{Network, NetworkConfig},
+    verdict::Thresholds,
+};
+
+use super::{
+    error::{RegistryError, at},
+    folder::{CHECKPOINTS, Registry},
+    id::check_id,
+    write::{sync_folder, write_atomically},
+};
+
+/// Locked (shared) while a checkpoint is published.
+const PUBLICATION_LOCK: &str = ".publish.lock";
+/// Prefix of a checkpoint's folder while it is being written.
+pub(super) const UNPUBLISHED: &str = ".publish-";
+
+/// Everything that is needed to publish a trained network as a checkpoint.
+pub struct Draft<'a> {
+    /// The id of the new checkpoint.
+    pub id: String,
+    /// When it was made (RFC 3339, UTC).
+    pub created: String,
+    /// The network's architecture.
+    pub network_config: NetworkConfig,
+    /// The trained network.
+    pub network: &'a Network,
+    /// The label of each output.
+    pub labels: Vec<String>,
+    /// What logits are divided by before softmax; above 0.
+    pub temperature: f32,
+    /// Thresholds for verdicts.
+    pub thresholds: Thresholds,
+    /// All settings of the training run.
+    pub training: serde_json::Value,
+    /// The datasets trained on.
+    pub datasets: Vec<DatasetRecord>,
+    /// The results of the run.
+    pub metrics: Metrics,
+    /// The metrics of each epoch.
+    pub epochs: &'a [EpochMetrics],
+    /// The id of the checkpoint that training started from, if any.
+    pub parent: Option<String>,
+    /// The commit of the source code, if known.
+    pub git_revision: Option<String>,
+    /// Names and contents of further files.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+impl Registry {
+    /// Publishes a checkpoint, completely or not at all, and returns its manifest.
+    ///
+    /// # Errors
+    /// The id or a file's name is not allowed or taken, or a file cannot be written.
+    pub fn publish(&self, draft: Draft<'_>) -> Result<Manifest, RegistryError> {
+        let weights = weights_to_bytes(draft.network)
+            .map_err(|reason| CheckpointError::WrongWeights { id: draft.id.clone(), reason })?;
+        let manifest = Manifest {
+            schema: SCHEMA,
+            id: draft.id,
+            created: draft.created,
+            parameters: draft.network_config.parameters(),
+            macs: draft.network_config.macs(),
+            network: draft.network_config,
+            labels: draft.labels,
+            temperature: draft.temperature,
+            thresholds: draft.thresholds,
+            preprocessing: PREPROCESSING_VERSION,
+            training: draft.training,
+            datasets: draft.datasets,
+            metrics: draft.metrics,
+            parent: draft.parent,
+            git_revision: draft.git_revision,
+            weights: WeightsRecord { sha256: sha256(&weights), bytes: weights.len() as u64 },
+        };
+        let mut files = draft.files;
+        files.push((WEIGHTS_FILE.to_owned(), weights));
+        files.push((METRICS_FILE.to_owned(), to_json_lines(draft.epochs)));
+        self.write_folder(&manifest, files)?;
+        Ok(manifest)
+    }
+
+    /// Publishes a checkpoint that was made elsewhere, under the id in its manifest, completely or
+    /// not at all. `files` are the names and contents of all its files except the manifest.
+    ///
+    /// # Errors
+    /// The checkpoint is damaged, an id or a file's name is not allowed or taken, or a file cannot
+    /// be written.
+    pub fn adopt(
+        &self,
+        manifest: &Manifest,
+        files: Vec<(String, Vec<u8>)>,
+    ) -> Result<(), RegistryError> {
+        check_names(&files, &manifest.id)?;
+        // Checked in the form in which it will be read.
+        let manifest = Manifest::parse(&manifest.id, &to_json(manifest))?;
+        let weights = files.iter().find(|(name, _)| name == WEIGHTS_FILE);
+        let weights = weights.map(|(_, bytes)| bytes.clone()).unwrap_or_default();
+        Checkpoint::verify(manifest.clone(), weights, &Device::flex())?;
+        self.write_folder(&manifest, files)
+    }
+
+    /// Writes a checkpoint's folder under a temporary name, then renames it.
+    fn write_folder(
+        &self,
+        manifest: &Manifest,
+        mut files: Vec<(String, Vec<u8>)>,
+    ) -> Result<(), RegistryError> {
+        check_id(&manifest.id)?;
+        let checkpoints = self.root().join(CHECKPOINTS);
+        fs::create_dir_all(&checkpoints).map_err(at("create the folder", &checkpoints))?;
+        let final_folder = self.folder(&manifest.id);
+        if final_folder.exists() {
+            return Err(RegistryError::Exists(manifest.id.clone()));
+        }
+        files.push((MANIFEST_FILE.to_owned(), to_json(manifest)));
+        check_names(&files, &manifest.id)?;
+        let _publishing = self.begin_publication()?;
+        // The temporary folder is deleted when it is dropped, if anything below fails.
+        let folder = tempfile::Builder::new()
+            .prefix(UNPUBLISHED)
+            .tempdir_in(&checkpoints)
+            .map_err(at("create a folder in", &checkpoints))?;
+        for (name, bytes) in &files {
+            let path = folder.path().join(name);
+            write_atomically(&path, bytes).map_err(at("write", &path))?;
+        }
+        let folder = folder.keep();
+        make_readable(&folder).map_err(at("set the permissions of", &folder))?;
+        if let Err(error) = fs::rename(&folder, &final_folder) {
+            let _ = fs::remove_dir_all(&folder);
+            return Err(match error.kind() {
+                io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty => {
+                    RegistryError::Exists(manifest.id.clone())
+                }
+                _ => at("rename", &folder)(error),
+            });
+        }
+        sync_folder(&checkpoints).map_err(at("sync", &checkpoints))
+    }
+
+    /// Until the result is dropped, [`remove_leftovers`](Self::remove_leftovers) does not remove
+    /// what is being published. Any number of publications may hold this lock.
+    fn begin_publication(&self) -> Result<File, RegistryError> {
+        let path = self.root().join(PUBLICATION_LOCK);
+        let file = File::create(&path).map_err(at("write", &path))?;
+        file.lock_shared().map_err(at("lock", &path))?;
+        Ok(file)
+    }
+
+    /// No publication can begin until the result is dropped. `None` if one is in progress.
+    pub(super) fn lock_out_publications(&self) -> Result<Option<File>, RegistryError> {
+        let path = self.root().join(PUBLICATION_LOCK);
+        let file = File::create(&path).map_err(at("write", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(at("lock", &path)(error)),
+        }
+    }
+}
+
+/// Checks that no name leads out of the folder and that no two names are equal, also on a file
+/// system that ignores case.
+fn check_names(files: &[(String, Vec<u8>)], id: &str) -> Result<(), RegistryError> {
+    let mut names: Vec<String> = files.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    names.sort();
+    let twice = names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| &pair[0]);
+    let bad = files.iter().map(|(name, _)| name).find(|name| check_id(name).is_err()).or(twice);
+    bad.map_or(Ok(()), |name| {
+        let file = name.chars().take(80).collect();
+        Err(RegistryError::BadFileName { id: id.to_owned(), file })
+    })
+}
+
+fn to_json<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+fn to_json_lines<T: serde::Serialize>(values: &[T]) -> Vec<u8> {
+    let lines = values.iter().filter_map(|value| serde_json::to_string(value).ok());
+    lines.flat_map(|line| (line + "\n").into_bytes()).collect()
+}
+
+/// Makes a published folder readable for others: temporary folders are private to their owner.
+fn make_readable(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    }
+    sync_folder(folder)
+}

@@ -10,7 +10,7 @@ use crate::{
 
 /// The output of a convolution for a glyph.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Layer {
+pub struct FeatureMaps {
     /// The number of feature maps.
     pub channels: usize,
     /// The side of each map in pixels.
@@ -30,12 +30,12 @@ impl Classifier {
     ///
     /// # Errors
     /// The device fails.
-    pub fn layers(&self, glyph: &Glyph) -> Result<Vec<Layer>, DeviceFailed> {
+    pub fn layers(&self, glyph: &Glyph) -> Result<Vec<FeatureMaps>, DeviceFailed> {
         let pixels: Vec<f32> = glyph.pixels().iter().map(|&ink| f32::from(ink)).collect();
         let data = TensorData::new(pixels, [1, 1, SIDE, SIDE]);
         let pixels = normalise(Tensor::<4>::from_data(data, self.device()));
         let outputs = self.network().convolution_outputs(pixels);
-        outputs.into_iter().map(Layer::of).collect()
+        outputs.into_iter().map(FeatureMaps::of).collect()
     }
 
     /// The filters of the first convolution, with the norm folded in: the side of each in pixels,
@@ -88,7 +88,7 @@ impl Classifier {
     }
 }
 
-impl Layer {
+impl FeatureMaps {
     fn of(output: Tensor<4>) -> Result<Self, DeviceFailed> {
         let [_, channels, side, _] = output.dims();
         let values = values(output)?;

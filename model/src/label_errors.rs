@@ -6,7 +6,7 @@
 
 /// A label that is likely wrong.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Doubt {
+pub struct LabelError {
     /// Index of the example.
     pub example: usize,
     /// Index of the label that is more likely.
@@ -22,7 +22,7 @@ const SURE: f32 = 0.9;
 /// The labels that are likely wrong, the most doubtful first. `probabilities` has one row per
 /// example, and `labels` the index of its given label. The result is most reliable if the network
 /// was not trained on these examples.
-pub fn label_errors(probabilities: &[Vec<f32>], labels: &[usize]) -> Vec<Doubt> {
+pub fn label_errors(probabilities: &[Vec<f32>], labels: &[usize]) -> Vec<LabelError> {
     let classes = probabilities.first().map_or(0, Vec::len);
     let probability = |row: &[f32], label: usize| row.get(label).copied().unwrap_or(0.0);
     let mut sums = vec![(0.0f32, 0usize); classes];
@@ -38,7 +38,7 @@ pub fn label_errors(probabilities: &[Vec<f32>], labels: &[usize]) -> Vec<Doubt> 
         .iter()
         .map(|&(sum, count)| if count > 0 { (sum / count as f32).min(SURE) } else { 0.5 })
         .collect();
-    let mut doubts: Vec<Doubt> = probabilities
+    let mut doubts: Vec<LabelError> = probabilities
         .iter()
         .zip(labels)
         .enumerate()
@@ -46,7 +46,7 @@ pub fn label_errors(probabilities: &[Vec<f32>], labels: &[usize]) -> Vec<Doubt> 
             let confident = (0..row.len().min(classes)).filter(|&other| row[other] >= usual[other]);
             let suggested = confident.max_by(|&a, &b| row[a].total_cmp(&row[b]))?;
             let margin = row[suggested] - probability(row, label);
-            (margin > 0.0).then_some(Doubt { example, suggested, margin })
+            (margin > 0.0).then_some(LabelError { example, suggested, margin })
         })
         .collect();
     doubts.sort_by(|a, b| b.margin.total_cmp(&a.margin));

@@ -25,7 +25,7 @@ pub struct Inference {
     arch: Arch,
     /// The layout of the first layer's input: a square map with one channel.
     input: Map,
-    layers: Vec<Layer>,
+    layers: Vec<PackedLayer>,
     /// Buffers to reuse. Several threads may call at once and each computes on its own thread, so
     /// the list is behind a lock, which is held only for a push or a pop.
     spare: Mutex<Vec<Maps>>,
@@ -37,7 +37,7 @@ type Maps = Vec<Vec<f32>>;
 
 /// One layer: its windows, its weights, and where its results go.
 #[derive(Clone, Debug)]
-struct Layer {
+struct PackedLayer {
     windows: Windows,
     packed: Vec<PackedWeights>,
     /// The index in the output at which each window's results begin.
@@ -59,7 +59,7 @@ impl Inference {
         let last = layers.len().checked_sub(1)?;
         let layer = |(i, (layout, layer)): (usize, (LayerLayout, &LayerWeights))| {
             let (weights, bias) = layer.values();
-            Layer {
+            PackedLayer {
                 packed: registers.pack(&layout.by_window(weights), bias, layout.to.channels),
                 outputs: layout.outputs(),
                 to: layout.to,
@@ -96,7 +96,7 @@ impl Inference {
     /// The output of the last of these layers for each picture.
     fn run<P: Sync>(
         &self,
-        layers: &[Layer],
+        layers: &[PackedLayer],
         pictures: &[P],
         pixel: impl Fn(&P, usize) -> f32 + Copy + Sync,
     ) -> Vec<Vec<f32>> {
@@ -112,7 +112,7 @@ impl Inference {
     /// The same on the calling thread, one picture after the other.
     fn run_sequentially<P>(
         &self,
-        layers: &[Layer],
+        layers: &[PackedLayer],
         pictures: &[P],
         pixel: impl Fn(&P, usize) -> f32 + Copy,
     ) -> Vec<Vec<f32>> {
@@ -129,7 +129,7 @@ impl Inference {
     /// The output of the last of these layers for one picture.
     fn forward(
         &self,
-        layers: &[Layer],
+        layers: &[PackedLayer],
         pixel: impl Fn(usize) -> f32,
         maps: &mut [Vec<f32>],
     ) -> Vec<f32> {

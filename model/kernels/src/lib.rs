@@ -46,4 +46,4 @@ mod training;
 
 pub use inference::Inference;
 pub use layers::LayerWeights;
-pub use training::{BatchStatistics, Gradients, Parameters, Training, WrongLength};
+pub use training::{BatchStatistics, Gradients, Parameters, Training, WrongValueCount};

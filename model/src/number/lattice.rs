@@ -86,7 +86,7 @@ pub(super) struct LineOfSegments {
 /// All candidates for the symbols on the lines of a drawing or a picture, to be read by a network:
 /// classify [`glyphs`](Self::glyphs), then choose with [`best`](Self::best).
 pub struct Lattice {
-    lines: Vec<Line>,
+    lines: Vec<LineOfCandidates>,
     grouping: Grouping,
 }
 
@@ -99,7 +99,8 @@ pub(super) enum Grouping {
     Given,
 }
 
-struct Line {
+/// A line's candidates, in the order of their first segments.
+struct LineOfCandidates {
     segments: usize,
     height: f32,
     candidates: Vec<Candidate>,
@@ -181,7 +182,7 @@ impl Lattice {
                 None => std::iter::once(0..line.segments.len()).collect(),
             };
             let candidates = groups.into_iter().filter_map(candidate).collect();
-            Line { segments: line.segments.len(), height: line.height, candidates }
+            LineOfCandidates { segments: line.segments.len(), height: line.height, candidates }
         });
         Self { lines: lines.collect(), grouping }
     }
@@ -287,7 +288,7 @@ impl Candidate {
     }
 }
 
-impl Line {
+impl LineOfCandidates {
     /// The cost of one symbol following another.
     fn transition_cost(&self, before: &Candidate, after: &Candidate) -> f32 {
         let (before, own) = (before.shape.bounds, after.shape.bounds);

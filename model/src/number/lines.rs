@@ -15,7 +15,7 @@ const SHARED: f32 = 0.35;
 const APART: f32 = 3.0;
 
 /// A line of pieces.
-pub(super) struct Line {
+pub(super) struct LineOfPieces {
     /// The indices of its pieces, in no particular order.
     pub(super) pieces: Vec<usize>,
     /// The height of its digits.
@@ -24,15 +24,15 @@ pub(super) struct Line {
 }
 
 /// Groups pieces into lines, from top to bottom; lines in the same row from left to right.
-pub(super) fn lines(pieces: &[Bounds]) -> Vec<Line> {
+pub(super) fn lines(pieces: &[Bounds]) -> Vec<LineOfPieces> {
     let height = typical_height(pieces);
     let lefts: Vec<f32> = pieces.iter().map(|bounds| bounds.left).collect();
     let (tall, small): (Vec<usize>, Vec<usize>) =
         order(&lefts).into_iter().partition(|&i| pieces[i].height() >= TALL * height);
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<LineOfPieces> = Vec::new();
     for piece in tall {
         let bounds = pieces[piece];
-        let fits = |line: &Line| {
+        let fits = |line: &LineOfPieces| {
             let near = line.pieces.iter().rev().take(2).map(|&i| pieces[i]);
             let shared = near.map(|last| -last.gap_below(&bounds) / lower_height(&last, &bounds));
             let close = line.bounds.gap_beside(&bounds) <= APART * height;
@@ -41,18 +41,18 @@ pub(super) fn lines(pieces: &[Bounds]) -> Vec<Line> {
         let best = lines.iter_mut().filter_map(|line| fits(line).map(|shared| (shared, line)));
         match best.max_by(|a, b| a.0.total_cmp(&b.0)) {
             Some((_, line)) => line.add(piece, bounds),
-            None => lines.push(Line { pieces: vec![piece], height: 0.0, bounds }),
+            None => lines.push(LineOfPieces { pieces: vec![piece], height: 0.0, bounds }),
         }
     }
     for piece in small {
         let bounds = pieces[piece];
-        let away = |line: &Line| {
+        let away = |line: &LineOfPieces| {
             let each = line.pieces.iter().map(|&i| distance(&pieces[i], &bounds));
             each.fold(f32::MAX, f32::min)
         };
         match lines.iter_mut().min_by(|a, b| away(a).total_cmp(&away(b))) {
             Some(line) => line.add(piece, bounds),
-            None => lines.push(Line { pieces: vec![piece], height: 0.0, bounds }),
+            None => lines.push(LineOfPieces { pieces: vec![piece], height: 0.0, bounds }),
         }
     }
     for line in &mut lines {
@@ -62,7 +62,7 @@ pub(super) fn lines(pieces: &[Bounds]) -> Vec<Line> {
     in_reading_order(lines)
 }
 
-impl Line {
+impl LineOfPieces {
     fn add(&mut self, piece: usize, bounds: Bounds) {
         self.pieces.push(piece);
         self.bounds = self.bounds.with(&bounds);
@@ -89,12 +89,12 @@ fn distance(a: &Bounds, b: &Bounds) -> f32 {
 
 /// Lines in rows from top to bottom. The highest remaining line begins a row, which the next lines
 /// join as long as they are beside it and their centres are above its lower edge.
-fn in_reading_order(lines: Vec<Line>) -> Vec<Line> {
-    let mut ordered: Vec<Line> = Vec::new();
+fn in_reading_order(lines: Vec<LineOfPieces>) -> Vec<LineOfPieces> {
+    let mut ordered: Vec<LineOfPieces> = Vec::new();
     let mut rest = sorted(lines, |line| line.bounds.middle()[1]).into_iter().peekable();
     while let Some(first) = rest.next() {
         let mut row = vec![first];
-        let beside = |row: &[Line], line: &Line| {
+        let beside = |row: &[LineOfPieces], line: &LineOfPieces| {
             line.bounds.middle()[1] < row[0].bounds.bottom
                 && row.iter().all(|other| other.bounds.gap_beside(&line.bounds) > 0.0)
         };

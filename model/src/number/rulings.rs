@@ -40,7 +40,7 @@ const MAX_RULINGS: usize = 64;
 const ERASED_THICKNESS: f32 = 1.6;
 
 /// A run of ink in a line of pixels: its first pixel and the one after its last.
-type Run = (usize, usize);
+type InkRun = (usize, usize);
 
 /// The ink without rulings in either direction.
 pub(super) fn without_rulings(ink: Ink) -> Ink {
@@ -77,7 +77,13 @@ impl View {
 
     /// The runs of ink in one line of pixels across the rulings, at the position `along`: those in
     /// the range `places` that are no thicker than `thickest`.
-    fn runs(&self, values: &[u8], along: usize, places: Range<usize>, thickest: usize) -> Vec<Run> {
+    fn runs(
+        &self,
+        values: &[u8],
+        along: usize,
+        places: Range<usize>,
+        thickest: usize,
+    ) -> Vec<InkRun> {
         let mut runs = Vec::new();
         let mut begun = None;
         let last = places.end.min(self.across);
@@ -111,14 +117,14 @@ impl StraightLine {
     }
 
     /// The run that lies on it, if any. `runs` are in order.
-    fn run<'a>(&self, along: usize, runs: &'a [Run]) -> Option<&'a Run> {
+    fn run<'a>(&self, along: usize, runs: &'a [InkRun]) -> Option<&'a InkRun> {
         let at = self.at(along);
         let first = runs.partition_point(|&run| middle(run) < at - NEAR);
         runs.get(first).filter(|&&run| middle(run) <= at + NEAR)
     }
 }
 
-fn middle((first, end): Run) -> f32 {
+fn middle((first, end): InkRun) -> f32 {
     (first + end) as f32 / 2.0
 }
 
@@ -127,7 +133,7 @@ fn erase_rulings(values: &mut [u8], view: &View) {
     let thickest = ((view.along as f32 * THICKEST) as usize).max(2);
     let examined: Vec<usize> =
         (0..EXAMINED).map(|i| (2 * i + 1) * view.along / (2 * EXAMINED)).collect();
-    let mut runs: Vec<Vec<Run>> =
+    let mut runs: Vec<Vec<InkRun>> =
         examined.iter().map(|&along| view.runs(values, along, 0..view.across, thickest)).collect();
     if runs.iter().any(|runs| runs.len() > MAX_RULINGS) {
         return;
@@ -160,20 +166,21 @@ fn erase_rulings(values: &mut [u8], view: &View) {
 }
 
 /// The straight line with runs at the most positions; `None` if there are not enough.
-fn best(examined: &[usize], runs: &[Vec<Run>]) -> Option<StraightLine> {
+fn best(examined: &[usize], runs: &[Vec<InkRun>]) -> Option<StraightLine> {
     let enough = (COVERED * examined.len() as f32) as usize;
     let mut best = None;
     for from in 0..ENDS {
         for to in examined.len() - ENDS..examined.len() {
             let distance = (examined[to] - examined[from]) as f32;
             for &a in &runs[from] {
-                let steep = |&&b: &&Run| (middle(b) - middle(a)).abs() > STEEPEST * distance;
+                let steep = |&&b: &&InkRun| (middle(b) - middle(a)).abs() > STEEPEST * distance;
                 for &b in runs[to].iter().filter(|b| !steep(b)) {
                     let slope = (middle(b) - middle(a)) / distance;
                     let start = middle(a) - slope * examined[from] as f32;
                     let straight = StraightLine { start, slope };
-                    let on =
-                        |(&along, runs): (&usize, &Vec<Run>)| straight.run(along, runs).is_some();
+                    let on = |(&along, runs): (&usize, &Vec<InkRun>)| {
+                        straight.run(along, runs).is_some()
+                    };
                     let count = examined.iter().zip(runs).filter(|&at| on(at)).count();
                     if count >= enough && best.is_none_or(|(most, _)| count > most) {
                         best = Some((count, straight));

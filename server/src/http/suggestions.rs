@@ -219,7 +219,7 @@ async fn wrong_labels(app: &App) -> Result<Vec<Suggestion>, ApiError> {
     let given: Vec<usize> = labelled.iter().map(|(_, label)| *label).collect();
     let errors = label_errors(&rows, &given);
     let open = errors.iter().filter(|error| !labelled[error.example].0.confirmed);
-    let suggestion = |error: &label_errors::Doubt| {
+    let suggestion = |error: &label_errors::LabelError| {
         let sample = labelled[error.example].0;
         let sure = 100.0 * rows[error.example][error.suggested];
         let suggested = &labels[error.suggested];

@@ -12,7 +12,7 @@ use burn::{
     optim::GradientsParams,
     tensor::{DataError, Device, Tensor, TensorData},
 };
-use glyphic_kernels::{BatchStatistics, Gradients, Parameters, Training, WrongLength};
+use glyphic_kernels::{BatchStatistics, Gradients, Parameters, Training, WrongValueCount};
 use glyphic_model::{
     glyph::SIDE,
     network::{Convolution, Network},
@@ -28,7 +28,7 @@ pub struct CpuStep(Training);
 pub enum StepError {
     /// The batch or the gradients have the wrong size.
     #[error(transparent)]
-    WrongLength(#[from] WrongLength),
+    WrongLength(#[from] WrongValueCount),
     /// A parameter cannot be read.
     #[error("a parameter cannot be read: {0}")]
     Unreadable(#[from] DataError),

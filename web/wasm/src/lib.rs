@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use glyphic_model::{
     Classifier, Glyph, Thresholds, Verdict,
     checkpoint::{Checkpoint, Manifest},
-    explain::Layer,
+    explain::FeatureMaps,
     number::{Bounds, Lattice, Symbol},
     preprocess::{Picture, Strokes},
 };
@@ -52,7 +52,7 @@ impl Reader {
         points: &[f32],
         lengths: &[u32],
         boxes: Option<Vec<f32>>,
-    ) -> Result<Reading, JsError> {
+    ) -> Result<FlatReading, JsError> {
         let mut points = points.chunks_exact(2).map(|point| [point[0], point[1]]);
         let stroke = |&length: &u32| points.by_ref().take(length as usize).collect();
         let strokes = Strokes::new(lengths.iter().map(stroke).collect())?;
@@ -71,7 +71,7 @@ impl Reader {
         height: usize,
         rgba: Vec<u8>,
         boxes: Option<Vec<f32>>,
-    ) -> Result<Reading, JsError> {
+    ) -> Result<FlatReading, JsError> {
         let picture = Picture::new(width, height, rgba)
             .ok_or_else(|| JsError::new("the picture has no pixels, or not 4 bytes for each"))?;
         self.read(Lattice::of_picture(&picture, bounds(boxes).as_deref()))
@@ -82,7 +82,7 @@ impl Reader {
     /// # Errors
     /// There are not 784 bytes, or the network fails.
     #[wasm_bindgen(js_name = readPixels)]
-    pub fn read_pixels(&self, pixels: &[u8]) -> Result<Reading, JsError> {
+    pub fn read_pixels(&self, pixels: &[u8]) -> Result<FlatReading, JsError> {
         self.read(Lattice::of_glyph(&Glyph::try_from(pixels)?))
     }
 
@@ -113,14 +113,14 @@ impl Reader {
     }
 
     /// Classifies all candidate symbols and picks the likeliest reading of them.
-    fn read(&self, lattice: Lattice) -> Result<Reading, JsError> {
+    fn read(&self, lattice: Lattice) -> Result<FlatReading, JsError> {
         let predictions = self.classifier.classify(&lattice.glyphs())?;
         let thresholds = self.classifier.thresholds();
         let reading = lattice.best(predictions, thresholds);
         let verdict = reading.verdict(thresholds);
         let lines = reading.lines.iter().map(|line| line.symbols.len()).collect();
         let symbols = reading.lines.into_iter().flat_map(|line| line.symbols).collect();
-        Ok(Reading { thresholds, verdict, lines, symbols })
+        Ok(FlatReading { thresholds, verdict, lines, symbols })
     }
 }
 
@@ -132,7 +132,7 @@ fn bounds(boxes: Option<Vec<f32>>) -> Option<Vec<Bounds>> {
 
 /// The feature maps of all convolutions for a glyph.
 #[wasm_bindgen]
-pub struct Layers(Vec<Layer>);
+pub struct Layers(Vec<FeatureMaps>);
 
 #[wasm_bindgen]
 impl Layers {
@@ -149,9 +149,9 @@ impl Layers {
     }
 }
 
-/// The answer for one input.
-#[wasm_bindgen]
-pub struct Reading {
+/// The reading of one input as flat arrays.
+#[wasm_bindgen(js_name = Reading)]
+pub struct FlatReading {
     thresholds: Thresholds,
     verdict: Verdict,
     lines: Vec<usize>,
@@ -159,8 +159,8 @@ pub struct Reading {
 }
 
 /// Each property is one array with the values of all symbols, because calls cost more than copies.
-#[wasm_bindgen]
-impl Reading {
+#[wasm_bindgen(js_class = Reading)]
+impl FlatReading {
     /// `read`, `unsure`, `not_a_digit` or `blank`.
     #[wasm_bindgen(getter)]
     pub fn verdict(&self) -> String {

@@ -8,7 +8,7 @@ use crate::{
 
 /// A layer with its parameters at this step.
 #[derive(Debug)]
-pub(crate) struct Layer {
+pub(crate) struct TrainingLayer {
     pub(crate) layout: LayerLayout,
     /// The index in the next layer's input at which each place's channels begin.
     pub(crate) outputs: Vec<usize>,
@@ -25,7 +25,7 @@ pub(crate) struct Layer {
     pub(crate) needs_input_gradient: bool,
 }
 
-impl Layer {
+impl TrainingLayer {
     /// Takes the parameters of this step and packs the weights, also transposed if the gradient
     /// of the input is needed.
     pub(crate) fn set_parameters(&mut self, registers: Registers, parameters: &Parameters) {

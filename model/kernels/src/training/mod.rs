@@ -18,7 +18,7 @@ mod norm;
 mod parameters;
 mod part;
 
-use layer::Layer;
+use layer::TrainingLayer;
 use norm::Norm;
 use part::{LayerBuffers, Part};
 use pulp::Arch;
@@ -39,7 +39,7 @@ const PARTS: usize = 32;
 pub struct Training {
     arch: Arch,
     registers: Registers,
-    layers: Vec<Layer>,
+    layers: Vec<TrainingLayer>,
     /// The batch of the last forward pass, with what its backward pass needs.
     parts: Vec<Part>,
     /// Pictures in each part but the last, which may have fewer.
@@ -58,7 +58,7 @@ pub struct BatchStatistics<'a> {
 /// A batch or its gradients do not have the expected number of values.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("expected {expected}, got {found} values")]
-pub struct WrongLength {
+pub struct WrongValueCount {
     /// What was expected.
     pub expected: String,
     /// The number of values given.
@@ -81,7 +81,7 @@ impl Training {
         let layouts = LayerLayout::all(side, layers);
         let layer = |(i, (layout, epsilon)): (usize, (LayerLayout, Option<f32>))| {
             let padded = registers.padded(layout.to.channels);
-            Layer {
+            TrainingLayer {
                 outputs: layout.outputs(),
                 sum_offsets: (0..layout.windows.inputs.len()).map(|i| i * padded).collect(),
                 padded,
@@ -108,12 +108,12 @@ impl Training {
         &mut self,
         parameters: &[Parameters],
         pixels: &[f32],
-    ) -> Result<Vec<f32>, WrongLength> {
+    ) -> Result<Vec<f32>, WrongValueCount> {
         let picture = self.picture_size();
         let batch = pixels.len() / picture;
         if batch == 0 || !pixels.len().is_multiple_of(picture) {
             let expected = format!("whole pictures of {picture} values");
-            return Err(WrongLength { expected, found: pixels.len() });
+            return Err(WrongValueCount { expected, found: pixels.len() });
         }
         for (layer, parameters) in self.layers.iter_mut().zip(parameters) {
             layer.set_parameters(self.registers, parameters);
@@ -160,13 +160,13 @@ impl Training {
     ///
     /// # Errors
     /// There are not as many gradients as there were logits.
-    pub fn backward(&mut self, logits: &[f32]) -> Result<Vec<Gradients>, WrongLength> {
+    pub fn backward(&mut self, logits: &[f32]) -> Result<Vec<Gradients>, WrongValueCount> {
         let arch = self.arch;
         let classes = self.layers.last().map_or(1, |layer| layer.layout.to.channels);
         let batch: usize = self.parts.iter().map(|part| part.pictures).sum();
         if batch == 0 || logits.len() != batch * classes {
             let expected = format!("gradients of {batch} × {classes} logits");
-            return Err(WrongLength { expected, found: logits.len() });
+            return Err(WrongValueCount { expected, found: logits.len() });
         }
         for (part, logits) in self.parts.iter_mut().zip(logits.chunks(self.pictures * classes)) {
             part.load_gradient(&self.layers, logits, classes);
@@ -175,7 +175,7 @@ impl Training {
             let layers = &self.layers;
             self.parts.par_iter_mut().for_each(|part| part.backward(arch, layers, i, batch));
             let before = i.checked_sub(1).map(|before| &mut self.layers[before]);
-            if let Some(Layer { norm: Some(norm), .. }) = before {
+            if let Some(TrainingLayer { norm: Some(norm), .. }) = before {
                 norm.set_gradients(summed_totals(&self.parts, i - 1));
             }
         }
@@ -207,7 +207,7 @@ impl Training {
     }
 
     /// The sum over all parts of layer `i`'s gradients.
-    fn gradients(&self, i: usize, layer: &Layer) -> Gradients {
+    fn gradients(&self, i: usize, layer: &TrainingLayer) -> Gradients {
         let packed = self.parts.iter().filter_map(|part| Some(&part.layers.get(i)?.weights));
         let weights = layer.layout.by_shape(&layer.unpacked_sum(packed));
         let channels = layer.layout.to.channels;

@@ -2,7 +2,7 @@
 
 use pulp::Arch;
 
-use super::{layer::Layer, norm::Norm};
+use super::{layer::TrainingLayer, norm::Norm};
 use crate::{
     elementwise::{ChannelTotals, NormBackward, ReluBackward, ScaleShiftRelu, SquaredDeviations},
     packed::PackedWeights,
@@ -38,7 +38,7 @@ pub(crate) struct LayerBuffers {
 
 impl LayerBuffers {
     /// Empty buffers for a layer and this many pictures.
-    pub(crate) fn of(layer: &Layer, pictures: usize) -> Self {
+    pub(crate) fn of(layer: &TrainingLayer, pictures: usize) -> Self {
         let places = pictures * layer.sum_offsets.len() * layer.padded;
         let empty = |panel: &PackedWeights| PackedWeights {
             weights: vec![0.0; panel.weights.len()],
@@ -57,7 +57,7 @@ impl LayerBuffers {
 
 impl Part {
     /// Copies its pictures into the first layer's input.
-    pub(crate) fn load_pictures(&mut self, layers: &[Layer], pixels: &[f32]) {
+    pub(crate) fn load_pictures(&mut self, layers: &[TrainingLayer], pixels: &[f32]) {
         let (Some(layer), Some(buffers)) = (layers.first(), self.layers.first_mut()) else {
             return;
         };
@@ -73,7 +73,7 @@ impl Part {
 
     /// The forward pass of layer `i`. The statistics of the layer before must be known, because its
     /// norm and ReLU are applied here.
-    pub(crate) fn forward(&mut self, arch: Arch, layers: &[Layer], i: usize) {
+    pub(crate) fn forward(&mut self, arch: Arch, layers: &[TrainingLayer], i: usize) {
         let (before, rest) = self.layers.split_at_mut(i);
         let (layer, buffers) = (&layers[i], &mut rest[0]);
         if let (Some(buffers_before), Some(before)) = (before.last(), i.checked_sub(1)) {
@@ -118,7 +118,12 @@ impl Part {
     }
 
     /// Copies the gradient of the logits, `[pictures, classes]`, into the last layer's buffers.
-    pub(crate) fn load_gradient(&mut self, layers: &[Layer], logits: &[f32], classes: usize) {
+    pub(crate) fn load_gradient(
+        &mut self,
+        layers: &[TrainingLayer],
+        logits: &[f32],
+        classes: usize,
+    ) {
         let (Some(layer), Some(buffers)) = (layers.last(), self.layers.last_mut()) else { return };
         buffers.totals.iter_mut().for_each(|sums| sums.fill(0.0));
         let gradients = buffers.gradient.chunks_exact_mut(layer.padded);
@@ -132,7 +137,13 @@ impl Part {
 
     /// The backward pass of layer `i`: its weights' gradient, and the gradient of the output of the
     /// layer before. `batch` is the number of pictures in all parts.
-    pub(crate) fn backward(&mut self, arch: Arch, layers: &[Layer], i: usize, batch: usize) {
+    pub(crate) fn backward(
+        &mut self,
+        arch: Arch,
+        layers: &[TrainingLayer],
+        i: usize,
+        batch: usize,
+    ) {
         let (before, rest) = self.layers.split_at_mut(i);
         let (layer, buffers) = (&layers[i], &mut rest[0]);
         let mut before = i.checked_sub(1).map(|i| &layers[i]).zip(before.last_mut());

@@ -24,8 +24,8 @@ impl Bucket {
                 files[i] = Some(bytes);
             }
         }
-        let [current, marks] = files;
-        Ok(Taken { names: Names { current, marks }, versions })
+        let [current, aliases] = files;
+        Ok(Taken { names: Names { current, aliases }, versions })
     }
 
     /// Whether `CURRENT` or `MARKS` has changed since it was copied, in the store or in the copy.
@@ -100,9 +100,9 @@ impl Bucket {
             self.write_name(0, after.current.clone(), &mut taken.versions[0]).await?;
             taken.names.current = after.current;
         }
-        if after.marks != taken.names.marks {
-            self.write_name(1, after.marks.clone(), &mut taken.versions[1]).await?;
-            taken.names.marks = after.marks;
+        if after.aliases != taken.names.aliases {
+            self.write_name(1, after.aliases.clone(), &mut taken.versions[1]).await?;
+            taken.names.aliases = after.aliases;
         }
         // Another server may have removed one just before it was named. The change is made even if
         // this fails.

@@ -20,13 +20,13 @@ pub struct Names {
     /// line.
     pub current: Option<Vec<u8>>,
     /// The content of `MARKS`: aliases and pins as JSON.
-    pub marks: Option<Vec<u8>>,
+    pub aliases: Option<Vec<u8>>,
 }
 
 impl Names {
     /// The name and content of each file.
     pub fn files(&self) -> [(&'static str, &Option<Vec<u8>>); 2] {
-        [(CURRENT, &self.current), (MARKS, &self.marks)]
+        [(CURRENT, &self.current), (MARKS, &self.aliases)]
     }
 
     /// The promoted checkpoint and those promoted before it, newest first.
@@ -40,7 +40,7 @@ impl Names {
     /// and those with an alias or a pin.
     pub fn needed(&self) -> BTreeSet<String> {
         let aliases: Aliases =
-            serde_json::from_slice(self.marks.as_deref().unwrap_or_default()).unwrap_or_default();
+            serde_json::from_slice(self.aliases.as_deref().unwrap_or_default()).unwrap_or_default();
         let named = aliases.aliases.into_values().chain(aliases.pins);
         self.history().into_iter().take(2).chain(named).collect()
     }
@@ -54,8 +54,8 @@ impl Names {
         if text.is_err() || !self.history().iter().all(|id| is_id(id)) {
             return Err(format!("{CURRENT} is not a list of checkpoint ids"));
         }
-        let marks = self.marks.as_deref().map(serde_json::from_slice::<Aliases>);
-        match marks {
+        let aliases = self.aliases.as_deref().map(serde_json::from_slice::<Aliases>);
+        match aliases {
             Some(Err(error)) => Err(format!("{MARKS}: {error}")),
             _ => Ok(()),
         }
@@ -75,7 +75,7 @@ impl Registry {
                 bytes => bytes.map(Some).map_err(at("read", &path)),
             }
         };
-        Ok(Names { current: read(CURRENT)?, marks: read(MARKS)? })
+        Ok(Names { current: read(CURRENT)?, aliases: read(MARKS)? })
     }
 
     /// Replaces the promoted checkpoint, aliases and pins by these.
@@ -103,22 +103,22 @@ impl Registry {
 mod tests {
     use super::*;
 
-    fn names(current: &[u8], marks: &[u8]) -> Names {
-        Names { current: Some(current.to_owned()), marks: Some(marks.to_owned()) }
+    fn names(current: &[u8], aliases: &[u8]) -> Names {
+        Names { current: Some(current.to_owned()), aliases: Some(aliases.to_owned()) }
     }
 
     #[test]
     fn check_names_the_file_that_a_registry_cannot_use() {
-        let marks = br#"{"labels": {"candidate": "d"}, "pins": ["e"]}"#;
-        let good = names(b"a\n b \n\nc\n", marks);
+        let aliases = br#"{"aliases": {"candidate": "d"}, "pins": ["e"]}"#;
+        let good = names(b"a\n b \n\nc\n", aliases);
         assert_eq!(good.check(), Ok(()));
         assert_eq!(Names::default().check(), Ok(()));
         assert_eq!(good.history(), ["a", "b", "c"]);
         assert_eq!(good.needed().into_iter().collect::<Vec<_>>(), ["a", "b", "d", "e"]);
         for (bad, file) in [
-            (names(b"../../x\n", marks), "CURRENT"),
-            (names(b"a\n\xff\n", marks), "CURRENT"),
-            (names(b"<html>", marks), "CURRENT"),
+            (names(b"../../x\n", aliases), "CURRENT"),
+            (names(b"a\n\xff\n", aliases), "CURRENT"),
+            (names(b"<html>", aliases), "CURRENT"),
             (names(b"a\n", b"<html>"), "MARKS"),
         ] {
             let error = bad.check().err().unwrap_or_default();

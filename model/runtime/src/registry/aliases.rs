@@ -13,8 +13,8 @@ pub const CANDIDATE: &str = "candidate";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Aliases {
-    /// The checkpoint that each alias names.
-    #[serde(rename = "labels")]
+    /// The checkpoint that each alias names; `labels` in older files.
+    #[serde(alias = "labels")]
     pub aliases: BTreeMap<String, String>,
     /// The checkpoints that are never pruned.
     pub pins: BTreeSet<String>,
@@ -72,6 +72,19 @@ mod tests {
         assert_eq!(aliases.removable(&all, 0, &history, &ids(&["h"])), ["a", "b", "g"]);
         assert_eq!(aliases.removable(&all, 1, &history, &[]), ["b", "g", "h"]);
         assert!(aliases.removable(&all, 8, &history, &[]).is_empty());
+    }
+
+    #[test]
+    fn older_files_are_read() {
+        let old = r#"{"labels": {"candidate": "e"}, "pins": ["f"]}"#;
+        let aliases: Aliases = serde_json::from_str(old).unwrap_or_default();
+        let expected = Aliases {
+            aliases: [("candidate".to_owned(), "e".to_owned())].into(),
+            pins: ["f".to_owned()].into(),
+        };
+        assert_eq!(aliases, expected);
+        let written = serde_json::to_string(&aliases).unwrap_or_default();
+        assert_eq!(written, r#"{"aliases":{"candidate":"e"},"pins":["f"]}"#);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use tokio::{sync::watch, task::JoinSet, time::sleep};
 use super::{
     child::{Progress, TrainingProcess},
     job::{Ending, Job, JobState, Recipe},
-    training::Training,
+    training::TrainingService,
 };
 use crate::{
     models::{Models, ModelsError},
@@ -41,7 +41,7 @@ const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// Samples that are read from the database at once.
 const CHUNK: i64 = 500;
 
-impl Training {
+impl TrainingService {
     /// Runs jobs until `stop` is true. A job that is running then goes back to the queue.
     pub(crate) async fn run_jobs(self, models: Models, mut stop: watch::Receiver<bool>) {
         let mut purged: Option<Instant> = None;

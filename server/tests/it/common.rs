@@ -24,7 +24,7 @@ use glyphic_runtime::{
 use glyphic_server::{
     App,
     config::Limits,
-    jobs::{JobSettings, Training},
+    jobs::{JobSettings, TrainingService},
     models::Models,
     run,
     samples::Quota,
@@ -162,7 +162,7 @@ impl Server {
                 if let Some(TrainingSetup { url, quota, settings }) = training {
                     let url = url.unwrap_or_else(|| Store::file_url(&root.join("glyphic.db")));
                     let store = Store::open(&url).await.unwrap();
-                    app = app.with_training(Ok(Training::new(store, quota, settings)));
+                    app = app.with_training(Ok(TrainingService::new(store, quota, settings)));
                 }
                 // Not before: a test that waits must find files in place, not half read.
                 ready.send(listener.local_addr().unwrap()).unwrap();

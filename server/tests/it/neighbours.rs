@@ -13,15 +13,15 @@ use std::{
 use crate::common::{Artifacts, Server, TrainingSetup, drawings, repository, seven, train};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::checkpoint::Manifest;
-use glyphic_server::{config::Limits, neighbours::Example};
+use glyphic_server::{config::Limits, neighbours::TrainingExample};
 use glyphic_train::data::{Data, learned_from};
 use serde_json::{Value, json};
 
 /// What MNIST's folder holds, if the checkpoint learned from it.
-fn mnist(manifest: &Manifest) -> Result<Vec<Example>, String> {
+fn mnist(manifest: &Manifest) -> Result<Vec<TrainingExample>, String> {
     let path = repository().join("artifacts/datasets/mnist");
     let Data { training, labels, .. } = learned_from(manifest, &path).map_err(|e| e.to_string())?;
-    let example = |example: glyphic_train::data::Example| Example {
+    let example = |example: glyphic_train::data::Example| TrainingExample {
         glyph: example.glyph,
         label: labels[example.label].clone(),
         from: "mnist".into(),

@@ -1,6 +1,6 @@
 //! `/api/openapi.json`: every answer is described.
 
-use crate::common::{Artifacts, Server};
+use crate::common::{Server, TestArtifacts};
 use glyphic_model::{
     Thresholds,
     checkpoint::{Metrics, Score},
@@ -37,7 +37,7 @@ fn references(value: &Value, found: &mut Vec<String>) {
 
 #[test]
 fn every_answer_is_described_and_typed() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::start(&artifacts);
     let (status, api) = server.get("/api/openapi.json");
     assert_eq!(status, 200);
@@ -67,7 +67,7 @@ fn every_answer_is_described_and_typed() {
 
 #[test]
 fn every_schema_that_is_named_is_there() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::start(&artifacts);
     let api = server.get("/api/openapi.json").1;
     let mut found = Vec::new();

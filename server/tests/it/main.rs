@@ -14,6 +14,7 @@ mod killed;
 mod mutated;
 mod neighbours;
 mod operation;
+mod programs;
 mod promotion;
 mod registry;
 mod samples;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::common::Artifacts;
+use crate::common::TestArtifacts;
 use glyphic_runtime::registry::Comparison;
 use glyphic_server::promotion::{Basis, PromotionObjection, PromotionPolicy};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn comparison(right: usize) -> Basis {
 
 #[test]
 fn scores_a_comparison_and_force_are_decided_in_one_place() {
-    let artifacts = Artifacts::empty();
+    let artifacts = TestArtifacts::empty();
     let [present, next] = ["a", "b"].map(|id| {
         artifacts.publish(id);
         artifacts.registry.manifest(id).unwrap()

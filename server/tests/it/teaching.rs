@@ -6,32 +6,29 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
-use crate::common::{
-    Artifacts, Postgres, Server, TrainingSetup, drawings, repository, seven, train, wait_for_job,
+use crate::{
+    common::{
+        Server, TestArtifacts, TrainingSetup, alone, drawings, repository, seven, train,
+        wait_for_job,
+    },
+    programs::Postgres,
 };
 use glyphic_server::store::Store;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor};
 
-/// Training takes all cores: one at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static TRAINING: Mutex<()> = Mutex::new(());
-    TRAINING.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 /// A drawing of somebody's: writer, label, strokes.
-struct Drawing {
+struct PenDrawing {
     writer: String,
     label: String,
     strokes: Value,
 }
 
 /// The drawings in a file of the handwriting that is for measuring, if it is here.
-fn handwriting(file: &str) -> Option<Vec<Drawing>> {
+fn handwriting(file: &str) -> Option<Vec<PenDrawing>> {
     let path = repository().join("../shared/handwriting").join(file);
     let Ok(text) = fs::read_to_string(&path) else {
         eprintln!("not measured: {} is not here", path.display());
@@ -40,14 +37,18 @@ fn handwriting(file: &str) -> Option<Vec<Drawing>> {
     let drawing = |line: &str| {
         let line: Value = serde_json::from_str(line).unwrap();
         let text = |name: &str| line[name].as_str().unwrap().to_owned();
-        Drawing { writer: text("writer"), label: text("label"), strokes: line["strokes"].clone() }
+        PenDrawing {
+            writer: text("writer"),
+            label: text("label"),
+            strokes: line["strokes"].clone(),
+        }
     };
     Some(text.lines().map(drawing).collect())
 }
 
 /// The label that the server reads in each drawing.
-fn read(server: &Server, drawings: &[Drawing]) -> Vec<String> {
-    let predict = |drawing: &Drawing| {
+fn read(server: &Server, drawings: &[PenDrawing]) -> Vec<String> {
+    let predict = |drawing: &PenDrawing| {
         let body = json!({ "strokes": drawing.strokes });
         let (status, answer) = server.post_json("/api/predict", &body);
         assert_eq!(status, 200, "{answer}");
@@ -57,7 +58,7 @@ fn read(server: &Server, drawings: &[Drawing]) -> Vec<String> {
 }
 
 /// Every second writer.
-fn teachers(drawings: &[Drawing]) -> BTreeSet<String> {
+fn teachers(drawings: &[PenDrawing]) -> BTreeSet<String> {
     let writers: BTreeSet<&String> = drawings.iter().map(|drawing| &drawing.writer).collect();
     writers.into_iter().step_by(2).cloned().collect()
 }
@@ -70,7 +71,7 @@ fn twenty_samples_of_the_most_misread_shape_mend_it() {
     let Some(digits) = handwriting("pen_digits.jsonl") else { return };
     let _alone = alone();
     // The released checkpoint misreads too few to choose a shape from.
-    let artifacts = Artifacts::with(MNIST_ALONE);
+    let artifacts = TestArtifacts::with(MNIST_ALONE);
     let server = Server::training(&artifacts, TrainingSetup::default());
     let before = read(&server, &digits);
     let mut confusions: BTreeMap<(&str, &str), usize> = BTreeMap::new();
@@ -140,13 +141,13 @@ fn two_hundred_wrong_labels_never_serve() {
     let Some(digits) = handwriting("pen_digits.jsonl") else { return };
     let _alone = alone();
     let next = |label: &str| ((label.parse::<u8>().unwrap() + 1) % 10).to_string();
-    type Lie<'a> = (&'a str, Box<dyn Fn(&Drawing) -> Option<String> + 'a>);
+    type Lie<'a> = (&'a str, Box<dyn Fn(&PenDrawing) -> Option<String> + 'a>);
     let lies: [Lie<'_>; 2] = [
         ("each digit as the next", Box::new(|d| Some(next(&d.label)))),
         ("every 7 as a 1", Box::new(|d| (d.label == "7").then(|| "1".to_owned()))),
     ];
     for (name, lie) in lies {
-        let artifacts = Artifacts::released();
+        let artifacts = TestArtifacts::released();
         let server = Server::training(&artifacts, TrainingSetup::default());
         let serving = server.get("/api/models").1["current"].clone();
         let wrong = digits.iter().filter_map(|drawing| Some((lie(drawing)?, drawing)));
@@ -172,9 +173,9 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
     let Some(letters) = handwriting("pen_letters.jsonl") else { return };
     let digits = handwriting("pen_digits.jsonl").unwrap();
     let _alone = alone();
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());
-    let right = |drawings: &[Drawing]| {
+    let right = |drawings: &[PenDrawing]| {
         let read = read(&server, drawings);
         drawings.iter().zip(read).filter(|(drawing, read)| drawing.label == *read).count()
     };
@@ -182,7 +183,7 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
     let writers: BTreeSet<&String> = letters.iter().map(|letter| &letter.writer).collect();
     let teachers: BTreeSet<String> = writers.into_iter().take(20).cloned().collect();
     let chosen = ["A", "R", "k", "e", "w"];
-    let (taught, others): (Vec<Drawing>, Vec<Drawing>) = letters
+    let (taught, others): (Vec<PenDrawing>, Vec<PenDrawing>) = letters
         .into_iter()
         .filter(|letter| chosen.contains(&letter.label.as_str()))
         .partition(|letter| teachers.contains(&letter.writer));
@@ -204,7 +205,7 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
     );
     assert!(letters_right as f64 >= 0.9 * 175.0, "{letters_right} of 175");
     // They were out of distribution before; now they are read as what they are.
-    let rejected = |drawing: &&Drawing| {
+    let rejected = |drawing: &&PenDrawing| {
         let body = json!({ "strokes": drawing.strokes });
         server.post_json("/api/predict", &body).1["verdict"] == "not_a_digit"
     };
@@ -229,7 +230,7 @@ fn teach_some(server: &Server) {
 }
 
 /// What the store holds so far now came through a server whose clock is an hour ahead.
-fn label_an_hour_ahead(artifacts: &Artifacts) {
+fn label_an_hour_ahead(artifacts: &TestArtifacts) {
     let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
@@ -241,7 +242,7 @@ fn label_an_hour_ahead(artifacts: &Artifacts) {
 #[test]
 fn one_job_at_a_time_with_progress_and_an_ending() {
     let _alone = alone();
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, short());
     teach_some(&server);
     label_an_hour_ahead(&artifacts);
@@ -271,7 +272,7 @@ fn one_job_at_a_time_with_progress_and_an_ending() {
 /// does not know which labelling was the newest.
 #[test]
 fn programs_of_other_versions_share_the_database() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     drop(Server::training(&artifacts, TrainingSetup::default()));
     let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
     tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -300,7 +301,7 @@ fn programs_of_other_versions_share_the_database() {
 #[test]
 fn a_job_is_cancelled() {
     let _alone = alone();
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());
     teach_some(&server);
     let (_, job) = server.post_json("/api/jobs", &json!({}));
@@ -321,7 +322,7 @@ fn a_job_is_cancelled() {
 
 #[test]
 fn a_job_that_fails_says_why_and_the_next_can_begin() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let mut setup = short();
     setup.settings.data = Some("/nowhere/mnist".into());
     let server = Server::training(&artifacts, setup);
@@ -333,7 +334,7 @@ fn a_job_that_fails_says_why_and_the_next_can_begin() {
     assert_eq!(job["state"], "failed", "{job}");
     assert!(job["message"].as_str().unwrap().contains("/nowhere/mnist"), "{job}");
 
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let setup = TrainingSetup::with_program(&["/no/such/program"]);
     let server = Server::training(&artifacts, setup);
     teach_some(&server);
@@ -342,7 +343,7 @@ fn a_job_that_fails_says_why_and_the_next_can_begin() {
     assert!(job["message"].as_str().unwrap().contains("/no/such/program"), "{job}");
 
     // A trainer that is killed.
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let setup = TrainingSetup::with_program(&["sh", "-c", "kill -9 $$"]);
     let server = Server::training(&artifacts, setup);
     teach_some(&server);
@@ -354,7 +355,7 @@ fn a_job_that_fails_says_why_and_the_next_can_begin() {
 #[test]
 fn a_job_outlives_a_restart_of_its_server() {
     let _alone = alone();
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());
     teach_some(&server);
     let (_, job) = server.post_json("/api/jobs", &json!({}));
@@ -370,7 +371,7 @@ fn a_job_outlives_a_restart_of_its_server() {
 #[test]
 fn training_begins_by_itself_after_enough_samples() {
     let _alone = alone();
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let mut setup = short();
     setup.settings.every_samples = Some(12);
     let server = Server::training(&artifacts, setup);
@@ -398,7 +399,7 @@ fn training_begins_by_itself_after_enough_samples() {
 
 #[test]
 fn of_two_who_promote_at_once_one_is_told() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let serving = artifacts.registry.current().unwrap();
     artifacts.publish("a");
     artifacts.publish("b");
@@ -424,7 +425,7 @@ fn of_two_who_promote_at_once_one_is_told() {
 #[test]
 fn what_is_worth_a_look_is_settled_by_one_label() {
     let _alone = alone();
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());
     let suggestions = |kind: &str| {
         let (status, answer) = server.get(&format!("/api/suggestions?kind={kind}"));
@@ -483,7 +484,7 @@ fn samples_of_several_servers_are_one() {
     let _alone = alone();
     let postgres = Postgres::start();
     let setup = || TrainingSetup { url: Some(postgres.url()), ..short() };
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let (one, two) = (Server::training(&artifacts, setup()), Server::training(&artifacts, setup()));
     let kept = one.teach("7", "me", &seven());
     let again = two.teach("7", "you", &seven());

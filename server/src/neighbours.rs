@@ -37,7 +37,7 @@ pub struct TrainingExample {
     pub glyph: Glyph,
     /// What it shows.
     pub label: String,
-    /// Where it is from: a dataset's name, or `taught` for a sample.
+    /// Where it is from: a dataset's name, or `samples`.
     pub from: Arc<str>,
 }
 

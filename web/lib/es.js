@@ -457,7 +457,7 @@ export default {
   "error job_under_way": "Ya hay un entrenamiento en marcha; espera o cancélalo.",
   "error quota": "No caben más muestras: elimina algunas.",
   "error database": "La base de datos no responde y no se guardó nada; inténtalo de nuevo en un momento.",
-  "error teaching_off": "Este servidor no guarda muestras ni entrena.",
+  "error training_off": "Este servidor no guarda muestras ni entrena.",
   "error no_training_data":
     "Los ejemplos con los que aprendió este punto de control no están en este servidor; su registro explica por qué.",
   "error nothing_drawn": "No hay tinta: de una imagen en blanco no se aprende nada.",

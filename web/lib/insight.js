@@ -239,7 +239,7 @@ function showNearest(found) {
   byId("nearest").hidden = !found?.examples.length;
   byId("nearest-list").replaceChildren(...(found?.examples ?? []).map(({ label, from, picture }) =>
     element("li", {}, element("img", { src: picture, alt: "", width: 56, height: 56 }),
-      element("b", {}, label), from === "taught" ? element("span", {}, t`sample`) : null)));
+      element("b", {}, label), from === "samples" ? element("span", {}, t`sample`) : null)));
 }
 
 // Shows the effect of the temperature. It divides all logits, so the probabilities before

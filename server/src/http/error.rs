@@ -187,7 +187,7 @@ impl ApiError {
                     (StatusCode::SERVICE_UNAVAILABLE, "database")
                 }
             },
-            Self::TrainingOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "teaching_off"),
+            Self::TrainingOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "training_off"),
             Self::NoExamples(_) => (StatusCode::NOT_FOUND, "no_training_data"),
             Self::NothingDrawn => (StatusCode::UNPROCESSABLE_ENTITY, "nothing_drawn"),
             Self::BadLabel(_) => (StatusCode::BAD_REQUEST, "bad_label"),

@@ -52,7 +52,7 @@ pub struct NearestAnswer {
 pub struct NearestExample {
     /// What it shows.
     label: String,
-    /// Where it is from: a dataset's name, or `taught` for a sample.
+    /// Where it is from: a dataset's name, or `samples`.
     from: String,
     /// The cosine of both features, at most 1.
     similarity: f32,
@@ -107,7 +107,7 @@ async fn samples(app: &App, checkpoint: &str) -> Result<Vec<TrainingExample>, Ne
     let samples = training.store.trained_on(checkpoint, SAMPLES).await?;
     let example = |sample: Sample| {
         let label = sample.content.label?;
-        Some(TrainingExample { glyph: sample.content.glyph, label, from: "taught".into() })
+        Some(TrainingExample { glyph: sample.content.glyph, label, from: "samples".into() })
     };
     Ok(samples.into_iter().filter_map(example).collect())
 }

@@ -370,7 +370,7 @@ fn a_server_without_a_database_says_so_and_predicts() {
     let artifacts = TestArtifacts::released();
     let server = Server::start(&artifacts);
     let (status, answer) = server.post_json("/api/samples?label=7", &json!({ "strokes": seven() }));
-    assert_eq!((status, &answer["error"]["code"]), (503, &json!("teaching_off")));
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("training_off")));
     assert_eq!(server.post_json("/api/predict", &json!({ "strokes": seven() })).0, 200);
 }
 

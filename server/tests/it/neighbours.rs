@@ -30,8 +30,8 @@ fn mnist(manifest: &Manifest) -> Result<Vec<TrainingExample>, String> {
 }
 
 fn server(artifacts: &TestArtifacts) -> Server {
-    let teaching = Some(TrainingSetup::default());
-    Server::start_changed(artifacts, Limits::default(), teaching, |app| {
+    let training = Some(TrainingSetup::default());
+    Server::start_changed(artifacts, Limits::default(), training, |app| {
         app.with_examples(Arc::new(mnist))
     })
 }
@@ -106,7 +106,7 @@ fn drawings_lie_near_examples_of_their_label() {
 }
 
 #[test]
-fn what_was_taught_is_among_them() {
+fn a_fine_tuned_checkpoint_finds_the_samples_it_learned_from() {
     let artifacts = TestArtifacts::released();
     let mut setup = TrainingSetup::default();
     setup.settings.arguments = ["--examples", "512", "--epochs", "1"].map(str::to_owned).to_vec();

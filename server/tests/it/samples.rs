@@ -31,9 +31,9 @@ fn list(server: &Server, query: &str) -> Value {
 #[test]
 fn keeps_every_input_form_with_what_the_network_said() {
     on_both(|server| {
-        let taught = server.teach("7", "me", &seven());
+        let sent = server.teach("7", "me", &seven());
         assert_eq!(
-            (taught["prediction"].as_str(), taught["duplicate"].as_bool()),
+            (sent["prediction"].as_str(), sent["duplicate"].as_bool()),
             (Some("7"), Some(false))
         );
         let png = picture("5_1bit.png");
@@ -52,7 +52,7 @@ fn keeps_every_input_form_with_what_the_network_said() {
             assert_eq!(status, 200, "{sample}");
             sample
         };
-        let sample = one(&taught);
+        let sample = one(&sent);
         assert_eq!(
             sample["strokes"],
             seven()

@@ -273,7 +273,7 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
 }
 
 #[test]
-fn what_is_taught_to_one_server_is_there_for_all() {
+fn a_checkpoint_fine_tuned_by_one_server_reaches_the_others() {
     let s3 = S3::moto();
     let (registry, first, _) = released();
     assert!(s3.push(&[&first], registry.root()).status.success());

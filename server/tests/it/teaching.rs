@@ -89,10 +89,10 @@ fn twenty_samples_of_the_most_misread_shape_mend_it() {
     let misread = |&i: &usize| before[i] == taken_for;
     let hands: BTreeSet<&String> =
         of_teachers.iter().filter(|i| misread(i)).map(|&i| &digits[i].writer).collect();
-    let mut taught: Vec<usize> = of_teachers.iter().copied().filter(|i| misread(i)).collect();
-    taught
+    let mut samples: Vec<usize> = of_teachers.iter().copied().filter(|i| misread(i)).collect();
+    samples
         .extend(of_teachers.iter().filter(|i| !misread(i) && hands.contains(&digits[**i].writer)));
-    for &i in taught.iter().take(20) {
+    for &i in samples.iter().take(20) {
         server.teach(label, &digits[i].writer, &digits[i].strokes);
     }
 
@@ -183,12 +183,12 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
     let writers: BTreeSet<&String> = letters.iter().map(|letter| &letter.writer).collect();
     let teachers: BTreeSet<String> = writers.into_iter().take(20).cloned().collect();
     let chosen = ["A", "R", "k", "e", "w"];
-    let (taught, others): (Vec<PenDrawing>, Vec<PenDrawing>) = letters
+    let (samples, others): (Vec<PenDrawing>, Vec<PenDrawing>) = letters
         .into_iter()
         .filter(|letter| chosen.contains(&letter.label.as_str()))
         .partition(|letter| teachers.contains(&letter.writer));
-    assert_eq!((taught.len(), others.len()), (100, 175));
-    for letter in &taught {
+    assert_eq!((samples.len(), others.len()), (100, 175));
+    for letter in &samples {
         server.teach(&letter.label, &letter.writer, &letter.strokes);
     }
     let job = train(&server);
@@ -291,7 +291,7 @@ fn programs_of_other_versions_share_the_database() {
     });
     let server = Server::training(&artifacts, short());
     server.teach("7", "me", &seven());
-    assert_eq!(server.get("/api/samples/summary").1["since_training"], 0, "taught before 2096");
+    assert_eq!(server.get("/api/samples/summary").1["since_training"], 0, "labelled before 2096");
     // A recipe that it does not know is shown, and left to newer servers.
     std::thread::sleep(Duration::from_millis(1500));
     let unknown = server.get("/api/jobs/1").1;
@@ -423,7 +423,7 @@ fn of_two_who_promote_at_once_one_is_told() {
 }
 
 #[test]
-fn what_is_worth_a_look_is_settled_by_one_label() {
+fn one_label_settles_a_suggestion() {
     let _alone = alone();
     let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());

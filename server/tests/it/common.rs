@@ -338,3 +338,11 @@ pub fn drawings(count: usize) -> Vec<(String, Value)> {
         })
         .collect()
 }
+
+/// The names of a JSON object's fields, in alphabetical order.
+#[track_caller]
+pub fn names(object: &Value) -> Vec<String> {
+    let mut names: Vec<String> = object.as_object().unwrap().keys().cloned().collect();
+    names.sort();
+    names
+}

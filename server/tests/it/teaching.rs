@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     common::{
-        Server, TestArtifacts, TrainingSetup, alone, drawings, repository, seven, train,
+        Server, TestArtifacts, TrainingSetup, alone, drawings, names, repository, seven, train,
         wait_for_job,
     },
     programs::Postgres,
@@ -255,6 +255,8 @@ fn one_job_at_a_time_with_progress_and_an_ending() {
     assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
     assert_eq!(ended["samples"], 12);
     assert_eq!(ended["progress"]["validation"].as_array().unwrap().len(), 1, "{ended}");
+    let schemas = server.get("/api/openapi.json").1["components"]["schemas"].clone();
+    assert_eq!(names(&ended["progress"]), names(&schemas["JobProgress"]["properties"]));
     assert!(ended["message"].as_str().unwrap().starts_with("it "), "{ended}");
     // Only its checkpoint is left.
     for folder in ["runs", "jobs"] {

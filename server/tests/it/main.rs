@@ -10,6 +10,7 @@ mod description;
 mod durability;
 mod errors;
 mod hostile;
+mod jobs;
 mod killed;
 mod mutated;
 mod neighbours;

@@ -182,6 +182,31 @@ fn promotes_lists_and_rolls_back() {
 }
 
 #[test]
+fn of_two_promotions_at_once_one_is_refused() {
+    let artifacts = TestArtifacts::released();
+    let serving = artifacts.registry.current().unwrap();
+    artifacts.publish("a");
+    artifacts.publish("b");
+    let server = Server::start(&artifacts);
+    let promote = |id: &str| {
+        server.post_json(&format!("/api/models/{id}/promote?from={serving}&force=1"), &json!({}))
+    };
+    let (first, second) = std::thread::scope(|scope| {
+        let a = scope.spawn(|| promote("a"));
+        let b = scope.spawn(|| promote("b"));
+        (a.join().unwrap(), b.join().unwrap())
+    });
+    let mut statuses = [first.0, second.0];
+    statuses.sort();
+    assert_eq!(statuses, [200, 409], "{first:?} {second:?}");
+    let loser = if first.0 == 409 { &first.1 } else { &second.1 };
+    assert_eq!(loser["error"]["code"], "promoted_meanwhile");
+    let winner = if first.0 == 200 { "a" } else { "b" };
+    assert_eq!(server.get("/api/models").1["current"], winner);
+    assert_eq!(artifacts.registry.history().unwrap(), [winner, &serving]);
+}
+
+#[test]
 fn starts_with_an_earlier_checkpoint_if_the_promoted_one_is_damaged() {
     let artifacts = TestArtifacts::empty();
     for id in ["a", "b"] {

@@ -75,7 +75,7 @@ function showChips() {
   const chip = (label) =>
     element("button", {
       type: "button", class: "chip", disabled: current === null,
-      "aria-label": t`It is ${label}: teach it`, onclick: () => save(label),
+      "aria-label": t`Save as ${label}`, onclick: () => save(label),
     }, label);
   chips.replaceChildren(...all.map(chip));
 }

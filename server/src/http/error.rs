@@ -204,7 +204,7 @@ impl ApiError {
                 .to_owned(),
             Self::Bucket(BucketError::Unknown(_)) => {
                 "the shared registry stopped answering, so it is not known whether the change was \
-                 made. Look which checkpoint is serving, then decide"
+                 made. Check which one is serving, then decide"
                     .to_owned()
             }
             Self::Bucket(

@@ -11,8 +11,8 @@ use crate::{
         access::{Admin, Rate},
         error::ApiError,
     },
-    jobs::Training,
-    metrics::Metrics,
+    jobs::TrainingService,
+    metrics::ServerMetrics,
     models::Models,
     neighbours::{ExampleSource, Neighbours},
     shadow::Shadow,
@@ -27,11 +27,11 @@ const FILES: usize = 2;
 
 /// What every request handler shares; cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct App(Arc<AppParts>);
 
 /// The parts of an [`App`].
 #[derive(Clone)]
-pub struct Parts {
+pub struct AppParts {
     /// The checkpoints and the engine.
     pub models: Models,
     /// What requests may take.
@@ -45,7 +45,7 @@ pub struct Parts {
     /// The candidate that is compared with the serving checkpoint.
     pub shadow: Shadow,
     /// Samples and training jobs, or why there are none.
-    training: Result<Training, Arc<str>>,
+    training: Result<TrainingService, Arc<str>>,
     /// The training examples, if the server was started with them.
     neighbours: Option<Neighbours>,
     /// A permit for each decoder that may run.
@@ -63,9 +63,9 @@ pub struct Parts {
 }
 
 impl Deref for App {
-    type Target = Parts;
+    type Target = AppParts;
 
-    fn deref(&self) -> &Parts {
+    fn deref(&self) -> &AppParts {
         &self.0
     }
 }
@@ -74,7 +74,7 @@ impl App {
     /// The state of a server with these models.
     pub fn new(models: Models, limits: Limits) -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Parts {
+        Self(Arc::new(AppParts {
             shadow: Shadow::new(0.0, models.clone(), None),
             models,
             thresholds: ThresholdOverrides::default(),
@@ -93,7 +93,7 @@ impl App {
     }
 
     /// The same with samples and training jobs, or with why there are none.
-    pub fn with_training(self, training: Result<Training, String>) -> Self {
+    pub fn with_training(self, training: Result<TrainingService, String>) -> Self {
         self.with(|parts| parts.training = training.map_err(Into::into))
     }
 
@@ -120,13 +120,13 @@ impl App {
         self.with(|parts| parts.admin = admin)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
+    fn with(mut self, change: impl FnOnce(&mut AppParts)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
     }
 }
 
-impl Parts {
+impl AppParts {
     /// The thresholds for a checkpoint's predictions on this server.
     pub fn thresholds(&self, model: &Manifest) -> Thresholds {
         self.thresholds.over(model.thresholds)
@@ -146,7 +146,7 @@ impl Parts {
     }
 
     /// Samples and training jobs.
-    pub fn training(&self) -> Result<&Training, ApiError> {
+    pub fn training(&self) -> Result<&TrainingService, ApiError> {
         self.training.as_ref().map_err(|reason| ApiError::TrainingOff(reason.to_string()))
     }
 
@@ -157,7 +157,7 @@ impl Parts {
     }
 
     /// The server's metrics.
-    pub fn metrics(&self) -> &Metrics {
+    pub fn metrics(&self) -> &ServerMetrics {
         self.models.engine().metrics()
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "server", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
-    /// Something else than serving.
+    /// Something other than serving.
     #[command(subcommand)]
     pub command: Option<Command>,
     /// How to serve.

@@ -25,7 +25,7 @@ use glyphic_model::{
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::metrics::Metrics;
+use crate::metrics::ServerMetrics;
 
 /// Most threads that compute on the CPU; with more they would wait for the queue's lock.
 const MOST_THREADS: usize = 16;
@@ -58,7 +58,7 @@ pub struct Predicted<P = Prediction> {
 /// A handle to the threads that compute; cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    commands: SyncSender<Command>,
+    commands: SyncSender<EngineCommand>,
     shared: Arc<Shared>,
     /// Held by each thread as long as it lives.
     life: Weak<()>,
@@ -77,12 +77,12 @@ pub enum EngineError {
     Unavailable(String),
 }
 
-enum Command {
-    Predict(Job),
+enum EngineCommand {
+    Predict(QueuedRequest),
     Swap(Box<Model>, oneshot::Sender<()>),
 }
 
-struct Job {
+struct QueuedRequest {
     glyphs: Vec<Glyph>,
     queued: Instant,
     reply: oneshot::Sender<Result<Predicted<Vec<Prediction>>, EngineError>>,
@@ -95,7 +95,7 @@ impl Engine {
         model: Model,
         queue: usize,
         max_batch: usize,
-        metrics: Metrics,
+        metrics: ServerMetrics,
     ) -> std::io::Result<Self> {
         let (commands, received) = sync_channel(queue);
         // The CPU kernels compute on the thread that calls them; a GPU, or burn on the CPU,
@@ -159,10 +159,10 @@ impl Engine {
             return self.shared.read(&serving, &glyphs, Instant::now());
         }
         let (reply, answer) = oneshot::channel();
-        let job = Job { glyphs, queued: Instant::now(), reply };
+        let request = QueuedRequest { glyphs, queued: Instant::now(), reply };
         // Before it is sent: the thread may have taken it when sending returns.
         self.metrics().queue.inc();
-        self.commands.try_send(Command::Predict(job)).map_err(|error| {
+        self.commands.try_send(EngineCommand::Predict(request)).map_err(|error| {
             self.metrics().queue.dec();
             match error {
                 TrySendError::Full(_) => {
@@ -180,10 +180,12 @@ impl Engine {
         let (done, swapped) = oneshot::channel();
         let commands = self.commands.clone();
         // The queue may be full; waiting for a place must not block the runtime.
-        tokio::task::spawn_blocking(move || commands.send(Command::Swap(Box::new(model), done)))
-            .await
-            .map_err(|_| stopped())?
-            .map_err(|_| stopped())?;
+        tokio::task::spawn_blocking(move || {
+            commands.send(EngineCommand::Swap(Box::new(model), done))
+        })
+        .await
+        .map_err(|_| stopped())?
+        .map_err(|_| stopped())?;
         swapped.await.map_err(|_| stopped())
     }
 
@@ -193,7 +195,7 @@ impl Engine {
     }
 
     /// The counters of this engine and of the server around it.
-    pub fn metrics(&self) -> &Metrics {
+    pub fn metrics(&self) -> &ServerMetrics {
         &self.shared.metrics
     }
 
@@ -210,11 +212,11 @@ fn stopped() -> EngineError {
 /// What the threads share.
 struct Shared {
     /// The thread that holds the lock collects the next batch; the others wait or compute.
-    commands: Mutex<Receiver<Command>>,
+    commands: Mutex<Receiver<EngineCommand>>,
     /// Locked to read or replace it, never during a computation.
     serving: Mutex<Arc<Serving>>,
     max_batch: usize,
-    metrics: Metrics,
+    metrics: ServerMetrics,
 }
 
 /// A model as the threads use it.
@@ -238,18 +240,18 @@ impl Shared {
 
     /// The requests that have pooled in the queue, and the model that is to read them. `None`
     /// when no handle is left that could send more.
-    fn next_batch(&self) -> Option<(Arc<Serving>, Vec<Job>)> {
+    fn next_batch(&self) -> Option<(Arc<Serving>, Vec<QueuedRequest>)> {
         let commands = locked(&self.commands);
         let mut next = Some(commands.recv().ok()?);
         let (mut batch, mut pooled) = (Vec::new(), 0);
         while let Some(command) = next.take() {
             match command {
-                Command::Predict(job) => {
+                EngineCommand::Predict(request) => {
                     self.metrics.queue.dec();
-                    pooled += job.glyphs.len();
-                    batch.push(job);
+                    pooled += request.glyphs.len();
+                    batch.push(request);
                 }
-                Command::Swap(model, done) => {
+                EngineCommand::Swap(model, done) => {
                     let before = self.replace(*model);
                     // Nobody may be waiting any more; the swap is done all the same.
                     let _ = done.send(());
@@ -279,29 +281,30 @@ impl Shared {
         before
     }
 
-    fn answer(&self, serving: &Serving, mut batch: Vec<Job>) {
+    fn answer(&self, serving: &Serving, mut batch: Vec<QueuedRequest>) {
         // Requests whose client has gone are not computed.
-        batch.retain(|job| !job.reply.is_closed());
+        batch.retain(|request| !request.reply.is_closed());
         if batch.is_empty() {
             return;
         }
         let begun = Instant::now();
-        let counts: Vec<usize> = batch.iter().map(|job| job.glyphs.len()).collect();
-        let glyphs: Vec<Glyph> = batch.iter_mut().flat_map(|job| job.glyphs.drain(..)).collect();
+        let counts: Vec<usize> = batch.iter().map(|request| request.glyphs.len()).collect();
+        let glyphs: Vec<Glyph> =
+            batch.iter_mut().flat_map(|request| request.glyphs.drain(..)).collect();
         match self.read(serving, &glyphs, begun) {
             Ok(Predicted { prediction, model, compute, .. }) => {
                 let mut predictions = prediction.into_iter();
-                for (job, count) in batch.into_iter().zip(counts) {
-                    let queue = begun - job.queued;
+                for (request, count) in batch.into_iter().zip(counts) {
+                    let queue = begun - request.queued;
                     self.metrics.stage("queue", queue);
                     let prediction = predictions.by_ref().take(count).collect();
                     let model = Arc::clone(&model);
-                    let _ = job.reply.send(Ok(Predicted { prediction, model, queue, compute }));
+                    let _ = request.reply.send(Ok(Predicted { prediction, model, queue, compute }));
                 }
             }
             Err(error) => {
-                for job in batch {
-                    let _ = job.reply.send(Err(error.clone()));
+                for request in batch {
+                    let _ = request.reply.send(Err(error.clone()));
                 }
             }
         }

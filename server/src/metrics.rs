@@ -16,7 +16,7 @@ const BATCHES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 10
 
 /// The metrics of one server; cheap to clone.
 #[derive(Clone)]
-pub struct Metrics {
+pub struct ServerMetrics {
     registry: Registry,
     /// Time of requests, by route, method and status. A histogram counts them too.
     requests: HistogramVec,
@@ -30,7 +30,7 @@ pub struct Metrics {
     model: IntGaugeVec,
 }
 
-impl Metrics {
+impl ServerMetrics {
     /// All counters at 0.
     pub fn new() -> Result<Self> {
         let registry = Registry::new();

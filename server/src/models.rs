@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use crate::{
     bucket::{Bucket, BucketError},
     engine::{Engine, EngineError, Model},
-    metrics::Metrics,
+    metrics::ServerMetrics,
     promotion::{Basis, PromotionPolicy},
 };
 
@@ -113,7 +113,7 @@ impl Models {
             tracing::error!(%error, "the promoted checkpoint is refused; trying '{earlier}'");
             model = prepare(&registry, earlier, &device.device, max_batch);
         }
-        let (model, metrics) = (model?, Metrics::new()?);
+        let (model, metrics) = (model?, ServerMetrics::new()?);
         metrics.serves(&model.manifest.id, None);
         let engine = Engine::start(model, queue, max_batch, metrics)?;
         let (others, change, policy) = Default::default();
@@ -164,7 +164,7 @@ impl Models {
     pub async fn beside(&self, id: String) -> Result<Engine, ModelsError> {
         let model = self.prepared(id).await?;
         // Metrics of its own: the server's count only the answers to its clients.
-        let metrics = Metrics::new().map_err(|error| failed(&error))?;
+        let metrics = ServerMetrics::new().map_err(|error| failed(&error))?;
         Engine::start(model, self.queue, self.max_batch, metrics).map_err(|error| failed(&error))
     }
 

@@ -32,17 +32,17 @@ const SUMMED: usize = 1 << 15;
 
 /// A glyph that a network learned from.
 #[derive(Clone, Debug)]
-pub struct Example {
+pub struct TrainingExample {
     /// The picture.
     pub glyph: Glyph,
     /// What it shows.
     pub label: String,
-    /// Where it is from: a dataset's name, or `taught` for a sample.
+    /// Where it is from: a dataset's name, or `samples`.
     pub from: Arc<str>,
 }
 
 /// Reads the examples that a checkpoint was trained on, or says why it cannot.
-pub type ExampleSource = dyn Fn(&Manifest) -> Result<Vec<Example>, String> + Send + Sync;
+pub type ExampleSource = dyn Fn(&Manifest) -> Result<Vec<TrainingExample>, String> + Send + Sync;
 
 /// Why the nearest examples cannot be shown.
 #[derive(Debug, Error)]
@@ -75,29 +75,29 @@ struct LastRead {
     model: String,
     at: Instant,
     /// The examples, or why they cannot be read.
-    found: Result<Arc<DescribedExamples>, String>,
+    found: Result<Arc<ExamplesWithFeatures>, String>,
 }
 
 /// An example and how near it is.
 #[derive(Clone, Debug)]
 pub struct Neighbour {
     /// The example.
-    pub example: Example,
-    /// The cosine of both descriptions: 1 for the same one.
+    pub example: TrainingExample,
+    /// The cosine of both feature vectors: 1 for the same glyph.
     pub similarity: f32,
 }
 
-/// The examples of a checkpoint as its network describes them.
-pub struct DescribedExamples {
+/// The examples of a checkpoint, with the features that its network computes for them.
+pub struct ExamplesWithFeatures {
     classifier: Classifier,
-    examples: Vec<Example>,
+    examples: Vec<TrainingExample>,
     /// One for each example.
-    descriptions: Vec<Description>,
+    features: Vec<FeatureVector>,
 }
 
 /// The features of a glyph, in steps of 1/255 of the largest one. The scale does not matter for a
 /// cosine.
-struct Description {
+struct FeatureVector {
     values: Vec<u8>,
     length: f32,
 }
@@ -114,8 +114,8 @@ impl Neighbours {
         &self,
         registry: &Registry,
         model: &str,
-        samples: impl AsyncFnOnce() -> Result<Vec<Example>, NeighboursError>,
-    ) -> Result<Arc<DescribedExamples>, NeighboursError> {
+        samples: impl AsyncFnOnce() -> Result<Vec<TrainingExample>, NeighboursError>,
+    ) -> Result<Arc<ExamplesWithFeatures>, NeighboursError> {
         if let Some(found) = self.found(model) {
             return found;
         }
@@ -127,7 +127,7 @@ impl Neighbours {
         let (neighbours, registry, model) = (self.clone(), registry.clone(), model.to_owned());
         // In a task of its own, so that the result is kept even if the client disconnects.
         let read = tokio::task::spawn_blocking(move || {
-            let read = DescribedExamples::read(&registry, &model, &*neighbours.source, samples);
+            let read = ExamplesWithFeatures::read(&registry, &model, &*neighbours.source, samples);
             neighbours.keep(model, &read);
             drop(reading);
             read
@@ -136,7 +136,7 @@ impl Neighbours {
     }
 
     /// The last result of reading this checkpoint's examples.
-    fn found(&self, model: &str) -> Option<Result<Arc<DescribedExamples>, NeighboursError>> {
+    fn found(&self, model: &str) -> Option<Result<Arc<ExamplesWithFeatures>, NeighboursError>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = last.as_ref().filter(|reading| reading.model == model)?;
         match &reading.found {
@@ -148,7 +148,7 @@ impl Neighbours {
         }
     }
 
-    fn keep(&self, model: String, read: &Result<Arc<DescribedExamples>, NeighboursError>) {
+    fn keep(&self, model: String, read: &Result<Arc<ExamplesWithFeatures>, NeighboursError>) {
         let found = match read {
             Ok(known) => Ok(Arc::clone(known)),
             Err(NeighboursError::NoExamples(reason)) => {
@@ -164,28 +164,28 @@ impl Neighbours {
     }
 }
 
-impl DescribedExamples {
+impl ExamplesWithFeatures {
     fn read(
         registry: &Registry,
         model: &str,
         source: &ExampleSource,
-        mut examples: Vec<Example>,
+        mut examples: Vec<TrainingExample>,
     ) -> Result<Arc<Self>, NeighboursError> {
         let data = source(&registry.manifest(model)?).map_err(NeighboursError::NoExamples)?;
         let device = ComputeDevice::cpu().device;
         let checkpoint = registry.load(model, &device)?;
         let classifier = checkpoint.into_classifier(&device);
-        let width = describe(&classifier, &[Glyph::new([0; PIXELS])])?[0].values.len();
+        let width = features_of(&classifier, &[Glyph::new([0; PIXELS])])?[0].values.len();
         let most = (MEMORY / width.max(1)).min(EXAMPLES);
         // The samples come first: there are few, and they are new.
         examples.truncate(most);
         examples.extend(spread(data, most - examples.len()));
-        let mut descriptions = Vec::with_capacity(examples.len());
+        let mut features = Vec::with_capacity(examples.len());
         for batch in examples.chunks(BATCH) {
             let glyphs: Vec<Glyph> = batch.iter().map(|example| example.glyph.clone()).collect();
-            descriptions.extend(describe(&classifier, &glyphs)?);
+            features.extend(features_of(&classifier, &glyphs)?);
         }
-        Ok(Arc::new(Self { classifier, examples, descriptions }))
+        Ok(Arc::new(Self { classifier, examples, features }))
     }
 
     /// How many examples there are.
@@ -196,9 +196,9 @@ impl DescribedExamples {
     /// The nearest examples, nearest first. It takes some milliseconds: do not call this on the
     /// async runtime's threads.
     pub fn nearest(&self, glyph: &Glyph, count: usize) -> Result<Vec<Neighbour>, NeighboursError> {
-        let of = &describe(&self.classifier, std::slice::from_ref(glyph))?[0];
+        let of = &features_of(&self.classifier, std::slice::from_ref(glyph))?[0];
         let mut near: Vec<(f32, usize)> =
-            self.descriptions.iter().map(|other| of.cosine(other)).zip(0..).collect();
+            self.features.iter().map(|other| of.cosine(other)).zip(0..).collect();
         near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
         let neighbour = |(similarity, i): (f32, usize)| {
             Some(Neighbour { example: self.examples.get(i)?.clone(), similarity })
@@ -207,7 +207,7 @@ impl DescribedExamples {
     }
 }
 
-impl Description {
+impl FeatureVector {
     fn of(features: &[f32]) -> Self {
         let largest = features.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
         let values: Vec<u8> =
@@ -228,17 +228,17 @@ impl Description {
     }
 }
 
-fn describe(
+fn features_of(
     classifier: &Classifier,
     glyphs: &[Glyph],
-) -> Result<Vec<Description>, NeighboursError> {
+) -> Result<Vec<FeatureVector>, NeighboursError> {
     let failed = |error: &dyn std::fmt::Display| NeighboursError::Failed(error.to_string());
     let rows = classifier.features(glyphs).map_err(|error| failed(&error))?;
-    Ok(rows.iter().map(|row| Description::of(row)).collect())
+    Ok(rows.iter().map(|row| FeatureVector::of(row)).collect())
 }
 
 /// At most this number of them, evenly spread from the first to the last: data may be sorted.
-fn spread(examples: Vec<Example>, most: usize) -> Vec<Example> {
+fn spread(examples: Vec<TrainingExample>, most: usize) -> Vec<TrainingExample> {
     let count = examples.len();
     if count <= most {
         return examples;

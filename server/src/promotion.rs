@@ -4,7 +4,7 @@
 use std::{fmt, sync::Arc};
 
 use glyphic_model::checkpoint::Manifest;
-use glyphic_runtime::registry::{Comparison, Gate, Objection as Loss, PromotionGate};
+use glyphic_runtime::registry::{Comparison, Gate, Objection, PromotionGate};
 
 /// What a checkpoint must keep and gain to be promoted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -29,31 +29,36 @@ pub enum Basis {
 
 /// A reason against a promotion.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Objection {
+pub enum PromotionObjection {
     /// Its labels or its scores are worse than those of the promoted checkpoint.
     Scores(String),
     /// It lost too much compared with its parent, or gained too little.
-    Comparison(Loss),
+    Comparison(Objection),
 }
 
 impl PromotionPolicy {
     /// The reasons against `next` in the place of `present`; empty if it may be promoted.
-    pub fn objections(&self, basis: &Basis, present: &Manifest, next: &Manifest) -> Vec<Objection> {
+    pub fn objections(
+        &self,
+        basis: &Basis,
+        present: &Manifest,
+        next: &Manifest,
+    ) -> Vec<PromotionObjection> {
         match basis {
             Basis::Scores => {
                 let objections = self.scores.objections(present, next);
-                objections.into_iter().map(Objection::Scores).collect()
+                objections.into_iter().map(PromotionObjection::Scores).collect()
             }
             Basis::Comparison(comparison) => {
                 let objections = comparison.objections(self.fine_tuned);
-                objections.into_iter().map(Objection::Comparison).collect()
+                objections.into_iter().map(PromotionObjection::Comparison).collect()
             }
             Basis::Forced => Vec::new(),
         }
     }
 }
 
-impl fmt::Display for Objection {
+impl fmt::Display for PromotionObjection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scores(reason) => formatter.write_str(reason),

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     engine::Engine,
-    jobs::Training,
+    jobs::TrainingService,
     models::Models,
     samples::{Form, NewSample},
 };
@@ -37,7 +37,7 @@ pub struct Shadow {
     /// Share (0–1) of the answered glyphs that the candidate reads too.
     share: f32,
     models: Models,
-    training: Option<Training>,
+    training: Option<TrainingService>,
     state: Arc<Mutex<ShadowState>>,
     waiting: Arc<Semaphore>,
 }
@@ -80,7 +80,7 @@ pub struct Disagreement {
 
 impl Shadow {
     /// There is no candidate until a checkpoint gets the alias `candidate`.
-    pub fn new(share: f32, models: Models, training: Option<Training>) -> Self {
+    pub fn new(share: f32, models: Models, training: Option<TrainingService>) -> Self {
         let waiting = Arc::new(Semaphore::new(WAITING));
         Self { share, models, training, state: Arc::default(), waiting }
     }

@@ -19,9 +19,9 @@ use crate::{
     bucket::Bucket,
     config::{Artifacts, Config},
     http::access::Admin,
-    jobs::Training,
+    jobs::TrainingService,
     models::Models,
-    neighbours::{Example, ExampleSource},
+    neighbours::{ExampleSource, TrainingExample},
     run,
     store::Store,
     traces,
@@ -117,7 +117,7 @@ async fn shared(url: &str, registry: Registry) -> Result<Bucket> {
 
 /// Samples and training jobs, or why there are none. A database that was asked for must be there;
 /// if the default one cannot be made, the server only serves.
-async fn training(config: &Config) -> Result<Result<Training, String>> {
+async fn training(config: &Config) -> Result<Result<TrainingService, String>> {
     let options = &config.training;
     let store = match Store::open(&options.url(config.folder())).await {
         Ok(store) => store,
@@ -133,7 +133,7 @@ async fn training(config: &Config) -> Result<Result<Training, String>> {
     let itself = env::current_exe().context("the server cannot find its own program")?;
     let program = vec![itself.to_string_lossy().into_owned(), TRAIN.to_owned()];
     let settings = options.settings(&config.device, program);
-    Ok(Ok(Training::new(store, options.quota(), settings)))
+    Ok(Ok(TrainingService::new(store, options.quota(), settings)))
 }
 
 /// The examples that checkpoints were trained on, read as the trainer reads them.
@@ -146,7 +146,7 @@ fn examples(config: &Config) -> Arc<ExampleSource> {
         let from: Arc<str> = record.name.into();
         let example = |example: glyphic_train::data::Example| {
             let label = labels.get(example.label)?.clone();
-            Some(Example { glyph: example.glyph, label, from: Arc::clone(&from) })
+            Some(TrainingExample { glyph: example.glyph, label, from: Arc::clone(&from) })
         };
         Ok(training.into_iter().filter_map(example).collect())
     })

@@ -110,7 +110,7 @@ export function follow(listener) {
         if (source.readyState === EventSource.CLOSED) again = setTimeout(open, FOLLOW_AGAIN);
       });
     } catch (error) {
-      if (error.code === "teaching_off") listener.none();
+      if (error.code === "training_off") listener.none();
       else if (!closed) again = setTimeout(open, FOLLOW_AGAIN);
     }
   };

@@ -122,8 +122,8 @@ export default {
   // How it was read.
   "How it was read": "Cómo se leyó",
   "Draw something to see how the network reads it.": "Dibuja algo para ver cómo lo lee la red.",
-  "Loading the network into this browser, which computes these pictures …":
-    "Cargando la red neuronal en este navegador, que es el que calcula estas imágenes…",
+  "Loading the network into this browser to compute these pictures …":
+    "Cargando la red neuronal en este navegador para calcular estas imágenes…",
   "This browser cannot run the network, so it cannot show this.":
     "Este navegador no puede ejecutar la red neuronal, así que no puede mostrar esto.",
   "Your ink": "Tu tinta",
@@ -147,8 +147,8 @@ export default {
   "Filter 1": "Filtro 1",
   "Filter {0} of {1}": "Filtro {0} de {1}",
   "The nearest training examples": "Los ejemplos de entrenamiento más cercanos",
-  "The examples in the training data that look most like your drawing to the network's last layer.":
-    "Los ejemplos de los datos de entrenamiento que la última capa de la red encuentra más parecidos a tu dibujo.",
+  "The training examples that the network's last layer finds most similar to your drawing.":
+    "Los ejemplos de entrenamiento que la última capa de la red encuentra más parecidos a tu dibujo.",
   "sample": "muestra",
   "Layer {0}: {1} feature maps of {2} × {3}": "Capa {0}: {1} mapas de características de {2} × {3}",
   "The {0} feature maps of layer {1}, {2} by {3} positions each":
@@ -158,7 +158,7 @@ export default {
   "3 × 3 filters over all maps of layer 1: they respond to larger shapes, made of those that layer 1 found.":
     "Filtros de 3 × 3 sobre todos los mapas de la capa 1: responden a formas mayores, compuestas de las que encontró la capa 1.",
   "The same over layer 2: the shapes are larger still.": "Lo mismo sobre la capa 2: las formas son aún mayores.",
-  "Few positions are left, but many maps: they tell a lot about what is there and little about where. The label is computed from these.":
+  "Few positions are left, but many maps: they say a lot about what is there and little about where it is. The label is computed from these.":
     "Quedan pocas posiciones, pero muchos mapas: dicen mucho sobre qué hay y poco sobre dónde. Con ellos se calcula la etiqueta.",
   "As trained, the network is {0} sure. {1} so its confidence is corrected to {2}.":
     "Tal como se entrenó, la red tiene una confianza del {0}. {1} así que su confianza se corrige al {2}.",
@@ -172,7 +172,7 @@ export default {
   "Draw here": "Dibuja aquí",
   "Draw a digit or a whole number with a mouse, pen or finger, or with the arrow keys and Space. You can drop a picture here too.":
     "Dibuja un dígito o un número completo con el ratón, un lápiz o el dedo, o con las flechas y la barra espaciadora. También puedes soltar aquí una imagen.",
-  "Read while you draw": "Se lee mientras dibujas",
+  "Read as you draw": "Se lee mientras dibujas",
   "This is what the network reads and how sure it is. In a number, choose a digit to see its bars or to correct a wrong split.":
     "Esto es lo que lee la red y con cuánta confianza. En un número, elige un dígito para ver sus barras o para corregir una mala división.",
   "Look inside": "Mira por dentro",
@@ -187,12 +187,12 @@ export default {
   "What was it?": "¿Qué era?",
   "Say what you drew, and Glyphic saves it as a sample to learn from.":
     "Di qué dibujaste y Glyphic lo guardará como muestra para aprender.",
-  "Choose one of the digits to say what it was.": "Elige uno de los dígitos para decir qué era.",
+  "Choose a digit to say what it was.": "Elige un dígito para decir qué era.",
   "Draw something first, then say what it is.": "Primero dibuja algo y después di qué es.",
-  "It is {0}: teach it": "Es {0}: enseñarlo",
+  "Save as {0}": "Guardar como {0}",
   "A symbol that is not in the list": "Un símbolo que no está en la lista",
   "another symbol": "otro símbolo",
-  "Teach it": "Enseñar",
+  "Save": "Guardar",
   "Saved as {0} (it was read correctly).": "Guardado como {0} (se leyó bien).",
   "Saved as {0} (it was read as {1}).": "Guardado como {0} (se leyó como {1}).",
   "This exact picture is already saved as {0}.": "Esta misma imagen ya está guardada como {0}.",
@@ -234,7 +234,7 @@ export default {
   "The samples that Glyphic learns from: find, correct, delete and export them.":
     "Las muestras de las que aprende Glyphic: búscalas, corrígelas, elimínalas y expórtalas.",
   "Worth a look": "Conviene revisar",
-  "Click the correct label of each one.": "Haz clic en la etiqueta correcta de cada una.",
+  "Click the correct label for each one.": "Haz clic en la etiqueta correcta de cada una.",
   "Why they are worth a look": "Por qué conviene revisarlas",
   "Least sure": "Las menos seguras",
   "Two networks disagree": "Dos redes discrepan",
@@ -273,10 +273,10 @@ export default {
   "Until": "Hasta",
   "Show": "Mostrar",
   "all": "todas",
-  "misread ones": "mal leídas",
-  "unlabelled ones": "sin etiqueta",
-  "held-back ones": "reservadas",
-  "deleted ones": "eliminadas",
+  "only misread": "solo mal leídas",
+  "only unlabelled": "solo sin etiqueta",
+  "only held-back": "solo reservadas",
+  "only deleted": "solo eliminadas",
   "Undo the last change": "Deshacer el último cambio",
   "Delete all of these": "Eliminar todas estas",
   "Delete all {0}": "Eliminar todas ({0})",
@@ -286,7 +286,7 @@ export default {
   "Export:": "Exportar:",
   "JSON Lines": "JSON Lines",
   "More": "Más",
-  "No sample matches.": "Ninguna muestra coincide.",
+  "No samples match.": "Ninguna muestra coincide.",
   "No samples yet: draw something and say what it is.": "Aún no hay muestras: dibuja algo y di qué es.",
   "Label of this sample": "Etiqueta de esta muestra",
   "A sample of {0}": "Una muestra de {0}",
@@ -316,8 +316,8 @@ export default {
   "Checkpoints · Glyphic": "Puntos de control · Glyphic",
   "Glyphic's checkpoints: how well each one reads, where it comes from, and which one is serving.":
     "Los puntos de control de Glyphic: lo bien que lee cada uno, de dónde viene y cuál está en servicio.",
-  "One of them answers requests. If you promote another one, it is verified and warmed up before it replaces the first, and no request is dropped; a damaged one is refused.":
-    "Uno de ellos responde a las peticiones. Si pones otro en servicio, se verifica y se prepara antes de sustituir al primero, y no se pierde ninguna petición; si está dañado, se rechaza.",
+  "One checkpoint answers all requests. If you promote another, it is verified and warmed up before it takes over, and no request is dropped. A damaged checkpoint is refused.":
+    "Un punto de control responde a todas las peticiones. Si pones otro en servicio, se verifica y se prepara antes de sustituirlo, y no se pierde ninguna petición. Si está dañado, se rechaza.",
   "Roll back to the previous one": "Volver al anterior",
   "serving": "en servicio",
   "pinned": "fijado",
@@ -326,7 +326,7 @@ export default {
   "not measured": "sin medir",
   "Size": "Tamaño",
   "Speed": "Velocidad",
-  "{0} ms per digit, {1} digits per second in batches, on the machine that measured it":
+  "{0} ms per digit, {1} digits per second in batches, on the machine where it was measured":
     "{0} ms por dígito; por lotes, {1} dígitos por segundo, en el equipo donde se midió",
   "{0} parameters, {1} M multiply-adds": "{0} parámetros, {1} M de operaciones de multiplicación y suma",
   "Created": "Creado",
@@ -340,8 +340,8 @@ export default {
   "Pinned: it will not be removed.": "Fijado: no se eliminará.",
   "Unpinned: it may be removed.": "Ya no está fijado: podrá eliminarse.",
   "Compare two checkpoints": "Comparar dos puntos de control",
-  "Draw a digit, and two checkpoints read it while the pen moves. Answers to other users do not change: the second checkpoint is loaded beside the one that is serving, and unloaded when you leave this page.":
-    "Dibuja un dígito y dos puntos de control lo leerán mientras se mueve el lápiz. Las respuestas a los demás usuarios no cambian: el segundo se carga junto al que está en servicio y se retira cuando sales de esta página.",
+  "Two checkpoints read a digit as you draw it. Other users' answers do not change: the second checkpoint is loaded beside the one that is serving, and is unloaded when you leave this page.":
+    "Dos puntos de control leen un dígito mientras lo dibujas. Las respuestas a los demás usuarios no cambian: el segundo se carga junto al que está en servicio y se retira cuando sales de esta página.",
   "Draw a digit": "Dibuja un dígito",
   "Drawing area: draw a digit with a mouse, pen or finger. With the keyboard, the arrow keys move the pen, and Space lowers and lifts it":
     "Zona de dibujo: dibuja un dígito con el ratón, un lápiz o el dedo. Con el teclado, las flechas mueven el lápiz y la barra espaciadora lo baja y lo levanta",
@@ -349,8 +349,8 @@ export default {
   "Loading …": "Cargando…",
   "The first checkpoint": "El primer punto de control",
   "The second checkpoint": "El segundo punto de control",
-  "Probability of each label, by the first checkpoint": "Probabilidad de cada etiqueta según el primer punto de control",
-  "Probability of each label, by the second checkpoint":
+  "Probability of each label according to the first checkpoint": "Probabilidad de cada etiqueta según el primer punto de control",
+  "Probability of each label according to the second checkpoint":
     "Probabilidad de cada etiqueta según el segundo punto de control",
   "{0} sure; {1}.": "{0} de confianza; {1}.",
   "{0} or {1}; {2}.": "entre {0} y {1}; {2}.",
@@ -457,7 +457,7 @@ export default {
   "error job_under_way": "Ya hay un entrenamiento en marcha; espera o cancélalo.",
   "error quota": "No caben más muestras: elimina algunas.",
   "error database": "La base de datos no responde y no se guardó nada; inténtalo de nuevo en un momento.",
-  "error teaching_off": "Este servidor no guarda muestras ni entrena.",
+  "error training_off": "Este servidor no guarda muestras ni entrena.",
   "error no_training_data":
     "Los ejemplos con los que aprendió este punto de control no están en este servidor; su registro explica por qué.",
   "error nothing_drawn": "No hay tinta: de una imagen en blanco no se aprende nada.",

@@ -22,7 +22,7 @@ const LAYERS_EXPLAINED = [
   t`Each map belongs to one filter of the size above: click a map to see its filter.`,
   t`3 × 3 filters over all maps of layer 1: they respond to larger shapes, made of those that layer 1 found.`,
   t`The same over layer 2: the shapes are larger still.`,
-  t`Few positions are left, but many maps: they tell a lot about what is there and little about where. The label is computed from these.`,
+  t`Few positions are left, but many maps: they say a lot about what is there and little about where it is. The label is computed from these.`,
 ];
 
 let engine;
@@ -239,7 +239,7 @@ function showNearest(found) {
   byId("nearest").hidden = !found?.examples.length;
   byId("nearest-list").replaceChildren(...(found?.examples ?? []).map(({ label, from, picture }) =>
     element("li", {}, element("img", { src: picture, alt: "", width: 56, height: 56 }),
-      element("b", {}, label), from === "taught" ? element("span", {}, t`sample`) : null)));
+      element("b", {}, label), from === "samples" ? element("span", {}, t`sample`) : null)));
 }
 
 // Shows the effect of the temperature. It divides all logits, so the probabilities before

@@ -57,7 +57,7 @@ async function poll() {
     else if (before && before !== lastSeen && job) showEnding(job);
   } catch (error) {
     // A server without a database will never have jobs.
-    if (error.code === "teaching_off") return;
+    if (error.code === "training_off") return;
     if (!(error instanceof Unreachable)) showProblem(told(error));
   }
   timer = setTimeout(poll, underWay ? POLL_EVERY : POLL_IDLE_EVERY);

@@ -98,12 +98,12 @@ function card(suggestion) {
 // shown as it is, marked as English.
 function reason(why) {
   if (why === "not labelled yet") return t`not labelled yet`;
-  const [, sure] = why.match(/^(\d+) % sure when it came$/) ?? [];
+  const [, sure] = why.match(/^(\d+) % sure when it arrived$/) ?? [];
   if (sure) return t`${number(sure, 0, "%")} sure when it arrived`;
   const [, before, now] = why.match(/^read as (.+) before, as (.+) now$/) ?? [];
   if (now) return t`read as ${before} before, now as ${now}`;
-  const [, confidence, other] = why.match(/^the network is (\d+) % sure of (.+)$/) ?? [];
+  const [, confidence, other] = why.match(/^the network is (\d+) % sure it is (.+)$/) ?? [];
   if (other) return t`the network is ${number(confidence, 0, "%")} sure it is ${other}`;
-  const [, points, label] = why.match(/^(\d+) points more likely a (.+)$/) ?? [];
+  const [, points, label] = why.match(/^(\d+) points more likely to be (.+)$/) ?? [];
   return label ? t`${points} points more likely to be ${label}` : english(why);
 }

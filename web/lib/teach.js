@@ -75,7 +75,7 @@ function showChips() {
   const chip = (label) =>
     element("button", {
       type: "button", class: "chip", disabled: current === null,
-      "aria-label": t`It is ${label}: teach it`, onclick: () => save(label),
+      "aria-label": t`Save as ${label}`, onclick: () => save(label),
     }, label);
   chips.replaceChildren(...all.map(chip));
 }
@@ -135,7 +135,7 @@ async function refresh() {
       : labelled > 0 ? t`${plural(labelled, "sample")}, nothing new to learn from.` : t`No samples yet.`;
   } catch (error) {
     // A server without a database keeps no samples.
-    if (error.code === "teaching_off") section.hidden = true;
+    if (error.code === "training_off") section.hidden = true;
   }
 }
 

@@ -5,7 +5,7 @@ import { t } from "./words.js";
 
 const STEPS = [
   ["pad", t`Draw here`, t`Draw a digit or a whole number with a mouse, pen or finger, or with the arrow keys and Space. You can drop a picture here too.`],
-  ["verdict", t`Read while you draw`, t`This is what the network reads and how sure it is. In a number, choose a digit to see its bars or to correct a wrong split.`],
+  ["verdict", t`Read as you draw`, t`This is what the network reads and how sure it is. In a number, choose a digit to see its bars or to correct a wrong split.`],
   ["insight", t`Look inside`, t`See what each layer makes of your ink. Below, say what you drew, and Glyphic learns from it.`],
 ];
 

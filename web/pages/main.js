@@ -168,7 +168,7 @@ function offerToTeach() {
   const number = digitsOf(answered).length > 1;
   const digit = chosenDigit();
   if (!number && !input.boxes) return setInput(input);
-  if (!digit) return setInput(null, t`Choose one of the digits to say what it was.`);
+  if (!digit) return setInput(null, t`Choose a digit to say what it was.`);
   if (digit.strokes && input.strokes) {
     return setInput({ strokes: digit.strokes.map((stroke) => input.strokes[stroke]) });
   }

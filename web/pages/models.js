@@ -77,7 +77,7 @@ function card(model, all) {
 }
 
 function fast({ single_ms: single, batched_per_second: batched }) {
-  return t`${number(single, 2)} ms per digit, ${number(Math.round(batched))} digits per second in batches, on the machine that measured it`;
+  return t`${number(single, 2)} ms per digit, ${number(Math.round(batched))} digits per second in batches, on the machine where it was measured`;
 }
 
 // Many buttons have the same text: the accessible name adds the checkpoint.

@@ -64,7 +64,7 @@ async function load(before = null) {
     else cards.replaceChildren(...fresh);
     if (cards.children.length === 0) {
       cards.append(element("p", { class: "hint" }, all.total > 0
-        ? t`No sample matches.` : t`No samples yet: draw something and say what it is.`));
+        ? t`No samples match.` : t`No samples yet: draw something and say what it is.`));
     }
     next = page.next;
     more.hidden = !next;

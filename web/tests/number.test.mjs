@@ -371,7 +371,7 @@ onPage("a number and the correction of its split fit on a phone", PHONE, async (
 
 onPage("a tour of three steps can be taken, and left", DESKTOP, async (page) => {
   await page.locator("#tour").click();
-  for (const title of ["Draw here", "Read while you draw", "Look inside"]) {
+  for (const title of ["Draw here", "Read as you draw", "Look inside"]) {
     await page.locator(".tour h2", { hasText: title }).waitFor();
     assert.equal(await page.locator(".toured").count(), 1);
     if (title === "Draw here") await screenshot(page, "desktop-tour");

@@ -62,7 +62,7 @@ test("a drawing is saved as a sample, undone, and saved again", async () => {
   assert.ok(await page.locator("#teach-labels button").first().isDisabled(), "nothing is drawn");
   assert.ok(await page.locator("#train").isDisabled(), "nothing to learn from");
   await draw(page, seven);
-  await page.getByRole("button", { name: "It is 7: teach it" }).click();
+  await page.getByRole("button", { name: "Save as 7", exact: true }).click();
   await shows(page, "teach-message", /Saved as 7 \(it was read correctly\)/);
   await shows(page, "teach-count", /^1 new sample to learn from/);
   assert.ok(!(await page.locator("#pad[data-inked]").count()), "the pad is free for the next");
@@ -72,7 +72,7 @@ test("a drawing is saved as a sample, undone, and saved again", async () => {
   await shows(page, "teach-message", /Undone/);
   assert.equal((await api("samples")).total, 0);
   await draw(page, seven);
-  await page.getByRole("button", { name: "It is 1: teach it" }).click();
+  await page.getByRole("button", { name: "Save as 1", exact: true }).click();
   await shows(page, "teach-message", /Saved as 1 \(it was read as 7\)/);
   await screenshot(page, "teach-desktop");
   await close();
@@ -98,7 +98,7 @@ test("the samples page finds, corrects, deletes and restores", async () => {
   await field.press("Tab");
   await shows(page, "message", /Its label is now seven/);
   await page.locator('#filters [name="label"]').fill("1");
-  await shows(page, "cards", /No sample matches/);
+  await shows(page, "cards", /No samples match/);
   await page.locator('#filters [name="label"]').fill("");
   await page.getByRole("button", { name: "Delete this sample of seven" }).click();
   await shows(page, "message", /Deleted/);
@@ -135,9 +135,9 @@ test("a new symbol is drawn, learned, read, and rolled back", async () => {
     await draw(page, plus(i));
     if (i === 0) {
       await page.locator("#teach-name").fill("+");
-      await page.getByRole("button", { name: "Teach it", exact: true }).click();
+      await page.getByRole("button", { name: "Save", exact: true }).click();
     } else {
-      await page.getByRole("button", { name: "It is +: teach it" }).click();
+      await page.getByRole("button", { name: "Save as +", exact: true }).click();
     }
     await shows(page, "teach-count", new RegExp(`^${i + 1} new sample`));
   }
@@ -174,7 +174,7 @@ test("training is cancelled from the page", async () => {
   const { page, close } = await open("");
   await page.locator("#teach").waitFor();
   await draw(page, seven);
-  await page.getByRole("button", { name: "It is 7: teach it" }).click();
+  await page.getByRole("button", { name: "Save as 7", exact: true }).click();
   await shows(page, "teach-count", /^1 new sample/);
   await page.locator("#train").click();
   await page.getByRole("button", { name: "Cancel" }).click();
@@ -201,7 +201,7 @@ test("without the server the page says that a sample was not saved", async () =>
   await draw(page, seven);
   await page.waitForFunction(() => document.getElementById("label").textContent === "7");
   await server.stop();
-  await page.getByRole("button", { name: "It is 7: teach it" }).click();
+  await page.getByRole("button", { name: "Save as 7", exact: true }).click();
   await shows(page, "teach-message", /The server is not responding: this was not saved/);
   await page.context().close();
   await server.resume();

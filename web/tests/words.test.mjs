@@ -203,7 +203,7 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
       assert.deepEqual(await english(page), [], title);
       await page.locator(".tour .primary").click();
     }
-    await page.getByRole("button", { name: "Es 1: enseñarlo" }).click();
+    await page.getByRole("button", { name: "Guardar como 1", exact: true }).click();
     await page.locator("#teach-message", { hasText: "Guardado como 1 (se leyó bien)." }).waitFor();
     await page.locator("#teach-count", { hasText: /^\d+ muestras? nuevas? para entrenar\.$/ }).waitFor();
     assert.deepEqual(await english(page), [], "a sample");

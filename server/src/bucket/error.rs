@@ -32,7 +32,7 @@ pub enum BucketError {
     Silent(String, u64),
     /// The store stopped answering during a write.
     #[error(
-        "it is not known whether {0} was written: look which checkpoint is serving, then decide"
+        "it is not known whether {0} was written: check which checkpoint is serving, then decide"
     )]
     Unknown(String),
     /// The folder for the copy is another registry.

@@ -48,9 +48,9 @@ const PROBE: &str = ".probe";
 
 /// The shared registry; cheap to clone.
 #[derive(Clone)]
-pub struct Bucket(Arc<Parts>);
+pub struct Bucket(Arc<BucketParts>);
 
-struct Parts {
+struct BucketParts {
     url: String,
     store: Box<dyn ObjectStore>,
     prefix: Path,
@@ -88,7 +88,7 @@ impl Bucket {
         let (store, prefix) = connect::connect(url)?;
         let url = url.trim_end_matches('/').to_owned();
         let (taken, listed) = Default::default();
-        Ok(Self(Arc::new(Parts { url, store, prefix, registry, taken, listed, _lock })))
+        Ok(Self(Arc::new(BucketParts { url, store, prefix, registry, taken, listed, _lock })))
     }
 
     /// The copy.

@@ -27,13 +27,13 @@ pub(super) struct Listed {
     /// Its time.
     pub at: Option<Instant>,
     /// Those that could not be fetched.
-    pub refused: BTreeMap<String, Refused>,
+    pub refused: BTreeMap<String, RefusedCheckpoint>,
     /// Those of the copy that were in the store before and are missing there.
     pub missing: BTreeSet<String>,
 }
 
 /// A checkpoint that could not be fetched, with its files at that time.
-pub(super) struct Refused {
+pub(super) struct RefusedCheckpoint {
     pub files: Files,
     pub at: Instant,
     pub message: String,

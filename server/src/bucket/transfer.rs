@@ -14,7 +14,7 @@ use tokio_stream::StreamExt;
 use super::{
     Bucket, BucketError, blocking, copied,
     copied::at,
-    state::{Files, Refused},
+    state::{Files, RefusedCheckpoint},
 };
 
 /// The folder of checkpoints, as in an artifacts folder.
@@ -74,7 +74,8 @@ impl Bucket {
         if self.registry().folder(id).exists() {
             return Ok(());
         }
-        let known = |listed: &Refused| listed.files == *files && listed.at.elapsed() < AGAIN;
+        let known =
+            |listed: &RefusedCheckpoint| listed.files == *files && listed.at.elapsed() < AGAIN;
         if self.listed().refused.get(id).is_some_and(known) {
             return Ok(());
         }
@@ -86,8 +87,11 @@ impl Bucket {
             }
             Err(error) if error.is_of_one() => {
                 let message = error.to_string();
-                let refused =
-                    Refused { files: files.clone(), at: Instant::now(), message: message.clone() };
+                let refused = RefusedCheckpoint {
+                    files: files.clone(),
+                    at: Instant::now(),
+                    message: message.clone(),
+                };
                 let before = self.listed().refused.insert(id.to_owned(), refused);
                 if before.is_none_or(|before| before.message != message) {
                     tracing::error!("checkpoint '{id}' is not fetched: {message}");

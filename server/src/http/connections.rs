@@ -31,7 +31,7 @@ use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
 use super::access;
-use crate::metrics::Metrics;
+use crate::metrics::ServerMetrics;
 
 /// Longest time for a request's head, which begins with the connection or with the last answer;
 /// so an idle connection is closed after it.
@@ -65,7 +65,7 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     connections: Connections,
-    metrics: &Metrics,
+    metrics: &ServerMetrics,
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();

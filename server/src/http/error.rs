@@ -127,73 +127,57 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    fn status_and_code(&self) -> (StatusCode, &'static str) {
+    fn status_and_code(&self) -> (u16, &'static str) {
         match self {
-            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed"),
-            Self::BodyTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-            Self::UnsupportedType(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_type"),
-            Self::Image(error) => match error {
-                DecodeError::Empty => (StatusCode::BAD_REQUEST, "empty_image"),
-                DecodeError::UnknownFormat => {
-                    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_image_format")
-                }
-                DecodeError::TooLarge { .. } | DecodeError::NeedsTooMuchMemory => {
-                    (StatusCode::PAYLOAD_TOO_LARGE, "image_too_large")
-                }
-                DecodeError::Damaged(_) => (StatusCode::UNPROCESSABLE_ENTITY, "damaged_image"),
-            },
-            Self::Strokes(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_strokes"),
-            Self::Pixels(_) => (StatusCode::UNPROCESSABLE_ENTITY, "wrong_pixel_count"),
-            Self::OtherSite => (StatusCode::FORBIDDEN, "other_site"),
-            Self::OtherName => (StatusCode::FORBIDDEN, "other_name"),
-            Self::TokenNeeded => (StatusCode::UNAUTHORIZED, "token_needed"),
-            Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, "too_often"),
-            Self::TooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
-            Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "busy"),
-            Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-            Self::NotLoaded { .. } => (StatusCode::NOT_FOUND, "not_loaded"),
-            Self::NoSuchVersion { .. } => (StatusCode::NOT_FOUND, "no_such_version"),
-            Self::AlwaysServes => (StatusCode::CONFLICT, "always_serves"),
-            Self::TooManyLoaded(_) => (StatusCode::CONFLICT, "too_many_loaded"),
+            Self::Malformed(_) => (400, "malformed"),
+            Self::BodyTooLarge(_) => (413, "body_too_large"),
+            Self::UnsupportedType(_) => (415, "unsupported_type"),
+            Self::Image(DecodeError::Empty) => (400, "empty_image"),
+            Self::Image(DecodeError::UnknownFormat) => (415, "unknown_image_format"),
+            Self::Image(DecodeError::TooLarge { .. }) => (413, "image_too_large"),
+            Self::Image(DecodeError::NeedsTooMuchMemory) => (413, "image_too_large"),
+            Self::Image(DecodeError::Damaged(_)) => (422, "damaged_image"),
+            Self::Strokes(_) => (422, "bad_strokes"),
+            Self::Pixels(_) => (422, "wrong_pixel_count"),
+            Self::OtherSite => (403, "other_site"),
+            Self::OtherName => (403, "other_name"),
+            Self::TokenNeeded => (401, "token_needed"),
+            Self::TooOften(_) => (429, "too_often"),
+            Self::TooSlow(_) => (408, "too_slow"),
+            Self::Busy => (429, "busy"),
+            Self::Unavailable(_) => (503, "unavailable"),
+            Self::NotLoaded { .. } => (404, "not_loaded"),
+            Self::NoSuchVersion { .. } => (404, "no_such_version"),
+            Self::AlwaysServes => (409, "always_serves"),
+            Self::TooManyLoaded(_) => (409, "too_many_loaded"),
             Self::Checkpoint(error) => match error {
-                RegistryError::BadId(_) => (StatusCode::BAD_REQUEST, "bad_id"),
-                RegistryError::NotFound { .. } => (StatusCode::NOT_FOUND, "no_such_model"),
-                RegistryError::NothingToRollBackTo => {
-                    (StatusCode::CONFLICT, "nothing_to_roll_back_to")
-                }
-                RegistryError::PromotedMeanwhile { .. } => {
-                    (StatusCode::CONFLICT, "promoted_meanwhile")
-                }
-                RegistryError::Exists(_) => (StatusCode::CONFLICT, "exists"),
-                RegistryError::Objected { .. } => (StatusCode::CONFLICT, "objected"),
-                RegistryError::BadAlias(_) => (StatusCode::BAD_REQUEST, "bad_name"),
-                RegistryError::BadAliases { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
-                RegistryError::Io { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
+                RegistryError::BadId(_) => (400, "bad_id"),
+                RegistryError::NotFound { .. } => (404, "no_such_model"),
+                RegistryError::NothingToRollBackTo => (409, "nothing_to_roll_back_to"),
+                RegistryError::PromotedMeanwhile { .. } => (409, "promoted_meanwhile"),
+                RegistryError::Exists(_) => (409, "exists"),
+                RegistryError::Objected { .. } => (409, "objected"),
+                RegistryError::BadAlias(_) => (400, "bad_name"),
+                RegistryError::BadAliases { .. } | RegistryError::Io { .. } => (500, "storage"),
                 RegistryError::Checkpoint(_)
                 | RegistryError::NothingPromoted(_)
                 | RegistryError::BadFile { .. }
-                | RegistryError::BadFileName { .. } => {
-                    (StatusCode::UNPROCESSABLE_ENTITY, "bad_checkpoint")
-                }
+                | RegistryError::BadFileName { .. } => (422, "bad_checkpoint"),
             },
-            Self::Bucket(_) => (StatusCode::SERVICE_UNAVAILABLE, "shared_registry"),
-            Self::Store(error) => match error {
-                StoreError::NoSuchSample(_) => (StatusCode::NOT_FOUND, "no_such_sample"),
-                StoreError::NoSuchJob(_) => (StatusCode::NOT_FOUND, "no_such_job"),
-                StoreError::NothingToUndo => (StatusCode::CONFLICT, "nothing_to_undo"),
-                StoreError::JobUnderWay(_) => (StatusCode::CONFLICT, "job_under_way"),
-                StoreError::Quota { .. } => (StatusCode::INSUFFICIENT_STORAGE, "quota"),
-                StoreError::Open { .. } | StoreError::Failed(_) => {
-                    (StatusCode::SERVICE_UNAVAILABLE, "database")
-                }
-            },
-            Self::TrainingOff(_) => (StatusCode::SERVICE_UNAVAILABLE, "teaching_off"),
-            Self::NoExamples(_) => (StatusCode::NOT_FOUND, "no_training_data"),
-            Self::NothingDrawn => (StatusCode::UNPROCESSABLE_ENTITY, "nothing_drawn"),
-            Self::BadLabel(_) => (StatusCode::BAD_REQUEST, "bad_label"),
-            Self::BadSamples(_) => (StatusCode::UNPROCESSABLE_ENTITY, "bad_samples"),
-            Self::NoSuchPath => (StatusCode::NOT_FOUND, "no_such_path"),
-            Self::NoSuchMethod => (StatusCode::METHOD_NOT_ALLOWED, "no_such_method"),
+            Self::Bucket(_) => (503, "shared_registry"),
+            Self::Store(StoreError::NoSuchSample(_)) => (404, "no_such_sample"),
+            Self::Store(StoreError::NoSuchJob(_)) => (404, "no_such_job"),
+            Self::Store(StoreError::NothingToUndo) => (409, "nothing_to_undo"),
+            Self::Store(StoreError::JobUnderWay(_)) => (409, "job_under_way"),
+            Self::Store(StoreError::Quota { .. }) => (507, "quota"),
+            Self::Store(StoreError::Open { .. } | StoreError::Failed(_)) => (503, "database"),
+            Self::TrainingOff(_) => (503, "training_off"),
+            Self::NoExamples(_) => (404, "no_training_data"),
+            Self::NothingDrawn => (422, "nothing_drawn"),
+            Self::BadLabel(_) => (400, "bad_label"),
+            Self::BadSamples(_) => (422, "bad_samples"),
+            Self::NoSuchPath => (404, "no_such_path"),
+            Self::NoSuchMethod => (405, "no_such_method"),
         }
     }
 
@@ -220,7 +204,7 @@ impl ApiError {
                 .to_owned(),
             Self::Bucket(BucketError::Unknown(_)) => {
                 "the shared registry stopped answering, so it is not known whether the change was \
-                 made. Look which checkpoint is serving, then decide"
+                 made. Check which one is serving, then decide"
                     .to_owned()
             }
             Self::Bucket(
@@ -324,6 +308,7 @@ impl ApiError {
     /// The response, in one of the two forms.
     pub fn into_response_as(self, form: ErrorText) -> Response {
         let (status, code) = self.status_and_code();
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         if status.is_server_error() {
             tracing::error!(%status, code, error = %self, "request failed");
         } else {

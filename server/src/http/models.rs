@@ -135,11 +135,11 @@ fn describe(registry: &Registry, aliases: &Aliases, id: String, manifest: Manife
 /// How fast a checkpoint was where it was measured, if it was.
 fn speed(registry: &Registry, id: &str) -> Option<Value> {
     #[derive(Deserialize)]
-    struct Card {
+    struct CardWithSpeed {
         speed: Value,
     }
     let card = std::fs::read(registry.folder(id).join(CARD_FILE)).ok()?;
-    Some(serde_json::from_slice::<Card>(&card).ok()?.speed)
+    Some(serde_json::from_slice::<CardWithSpeed>(&card).ok()?.speed)
 }
 
 /// When the serving checkpoint may be changed.

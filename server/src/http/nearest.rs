@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     App,
-    neighbours::{Example, NeighboursError},
+    neighbours::{NeighboursError, TrainingExample},
     samples::{Raw, Sample, data_url},
 };
 
@@ -52,7 +52,7 @@ pub struct NearestAnswer {
 pub struct NearestExample {
     /// What it shows.
     label: String,
-    /// Where it is from: a dataset's name, or `taught` for a sample.
+    /// Where it is from: a dataset's name, or `samples`.
     from: String,
     /// The cosine of both features, at most 1.
     similarity: f32,
@@ -89,9 +89,9 @@ pub async fn nearest(
         return Ok(Json(NearestAnswer { model, of: 0, examples: Vec::new() }));
     };
     let samples = async || samples(&app, &model).await;
-    let described = neighbours.of(app.models.registry(), &model, samples).await?;
-    let of = described.count();
-    let found = on_a_core(&app, move || Ok(described.nearest(&glyph, count)?)).await?;
+    let known = neighbours.of(app.models.registry(), &model, samples).await?;
+    let of = known.count();
+    let found = on_a_core(&app, move || Ok(known.nearest(&glyph, count)?)).await?;
     let examples = found.into_iter().map(|neighbour| NearestExample {
         label: neighbour.example.label,
         from: neighbour.example.from.to_string(),
@@ -102,12 +102,12 @@ pub async fn nearest(
 }
 
 /// The samples that a checkpoint was fine-tuned on, if it was on this server.
-async fn samples(app: &App, checkpoint: &str) -> Result<Vec<Example>, NeighboursError> {
+async fn samples(app: &App, checkpoint: &str) -> Result<Vec<TrainingExample>, NeighboursError> {
     let Ok(training) = app.training() else { return Ok(Vec::new()) };
     let samples = training.store.trained_on(checkpoint, SAMPLES).await?;
     let example = |sample: Sample| {
         let label = sample.content.label?;
-        Some(Example { glyph: sample.content.glyph, label, from: "taught".into() })
+        Some(TrainingExample { glyph: sample.content.glyph, label, from: "samples".into() })
     };
     Ok(samples.into_iter().filter_map(example).collect())
 }

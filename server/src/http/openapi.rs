@@ -21,14 +21,15 @@ use crate::{App, samples::formats::Format};
 #[openapi(
     info(
         title = "Glyphic",
-        description = "Handwriting to digits and numbers; samples, training and swapping of the \
-                       network that reads it. Under /v2 the Open Inference Protocol, version 2."
+        description = "Reads handwritten digits and numbers, keeps samples, and trains and \
+                       replaces the network that reads. Under /v2: the Open Inference Protocol, \
+                       version 2."
     ),
     tags(
         (name = "reading", description = "Reading pictures, strokes and pixels"),
-        (name = "inference protocol", description = "The same in the words of KServe, Triton and MLServer"),
-        (name = "checkpoints", description = "Which network is serving"),
-        (name = "samples", description = "Pictures with what people say they show"),
+        (name = "inference protocol", description = "Reading for clients of KServe, Triton and MLServer"),
+        (name = "checkpoints", description = "The trained networks, and which one is serving"),
+        (name = "samples", description = "Pictures that people have labelled"),
         (name = "training", description = "Training on the samples"),
         (name = "operation", description = "Probes and metrics"),
     ),
@@ -95,14 +96,14 @@ pub fn refusal(status: u16, schema: &str) -> BTreeMap<String, RefOr<Response>> {
         400 => "The request cannot be understood",
         401 => "The token is missing or wrong",
         403 => "The request comes from another site or another machine",
-        404 => "There is no such thing",
-        409 => "It conflicts with the present state",
+        404 => "There is no such path, checkpoint, sample or job",
+        409 => "It conflicts with the current state",
         413 => "The body or the picture is too large",
-        415 => "The type of the body is not one that is read",
-        422 => "The content is damaged, or not what it should be",
+        415 => "The content type is not supported",
+        422 => "The content is damaged or invalid",
         429 => "The server is busy; Retry-After says when to try again",
         503 => "The server cannot answer now",
-        507 => "The limit for samples is reached",
+        507 => "The limit on stored samples is reached",
         _ => "The request failed",
     };
     let schema = Ref::from_schema_name(schema);

@@ -1,5 +1,5 @@
-//! Descriptions of JSON that other crates write: they do not know OpenAPI. A test holds them
-//! against what those crates write.
+//! Descriptions of JSON that other crates write: they do not know OpenAPI. A test compares each
+//! one's fields with those that are written.
 #![allow(dead_code)]
 
 use utoipa::ToSchema;

@@ -165,7 +165,7 @@ async fn unsure(app: &App) -> Result<Vec<Suggestion>, ApiError> {
     let suggestion = |sample: &Sample| {
         let why = match &sample.content.label {
             None => "not labelled yet".to_owned(),
-            Some(_) => format!("{:.0} % sure when it came", 100.0 * sample.content.confidence),
+            Some(_) => format!("{:.0} % sure when it arrived", 100.0 * sample.content.confidence),
         };
         suggestion(sample, &sample.content.prediction, why)
     };
@@ -223,7 +223,7 @@ async fn wrong_labels(app: &App) -> Result<Vec<Suggestion>, ApiError> {
         let sample = labelled[error.example].0;
         let sure = 100.0 * rows[error.example][error.suggested];
         let suggested = &labels[error.suggested];
-        suggestion(sample, suggested, format!("the network is {sure:.0} % sure of {suggested}"))
+        suggestion(sample, suggested, format!("the network is {sure:.0} % sure it is {suggested}"))
     };
     Ok(open.take(SHOWN).map(suggestion).collect())
 }
@@ -271,7 +271,11 @@ async fn training(app: &App) -> Result<(Vec<Suggestion>, AuditState), ApiError> 
         suggestions.push(Suggestion::Example(Box::new(SuggestedExample {
             sample: None,
             picture: data_url(&glyph),
-            why: format!("{:.0} points more likely a {}", 100.0 * doubt.margin, doubt.suggested),
+            why: format!(
+                "{:.0} points more likely to be {}",
+                100.0 * doubt.margin,
+                doubt.suggested
+            ),
             pixels,
             label: doubt.label,
             suggested: doubt.suggested,

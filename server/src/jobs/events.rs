@@ -5,14 +5,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
-use super::{job::JobEvents, training::Training};
+use super::{job::JobEvents, training::TrainingService};
 
 /// Time between two looks at the database.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Number of jobs in an event.
 const JOBS: i64 = 10;
 
-impl Training {
+impl TrainingService {
     /// Publishes the state of the jobs while somebody follows them; never returns.
     pub(crate) async fn publish_events(self) {
         let mut look = tokio::time::interval(LOOK_EVERY);

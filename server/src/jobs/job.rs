@@ -86,7 +86,7 @@ pub struct Job {
     #[serde(skip)]
     pub labelled_until: i64,
     /// The progress that the trainer reports.
-    #[schema(value_type = Object)]
+    #[schema(value_type = JobProgress)]
     pub progress: Value,
     /// How it ended, in words.
     pub message: Option<String>,
@@ -94,6 +94,37 @@ pub struct Job {
     pub started: Option<i64>,
     /// When it ended.
     pub finished: Option<i64>,
+}
+
+/// How far training has come. Empty until the trainer has reported.
+// All but the curves is what the trainer writes. A test compares these fields with a job's.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+struct JobProgress {
+    /// Training steps done.
+    #[schema(required = false)]
+    step: usize,
+    /// Training steps in all.
+    #[schema(required = false)]
+    steps: usize,
+    /// Mean training loss of this epoch so far.
+    #[schema(required = false)]
+    loss: f64,
+    /// Share (0 to 1) of this epoch's training pictures that were read right so far.
+    #[schema(required = false)]
+    accuracy: f64,
+    /// Training pictures per second.
+    #[schema(required = false)]
+    images_per_second: f64,
+    /// Estimated time until the last step, in seconds.
+    #[schema(required = false)]
+    seconds_left: f64,
+    /// `[step, loss, accuracy]` at intervals from the first step on, at most 120 of them.
+    #[schema(required = false)]
+    curve: Vec<Vec<f64>>,
+    /// `[step, accuracy]` after each epoch, on the validation examples.
+    #[schema(required = false)]
+    validation: Vec<Vec<f64>>,
 }
 
 /// How a job ended.

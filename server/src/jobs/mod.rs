@@ -18,4 +18,4 @@ mod training;
 
 pub use job::{Ending, Job, JobEvents, JobState, NetworkKind, Recipe};
 pub use settings::JobSettings;
-pub use training::Training;
+pub use training::TrainingService;

@@ -15,7 +15,7 @@ use tokio::{sync::watch, task::JoinSet, time::sleep};
 use super::{
     child::{Progress, TrainingProcess},
     job::{Ending, Job, JobState, Recipe},
-    training::Training,
+    training::TrainingService,
 };
 use crate::{
     models::{Models, ModelsError},
@@ -41,7 +41,7 @@ const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// Samples that are read from the database at once.
 const CHUNK: i64 = 500;
 
-impl Training {
+impl TrainingService {
     /// Runs jobs until `stop` is true. A job that is running then goes back to the queue.
     pub(crate) async fn run_jobs(self, models: Models, mut stop: watch::Receiver<bool>) {
         let mut purged: Option<Instant> = None;
@@ -321,7 +321,8 @@ impl Training {
         match models.promote(id.to_owned(), Some(parent.clone()), basis).await {
             Ok(()) => {
                 let message = format!(
-                    "it reads {} of {} held-back samples correctly, its parent {}, and serves now",
+                    "it reads {} of {} held-back samples correctly (its parent read {}) and is now \
+                     serving",
                     after.right, after.of, before.right
                 );
                 ended(JobState::Promoted, candidate(), message)
@@ -349,11 +350,11 @@ fn measured(registry: &Registry, id: &str) -> String {
     let score = registry.manifest(id).map(|manifest| manifest.metrics.test);
     match score {
         Ok(Some(score)) => format!(
-            "it reads {:.2} % of the {} test pictures right; it serves once it is promoted",
+            "it reads {:.2} % of the {} test pictures correctly; it will serve once it is promoted",
             100.0 * score.accuracy,
             score.examples
         ),
-        _ => "it was not measured on a test set; it serves once it is promoted".to_owned(),
+        _ => "it was not measured on a test set; it will serve once it is promoted".to_owned(),
     }
 }
 

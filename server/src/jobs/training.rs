@@ -22,7 +22,7 @@ use crate::{
 
 /// Samples and training jobs of this server; cheap to clone.
 #[derive(Clone)]
-pub struct Training {
+pub struct TrainingService {
     /// Samples and jobs.
     pub store: Store,
     /// How many samples are taken.
@@ -39,7 +39,7 @@ pub struct Training {
     audit_failure: Arc<Mutex<Option<String>>>,
 }
 
-impl Training {
+impl TrainingService {
     /// A handle to this database. No job runs before [`run`](crate::run) starts the runner.
     pub fn new(store: Store, quota: Quota, settings: JobSettings) -> Self {
         let owner = format!("{}-{:08x}", std::process::id(), fastrand::u32(..));

@@ -313,25 +313,25 @@ pub struct RepositoryParameters {
 
 /// An empty object.
 #[derive(Serialize, ToSchema)]
-pub struct Done {}
+pub struct EmptyAnswer {}
 
 /// Loads a checkpoint beside the serving one. The body is ignored.
 #[utoipa::path(post, path = "/v2/repository/models/{model}/load", tag = "inference protocol",
     params(("model" = String, Path, description = "A checkpoint's id")),
     request_body(content = Option<RepositoryParameters>),
     security((), ("token" = [])),
-    responses((status = 200, body = Done, description = "It is loaded"),
+    responses((status = 200, body = EmptyAnswer, description = "It is loaded"),
         BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Unprocessable))]
 pub async fn load(
     State(app): State<App>,
     ModelName { model, .. }: ModelName,
     OptionalJson(RepositoryParameters { .. }): OptionalJson<RepositoryParameters>,
-) -> Answered<Done> {
+) -> Answered<EmptyAnswer> {
     // The serving checkpoint is always loaded.
     if model != SERVING {
         app.models.load(model).await?;
     }
-    Ok(Json(Done {}))
+    Ok(Json(EmptyAnswer {}))
 }
 
 /// Unloads a checkpoint that was loaded beside the serving one.
@@ -339,18 +339,18 @@ pub async fn load(
     params(("model" = String, Path)),
     request_body(content = Option<RepositoryParameters>),
     security((), ("token" = [])),
-    responses((status = 200, body = Done, description = "It is not loaded"),
+    responses((status = 200, body = EmptyAnswer, description = "It is not loaded"),
         BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge))]
 pub async fn unload(
     State(app): State<App>,
     ModelName { model, .. }: ModelName,
     OptionalJson(RepositoryParameters { .. }): OptionalJson<RepositoryParameters>,
-) -> Answered<Done> {
+) -> Answered<EmptyAnswer> {
     if model == SERVING {
         return Err(ApiError::AlwaysServes.into());
     }
     app.models.unload(&model)?;
-    Ok(Json(Done {}))
+    Ok(Json(EmptyAnswer {}))
 }
 
 /// A body of JSON that may be left out.

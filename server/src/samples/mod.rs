@@ -7,6 +7,7 @@
 //!                                                └── Incoming ◄─┘
 //! ```
 
+mod edits;
 pub mod formats;
 mod incoming;
 mod raw;

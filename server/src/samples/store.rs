@@ -1,10 +1,10 @@
-//! Samples in the database.
+//! Samples in the database: adding and finding them.
 
 use std::collections::HashMap;
 
 use glyphic_model::{Glyph, checkpoint::sha256};
 use glyphic_runtime::held_back::is_held_back;
-use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use super::sample::{Added, Count, Filter, Form, NewSample, Quota, Sample};
 use crate::store::{Store, StoreError, new_id, now};
@@ -41,6 +41,7 @@ macro_rules! matches_filter {
          AND CASE WHEN deleted IS NULL THEN 0 ELSE 1 END = $11"
     };
 }
+pub(super) use matches_filter;
 
 /// These columns of a page of the samples that match, newest first: those before
 /// the id `$12`, at most `$13`.
@@ -56,6 +57,7 @@ macro_rules! page {
     };
 }
 
+/// Binds the values of a [`Filter`] to `$1` to `$11`.
 macro_rules! bind_filter {
     ($query:expr, $filter:expr) => {
         $query
@@ -72,6 +74,7 @@ macro_rules! bind_filter {
             .bind($filter.deleted)
     };
 }
+pub(super) use bind_filter;
 
 impl Store {
     /// Keeps samples, all or none. A picture that is there already with the same
@@ -213,103 +216,6 @@ impl Store {
         let row = sqlx::query(sql).bind(time).fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
     }
-
-    /// Gives a sample a label, or confirms the one it has.
-    pub async fn relabel(&self, id: &str, label: &str) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        let labelling = next_labelling(&mut transaction).await?;
-        note_edit(&mut transaction, &new_id(), id, "relabel").await?;
-        sqlx::query(
-            "UPDATE samples SET confirmed = 1, label = $1, \
-             labelled = CASE WHEN label = $1 THEN labelled ELSE $2 END WHERE id = $3",
-        )
-        .bind(label.to_owned())
-        .bind(labelling)
-        .bind(id.to_owned())
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    /// Deletes the samples that match; returns how many. They can be brought
-    /// back by [`undo`](Self::undo) until they are purged.
-    pub async fn delete(&self, filter: &Filter) -> Result<u64, StoreError> {
-        let note = concat!(
-            "INSERT INTO edits (batch, sample, what, label, confirmed, deleted) \
-             SELECT CAST($12 AS TEXT), id, 'delete', label, confirmed, deleted \
-             FROM samples WHERE ",
-            matches_filter!()
-        );
-        let filter = Filter { deleted: 0, ..filter.clone() };
-        let batch = new_id();
-        let mut transaction = self.begin().await?;
-        let noted = bind_filter!(sqlx::query(note), filter).bind(batch.clone());
-        let count = noted.execute(&mut *transaction).await?.rows_affected();
-        delete_batch(&mut transaction, batch).await?;
-        transaction.commit().await?;
-        Ok(count)
-    }
-
-    /// Deletes one sample.
-    pub async fn delete_one(&self, id: &str) -> Result<(), StoreError> {
-        let batch = new_id();
-        let mut transaction = self.begin().await?;
-        note_edit(&mut transaction, &batch, id, "delete").await?;
-        delete_batch(&mut transaction, batch).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    /// Undoes the last deletion or relabelling; returns which of them it was and for how many
-    /// samples.
-    pub async fn undo(&self) -> Result<(String, u64), StoreError> {
-        let mut transaction = self.begin().await?;
-        let last = "SELECT batch, what, COUNT(*) FROM edits \
-                    WHERE batch = (SELECT MAX(batch) FROM edits) GROUP BY batch, what";
-        let last = sqlx::query(last).fetch_optional(&mut *transaction).await?;
-        let last = last.ok_or(StoreError::NothingToUndo)?;
-        let (batch, what): (String, String) = (last.try_get(0)?, last.try_get(1)?);
-        let count: i64 = last.try_get(2)?;
-        let before = |column: &str| {
-            format!("(SELECT e.{column} FROM edits e WHERE e.batch = $1 AND e.sample = samples.id)")
-        };
-        let sql = format!(
-            "UPDATE samples SET labelled = $2, label = {}, confirmed = {}, deleted = {} \
-             WHERE id IN (SELECT sample FROM edits WHERE batch = $1)",
-            before("label"),
-            before("confirmed"),
-            before("deleted"),
-        );
-        let labelling = next_labelling(&mut transaction).await?;
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(batch.clone())
-            .bind(labelling)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("DELETE FROM edits WHERE batch = $1")
-            .bind(batch)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok((what, count as u64))
-    }
-
-    /// Removes for good the samples that were deleted before `deleted_before` or came before
-    /// `created_before`; returns how many.
-    pub async fn purge(&self, deleted_before: i64, created_before: i64) -> Result<u64, StoreError> {
-        let mut transaction = self.begin().await?;
-        let purged = sqlx::query("DELETE FROM samples WHERE deleted < $1 OR created < $2")
-            .bind(deleted_before)
-            .bind(created_before)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("DELETE FROM edits WHERE sample NOT IN (SELECT id FROM samples)")
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(purged.rows_affected())
-    }
 }
 
 async fn add_one(
@@ -371,7 +277,9 @@ async fn add_one(
 
 /// The time of a labelling that is made now: later than every earlier one, even if another
 /// server's clock is ahead, so that labellings are in the order in which they were kept.
-async fn next_labelling(transaction: &mut Transaction<'static, Any>) -> Result<i64, StoreError> {
+pub(super) async fn next_labelling(
+    transaction: &mut Transaction<'static, Any>,
+) -> Result<i64, StoreError> {
     let last = "SELECT COALESCE(MAX(labelled), 0) FROM samples";
     let last: i64 = sqlx::query(last).fetch_one(&mut **transaction).await?.try_get(0)?;
     Ok(now().max(last + 1))
@@ -428,44 +336,6 @@ impl Room {
         *of_source += 1;
         self.total += 1;
         Ok(())
-    }
-}
-
-/// Deletes the samples whose state was stored for an edit.
-async fn delete_batch(
-    transaction: &mut Transaction<'static, Any>,
-    batch: String,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE samples SET deleted = $1 WHERE id IN (SELECT sample FROM edits WHERE batch = $2)",
-    )
-    .bind(now())
-    .bind(batch)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
-}
-
-/// Stores a sample's state before an edit.
-async fn note_edit(
-    transaction: &mut Transaction<'static, Any>,
-    batch: &str,
-    id: &str,
-    what: &str,
-) -> Result<(), StoreError> {
-    let noted = sqlx::query(
-        "INSERT INTO edits (batch, sample, what, label, confirmed, deleted) \
-         SELECT $1, id, $2, label, confirmed, deleted FROM samples \
-         WHERE id = $3 AND deleted IS NULL",
-    )
-    .bind(batch.to_owned())
-    .bind(what.to_owned())
-    .bind(id.to_owned())
-    .execute(&mut **transaction)
-    .await?;
-    match noted.rows_affected() {
-        0 => Err(StoreError::NoSuchSample(id.to_owned())),
-        _ => Ok(()),
     }
 }
 

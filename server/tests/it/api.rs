@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Artifacts, Server, picture, seven};
+use crate::common::{Server, TestArtifacts, picture, seven};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-static ARTIFACTS: LazyLock<Artifacts> = LazyLock::new(Artifacts::released);
+static ARTIFACTS: LazyLock<TestArtifacts> = LazyLock::new(TestArtifacts::released);
 static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start(&ARTIFACTS));
 
 fn predict(content_type: &str, body: &[u8]) -> (u16, Value) {
@@ -365,7 +365,7 @@ fn a_full_queue_is_429_and_says_when_to_retry() {
     // One place in the queue, one picture a batch, and forty clients at once that want
     // eight pictures read: more than the requesting thread computes itself.
     let limits = Limits { queue: 1, max_batch: 1, ..Limits::default() };
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::start_with(&artifacts, limits);
     let eight = five_pixels().repeat(8);
     let tensor = json!({ "name": "pixels", "shape": [8, 784], "datatype": "UINT8", "data": eight });

@@ -1,12 +1,12 @@
 //! `--device auto` by measurement, on a real graphics API.
 
-use crate::common::Artifacts;
+use crate::common::TestArtifacts;
 use glyphic_runtime::device::DeviceChoice;
 use glyphic_server::auto::faster;
 
 #[test]
 fn auto_takes_what_reads_full_batches_sooner_and_says_why() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let gpu = DeviceChoice::Gpu(None).open().unwrap();
     let name = gpu.to_string();
     let chosen = faster(gpu.clone(), &artifacts.registry, 8);
@@ -23,7 +23,7 @@ fn auto_takes_what_reads_full_batches_sooner_and_says_why() {
     assert!(said.contains(&name) && said.contains("8 pictures take"), "{said}");
 
     // Where nothing is promoted there is nothing to measure by.
-    let empty = Artifacts::empty();
+    let empty = TestArtifacts::empty();
     let unmeasured = faster(gpu, &empty.registry, 8);
     assert_eq!(unmeasured.to_string(), name);
 }

@@ -2,11 +2,10 @@
 //! all of it.
 
 use std::{
-    fs::{self, Permissions},
+    fs,
     net::SocketAddr,
-    os::unix::fs::{MetadataExt, PermissionsExt},
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    sync::{Mutex, MutexGuard},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -24,7 +23,7 @@ use glyphic_runtime::{
 use glyphic_server::{
     App,
     config::Limits,
-    jobs::{JobSettings, Training},
+    jobs::{JobSettings, TrainingService},
     models::Models,
     run,
     samples::Quota,
@@ -48,13 +47,19 @@ pub fn repetitions(full: usize, usual: usize) -> usize {
     }
 }
 
+/// Held by a test in which a trainer runs: training takes all cores, so one runs at a time.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static TRAINING: Mutex<()> = Mutex::new(());
+    TRAINING.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
 /// An artifacts folder of a test's own.
-pub struct Artifacts {
+pub struct TestArtifacts {
     pub folder: TempDir,
     pub registry: Registry,
 }
 
-impl Artifacts {
+impl TestArtifacts {
     /// Holds the repository's released checkpoint, promoted.
     pub fn released() -> Self {
         let released = Registry::new(repository().join("artifacts"));
@@ -122,27 +127,31 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start(artifacts: &Artifacts) -> Self {
+    pub fn start(artifacts: &TestArtifacts) -> Self {
         Self::start_with(artifacts, Limits::default())
     }
 
-    pub fn start_with(artifacts: &Artifacts, limits: Limits) -> Self {
+    pub fn start_with(artifacts: &TestArtifacts, limits: Limits) -> Self {
         Self::start_app(artifacts, limits, None)
     }
 
     /// One that keeps samples and trains, in a database of its own or a given
     /// one.
-    pub fn training(artifacts: &Artifacts, training: TrainingSetup) -> Self {
+    pub fn training(artifacts: &TestArtifacts, training: TrainingSetup) -> Self {
         Self::start_app(artifacts, Limits::default(), Some(training))
     }
 
-    fn start_app(artifacts: &Artifacts, limits: Limits, training: Option<TrainingSetup>) -> Self {
+    fn start_app(
+        artifacts: &TestArtifacts,
+        limits: Limits,
+        training: Option<TrainingSetup>,
+    ) -> Self {
         Self::start_changed(artifacts, limits, training, |app| app)
     }
 
     /// One whose state is changed before it serves.
     pub fn start_changed(
-        artifacts: &Artifacts,
+        artifacts: &TestArtifacts,
         limits: Limits,
         training: Option<TrainingSetup>,
         change: impl FnOnce(App) -> App + Send + 'static,
@@ -162,7 +171,7 @@ impl Server {
                 if let Some(TrainingSetup { url, quota, settings }) = training {
                     let url = url.unwrap_or_else(|| Store::file_url(&root.join("glyphic.db")));
                     let store = Store::open(&url).await.unwrap();
-                    app = app.with_training(Ok(Training::new(store, quota, settings)));
+                    app = app.with_training(Ok(TrainingService::new(store, quota, settings)));
                 }
                 // Not before: a test that waits must find files in place, not half read.
                 ready.send(listener.local_addr().unwrap()).unwrap();
@@ -234,47 +243,8 @@ impl Drop for Server {
     }
 }
 
-/// The server as a process of its own, so that its memory can be measured.
-pub struct Process {
-    child: Child,
-    pub url: String,
-}
-
-impl Process {
-    pub fn start() -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new(env!("CARGO_BIN_EXE_server"))
-            .args(["--device", "cpu", "--addr", &format!("127.0.0.1:{port}"), "--artifacts"])
-            .arg(repository().join("artifacts"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let url = format!("http://127.0.0.1:{port}");
-        let begun = Instant::now();
-        while ureq::get(format!("{url}/readyz")).call().is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(20), "the server does not start");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Self { child, url }
-    }
-
-    /// The most memory it ever held, in MiB.
-    pub fn peak_memory(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn read(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, Value) {
+/// The status and the JSON of a response, or its text if it is not JSON.
+pub fn read(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> (u16, Value) {
     let mut response = response.unwrap();
     let text = response.body_mut().read_to_string().unwrap();
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
@@ -369,84 +339,10 @@ pub fn drawings(count: usize) -> Vec<(String, Value)> {
         .collect()
 }
 
-/// A PostgreSQL server of a test's own, from the system's packages. It refuses
-/// to run as root, so then it runs as `postgres`.
-pub struct Postgres {
-    folder: TempDir,
-    bin: PathBuf,
-    port: u16,
-}
-
-impl Postgres {
-    pub fn start() -> Self {
-        let bin = fs::read_dir("/usr/lib/postgresql")
-            .expect("PostgreSQL is missing: ./test installs it")
-            .flatten()
-            .map(|entry| entry.path().join("bin"))
-            .find(|bin| bin.join("initdb").exists())
-            .expect("PostgreSQL's server is missing: ./test installs it");
-        let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), Permissions::from_mode(0o777)).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let postgres = Self { folder, bin, port };
-        let data = postgres.data();
-        postgres.run("initdb", &["-D", &data, "-U", "glyphic", "-A", "trust", "--no-sync"]);
-        postgres.up();
-        let name = ["-h", "127.0.0.1", "-p", &port.to_string(), "-U", "glyphic", "glyphic"];
-        postgres.run("createdb", &name);
-        postgres
-    }
-
-    /// Starts the database server.
-    pub fn up(&self) {
-        let options = format!("-p {} -k {} -h 127.0.0.1", self.port, self.folder.path().display());
-        let log = self.folder.path().join("log").display().to_string();
-        self.run("pg_ctl", &["-D", &self.data(), "-w", "-o", &options, "-l", &log, "start"]);
-    }
-
-    /// Stops it, at once.
-    pub fn down(&self) {
-        self.run("pg_ctl", &["-D", &self.data(), "-w", "-m", "immediate", "stop"]);
-    }
-
-    pub fn url(&self) -> String {
-        format!("postgres://glyphic@127.0.0.1:{}/glyphic", self.port)
-    }
-
-    fn data(&self) -> String {
-        self.folder.path().join("data").display().to_string()
-    }
-
-    #[track_caller]
-    fn run(&self, program: &str, arguments: &[&str]) {
-        let program = self.bin.join(program);
-        let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
-        let mut command = if is_root {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]);
-            command.arg(program);
-            command
-        } else {
-            Command::new(program)
-        };
-        let done = command
-            .args(arguments)
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(done.success(), "{command:?} failed");
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        if self.folder.path().join("data/postmaster.pid").exists() {
-            self.down();
-        }
-        // Its files belong to another user.
-        let _ = fs::remove_dir_all(self.folder.path());
-    }
+/// The names of a JSON object's fields, in alphabetical order.
+#[track_caller]
+pub fn names(object: &Value) -> Vec<String> {
+    let mut names: Vec<String> = object.as_object().unwrap().keys().cloned().collect();
+    names.sort();
+    names
 }

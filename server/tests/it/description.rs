@@ -1,11 +1,16 @@
 //! `/api/openapi.json`: every answer is described.
 
-use crate::common::{Artifacts, Server};
+use crate::common::{Server, TestArtifacts, names};
 use glyphic_model::{
     Thresholds,
     checkpoint::{Metrics, Score},
 };
-use glyphic_server::http::schemas::{MetricsSchema, ScoreSchema, ThresholdsSchema};
+use glyphic_runtime::registry::{Changed, Comparison, SampleReading, Tally};
+use glyphic_server::http::schemas::{
+    ChangedSchema, ComparisonSchema, MetricsSchema, SampleReadingSchema, ScoreSchema, SpeedSchema,
+    TallySchema, ThresholdsSchema,
+};
+use glyphic_train::card::Speed;
 use serde_json::{Value, json};
 use utoipa::PartialSchema;
 
@@ -37,7 +42,7 @@ fn references(value: &Value, found: &mut Vec<String>) {
 
 #[test]
 fn every_answer_is_described_and_typed() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::start(&artifacts);
     let (status, api) = server.get("/api/openapi.json");
     assert_eq!(status, 200);
@@ -67,7 +72,7 @@ fn every_answer_is_described_and_typed() {
 
 #[test]
 fn every_schema_that_is_named_is_there() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::start(&artifacts);
     let api = server.get("/api/openapi.json").1;
     let mut found = Vec::new();
@@ -79,23 +84,48 @@ fn every_schema_that_is_named_is_there() {
     }
 }
 
-/// The names of an object's or a schema's fields.
-#[track_caller]
-fn names(value: &Value) -> Vec<String> {
-    let mut names: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
-    names.sort();
-    names
-}
-
 #[test]
 fn the_json_of_other_crates_is_what_is_described() {
     let score = Score { accuracy: 0.5, loss: 1.0, examples: 2 };
     let metrics = Metrics { epochs: 1, seconds: 1.0, validation: score, test: Some(score) };
+    let tallies = [Tally::default(); 2];
+    let changed = Changed {
+        set: "validation".to_owned(),
+        label: "1".to_owned(),
+        before: "7".to_owned(),
+        after: "1".to_owned(),
+        glyph: String::new(),
+    };
+    let reading = SampleReading {
+        id: "a".to_owned(),
+        label: "1".to_owned(),
+        held_back: false,
+        before: "7".to_owned(),
+        after: "1".to_owned(),
+        confidence: 0.5,
+    };
+    let comparison = Comparison {
+        parent: "a".to_owned(),
+        new_labels: Vec::new(),
+        trained_on: 1,
+        validation: tallies,
+        held_back: tallies,
+        synthetic: tallies,
+        gained: 1,
+        lost: 0,
+        changed: vec![changed.clone()],
+        samples: vec![reading.clone()],
+    };
     for (written, schema) in [
         (json!(Thresholds::default()), json!(ThresholdsSchema::schema())),
         (json!(score), json!(ScoreSchema::schema())),
         (json!(metrics), json!(MetricsSchema::schema())),
+        (json!(Speed { single_ms: 0.1, batched_per_second: 1e4 }), json!(SpeedSchema::schema())),
+        (json!(comparison), json!(ComparisonSchema::schema())),
+        (json!(tallies[0]), json!(TallySchema::schema())),
+        (json!(changed), json!(ChangedSchema::schema())),
+        (json!(reading), json!(SampleReadingSchema::schema())),
     ] {
-        assert_eq!(names(&written), names(&schema["properties"]));
+        assert_eq!(names(&written), names(&schema["properties"]), "{written}");
     }
 }

@@ -3,9 +3,8 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -14,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Artifacts, Postgres, repetitions};
+use crate::{
+    common::{TestArtifacts, repetitions},
+    programs::{Postgres, ServerProgram},
+};
 use glyphic_server::{samples::Filter, store::Store};
 use serde_json::{Value, json};
 
@@ -22,8 +24,8 @@ fn kills() -> usize {
     repetitions(200, 40)
 }
 
-/// The program on a port of its own, and its address.
-fn start(artifacts: &Path, wrapper: Option<&str>) -> (Child, String) {
+/// The program on a port of its own.
+fn start(artifacts: &Path, wrapper: Option<&str>) -> ServerProgram {
     let server = env!("CARGO_BIN_EXE_server");
     let mut command = match wrapper {
         Some(script) => {
@@ -33,19 +35,12 @@ fn start(artifacts: &Path, wrapper: Option<&str>) -> (Child, String) {
         }
         None => Command::new(server),
     };
-    let mut child = command
+    command
         .env("GLYPHIC_ADDR", "127.0.0.1:0")
         .env("GLYPHIC_ARTIFACTS", artifacts)
         .env("GLYPHIC_DEVICE", "cpu")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().rsplit(' ').next().unwrap().to_owned();
-    assert!(address.starts_with("http://"), "the server did not start: {line:?}");
-    (child, address)
+        .stderr(Stdio::null());
+    ServerProgram::start(&mut command)
 }
 
 /// Sends a drawing that no other call has; returns its id if the server
@@ -68,7 +63,7 @@ fn teach(address: &str, number: usize) -> Option<(String, String)> {
 
 #[test]
 fn kills_under_load_lose_nothing_that_was_acknowledged() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let root = artifacts.registry.root();
     let acknowledged = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
@@ -78,7 +73,7 @@ fn kills_under_load_lose_nothing_that_was_acknowledged() {
         if kill >= kills() && enough() {
             break;
         }
-        let (mut server, address) = start(root, None);
+        let ServerProgram { program, url: address } = start(root, None);
         let stopped = AtomicBool::new(false);
         thread::scope(|scope| {
             for _ in 0..3 {
@@ -93,8 +88,7 @@ fn kills_under_load_lose_nothing_that_was_acknowledged() {
             }
             // At every moment of a request, and of the database's own work.
             thread::sleep(Duration::from_micros(3_000 + (kill as u64 * 7919) % 60_000));
-            server.kill().unwrap();
-            server.wait().unwrap();
+            drop(program);
             stopped.store(true, Ordering::Relaxed);
         });
     }
@@ -113,11 +107,12 @@ fn kills_under_load_lose_nothing_that_was_acknowledged() {
 
 #[test]
 fn a_full_disk_refuses_and_keeps_what_was_acknowledged() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let root = artifacts.registry.root();
     // No file may grow beyond 600 blocks of 512 bytes: as far as a database can
     // tell, the disk is full.
-    let (mut server, address) = start(root, Some("trap '' XFSZ; ulimit -f 600; exec \"$0\""));
+    let ServerProgram { program, url: address } =
+        start(root, Some("trap '' XFSZ; ulimit -f 600; exec \"$0\""));
     let mut kept = Vec::new();
     let mut number = 0;
     let refusal = loop {
@@ -145,14 +140,12 @@ fn a_full_disk_refuses_and_keeps_what_was_acknowledged() {
         .content_type("application/json")
         .send(json!({ "strokes": body["strokes"] }).to_string().as_bytes());
     assert_eq!(predicted.unwrap().status(), 200);
-    server.kill().unwrap();
-    server.wait().unwrap();
+    drop(program);
 
     // With room again all is there, and more can come.
-    let (mut server, address) = start(root, None);
+    let ServerProgram { program, url: address } = start(root, None);
     assert!(teach(&address, 9_999).is_some());
-    server.kill().unwrap();
-    server.wait().unwrap();
+    drop(program);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let store = Store::open(&Store::file_url(&root.join("glyphic.db"))).await.unwrap();
@@ -164,7 +157,7 @@ fn a_full_disk_refuses_and_keeps_what_was_acknowledged() {
 
 #[test]
 fn what_is_committed_is_synced() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let url = Store::file_url(&artifacts.registry.root().join("a name with % and ?.db"));

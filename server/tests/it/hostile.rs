@@ -6,11 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::{Process, picture, repository};
+use crate::{
+    common::{picture, repository},
+    programs::ServerProgram,
+};
 
 #[test]
 fn every_file_ends_well() {
-    let server = Process::start();
+    let server = ServerProgram::released();
     let mut names: Vec<String> = fs::read_dir(repository().join("model/tests/pictures"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -52,7 +55,7 @@ fn every_file_ends_well() {
 #[test]
 fn the_first_prediction_comes_within_two_seconds_of_the_start() {
     let begun = Instant::now();
-    let server = Process::start();
+    let server = ServerProgram::released();
     let response =
         ureq::post(format!("{}/api/predict", server.url)).send(&picture("5_1bit.png")[..]).unwrap();
     assert_eq!(response.status(), 200);

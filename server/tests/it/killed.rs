@@ -5,11 +5,14 @@ use std::{
     env, fs,
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
-use crate::common::{publish, repetitions};
+use crate::{
+    common::{publish, repetitions},
+    programs::Program,
+};
 use burn::tensor::Device;
 use glyphic_runtime::registry::{Registry, RegistryError};
 
@@ -55,46 +58,35 @@ fn unpin_all_but(registry: &Registry, id: &str) -> Result<(), RegistryError> {
     marks.pins.iter().filter(|pinned| *pinned != id).try_for_each(|id| registry.pin(id, false))
 }
 
-/// A process that works, until this is dropped.
-struct Worker(Child);
+/// Starts a process that works until it is dropped.
+fn start_working(folder: &Path, shared: bool) -> Program {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args(["killed::works_until_it_is_killed", "--exact", "--nocapture"])
+        .env(FOLDER, folder);
+    if shared {
+        command.env(SHARED, "1");
+    }
+    let mut process = Program(command.stdout(Stdio::piped()).spawn().unwrap());
+    let lines = BufReader::new(process.0.stdout.take().unwrap()).lines();
+    let begun = lines.map_while(Result::ok).any(|line| line.contains("working"));
+    assert!(begun, "it did not begin");
+    process
+}
 
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+/// Stops a process where it is: what it leaves can be looked at.
+fn pause(process: &Program) {
+    signal(process, "-STOP");
+    // It may be within a call of the system, which ends first.
+    let stat = format!("/proc/{}/stat", process.0.id());
+    while !fs::read_to_string(&stat).unwrap().contains(") T ") {
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-impl Worker {
-    fn start(folder: &Path, shared: bool) -> Self {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command
-            .args(["killed::works_until_it_is_killed", "--exact", "--nocapture"])
-            .env(FOLDER, folder);
-        if shared {
-            command.env(SHARED, "1");
-        }
-        let mut worker = Self(command.stdout(Stdio::piped()).spawn().unwrap());
-        let lines = BufReader::new(worker.0.stdout.take().unwrap()).lines();
-        let begun = lines.map_while(Result::ok).any(|line| line.contains("working"));
-        assert!(begun, "it did not begin");
-        worker
-    }
-
-    /// Stops it where it is: what it leaves can be looked at.
-    fn pause(&self) {
-        self.signal("-STOP");
-        // It may be within a call of the system, which ends first.
-        let stat = format!("/proc/{}/stat", self.0.id());
-        while !fs::read_to_string(&stat).unwrap().contains(") T ") {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.0.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-    }
+fn signal(process: &Program, signal: &str) {
+    let id = process.0.id().to_string();
+    assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
 }
 
 #[test]
@@ -112,16 +104,16 @@ fn survives(shared: bool) {
     let folder = tempfile::tempdir().unwrap();
     let registry = Registry::new(folder.path());
     let mut promotions = 0;
-    let mut other = shared.then(|| Worker::start(folder.path(), shared));
+    let mut other = shared.then(|| start_working(folder.path(), shared));
     for kill in 0..kills() {
-        let worker = Worker::start(folder.path(), shared);
+        let process = start_working(folder.path(), shared);
         // Some die before they have published, some after a hundred changes.
         let moment = Duration::from_micros(fastrand::u64(0..150_000));
         std::thread::sleep(moment);
-        drop(worker);
+        drop(process);
         if let Some(other) = &mut other {
             assert!(other.0.try_wait().unwrap().is_none(), "the other one failed at kill {kill}");
-            other.pause();
+            pause(other);
         }
 
         // Every name is of a checkpoint that is whole.
@@ -150,7 +142,7 @@ fn survives(shared: bool) {
             "after kill {kill} {doomed} folders wait to be removed"
         );
         if let Some(other) = &other {
-            other.signal("-CONT");
+            signal(other, "-CONT");
         }
     }
     assert!(promotions > kills() / 2, "hardly anything was promoted: {promotions}");

@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, fs};
 
-use crate::common::{Artifacts, Process, picture, repetitions, repository, seven};
+use crate::{
+    common::{TestArtifacts, picture, repetitions, repository, seven},
+    programs::ServerProgram,
+};
 use burn::tensor::Device;
 use fastrand::Rng;
 use glyphic_model::checkpoint::{Checkpoint, MANIFEST_FILE, Manifest, WEIGHTS_FILE, sha256};
@@ -93,7 +96,7 @@ fn originals() -> Vec<Original> {
 
 #[test]
 fn damaged_uploads_end_well() {
-    let server = Process::start();
+    let server = ServerProgram::released();
     let originals = originals();
     // Every form once as it is: what it needs by itself is not what damage adds.
     let send = |path: &str, content_type: &str, body: &[u8]| {
@@ -146,7 +149,7 @@ fn damaged_uploads_end_well() {
 
 #[test]
 fn damaged_manifests_and_weights_are_refused_or_whole() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let id = artifacts.registry.current().unwrap();
     let folder = artifacts.registry.folder(&id);
     let manifest = fs::read(folder.join(MANIFEST_FILE)).unwrap();

@@ -10,18 +10,18 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Artifacts, Server, TrainingSetup, drawings, repository, seven, train};
+use crate::common::{Server, TestArtifacts, TrainingSetup, drawings, repository, seven, train};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::checkpoint::Manifest;
-use glyphic_server::{config::Limits, neighbours::Example};
+use glyphic_server::{config::Limits, neighbours::TrainingExample};
 use glyphic_train::data::{Data, learned_from};
 use serde_json::{Value, json};
 
 /// What MNIST's folder holds, if the checkpoint learned from it.
-fn mnist(manifest: &Manifest) -> Result<Vec<Example>, String> {
+fn mnist(manifest: &Manifest) -> Result<Vec<TrainingExample>, String> {
     let path = repository().join("artifacts/datasets/mnist");
     let Data { training, labels, .. } = learned_from(manifest, &path).map_err(|e| e.to_string())?;
-    let example = |example: glyphic_train::data::Example| Example {
+    let example = |example: glyphic_train::data::Example| TrainingExample {
         glyph: example.glyph,
         label: labels[example.label].clone(),
         from: "mnist".into(),
@@ -29,9 +29,9 @@ fn mnist(manifest: &Manifest) -> Result<Vec<Example>, String> {
     Ok(training.into_iter().map(example).collect())
 }
 
-fn server(artifacts: &Artifacts) -> Server {
-    let teaching = Some(TrainingSetup::default());
-    Server::start_changed(artifacts, Limits::default(), teaching, |app| {
+fn server(artifacts: &TestArtifacts) -> Server {
+    let training = Some(TrainingSetup::default());
+    Server::start_changed(artifacts, Limits::default(), training, |app| {
         app.with_examples(Arc::new(mnist))
     })
 }
@@ -47,7 +47,7 @@ fn examples(answer: &Value) -> Vec<(String, String, f64)> {
 
 #[test]
 fn a_training_example_is_nearest_to_itself() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let manifest = artifacts.registry.manifest(&artifacts.registry.current().unwrap()).unwrap();
     let server = server(&artifacts);
     let known = mnist(&manifest).unwrap();
@@ -71,7 +71,7 @@ fn a_training_example_is_nearest_to_itself() {
 /// Prints the figures for the documentation.
 #[test]
 fn what_is_nearest_says_what_a_test_picture_is() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = server(&artifacts);
     let path = repository().join("artifacts/datasets/mnist");
     let Data { test, labels, .. } = glyphic_train::data::load(&path, 0.1).unwrap();
@@ -89,7 +89,7 @@ fn what_is_nearest_says_what_a_test_picture_is() {
 
 #[test]
 fn drawings_lie_near_examples_of_their_label() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = server(&artifacts);
     let (mut right, mut of) = (0, 0);
     for (label, strokes) in drawings(20) {
@@ -106,8 +106,8 @@ fn drawings_lie_near_examples_of_their_label() {
 }
 
 #[test]
-fn what_was_taught_is_among_them() {
-    let artifacts = Artifacts::released();
+fn a_fine_tuned_checkpoint_finds_the_samples_it_learned_from() {
+    let artifacts = TestArtifacts::released();
     let mut setup = TrainingSetup::default();
     setup.settings.arguments = ["--examples", "512", "--epochs", "1"].map(str::to_owned).to_vec();
     let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), |app| {
@@ -127,7 +127,7 @@ fn what_was_taught_is_among_them() {
     };
     let is_itself = |answer: &Value| {
         let (_, from, alike) = &examples(answer)[0];
-        from == "taught" && *alike > 0.9999
+        from == "samples" && *alike > 0.9999
     };
     assert!(drawings.iter().all(|(_, strokes)| !is_itself(&nearest(strokes))), "not learned yet");
 
@@ -146,7 +146,7 @@ fn what_was_taught_is_among_them() {
 
 #[test]
 fn a_client_that_hangs_up_does_not_have_it_read_again() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let reads = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&reads);
     let server = Server::start_changed(&artifacts, Limits::default(), None, move |app| {
@@ -175,7 +175,7 @@ fn a_client_that_hangs_up_does_not_have_it_read_again() {
 
 #[test]
 fn without_its_data_a_checkpoint_has_none() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let drawing = json!({ "strokes": seven() });
     let code = |(status, answer): (u16, Value)| {
         assert!(answer["error"]["message"].as_str().is_some_and(|m| m.len() > 20), "{answer}");

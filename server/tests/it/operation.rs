@@ -4,11 +4,14 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use crate::common::{Artifacts, Server, TrainingSetup, seven};
+use crate::{
+    common::{Server, TestArtifacts, TrainingSetup, seven},
+    programs::Program,
+};
 use glyphic_server::{config::Limits, http::access::Admin};
 use serde_json::json;
 
@@ -47,7 +50,7 @@ fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
 
 #[test]
 fn changes_need_the_token_and_reading_does_not() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let admin = Admin::new(Some(TOKEN.to_owned()), "127.0.0.1:1".parse().unwrap(), false).0;
     let setup = TrainingSetup::default();
     let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), move |app| {
@@ -128,7 +131,7 @@ fn a_token_is_made_where_others_can_reach_the_server() {
 
 #[test]
 fn without_a_token_changes_are_taken_under_this_machines_names_alone() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::start(&artifacts);
     let promote = |host: &str| {
         let id = artifacts.registry.current().unwrap();
@@ -158,7 +161,7 @@ fn without_a_token_changes_are_taken_under_this_machines_names_alone() {
 
 #[test]
 fn one_client_may_ask_so_often_and_another_one_is_not_its_victim() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let limits = Limits { rate: 5, behind_proxy: true, ..Limits::default() };
     let server = Server::start_with(&artifacts, limits);
     let ask = |path: &str, client: &str| {
@@ -192,7 +195,7 @@ fn one_client_may_ask_so_often_and_another_one_is_not_its_victim() {
 
 #[test]
 fn every_answer_bears_its_requests_number_and_the_usual_headers() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::start(&artifacts);
     for path in ["/", "/api/models", "/nothing", "/v2/nothing", "/metrics"] {
         let answer = asked(&server, "GET", path, "x-request-id: mine-1.2:3\r\n");
@@ -213,7 +216,7 @@ fn every_answer_bears_its_requests_number_and_the_usual_headers() {
 
 #[test]
 fn metrics_count_what_happens() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::start(&artifacts);
     let id = artifacts.registry.current().unwrap();
     for _ in 0..3 {
@@ -248,7 +251,7 @@ fn metrics_count_what_happens() {
 
 #[test]
 fn a_client_that_sends_nothing_is_cut_off_and_others_are_served() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let limits = Limits { connections: 40, connections_per_client: Some(40), ..Limits::default() };
     let server = Server::start_with(&artifacts, limits);
     // Heads that never end, one byte now and then.
@@ -283,7 +286,7 @@ fn a_client_that_sends_nothing_is_cut_off_and_others_are_served() {
 
 #[test]
 fn a_client_that_takes_no_answers_is_cut_off() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     // There is room for one: the second client is served when the first one has gone.
     let limits = Limits { connections: 1, connections_per_client: Some(9), ..Limits::default() };
     let server = Server::start_with(&artifacts, limits);
@@ -304,7 +307,7 @@ fn a_client_that_takes_no_answers_is_cut_off() {
 
 #[test]
 fn one_client_cannot_hold_every_connection() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let limits = Limits { connections: 12, connections_per_client: Some(8), ..Limits::default() };
     let server = Server::start_with(&artifacts, limits);
     let held: Vec<TcpStream> =
@@ -336,7 +339,7 @@ fn one_client_cannot_hold_every_connection() {
 
 #[test]
 fn a_server_that_stops_answers_what_it_has_begun() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::start(&artifacts);
     let address = server.address;
     let mut stream = TcpStream::connect(address).unwrap();
@@ -362,18 +365,9 @@ fn a_server_that_stops_answers_what_it_has_begun() {
     stopping.join().unwrap();
 }
 
-struct KilledAtTheEnd(Child);
-
-impl Drop for KilledAtTheEnd {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn the_log_names_the_request_and_the_probe_asks_the_server() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
     let program = || Command::new(env!("CARGO_BIN_EXE_server"));
@@ -382,7 +376,7 @@ fn the_log_names_the_request_and_the_probe_asks_the_server() {
     assert!(!nobody.status.success());
     assert!(String::from_utf8_lossy(&nobody.stderr).contains("nobody listens"), "{nobody:?}");
 
-    let mut server = KilledAtTheEnd(
+    let mut server = Program(
         program()
             .args(["--addr", &address, "--device", "cpu", "--log-json", "--artifacts"])
             .arg(artifacts.folder.path())

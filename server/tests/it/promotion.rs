@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::common::Artifacts;
+use crate::common::TestArtifacts;
 use glyphic_runtime::registry::Comparison;
-use glyphic_server::promotion::{Basis, Objection, PromotionPolicy};
+use glyphic_server::promotion::{Basis, PromotionObjection, PromotionPolicy};
 use serde_json::{Value, json};
 
 /// A comparison in which the parent reads 6 of 10 held-back samples right, and the child `right`.
@@ -29,7 +29,7 @@ fn comparison(right: usize) -> Basis {
 
 #[test]
 fn scores_a_comparison_and_force_are_decided_in_one_place() {
-    let artifacts = Artifacts::empty();
+    let artifacts = TestArtifacts::empty();
     let [present, next] = ["a", "b"].map(|id| {
         artifacts.publish(id);
         artifacts.registry.manifest(id).unwrap()
@@ -41,12 +41,15 @@ fn scores_a_comparison_and_force_are_decided_in_one_place() {
     worse.metrics.validation.accuracy = 0.0;
     worse.labels[0] = "x".to_owned();
     let objections = policy.objections(&Basis::Scores, &present, &worse);
-    assert!(matches!(objections.as_slice(), [Objection::Scores(_), Objection::Scores(_)]));
+    assert!(matches!(
+        objections.as_slice(),
+        [PromotionObjection::Scores(_), PromotionObjection::Scores(_)]
+    ));
     assert_eq!(policy.objections(&Basis::Forced, &present, &worse), []);
 
     // A fine-tuned checkpoint may have new labels, and must read more samples right.
     assert_eq!(policy.objections(&comparison(10), &present, &worse), []);
     let objections = policy.objections(&comparison(6), &present, &next);
-    assert!(matches!(objections.as_slice(), [Objection::Comparison(_)]), "{objections:?}");
+    assert!(matches!(objections.as_slice(), [PromotionObjection::Comparison(_)]), "{objections:?}");
     assert!(objections[0].to_string().contains("held-back samples"));
 }

@@ -6,15 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::{Artifacts, Server, TrainingSetup, seven};
+use crate::common::{Server, TestArtifacts, TrainingSetup, seven};
 use burn::tensor::Device;
 use glyphic_model::{Classifier, preprocess::Strokes};
 use glyphic_server::config::Limits;
 use serde_json::{Value, json};
 
 /// The checkpoints a, b, … of which the first is promoted.
-fn several(ids: &[&str]) -> Artifacts {
-    let artifacts = Artifacts::empty();
+fn several(ids: &[&str]) -> TestArtifacts {
+    let artifacts = TestArtifacts::empty();
     for (i, id) in ids.iter().enumerate() {
         artifacts.publish(id);
         change(&artifacts, id, |manifest| {
@@ -25,7 +25,7 @@ fn several(ids: &[&str]) -> Artifacts {
     artifacts
 }
 
-fn change(artifacts: &Artifacts, id: &str, change: impl FnOnce(&mut Value)) {
+fn change(artifacts: &TestArtifacts, id: &str, change: impl FnOnce(&mut Value)) {
     let path = artifacts.registry.folder(id).join("manifest.json");
     let mut manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     change(&mut manifest);
@@ -167,7 +167,7 @@ fn no_more_checkpoints_are_loaded_than_there_is_room_for() {
 
 #[test]
 fn a_candidate_reads_along_and_what_it_reads_otherwise_is_kept() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let released = artifacts.registry.current().unwrap();
     misreading_seven(&artifacts);
     let setup = TrainingSetup::default();
@@ -214,7 +214,7 @@ fn a_candidate_reads_along_and_what_it_reads_otherwise_is_kept() {
 }
 
 /// Publishes untrained networks until one does not say 7 of a [`seven`], as `untrained`.
-fn misreading_seven(artifacts: &Artifacts) {
+fn misreading_seven(artifacts: &TestArtifacts) {
     let strokes = Strokes::new(serde_json::from_value(seven()).unwrap()).unwrap();
     let glyph = strokes.glyph().unwrap();
     loop {
@@ -240,7 +240,7 @@ fn wait_until(mut done: impl FnMut() -> bool) {
 
 #[test]
 fn a_loaded_checkpoint_reads_when_it_is_asked() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     artifacts.publish("other");
     let server = Server::start(&artifacts);
     let serving = artifacts.registry.current().unwrap();

@@ -3,17 +3,17 @@
 
 use std::{collections::BTreeSet, thread, time::Duration};
 
-use crate::common::{Artifacts, Postgres, Server, TrainingSetup, drawings, picture, seven};
+use crate::common::{Postgres, Server, TestArtifacts, TrainingSetup, drawings, picture, seven};
 use glyphic_server::{samples::Quota, store::Store};
 use serde_json::{Value, json};
 
 /// Runs a test on both databases.
 fn on_both(test: impl Fn(&Server)) {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     test(&Server::training(&artifacts, TrainingSetup::default()));
     let postgres = Postgres::start();
     let setup = TrainingSetup { url: Some(postgres.url()), ..TrainingSetup::default() };
-    test(&Server::training(&Artifacts::released(), setup));
+    test(&Server::training(&TestArtifacts::released(), setup));
 }
 
 fn ids(listed: &Value) -> Vec<String> {
@@ -31,9 +31,9 @@ fn list(server: &Server, query: &str) -> Value {
 #[test]
 fn keeps_every_input_form_with_what_the_network_said() {
     on_both(|server| {
-        let taught = server.teach("7", "me", &seven());
+        let sent = server.teach("7", "me", &seven());
         assert_eq!(
-            (taught["prediction"].as_str(), taught["duplicate"].as_bool()),
+            (sent["prediction"].as_str(), sent["duplicate"].as_bool()),
             (Some("7"), Some(false))
         );
         let png = picture("5_1bit.png");
@@ -52,7 +52,7 @@ fn keeps_every_input_form_with_what_the_network_said() {
             assert_eq!(status, 200, "{sample}");
             sample
         };
-        let sample = one(&taught);
+        let sample = one(&sent);
         assert_eq!(
             sample["strokes"],
             seven()
@@ -272,7 +272,7 @@ fn rejects_what_no_database_takes() {
 
 #[test]
 fn rejects_files_that_are_too_much() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());
     let import = |file: &[u8]| {
         let (status, answer) = server.post("/api/samples/import", "application/octet-stream", file);
@@ -297,7 +297,7 @@ fn rejects_files_that_are_too_much() {
 
 #[test]
 fn reads_mnist_as_csv_and_files_of_others() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());
     let pixels = |ink: usize| {
         (0..784)
@@ -312,7 +312,7 @@ fn reads_mnist_as_csv_and_files_of_others() {
 
 #[test]
 fn rejects_what_cannot_be_a_sample() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let setup =
         TrainingSetup { quota: Quota { total: 3, per_source: 2 }, ..TrainingSetup::default() };
     let server = Server::training(&artifacts, setup);
@@ -367,17 +367,17 @@ fn rejects_what_cannot_be_a_sample() {
 
 #[test]
 fn a_server_without_a_database_says_so_and_predicts() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::start(&artifacts);
     let (status, answer) = server.post_json("/api/samples?label=7", &json!({ "strokes": seven() }));
-    assert_eq!((status, &answer["error"]["code"]), (503, &json!("teaching_off")));
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("training_off")));
     assert_eq!(server.post_json("/api/predict", &json!({ "strokes": seven() })).0, 200);
 }
 
 #[test]
 fn a_lost_database_is_told_and_found_again() {
     let postgres = Postgres::start();
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let setup = TrainingSetup { url: Some(postgres.url()), ..TrainingSetup::default() };
     let server = Server::training(&artifacts, setup);
     let drawings = drawings(6);
@@ -396,7 +396,7 @@ fn a_lost_database_is_told_and_found_again() {
 
 #[test]
 fn old_and_deleted_samples_are_purged_in_time() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
     let server = Server::training(&artifacts, TrainingSetup::default());
     for (label, strokes) in drawings(6) {

@@ -5,20 +5,15 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     path::Path,
-    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
-use crate::common::{Artifacts, Server, TrainingSetup, repository, wait_for_job};
+use crate::common::{
+    Server, TestArtifacts, TrainingSetup, alone, drawings, repository, seven, wait_for_job,
+};
 use flate2::read::GzDecoder;
 use glyphic_server::config::Limits;
 use serde_json::{Value, json};
-
-/// Training takes all cores: one at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static TRAINING: Mutex<()> = Mutex::new(());
-    TRAINING.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
 
 /// The first pictures of MNIST as a dataset of their own.
 fn a_little_of_mnist(folder: &Path) {
@@ -38,7 +33,7 @@ fn a_little_of_mnist(folder: &Path) {
     }
 }
 
-fn server(artifacts: &Artifacts) -> Server {
+fn server(artifacts: &TestArtifacts) -> Server {
     let data = artifacts.registry.root().join("little");
     a_little_of_mnist(&data);
     let mut setup = TrainingSetup::default();
@@ -65,10 +60,10 @@ fn follow(server: &Server) -> impl Iterator<Item = (String, Value)> + use<> {
 #[test]
 fn a_network_is_trained_from_scratch_and_waits_to_be_promoted() {
     let _alone = alone();
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let serving = artifacts.registry.current().unwrap();
     let server = server(&artifacts);
-    server.teach("7", "me", &crate::common::seven());
+    server.teach("7", "me", &seven());
     let mut events = follow(&server);
     assert_eq!(events.next().unwrap(), ("jobs".to_owned(), json!([])));
     assert_eq!(events.next().unwrap(), ("progress".to_owned(), Value::Null));
@@ -109,7 +104,7 @@ fn a_network_is_trained_from_scratch_and_waits_to_be_promoted() {
 #[test]
 fn it_is_stopped_and_leaves_nothing() {
     let _alone = alone();
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = server(&artifacts);
     let (_, job) = server.post_json("/api/jobs?from=scratch&epochs=500", &json!({}));
     let id = job["id"].as_str().unwrap();
@@ -126,7 +121,7 @@ fn it_is_stopped_and_leaves_nothing() {
 
 #[test]
 fn who_follows_does_not_hold_the_server_up_when_it_stops() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());
     let events = follow(&server);
     let begun = Instant::now();
@@ -138,7 +133,7 @@ fn who_follows_does_not_hold_the_server_up_when_it_stops() {
 
 #[test]
 fn not_all_connections_may_follow() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let limits = Limits { connections: 8.try_into().unwrap(), ..Limits::default() };
     let server =
         Server::start_changed(&artifacts, limits, Some(TrainingSetup::default()), |app| app);
@@ -158,17 +153,17 @@ fn not_all_connections_may_follow() {
 #[test]
 fn fine_tuning_is_due_by_the_samples_since_the_last_one_whatever_was_trained_between() {
     let _alone = alone();
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let data = artifacts.registry.root().join("little");
     a_little_of_mnist(&data);
     let mut setup = TrainingSetup::default();
     setup.settings.data = Some(data);
     setup.settings.every_samples = Some(2);
     let server = Server::training(&artifacts, setup);
-    server.teach("7", "me", &crate::common::seven());
+    server.teach("7", "me", &seven());
     let (_, job) = server.post_json("/api/jobs?from=scratch&network=mlp&epochs=1", &json!({}));
     assert_eq!(wait_for_job(&server, job["id"].as_str().unwrap())["state"], "candidate");
-    let (label, strokes) = &crate::common::drawings(1)[0];
+    let (label, strokes) = &drawings(1)[0];
     server.teach(label, "me", strokes);
     let begun = Instant::now();
     while server.get("/api/jobs").1["jobs"][0]["reason"] != "samples" {
@@ -182,7 +177,7 @@ fn fine_tuning_is_due_by_the_samples_since_the_last_one_whatever_was_trained_bet
 
 #[test]
 fn what_is_asked_for_must_make_sense() {
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());
     for query in [
         "from=nowhere",

@@ -2,15 +2,19 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::Read,
     net::{TcpListener, TcpStream},
+    ops::Deref,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::common::repository;
+use crate::{
+    common::{publish, repository, seven},
+    programs::{Program, ServerProgram},
+};
 use glyphic_runtime::registry::Registry;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -19,16 +23,6 @@ use tempfile::TempDir;
 const SECONDS: Duration = Duration::from_secs(5);
 /// The same for checkpoints that are only there: they are listed every five seconds.
 const LISTED: Duration = Duration::from_secs(10);
-
-/// A child process that is killed when the test ends, however it ends.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// An S3 server with a bucket `glyphic`.
 struct S3 {
@@ -132,52 +126,35 @@ fn listening(mut command: Command, port: u16) -> Program {
 }
 
 /// A server with a copy of its own.
-struct Server {
+struct SharingServer {
     copy: TempDir,
-    address: String,
-    program: Program,
+    server: ServerProgram,
 }
 
-impl Server {
+impl Deref for SharingServer {
+    type Target = ServerProgram;
+
+    fn deref(&self) -> &ServerProgram {
+        &self.server
+    }
+}
+
+impl SharingServer {
     fn start(s3: &S3) -> Self {
         Self::start_with(s3, tempfile::tempdir().unwrap())
     }
 
     /// Configured as in a container: by the environment.
     fn start_with(s3: &S3, copy: TempDir) -> Self {
-        let mut child = s3
-            .command()
-            .env("GLYPHIC_ADDR", "127.0.0.1:0")
-            .env("GLYPHIC_ARTIFACTS", URL)
-            .env("GLYPHIC_ARTIFACTS_COPY", copy.path())
-            .env("GLYPHIC_DATA", repository().join("artifacts/datasets/mnist"))
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().rsplit(' ').next().unwrap().to_owned();
-        let program = Program(child);
-        assert!(address.starts_with("http://"), "the server did not start: {line:?}");
-        Self { copy, address, program }
-    }
-
-    fn send(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.address))
-            .header("content-type", "application/json")
-            .body(body.to_string())
-            .unwrap();
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build();
-        let mut answer = ureq::Agent::new_with_config(agent).run(request).unwrap();
-        let text = answer.body_mut().read_to_string().unwrap();
-        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
-    }
-
-    fn get(&self, path: &str) -> Value {
-        let mut answer = ureq::get(format!("{}{path}", self.address)).call().unwrap();
-        serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
+        let server = ServerProgram::start(
+            s3.command()
+                .env("GLYPHIC_ADDR", "127.0.0.1:0")
+                .env("GLYPHIC_ARTIFACTS", URL)
+                .env("GLYPHIC_ARTIFACTS_COPY", copy.path())
+                .env("GLYPHIC_DATA", repository().join("artifacts/datasets/mnist"))
+                .stderr(Stdio::null()),
+        );
+        Self { copy, server }
     }
 
     fn promote(&self, id: &str) -> (u16, Value) {
@@ -186,7 +163,7 @@ impl Server {
 
     /// The checkpoint that reads a drawing.
     fn reads_with(&self) -> String {
-        let body = json!({ "strokes": crate::common::seven() });
+        let body = json!({ "strokes": seven() });
         let (status, answer) = self.send("POST", "/api/predict", &body);
         assert_eq!(status, 200, "{answer}");
         answer["model"].as_str().unwrap().to_owned()
@@ -204,7 +181,7 @@ impl Server {
     fn waits_up_to(&self, longest: Duration, what: &str, mut is: impl FnMut(&Self) -> bool) {
         let begun = Instant::now();
         while !is(self) {
-            assert!(begun.elapsed() < longest, "{what} has not reached {} yet", self.address);
+            assert!(begun.elapsed() < longest, "{what} has not reached {} yet", self.url);
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -242,7 +219,7 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
 
     let pushed = s3.push(&[], registry.root());
     assert!(text(&pushed.stdout).contains("promoted there, as the first"), "{pushed:?}");
-    let (a, b) = (Server::start(&s3), Server::start(&s3));
+    let (a, b) = (SharingServer::start(&s3), SharingServer::start(&s3));
     assert_eq!([a.reads_with(), b.reads_with()], [first.clone(), first.clone()]);
 
     // A checkpoint that is sent is there, but not serving.
@@ -252,7 +229,7 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     assert_eq!(status, 200, "{answer}");
     b.waits_for("the alias", |b| b.get("/api/models").to_string().contains("\"candidate\""));
     for server in [&a, &b] {
-        let both = |server: &Server| server.listed().len() == 2;
+        let both = |server: &SharingServer| server.listed().len() == 2;
         server.waits_up_to(LISTED, "the second checkpoint", both);
         assert_eq!(server.reads_with(), first);
     }
@@ -281,9 +258,9 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     assert_eq!(a.reads_with(), first);
     let (status, answer) = a.send("PUT", "/api/aliases/lost", &json!({ "id": first }));
     assert_eq!((status, &answer["error"]["code"]), (503, &json!("shared_registry")), "{answer}");
-    let Server { copy, program, .. } = a;
-    drop(program);
-    let a = Server::start_with(&s3, copy);
+    let SharingServer { copy, server } = a;
+    drop(server);
+    let a = SharingServer::start_with(&s3, copy);
     assert_eq!(a.reads_with(), first);
     s3.start();
     let begun = Instant::now();
@@ -296,11 +273,11 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
 }
 
 #[test]
-fn what_is_taught_to_one_server_is_there_for_all() {
+fn a_checkpoint_fine_tuned_by_one_server_reaches_the_others() {
     let s3 = S3::moto();
     let (registry, first, _) = released();
     assert!(s3.push(&[&first], registry.root()).status.success());
-    let (a, b) = (Server::start(&s3), Server::start(&s3));
+    let (a, b) = (SharingServer::start(&s3), SharingServer::start(&s3));
     for i in 0..4 {
         let strokes = json!([[[0, 0], [60 + i, 2], [30, 90]], [[20, 45], [50 + i, 45]]]);
         let (status, answer) =
@@ -320,8 +297,8 @@ fn what_is_taught_to_one_server_is_there_for_all() {
         thread::sleep(Duration::from_millis(200));
     };
     assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
-    let taught = ended["candidate"].as_str().unwrap().to_owned();
-    b.waits_up_to(LISTED, "the fine-tuned checkpoint", |b| b.listed().contains(&taught));
+    let trained = ended["candidate"].as_str().unwrap().to_owned();
+    b.waits_up_to(LISTED, "the fine-tuned checkpoint", |b| b.listed().contains(&trained));
 }
 
 #[test]
@@ -330,7 +307,7 @@ fn half_a_checkpoint_never_goes_live() {
     let (registry, first, second) = released();
     let pushed = s3.push(&[&first], registry.root());
     assert!(pushed.status.success(), "{pushed:?}");
-    let server = Server::start(&s3);
+    let server = SharingServer::start(&s3);
     let file = |name: &str| fs::read(registry.folder(&second).join(name)).unwrap();
     let path = |name: &str| format!("checkpoints/{second}/{name}");
     let promoted = |id: &str| s3.put("CURRENT", format!("{id}\n{first}\n").as_bytes());
@@ -396,7 +373,7 @@ fn servers_that_change_at_once_lose_nothing() {
     for id in [&first, &second] {
         assert!(s3.push(&[id], registry.root()).status.success());
     }
-    let servers = [Server::start(&s3), Server::start(&s3)];
+    let servers = [SharingServer::start(&s3), SharingServer::start(&s3)];
     const EACH: usize = 15;
     thread::scope(|scope| {
         for (s, server) in servers.iter().enumerate() {
@@ -433,7 +410,7 @@ fn servers_that_change_at_once_lose_nothing() {
     assert!(again.status.success() && !text(&again.stdout).contains("first)"), "{again:?}");
     let other = tempfile::tempdir().unwrap();
     let other = Registry::new(other.path());
-    crate::common::publish(&other, &first);
+    publish(&other, &first);
     let refused = s3.push(&[&first], other.root());
     assert!(text(&refused.stderr).contains("exists already"), "{refused:?}");
 }

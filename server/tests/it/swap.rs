@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::{Artifacts, Server, repetitions};
+use crate::common::{Server, TestArtifacts, repetitions};
 use burn::tensor::Device;
 use glyphic_model::{Classifier, Glyph, checkpoint::WEIGHTS_FILE};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ fn pixels() -> Vec<u8> {
 }
 
 /// Publishes a checkpoint and returns what its network says of [`pixels`].
-fn publish(artifacts: &Artifacts, id: &str) -> Vec<f32> {
+fn publish(artifacts: &TestArtifacts, id: &str) -> Vec<f32> {
     let network = artifacts.publish(id);
     let labels = (0..10).map(|digit| digit.to_string()).collect();
     let classifier = Classifier::new(network, labels, &Device::flex());
@@ -32,7 +32,7 @@ fn publish(artifacts: &Artifacts, id: &str) -> Vec<f32> {
     classifier.classify(&[glyph]).unwrap().remove(0).probabilities
 }
 
-fn damage(artifacts: &Artifacts, id: &str) {
+fn damage(artifacts: &TestArtifacts, id: &str) {
     let path = artifacts.registry.folder(id).join(WEIGHTS_FILE);
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
@@ -51,7 +51,7 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 
 #[test]
 fn nothing_fails_over_many_swaps() {
-    let artifacts = Artifacts::empty();
+    let artifacts = TestArtifacts::empty();
     let expected: BTreeMap<&str, Vec<f32>> =
         [("a", publish(&artifacts, "a")), ("b", publish(&artifacts, "b"))].into();
     publish(&artifacts, "corrupt");
@@ -101,7 +101,7 @@ fn nothing_fails_over_many_swaps() {
 
 #[test]
 fn follows_current_and_keeps_the_old_one_when_the_new_is_bad() {
-    let artifacts = Artifacts::empty();
+    let artifacts = TestArtifacts::empty();
     for id in ["a", "b", "bad", "c"] {
         artifacts.publish(id);
     }
@@ -131,7 +131,7 @@ fn follows_current_and_keeps_the_old_one_when_the_new_is_bad() {
 
 #[test]
 fn a_checkpoint_that_arrives_after_current_is_taken_when_it_is_whole() {
-    let artifacts = Artifacts::empty();
+    let artifacts = TestArtifacts::empty();
     for id in ["a", "late"] {
         artifacts.publish(id);
     }
@@ -149,7 +149,7 @@ fn a_checkpoint_that_arrives_after_current_is_taken_when_it_is_whole() {
 
 #[test]
 fn promotes_lists_and_rolls_back() {
-    let artifacts = Artifacts::empty();
+    let artifacts = TestArtifacts::empty();
     for id in ["a", "b"] {
         artifacts.publish(id);
     }
@@ -182,8 +182,33 @@ fn promotes_lists_and_rolls_back() {
 }
 
 #[test]
+fn of_two_promotions_at_once_one_is_refused() {
+    let artifacts = TestArtifacts::released();
+    let serving = artifacts.registry.current().unwrap();
+    artifacts.publish("a");
+    artifacts.publish("b");
+    let server = Server::start(&artifacts);
+    let promote = |id: &str| {
+        server.post_json(&format!("/api/models/{id}/promote?from={serving}&force=1"), &json!({}))
+    };
+    let (first, second) = std::thread::scope(|scope| {
+        let a = scope.spawn(|| promote("a"));
+        let b = scope.spawn(|| promote("b"));
+        (a.join().unwrap(), b.join().unwrap())
+    });
+    let mut statuses = [first.0, second.0];
+    statuses.sort();
+    assert_eq!(statuses, [200, 409], "{first:?} {second:?}");
+    let loser = if first.0 == 409 { &first.1 } else { &second.1 };
+    assert_eq!(loser["error"]["code"], "promoted_meanwhile");
+    let winner = if first.0 == 200 { "a" } else { "b" };
+    assert_eq!(server.get("/api/models").1["current"], winner);
+    assert_eq!(artifacts.registry.history().unwrap(), [winner, &serving]);
+}
+
+#[test]
 fn starts_with_an_earlier_checkpoint_if_the_promoted_one_is_damaged() {
-    let artifacts = Artifacts::empty();
+    let artifacts = TestArtifacts::empty();
     for id in ["a", "b"] {
         artifacts.publish(id);
         artifacts.registry.promote(id).unwrap();

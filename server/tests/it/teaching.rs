@@ -1,37 +1,28 @@
-//! Fine-tuning on samples: what it fixes, what it refuses, and every way in which a job can end.
-//! The trainer is the real one.
+//! Fine-tuning on samples: what it fixes, what it refuses, and which labels are suggested. The
+//! trainer is the real one.
 //!
 //! Tests that measure on real handwriting run where `../shared/handwriting` is.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    sync::{Mutex, MutexGuard},
     time::{Duration, Instant},
 };
 
 use crate::common::{
-    Artifacts, Postgres, Server, TrainingSetup, drawings, repository, seven, train, wait_for_job,
+    Server, TestArtifacts, TrainingSetup, alone, drawings, repository, seven, train,
 };
-use glyphic_server::store::Store;
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor};
-
-/// Training takes all cores: one at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static TRAINING: Mutex<()> = Mutex::new(());
-    TRAINING.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
 
 /// A drawing of somebody's: writer, label, strokes.
-struct Drawing {
+struct PenDrawing {
     writer: String,
     label: String,
     strokes: Value,
 }
 
 /// The drawings in a file of the handwriting that is for measuring, if it is here.
-fn handwriting(file: &str) -> Option<Vec<Drawing>> {
+fn handwriting(file: &str) -> Option<Vec<PenDrawing>> {
     let path = repository().join("../shared/handwriting").join(file);
     let Ok(text) = fs::read_to_string(&path) else {
         eprintln!("not measured: {} is not here", path.display());
@@ -40,14 +31,18 @@ fn handwriting(file: &str) -> Option<Vec<Drawing>> {
     let drawing = |line: &str| {
         let line: Value = serde_json::from_str(line).unwrap();
         let text = |name: &str| line[name].as_str().unwrap().to_owned();
-        Drawing { writer: text("writer"), label: text("label"), strokes: line["strokes"].clone() }
+        PenDrawing {
+            writer: text("writer"),
+            label: text("label"),
+            strokes: line["strokes"].clone(),
+        }
     };
     Some(text.lines().map(drawing).collect())
 }
 
 /// The label that the server reads in each drawing.
-fn read(server: &Server, drawings: &[Drawing]) -> Vec<String> {
-    let predict = |drawing: &Drawing| {
+fn read(server: &Server, drawings: &[PenDrawing]) -> Vec<String> {
+    let predict = |drawing: &PenDrawing| {
         let body = json!({ "strokes": drawing.strokes });
         let (status, answer) = server.post_json("/api/predict", &body);
         assert_eq!(status, 200, "{answer}");
@@ -57,7 +52,7 @@ fn read(server: &Server, drawings: &[Drawing]) -> Vec<String> {
 }
 
 /// Every second writer.
-fn teachers(drawings: &[Drawing]) -> BTreeSet<String> {
+fn teachers(drawings: &[PenDrawing]) -> BTreeSet<String> {
     let writers: BTreeSet<&String> = drawings.iter().map(|drawing| &drawing.writer).collect();
     writers.into_iter().step_by(2).cloned().collect()
 }
@@ -70,7 +65,7 @@ fn twenty_samples_of_the_most_misread_shape_mend_it() {
     let Some(digits) = handwriting("pen_digits.jsonl") else { return };
     let _alone = alone();
     // The released checkpoint misreads too few to choose a shape from.
-    let artifacts = Artifacts::with(MNIST_ALONE);
+    let artifacts = TestArtifacts::with(MNIST_ALONE);
     let server = Server::training(&artifacts, TrainingSetup::default());
     let before = read(&server, &digits);
     let mut confusions: BTreeMap<(&str, &str), usize> = BTreeMap::new();
@@ -88,10 +83,10 @@ fn twenty_samples_of_the_most_misread_shape_mend_it() {
     let misread = |&i: &usize| before[i] == taken_for;
     let hands: BTreeSet<&String> =
         of_teachers.iter().filter(|i| misread(i)).map(|&i| &digits[i].writer).collect();
-    let mut taught: Vec<usize> = of_teachers.iter().copied().filter(|i| misread(i)).collect();
-    taught
+    let mut samples: Vec<usize> = of_teachers.iter().copied().filter(|i| misread(i)).collect();
+    samples
         .extend(of_teachers.iter().filter(|i| !misread(i) && hands.contains(&digits[**i].writer)));
-    for &i in taught.iter().take(20) {
+    for &i in samples.iter().take(20) {
         server.teach(label, &digits[i].writer, &digits[i].strokes);
     }
 
@@ -140,13 +135,13 @@ fn two_hundred_wrong_labels_never_serve() {
     let Some(digits) = handwriting("pen_digits.jsonl") else { return };
     let _alone = alone();
     let next = |label: &str| ((label.parse::<u8>().unwrap() + 1) % 10).to_string();
-    type Lie<'a> = (&'a str, Box<dyn Fn(&Drawing) -> Option<String> + 'a>);
+    type Lie<'a> = (&'a str, Box<dyn Fn(&PenDrawing) -> Option<String> + 'a>);
     let lies: [Lie<'_>; 2] = [
         ("each digit as the next", Box::new(|d| Some(next(&d.label)))),
         ("every 7 as a 1", Box::new(|d| (d.label == "7").then(|| "1".to_owned()))),
     ];
     for (name, lie) in lies {
-        let artifacts = Artifacts::released();
+        let artifacts = TestArtifacts::released();
         let server = Server::training(&artifacts, TrainingSetup::default());
         let serving = server.get("/api/models").1["current"].clone();
         let wrong = digits.iter().filter_map(|drawing| Some((lie(drawing)?, drawing)));
@@ -172,9 +167,9 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
     let Some(letters) = handwriting("pen_letters.jsonl") else { return };
     let digits = handwriting("pen_digits.jsonl").unwrap();
     let _alone = alone();
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());
-    let right = |drawings: &[Drawing]| {
+    let right = |drawings: &[PenDrawing]| {
         let read = read(&server, drawings);
         drawings.iter().zip(read).filter(|(drawing, read)| drawing.label == *read).count()
     };
@@ -182,12 +177,12 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
     let writers: BTreeSet<&String> = letters.iter().map(|letter| &letter.writer).collect();
     let teachers: BTreeSet<String> = writers.into_iter().take(20).cloned().collect();
     let chosen = ["A", "R", "k", "e", "w"];
-    let (taught, others): (Vec<Drawing>, Vec<Drawing>) = letters
+    let (samples, others): (Vec<PenDrawing>, Vec<PenDrawing>) = letters
         .into_iter()
         .filter(|letter| chosen.contains(&letter.label.as_str()))
         .partition(|letter| teachers.contains(&letter.writer));
-    assert_eq!((taught.len(), others.len()), (100, 175));
-    for letter in &taught {
+    assert_eq!((samples.len(), others.len()), (100, 175));
+    for letter in &samples {
         server.teach(&letter.label, &letter.writer, &letter.strokes);
     }
     let job = train(&server);
@@ -204,7 +199,7 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
     );
     assert!(letters_right as f64 >= 0.9 * 175.0, "{letters_right} of 175");
     // They were out of distribution before; now they are read as what they are.
-    let rejected = |drawing: &&Drawing| {
+    let rejected = |drawing: &&PenDrawing| {
         let body = json!({ "strokes": drawing.strokes });
         server.post_json("/api/predict", &body).1["verdict"] == "not_a_digit"
     };
@@ -215,216 +210,10 @@ fn five_letters_are_learned_from_twenty_drawings_each() {
     assert!(lost <= 0.002, "{digits_before} digits before, {digits_after} now");
 }
 
-/// Training that takes seconds, for tests of what happens around it.
-fn short() -> TrainingSetup {
-    let mut setup = TrainingSetup::default();
-    setup.settings.arguments = ["--examples", "512", "--epochs", "1"].map(str::to_owned).to_vec();
-    setup
-}
-
-fn teach_some(server: &Server) {
-    for (label, strokes) in drawings(12) {
-        server.teach(&label, "me", &strokes);
-    }
-}
-
-/// What the store holds so far now came through a server whose clock is an hour ahead.
-fn label_an_hour_ahead(artifacts: &Artifacts) {
-    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        let later = "UPDATE samples SET labelled = labelled + 3600000";
-        connection.execute(later).await.unwrap();
-    });
-}
-
 #[test]
-fn one_job_at_a_time_with_progress_and_an_ending() {
+fn one_label_settles_a_suggestion() {
     let _alone = alone();
-    let artifacts = Artifacts::released();
-    let server = Server::training(&artifacts, short());
-    teach_some(&server);
-    label_an_hour_ahead(&artifacts);
-    let (status, job) = server.post_json("/api/jobs", &json!({}));
-    assert_eq!(status, 202, "{job}");
-    let (status, refused) = server.post_json("/api/jobs", &json!({}));
-    assert_eq!((status, &refused["error"]["code"]), (409, &json!("job_under_way")));
-    assert!(refused["error"]["message"].as_str().unwrap().contains(job["id"].as_str().unwrap()));
-    let ended = wait_for_job(&server, job["id"].as_str().unwrap());
-    assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
-    assert_eq!(ended["samples"], 12);
-    assert_eq!(ended["progress"]["validation"].as_array().unwrap().len(), 1, "{ended}");
-    assert!(ended["message"].as_str().unwrap().starts_with("it "), "{ended}");
-    // Only its checkpoint is left.
-    for folder in ["runs", "jobs"] {
-        let left = fs::read_dir(artifacts.registry.root().join(folder)).unwrap().count();
-        assert_eq!(left, 0, "{folder}");
-    }
-    assert_eq!(server.get("/api/samples/summary").1["since_training"], 0);
-    // What comes by way of a server whose clock is right, an hour behind that one, is new.
-    server.teach("7", "me", &seven());
-    assert_eq!(server.get("/api/samples/summary").1["since_training"], 1);
-    assert_eq!(server.get("/api/jobs/none").0, 404);
-}
-
-/// A newer program has added to the schema, and an older one has trained beside this one: it
-/// does not know which labelling was the newest.
-#[test]
-fn programs_of_other_versions_share_the_database() {
-    let artifacts = Artifacts::released();
-    drop(Server::training(&artifacts, TrainingSetup::default()));
-    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        for statement in [
-            "INSERT INTO _sqlx_migrations (version, description, success, checksum, \
-             execution_time) VALUES (99, 'from the future', 1, x'00', 0)",
-            "INSERT INTO jobs (id, created, reason, state, attempts, cancel, samples, progress, \
-             candidate, started) VALUES ('0', 1, 'asked', 'promoted', 1, 0, 12, '{}', 'x', \
-             4000000000000)",
-            "INSERT INTO jobs (id, created, reason, state, active, attempts, cancel, samples, \
-             progress, recipe) VALUES ('1', 1, 'asked', 'queued', 1, 0, 0, 0, '{}', 'dream')",
-        ] {
-            connection.execute(statement).await.unwrap();
-        }
-    });
-    let server = Server::training(&artifacts, short());
-    server.teach("7", "me", &seven());
-    assert_eq!(server.get("/api/samples/summary").1["since_training"], 0, "taught before 2096");
-    // A recipe that it does not know is shown, and left to newer servers.
-    std::thread::sleep(Duration::from_millis(1500));
-    let unknown = server.get("/api/jobs/1").1;
-    assert_eq!((&unknown["recipe"], &unknown["state"]), (&json!("dream"), &json!("queued")));
-}
-
-#[test]
-fn a_job_is_cancelled() {
-    let _alone = alone();
-    let artifacts = Artifacts::released();
-    let server = Server::training(&artifacts, TrainingSetup::default());
-    teach_some(&server);
-    let (_, job) = server.post_json("/api/jobs", &json!({}));
-    let id = job["id"].as_str().unwrap();
-    let begun = Instant::now();
-    while server.get(&format!("/api/jobs/{id}")).1["progress"]["step"].as_u64().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it does not begin");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    assert_eq!(server.post_json(&format!("/api/jobs/{id}/cancel"), &json!({})).0, 200);
-    let ended = wait_for_job(&server, id);
-    assert_eq!((&ended["state"], &ended["candidate"]), (&json!("cancelled"), &Value::Null));
-    let runs = artifacts.registry.root().join("runs");
-    assert_eq!(fs::read_dir(runs).unwrap().count(), 0);
-    // Another can begin.
-    assert_eq!(server.post_json("/api/jobs", &json!({})).0, 202);
-}
-
-#[test]
-fn a_job_that_fails_says_why_and_the_next_can_begin() {
-    let artifacts = Artifacts::released();
-    let mut setup = short();
-    setup.settings.data = Some("/nowhere/mnist".into());
-    let server = Server::training(&artifacts, setup);
-    let job = train(&server);
-    assert_eq!(job["state"], "failed", "{job}");
-    assert!(job["message"].as_str().unwrap().contains("no labelled sample"), "{job}");
-    teach_some(&server);
-    let job = train(&server);
-    assert_eq!(job["state"], "failed", "{job}");
-    assert!(job["message"].as_str().unwrap().contains("/nowhere/mnist"), "{job}");
-
-    let artifacts = Artifacts::released();
-    let setup = TrainingSetup::with_program(&["/no/such/program"]);
-    let server = Server::training(&artifacts, setup);
-    teach_some(&server);
-    let job = train(&server);
-    assert_eq!(job["state"], "failed");
-    assert!(job["message"].as_str().unwrap().contains("/no/such/program"), "{job}");
-
-    // A trainer that is killed.
-    let artifacts = Artifacts::released();
-    let setup = TrainingSetup::with_program(&["sh", "-c", "kill -9 $$"]);
-    let server = Server::training(&artifacts, setup);
-    teach_some(&server);
-    let job = train(&server);
-    assert_eq!(job["state"], "failed");
-    assert!(job["message"].as_str().unwrap().contains("signal: 9"), "{job}");
-}
-
-#[test]
-fn a_job_outlives_a_restart_of_its_server() {
-    let _alone = alone();
-    let artifacts = Artifacts::released();
-    let server = Server::training(&artifacts, TrainingSetup::default());
-    teach_some(&server);
-    let (_, job) = server.post_json("/api/jobs", &json!({}));
-    let id = job["id"].as_str().unwrap().to_owned();
-    std::thread::sleep(Duration::from_secs(2));
-    drop(server);
-    let server = Server::training(&artifacts, short());
-    let ended = wait_for_job(&server, &id);
-    assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
-    assert_eq!(ended["attempts"], 1, "a restart is no failed attempt: {ended}");
-}
-
-#[test]
-fn training_begins_by_itself_after_enough_samples() {
-    let _alone = alone();
-    let artifacts = Artifacts::released();
-    let mut setup = short();
-    setup.settings.every_samples = Some(12);
-    let server = Server::training(&artifacts, setup);
-    let drawings = drawings(12);
-    for (label, strokes) in &drawings[..11] {
-        server.teach(label, "me", strokes);
-    }
-    std::thread::sleep(Duration::from_millis(1500));
-    assert_eq!(server.get("/api/jobs").1["jobs"], json!([]));
-    server.teach(&drawings[11].0, "me", &drawings[11].1);
-    let begun = Instant::now();
-    let id = loop {
-        let (_, jobs) = server.get("/api/jobs");
-        if let Some(id) = jobs["jobs"][0]["id"].as_str() {
-            assert_eq!(jobs["jobs"][0]["reason"], "samples");
-            break id.to_owned();
-        }
-        assert!(begun.elapsed() < Duration::from_secs(10), "no job began");
-        std::thread::sleep(Duration::from_millis(50));
-    };
-    wait_for_job(&server, &id);
-    std::thread::sleep(Duration::from_millis(1500));
-    assert_eq!(server.get("/api/jobs").1["jobs"].as_array().unwrap().len(), 1, "nothing is new");
-}
-
-#[test]
-fn of_two_who_promote_at_once_one_is_told() {
-    let artifacts = Artifacts::released();
-    let serving = artifacts.registry.current().unwrap();
-    artifacts.publish("a");
-    artifacts.publish("b");
-    let server = Server::start(&artifacts);
-    let promote = |id: &str| {
-        server.post_json(&format!("/api/models/{id}/promote?from={serving}&force=1"), &json!({}))
-    };
-    let (first, second) = std::thread::scope(|scope| {
-        let a = scope.spawn(|| promote("a"));
-        let b = scope.spawn(|| promote("b"));
-        (a.join().unwrap(), b.join().unwrap())
-    });
-    let mut statuses = [first.0, second.0];
-    statuses.sort();
-    assert_eq!(statuses, [200, 409], "{first:?} {second:?}");
-    let loser = if first.0 == 409 { &first.1 } else { &second.1 };
-    assert_eq!(loser["error"]["code"], "promoted_meanwhile");
-    let winner = if first.0 == 200 { "a" } else { "b" };
-    assert_eq!(server.get("/api/models").1["current"], winner);
-    assert_eq!(artifacts.registry.history().unwrap(), [winner, &serving]);
-}
-
-#[test]
-fn what_is_worth_a_look_is_settled_by_one_label() {
-    let _alone = alone();
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());
     let suggestions = |kind: &str| {
         let (status, answer) = server.get(&format!("/api/suggestions?kind={kind}"));
@@ -476,29 +265,4 @@ fn what_is_worth_a_look_is_settled_by_one_label() {
     let (status, settled) = server.post_json("/api/samples", &body);
     assert_eq!(status, 201, "{settled}");
     assert_ne!(suggestions("training")["suggestions"][0]["picture"], first["picture"]);
-}
-
-#[test]
-fn samples_of_several_servers_are_one() {
-    let _alone = alone();
-    let postgres = Postgres::start();
-    let setup = || TrainingSetup { url: Some(postgres.url()), ..short() };
-    let artifacts = Artifacts::released();
-    let (one, two) = (Server::training(&artifacts, setup()), Server::training(&artifacts, setup()));
-    let kept = one.teach("7", "me", &seven());
-    let again = two.teach("7", "you", &seven());
-    assert_eq!((&again["id"], &again["duplicate"]), (&kept["id"], &json!(true)));
-    // Asked at once, one job begins.
-    let (first, second) = std::thread::scope(|scope| {
-        let ask = |server: &Server| server.post_json("/api/jobs", &json!({})).0;
-        let (one, two) = (&one, &two);
-        let a = scope.spawn(move || ask(one));
-        let b = scope.spawn(move || ask(two));
-        (a.join().unwrap(), b.join().unwrap())
-    });
-    let mut statuses = [first, second];
-    statuses.sort();
-    assert_eq!(statuses, [202, 409]);
-    let (_, jobs) = one.get("/api/jobs");
-    wait_for_job(&two, jobs["jobs"][0]["id"].as_str().unwrap());
 }

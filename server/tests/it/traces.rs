@@ -1,14 +1,16 @@
 //! Traces as a collector of OpenTelemetry gets them.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::common::{Artifacts, seven};
+use crate::{
+    common::{TestArtifacts, seven},
+    programs::ServerProgram,
+};
 use axum::{Router, body::Bytes, extract::State, http::HeaderMap, routing::post};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -22,16 +24,6 @@ type Received = Arc<Mutex<Vec<ExportTraceServiceRequest>>>;
 async fn receive(State(received): State<Received>, headers: HeaderMap, body: Bytes) {
     assert_eq!(headers["content-type"], "application/x-protobuf");
     received.lock().unwrap().push(ExportTraceServiceRequest::decode(body).unwrap());
-}
-
-/// A server that ends with the test, however that ends.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// What takes traces, and its address.
@@ -59,25 +51,20 @@ fn attribute(span: &Span, key: &str) -> String {
 #[test]
 fn a_request_is_a_span_of_its_clients_trace_with_its_stages_inside() {
     let (received, endpoint) = collector();
-    let artifacts = Artifacts::released();
-    let server = Command::new(env!("CARGO_BIN_EXE_server"))
-        .args(["--addr", "127.0.0.1:0", "--device", "cpu", "--artifacts"])
-        .arg(artifacts.registry.root())
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
-        .env("OTEL_BSP_SCHEDULE_DELAY", "100")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    let mut server = Program(server);
-    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().rsplit(' ').next().unwrap().to_owned();
+    let artifacts = TestArtifacts::released();
+    let server = ServerProgram::start(
+        Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--addr", "127.0.0.1:0", "--device", "cpu", "--artifacts"])
+            .arg(artifacts.registry.root())
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+            .env("OTEL_BSP_SCHEDULE_DELAY", "100")
+            .stderr(Stdio::null()),
+    );
 
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let parent = "00f067aa0ba902b7";
     let send = |path: &str, body: &str| {
-        let request = ureq::post(format!("{address}{path}"))
+        let request = ureq::post(format!("{}{path}", server.url))
             .config()
             .http_status_as_error(false)
             .build()

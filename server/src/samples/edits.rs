@@ -1,0 +1,148 @@
+//! Changes to samples in the database: relabelling and deleting them, undoing that, and purging.
+//!
+//! Before a change, what it replaces is noted in `edits`, under the id of its batch.
+
+use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+
+use super::{
+    sample::Filter,
+    store::{bind_filter, matches_filter, next_labelling},
+};
+use crate::store::{Store, StoreError, new_id, now};
+
+impl Store {
+    /// Gives a sample a label, or confirms the one it has.
+    pub async fn relabel(&self, id: &str, label: &str) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let labelling = next_labelling(&mut transaction).await?;
+        note_edit(&mut transaction, &new_id(), id, "relabel").await?;
+        sqlx::query(
+            "UPDATE samples SET confirmed = 1, label = $1, \
+             labelled = CASE WHEN label = $1 THEN labelled ELSE $2 END WHERE id = $3",
+        )
+        .bind(label.to_owned())
+        .bind(labelling)
+        .bind(id.to_owned())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Deletes the samples that match; returns how many. They can be brought
+    /// back by [`undo`](Self::undo) until they are purged.
+    pub async fn delete(&self, filter: &Filter) -> Result<u64, StoreError> {
+        let note = concat!(
+            "INSERT INTO edits (batch, sample, what, label, confirmed, deleted) \
+             SELECT CAST($12 AS TEXT), id, 'delete', label, confirmed, deleted \
+             FROM samples WHERE ",
+            matches_filter!()
+        );
+        let filter = Filter { deleted: 0, ..filter.clone() };
+        let batch = new_id();
+        let mut transaction = self.begin().await?;
+        let noted = bind_filter!(sqlx::query(note), filter).bind(batch.clone());
+        let count = noted.execute(&mut *transaction).await?.rows_affected();
+        delete_batch(&mut transaction, batch).await?;
+        transaction.commit().await?;
+        Ok(count)
+    }
+
+    /// Deletes one sample.
+    pub async fn delete_one(&self, id: &str) -> Result<(), StoreError> {
+        let batch = new_id();
+        let mut transaction = self.begin().await?;
+        note_edit(&mut transaction, &batch, id, "delete").await?;
+        delete_batch(&mut transaction, batch).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Undoes the last deletion or relabelling; returns which of them it was and for how many
+    /// samples.
+    pub async fn undo(&self) -> Result<(String, u64), StoreError> {
+        let mut transaction = self.begin().await?;
+        let last = "SELECT batch, what, COUNT(*) FROM edits \
+                    WHERE batch = (SELECT MAX(batch) FROM edits) GROUP BY batch, what";
+        let last = sqlx::query(last).fetch_optional(&mut *transaction).await?;
+        let last = last.ok_or(StoreError::NothingToUndo)?;
+        let (batch, what): (String, String) = (last.try_get(0)?, last.try_get(1)?);
+        let count: i64 = last.try_get(2)?;
+        let before = |column: &str| {
+            format!("(SELECT e.{column} FROM edits e WHERE e.batch = $1 AND e.sample = samples.id)")
+        };
+        let sql = format!(
+            "UPDATE samples SET labelled = $2, label = {}, confirmed = {}, deleted = {} \
+             WHERE id IN (SELECT sample FROM edits WHERE batch = $1)",
+            before("label"),
+            before("confirmed"),
+            before("deleted"),
+        );
+        let labelling = next_labelling(&mut transaction).await?;
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(batch.clone())
+            .bind(labelling)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM edits WHERE batch = $1")
+            .bind(batch)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok((what, count as u64))
+    }
+
+    /// Removes for good the samples that were deleted before `deleted_before` or came before
+    /// `created_before`; returns how many.
+    pub async fn purge(&self, deleted_before: i64, created_before: i64) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let purged = sqlx::query("DELETE FROM samples WHERE deleted < $1 OR created < $2")
+            .bind(deleted_before)
+            .bind(created_before)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM edits WHERE sample NOT IN (SELECT id FROM samples)")
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(purged.rows_affected())
+    }
+}
+
+/// Deletes the samples whose state was stored for an edit.
+async fn delete_batch(
+    transaction: &mut Transaction<'static, Any>,
+    batch: String,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE samples SET deleted = $1 WHERE id IN (SELECT sample FROM edits WHERE batch = $2)",
+    )
+    .bind(now())
+    .bind(batch)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// Stores a sample's state before an edit.
+async fn note_edit(
+    transaction: &mut Transaction<'static, Any>,
+    batch: &str,
+    id: &str,
+    what: &str,
+) -> Result<(), StoreError> {
+    let noted = sqlx::query(
+        "INSERT INTO edits (batch, sample, what, label, confirmed, deleted) \
+         SELECT $1, id, $2, label, confirmed, deleted FROM samples \
+         WHERE id = $3 AND deleted IS NULL",
+    )
+    .bind(batch.to_owned())
+    .bind(what.to_owned())
+    .bind(id.to_owned())
+    .execute(&mut **transaction)
+    .await?;
+    match noted.rows_affected() {
+        0 => Err(StoreError::NoSuchSample(id.to_owned())),
+        _ => Ok(()),
+    }
+}

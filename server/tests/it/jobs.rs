@@ -1,0 +1,225 @@
+//! Training jobs on samples: when they begin, and every way in which they can end. The trainer is
+//! the real one.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    common::{
+        Server, TestArtifacts, TrainingSetup, alone, drawings, names, seven, train, wait_for_job,
+    },
+    programs::Postgres,
+};
+use glyphic_server::store::Store;
+use serde_json::{Value, json};
+use sqlx::{Connection, Executor};
+
+/// Training that takes seconds, for tests of what happens around it.
+fn short() -> TrainingSetup {
+    let mut setup = TrainingSetup::default();
+    setup.settings.arguments = ["--examples", "512", "--epochs", "1"].map(str::to_owned).to_vec();
+    setup
+}
+
+fn teach_some(server: &Server) {
+    for (label, strokes) in drawings(12) {
+        server.teach(&label, "me", &strokes);
+    }
+}
+
+/// What the store holds so far now came through a server whose clock is an hour ahead.
+fn label_an_hour_ahead(artifacts: &TestArtifacts) {
+    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let later = "UPDATE samples SET labelled = labelled + 3600000";
+        connection.execute(later).await.unwrap();
+    });
+}
+
+#[test]
+fn one_job_at_a_time_with_progress_and_an_ending() {
+    let _alone = alone();
+    let artifacts = TestArtifacts::released();
+    let server = Server::training(&artifacts, short());
+    teach_some(&server);
+    label_an_hour_ahead(&artifacts);
+    let (status, job) = server.post_json("/api/jobs", &json!({}));
+    assert_eq!(status, 202, "{job}");
+    let (status, refused) = server.post_json("/api/jobs", &json!({}));
+    assert_eq!((status, &refused["error"]["code"]), (409, &json!("job_under_way")));
+    assert!(refused["error"]["message"].as_str().unwrap().contains(job["id"].as_str().unwrap()));
+    let ended = wait_for_job(&server, job["id"].as_str().unwrap());
+    assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
+    assert_eq!(ended["samples"], 12);
+    assert_eq!(ended["progress"]["validation"].as_array().unwrap().len(), 1, "{ended}");
+    let schemas = server.get("/api/openapi.json").1["components"]["schemas"].clone();
+    assert_eq!(names(&ended["progress"]), names(&schemas["JobProgress"]["properties"]));
+    assert!(ended["message"].as_str().unwrap().starts_with("it "), "{ended}");
+    // Only its checkpoint is left.
+    for folder in ["runs", "jobs"] {
+        let left = fs::read_dir(artifacts.registry.root().join(folder)).unwrap().count();
+        assert_eq!(left, 0, "{folder}");
+    }
+    assert_eq!(server.get("/api/samples/summary").1["since_training"], 0);
+    // What comes by way of a server whose clock is right, an hour behind that one, is new.
+    server.teach("7", "me", &seven());
+    assert_eq!(server.get("/api/samples/summary").1["since_training"], 1);
+    assert_eq!(server.get("/api/jobs/none").0, 404);
+}
+
+/// A newer program has added to the schema, and an older one has trained beside this one: it
+/// does not know which labelling was the newest.
+#[test]
+fn programs_of_other_versions_share_the_database() {
+    let artifacts = TestArtifacts::released();
+    drop(Server::training(&artifacts, TrainingSetup::default()));
+    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        for statement in [
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, \
+             execution_time) VALUES (99, 'from the future', 1, x'00', 0)",
+            "INSERT INTO jobs (id, created, reason, state, attempts, cancel, samples, progress, \
+             candidate, started) VALUES ('0', 1, 'asked', 'promoted', 1, 0, 12, '{}', 'x', \
+             4000000000000)",
+            "INSERT INTO jobs (id, created, reason, state, active, attempts, cancel, samples, \
+             progress, recipe) VALUES ('1', 1, 'asked', 'queued', 1, 0, 0, 0, '{}', 'dream')",
+        ] {
+            connection.execute(statement).await.unwrap();
+        }
+    });
+    let server = Server::training(&artifacts, short());
+    server.teach("7", "me", &seven());
+    assert_eq!(server.get("/api/samples/summary").1["since_training"], 0, "labelled before 2096");
+    // A recipe that it does not know is shown, and left to newer servers.
+    std::thread::sleep(Duration::from_millis(1500));
+    let unknown = server.get("/api/jobs/1").1;
+    assert_eq!((&unknown["recipe"], &unknown["state"]), (&json!("dream"), &json!("queued")));
+}
+
+#[test]
+fn a_job_is_cancelled() {
+    let _alone = alone();
+    let artifacts = TestArtifacts::released();
+    let server = Server::training(&artifacts, TrainingSetup::default());
+    teach_some(&server);
+    let (_, job) = server.post_json("/api/jobs", &json!({}));
+    let id = job["id"].as_str().unwrap();
+    let begun = Instant::now();
+    while server.get(&format!("/api/jobs/{id}")).1["progress"]["step"].as_u64().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it does not begin");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(server.post_json(&format!("/api/jobs/{id}/cancel"), &json!({})).0, 200);
+    let ended = wait_for_job(&server, id);
+    assert_eq!((&ended["state"], &ended["candidate"]), (&json!("cancelled"), &Value::Null));
+    let runs = artifacts.registry.root().join("runs");
+    assert_eq!(fs::read_dir(runs).unwrap().count(), 0);
+    // Another can begin.
+    assert_eq!(server.post_json("/api/jobs", &json!({})).0, 202);
+}
+
+#[test]
+fn a_job_that_fails_says_why_and_the_next_can_begin() {
+    let artifacts = TestArtifacts::released();
+    let mut setup = short();
+    setup.settings.data = Some("/nowhere/mnist".into());
+    let server = Server::training(&artifacts, setup);
+    let job = train(&server);
+    assert_eq!(job["state"], "failed", "{job}");
+    assert!(job["message"].as_str().unwrap().contains("no labelled sample"), "{job}");
+    teach_some(&server);
+    let job = train(&server);
+    assert_eq!(job["state"], "failed", "{job}");
+    assert!(job["message"].as_str().unwrap().contains("/nowhere/mnist"), "{job}");
+
+    let artifacts = TestArtifacts::released();
+    let setup = TrainingSetup::with_program(&["/no/such/program"]);
+    let server = Server::training(&artifacts, setup);
+    teach_some(&server);
+    let job = train(&server);
+    assert_eq!(job["state"], "failed");
+    assert!(job["message"].as_str().unwrap().contains("/no/such/program"), "{job}");
+
+    // A trainer that is killed.
+    let artifacts = TestArtifacts::released();
+    let setup = TrainingSetup::with_program(&["sh", "-c", "kill -9 $$"]);
+    let server = Server::training(&artifacts, setup);
+    teach_some(&server);
+    let job = train(&server);
+    assert_eq!(job["state"], "failed");
+    assert!(job["message"].as_str().unwrap().contains("signal: 9"), "{job}");
+}
+
+#[test]
+fn a_job_outlives_a_restart_of_its_server() {
+    let _alone = alone();
+    let artifacts = TestArtifacts::released();
+    let server = Server::training(&artifacts, TrainingSetup::default());
+    teach_some(&server);
+    let (_, job) = server.post_json("/api/jobs", &json!({}));
+    let id = job["id"].as_str().unwrap().to_owned();
+    std::thread::sleep(Duration::from_secs(2));
+    drop(server);
+    let server = Server::training(&artifacts, short());
+    let ended = wait_for_job(&server, &id);
+    assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
+    assert_eq!(ended["attempts"], 1, "a restart is no failed attempt: {ended}");
+}
+
+#[test]
+fn training_begins_by_itself_after_enough_samples() {
+    let _alone = alone();
+    let artifacts = TestArtifacts::released();
+    let mut setup = short();
+    setup.settings.every_samples = Some(12);
+    let server = Server::training(&artifacts, setup);
+    let drawings = drawings(12);
+    for (label, strokes) in &drawings[..11] {
+        server.teach(label, "me", strokes);
+    }
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(server.get("/api/jobs").1["jobs"], json!([]));
+    server.teach(&drawings[11].0, "me", &drawings[11].1);
+    let begun = Instant::now();
+    let id = loop {
+        let (_, jobs) = server.get("/api/jobs");
+        if let Some(id) = jobs["jobs"][0]["id"].as_str() {
+            assert_eq!(jobs["jobs"][0]["reason"], "samples");
+            break id.to_owned();
+        }
+        assert!(begun.elapsed() < Duration::from_secs(10), "no job began");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    wait_for_job(&server, &id);
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(server.get("/api/jobs").1["jobs"].as_array().unwrap().len(), 1, "nothing is new");
+}
+
+#[test]
+fn samples_of_several_servers_are_one() {
+    let _alone = alone();
+    let postgres = Postgres::start();
+    let setup = || TrainingSetup { url: Some(postgres.url()), ..short() };
+    let artifacts = TestArtifacts::released();
+    let (one, two) = (Server::training(&artifacts, setup()), Server::training(&artifacts, setup()));
+    let kept = one.teach("7", "me", &seven());
+    let again = two.teach("7", "you", &seven());
+    assert_eq!((&again["id"], &again["duplicate"]), (&kept["id"], &json!(true)));
+    // Asked at once, one job begins.
+    let (first, second) = std::thread::scope(|scope| {
+        let ask = |server: &Server| server.post_json("/api/jobs", &json!({})).0;
+        let (one, two) = (&one, &two);
+        let a = scope.spawn(move || ask(one));
+        let b = scope.spawn(move || ask(two));
+        (a.join().unwrap(), b.join().unwrap())
+    });
+    let mut statuses = [first, second];
+    statuses.sort();
+    assert_eq!(statuses, [202, 409]);
+    let (_, jobs) = one.get("/api/jobs");
+    wait_for_job(&two, jobs["jobs"][0]["id"].as_str().unwrap());
+}

@@ -11,7 +11,7 @@ use super::{
         BadRequest, Forbidden, NotFound, TooLarge, Unauthorized, Unavailable, Unprocessable,
     },
 };
-use crate::App;
+use crate::app::App;
 
 /// The checkpoint that gets an alias.
 #[derive(Deserialize, ToSchema)]

@@ -10,7 +10,7 @@ use glyphic_runtime::decode::DecodeError;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{error::ApiError, extract::body_within, input::Input};
-use crate::{App, samples::Raw};
+use crate::{app::App, samples::Raw};
 
 /// Room in memory for a request's body, to be held until the request is answered: for the
 /// announced length, or for the longest body if none is announced.

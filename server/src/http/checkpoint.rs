@@ -14,7 +14,7 @@ use super::{
     error::ApiError,
     extract::{Json, Path},
 };
-use crate::App;
+use crate::app::App;
 
 /// Name of the manifest's file beside the page.
 pub const MANIFEST: &str = "checkpoint.json";

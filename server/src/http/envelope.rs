@@ -18,7 +18,7 @@ use super::{
     access,
     error::{ApiError, ErrorText},
 };
-use crate::{App, traces};
+use crate::{app::App, traces};
 
 /// Routes that a client may request as often as it likes: probes, and files of the pages, which
 /// are in memory.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{error::ApiError, extract::Json, openapi::Unavailable};
-use crate::App;
+use crate::app::App;
 
 /// The server can answer.
 #[derive(Serialize, ToSchema)]

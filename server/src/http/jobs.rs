@@ -23,7 +23,7 @@ use super::{
     },
 };
 use crate::{
-    App,
+    app::App,
     jobs::{Job, JobEvents, NetworkKind, Recipe},
 };
 

@@ -35,7 +35,7 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{App, oip};
+use crate::{app::App, oip};
 use error::{ApiError, ErrorText};
 
 /// All routes, without a socket.

@@ -20,7 +20,7 @@ use super::{
     },
     schemas::{ComparisonSchema, MetricsSchema, SpeedSchema},
 };
-use crate::{App, promotion::Basis, shadow::ShadowReport};
+use crate::{app::App, promotion::Basis, shadow::ShadowReport};
 
 /// A report contains its style and its pictures, and needs nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \

@@ -15,7 +15,7 @@ use super::{
     },
 };
 use crate::{
-    App,
+    app::App,
     neighbours::{NeighboursError, TrainingExample},
     samples::{Raw, Sample, data_url},
 };

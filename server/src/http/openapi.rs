@@ -14,7 +14,7 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{App, samples::formats::Format};
+use crate::{app::App, samples::formats::Format};
 
 /// The API as a whole.
 #[derive(OpenApi)]

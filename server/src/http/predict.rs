@@ -23,7 +23,7 @@ use super::{
     schemas::ThresholdsSchema,
 };
 use crate::{
-    App,
+    app::App,
     config::ThresholdOverrides,
     engine::{Engine, Predicted},
     samples::{Raw, data_url},

@@ -17,7 +17,7 @@ use super::{
     predict::{Timing, micros},
     schemas::ThresholdsSchema,
 };
-use crate::{App, config::ThresholdOverrides, samples::RawError};
+use crate::{app::App, config::ThresholdOverrides, samples::RawError};
 
 /// Most boxes in a request.
 const MOST_BOXES: usize = 256;

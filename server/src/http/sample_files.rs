@@ -27,7 +27,7 @@ use super::{
     samples::{About, MAX_RAW, check, checked_label, read},
 };
 use crate::{
-    App,
+    app::App,
     samples::{
         Filter, Incoming, NewSample, Sample,
         formats::{self, Format},

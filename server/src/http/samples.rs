@@ -20,7 +20,7 @@ use super::{
     },
 };
 use crate::{
-    App,
+    app::App,
     samples::{Added, Count, Filter, Form, NewSample, Raw, SampleRecord},
 };
 

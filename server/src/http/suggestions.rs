@@ -18,7 +18,7 @@ use super::{
     openapi::{BadRequest, Forbidden, Unauthorized, Unavailable},
 };
 use crate::{
-    App,
+    app::App,
     jobs::Recipe,
     samples::{Filter, Sample, SampleRecord, data_url},
 };

@@ -32,7 +32,7 @@ use serde::{
 use utoipa::ToSchema;
 
 use crate::{
-    App,
+    app::App,
     engine::Engine,
     http::{
         body::{read_body, room_for_body},

@@ -311,6 +311,29 @@ fn reads_mnist_as_csv_and_files_of_others() {
 }
 
 #[test]
+fn a_line_with_an_image_alone_is_a_sample() {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let artifacts = Artifacts::released();
+    let server = Server::training(&artifacts, TrainingSetup::default());
+    let image = STANDARD.encode(picture("5_1bit.png"));
+    let line = json!({ "label": "5", "image": image }).to_string();
+    let import = |file: &str| {
+        server.post("/api/samples/import", "application/octet-stream", file.as_bytes())
+    };
+    let (status, answer) = import(&format!("{line}\n\n{{\"strokes\": []}}\n"));
+    assert_eq!(status, 422, "{answer}");
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.contains("line 3: nothing is drawn"), "{message}");
+    assert_eq!(list(&server, "")["total"], 0, "all or none");
+
+    let (status, report) = import(&line);
+    assert_eq!((status, &report["added"]), (201, &json!(1)), "{report}");
+    let id = ids(&list(&server, "label=5")).remove(0);
+    let sample = server.get(&format!("/api/samples/{id}")).1;
+    assert_eq!((&sample["form"], &sample["image"]), (&json!("image"), &json!(image)));
+}
+
+#[test]
 fn rejects_what_cannot_be_a_sample() {
     let artifacts = Artifacts::released();
     let setup =

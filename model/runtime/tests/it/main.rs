@@ -1,4 +1,4 @@
-//! Tests of image files, devices and the registry, one module per subject.
+//! Tests of image files, samples, devices and the registry, one module per subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod checkpoints;
@@ -7,3 +7,4 @@ mod device;
 #[path = "../../../tests/it/inputs.rs"]
 mod inputs;
 mod pictures;
+mod samples;

@@ -1,11 +1,11 @@
 //! A file of labelled samples for fine-tuning, as the server exports them: see
 //! [`glyphic_runtime::samples`].
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{fs, path::Path};
 
 use glyphic_model::{Glyph, preprocess::Strokes};
 use glyphic_runtime::{
-    held_back::is_held_back,
+    held_back::{HeldBack, Kind},
     samples::{SampleInput, lines},
 };
 
@@ -25,12 +25,12 @@ pub struct LabelledSample {
     pub strokes: Option<Strokes>,
 }
 
-/// Reads a file of samples. Those without a label are left out. Where a line
-/// does not say whether it is held back, [`is_held_back`] decides by its label.
+/// Reads a file of samples. Those without a label are left out. Where a line does not say whether
+/// it is held back, [`HeldBack`] decides as it does on a server.
 pub fn read(path: &Path) -> Result<Vec<LabelledSample>, DataError> {
     let text = fs::read_to_string(path).map_err(unreadable(path))?;
     let mut samples = Vec::new();
-    let mut of_label: HashMap<String, u64> = HashMap::new();
+    let mut held_back = HeldBack::default();
     for (number, line) in lines(&text) {
         let line = line.map_err(|error| DataError::BadLine {
             path: path.to_owned(),
@@ -38,11 +38,11 @@ pub fn read(path: &Path) -> Result<Vec<LabelledSample>, DataError> {
             problem: error.to_string(),
         })?;
         let Some(label) = line.label else { continue };
-        let of_label = of_label.entry(label.clone()).or_default();
-        let before = std::mem::replace(of_label, *of_label + 1);
+        let prediction = line.prediction.unwrap_or_default();
+        let kind = Kind { label: label.clone(), prediction };
         samples.push(LabelledSample {
             id: line.id.unwrap_or_else(|| format!("line-{number}")),
-            held_back: line.held_back.unwrap_or(is_held_back(before)),
+            held_back: held_back.count(kind, line.held_back),
             label,
             glyph: line.glyph,
             strokes: match line.input {

@@ -93,9 +93,13 @@ pub struct StartArgs {
     /// as the built-in shapes are. Ten drawings of a symbol are enough.
     #[arg(long)]
     pub drawings: Option<PathBuf>,
-    /// Promote the finished checkpoint: servers load it.
+    /// Promote the finished checkpoint, unless it is less accurate than the promoted one or has
+    /// other labels: servers load it.
     #[arg(long)]
     pub promote: bool,
+    /// Promote it even then.
+    #[arg(long, requires = "promote")]
+    pub force: bool,
     /// For a program that started this one: progress as JSON lines on standard
     /// output, lower priority, and a stop when standard input ends.
     #[arg(long)]

@@ -19,7 +19,9 @@ use glyphic_model::{
     checkpoint::{Checkpoint, DRAWINGS_FILE, FileRecord, sha256},
     network::Network,
 };
-use glyphic_runtime::registry::{Changed, Comparison, Gate, Registry, SampleReading, Tally};
+use glyphic_runtime::registry::{
+    Changed, Comparison, PromotionPolicy, Registry, SampleReading, Tally,
+};
 use rand::seq::IndexedRandom;
 
 use crate::{
@@ -140,7 +142,7 @@ impl FineTuning {
 
     /// Chooses the blend of the parent's and the trained weights that becomes the result: the
     /// one nearest to the trained network that keeps the parent's accuracy on the validation
-    /// examples, but for what the gate allows to lose; if none does, the most accurate one.
+    /// examples, but for what the policy allows to lose; if none does, the most accurate one.
     pub fn choose_blend(&self, trained: &Network, device: &Device) -> Result<Network> {
         let right = |network: Network| -> Result<usize> {
             let classifier = Classifier::new(network, self.data.labels.clone(), device);
@@ -149,7 +151,7 @@ impl FineTuning {
         };
         let parent = || self.network().to_device(device);
         let before = right(parent())?;
-        let allowed = Gate::default().of_validation(self.data.validation.len());
+        let allowed = PromotionPolicy::default().of_validation(self.data.validation.len());
         let mut best: Option<(usize, Network)> = None;
         for share in BLENDS {
             let network = parent().blend(trained, share);

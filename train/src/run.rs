@@ -28,7 +28,9 @@ use glyphic_model::{
 };
 use glyphic_runtime::{
     device::ComputeDevice,
-    registry::{COMPARISON_FILE, Comparison, Draft, Registry},
+    registry::{
+        Basis, COMPARISON_FILE, Comparison, Draft, PromotionPolicy, Registry, RegistryError,
+    },
 };
 use indicatif::ProgressBar;
 
@@ -417,13 +419,29 @@ impl<'a> Run<'a> {
     /// Promotes if asked to, and removes the run's folder: the checkpoint has all of its
     /// content.
     fn finish(&self, manifest: &Manifest) -> Result<()> {
-        let promote = self.trainer.position.promote;
-        if promote {
-            self.registry.promote(&manifest.id)?;
+        let refused = match self.trainer.position.promote {
+            true => self.promote(&manifest.id)?,
+            false => None,
+        };
+        let promoted = self.trainer.position.promote && refused.is_none();
+        self.progress.finished(manifest, &self.registry.folder(&manifest.id), promoted);
+        if let Some(refused) = refused {
+            say(&format!(
+                "{refused}: on a server's page of checkpoints, or in the next run with --force"
+            ));
         }
-        self.progress.finished(manifest, &self.registry.folder(&manifest.id), promote);
         let _ = fs::remove_dir_all(&self.folder);
         Ok(())
+    }
+
+    /// Promotes the checkpoint, unless the policy objects: then it returns the objections.
+    fn promote(&self, id: &str) -> Result<Option<RegistryError>> {
+        let basis = if self.trainer.position.force { Basis::Forced } else { Basis::Scores };
+        match self.registry.promote_if_allowed(id, None, &PromotionPolicy::default(), &basis) {
+            Ok(()) => Ok(None),
+            Err(refused @ RegistryError::Objected { .. }) => Ok(Some(refused)),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -66,8 +66,11 @@ pub struct Position {
     pub epochs: Vec<EpochMetrics>,
     /// Seconds spent so far.
     pub seconds: f64,
-    /// Whether the finished checkpoint is to be promoted.
+    /// Whether the finished checkpoint is to be promoted if the policy has no objection.
     pub promote: bool,
+    /// Whether it is to be promoted even if the policy has one.
+    #[serde(default)]
+    pub force: bool,
     /// The repository's commit when the run began.
     pub git_revision: Option<String>,
     /// Devices that share each batch. With another number the weights differ.
@@ -144,6 +147,7 @@ impl Position {
             epochs: Vec::new(),
             seconds: 0.0,
             promote,
+            force: false,
             git_revision: environment::git_revision(),
             devices: 1,
             fine_tuning: None,
@@ -274,6 +278,7 @@ mod tests {
         rename(&mut old, "fine_tuning", "lesson");
         rename(&mut old["config"], "synthetic", "drawn");
         rename(&mut old["config"], "negatives", "others");
+        old.as_object_mut().unwrap().remove("force").unwrap();
         for gone in ["thickness", "blur", "erase", "noise"] {
             old["config"]["augmentation"][gone] = 0.0.into();
         }

@@ -14,7 +14,6 @@ mod killed;
 mod mutated;
 mod neighbours;
 mod operation;
-mod promotion;
 mod registry;
 mod samples;
 mod scratch;

@@ -17,7 +17,7 @@ mod aliases;
 mod comparison;
 mod copy;
 mod error;
-mod gate;
+mod promotion;
 mod retention;
 mod write;
 
@@ -39,10 +39,10 @@ use glyphic_model::{
 };
 
 pub use aliases::{Aliases, CANDIDATE, STABLE, is_alias};
-pub use comparison::{COMPARISON_FILE, Changed, Comparison, Gate, Objection, SampleReading, Tally};
+pub use comparison::{COMPARISON_FILE, Changed, Comparison, SampleReading, Tally};
 pub use copy::Names;
 pub use error::RegistryError;
-pub use gate::PromotionGate;
+pub use promotion::{Basis, Objection, PromotionPolicy};
 pub use write::write_atomically;
 
 use write::sync_folder;
@@ -343,25 +343,39 @@ impl Registry {
         }
     }
 
-    /// Promotes a checkpoint. Its manifest is checked; its weights are checked when they are
-    /// loaded.
+    /// Promotes a checkpoint, whatever speaks against it. Its manifest is checked; its weights are
+    /// checked when they are loaded.
     ///
     /// # Errors
     /// The manifest cannot be read, or `CURRENT` cannot be written.
     pub fn promote(&self, id: &str) -> Result<(), RegistryError> {
-        self.promote_from(id, None)
+        self.promote_if_allowed(id, None, &PromotionPolicy::default(), &Basis::Forced)
     }
 
-    /// Promotes a checkpoint, but only if `from` (if given) is still the promoted one: a decision
-    /// that compared it with another checkpoint may be out of date.
+    /// Promotes a checkpoint, unless the policy objects to it in the place of the promoted one, and
+    /// only if `from` (if given) is still the promoted one: a decision that compared it with
+    /// another checkpoint may be out of date.
     ///
     /// # Errors
-    /// As for [`promote`](Self::promote), and [`RegistryError::PromotedMeanwhile`].
-    pub fn promote_from(&self, id: &str, from: Option<&str>) -> Result<(), RegistryError> {
+    /// As for [`promote`](Self::promote), and [`RegistryError::Objected`] and
+    /// [`RegistryError::PromotedMeanwhile`].
+    pub fn promote_if_allowed(
+        &self,
+        id: &str,
+        from: Option<&str>,
+        policy: &PromotionPolicy,
+        basis: &Basis,
+    ) -> Result<(), RegistryError> {
         let _lock = self.lock()?;
         // Checked under the lock, because the checkpoint may just have been removed.
-        self.manifest(id)?;
+        let next = self.manifest(id)?;
         let mut history = self.history()?;
+        // If the promoted one cannot be read, servers go on with the one before it.
+        let present = history.iter().find_map(|id| self.manifest(id).ok());
+        let objections = policy.objections(basis, present.as_ref(), &next);
+        if !objections.is_empty() {
+            return Err(RegistryError::Objected { id: id.to_owned(), objections });
+        }
         expect_promoted(&history, from)?;
         if history.first().is_some_and(|current| current == id) {
             return Ok(());
@@ -371,7 +385,7 @@ impl Registry {
         self.write_history(&history)
     }
 
-    /// The id of the checkpoint that [`roll_back`](Self::roll_back) would promote.
+    /// The id of the checkpoint that [`roll_back`](Self::roll_back) would return to.
     ///
     /// # Errors
     /// There is none, or `CURRENT` cannot be read.
@@ -379,8 +393,9 @@ impl Registry {
         self.history()?.into_iter().nth(1).ok_or(RegistryError::NothingToRollBackTo)
     }
 
-    /// Promotes the previously promoted checkpoint again and returns its id, but only if `from` (if
-    /// given) is still the promoted one.
+    /// Returns to the previously promoted checkpoint, whose id is the result, but only if `from` (if
+    /// given) is still the promoted one. This is no promotion: no policy is asked, because the
+    /// checkpoint was promoted before.
     ///
     /// # Errors
     /// There is no previous one, its manifest cannot be read, `CURRENT` cannot be written, or

@@ -8,4 +8,5 @@ mod held_back;
 #[path = "../../../tests/it/inputs.rs"]
 mod inputs;
 mod pictures;
+mod promotion;
 mod samples;

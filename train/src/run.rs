@@ -490,7 +490,7 @@ fn new_folder(registry: &Registry, position: &Position) -> Result<(String, PathB
     let runs = runs_folder(registry);
     fs::create_dir_all(&runs).with_context(|| format!("cannot make {}", runs.display()))?;
     let name = match &position.fine_tuning {
-        Some(_) => environment::new_id("taught", position.config.seed),
+        Some(_) => environment::new_id("tuned", position.config.seed),
         None => environment::new_id(&position.dataset.name, position.config.seed),
     };
     for id in std::iter::once(name.clone()).chain((2..).map(|n| format!("{name}-{n}"))) {

@@ -92,7 +92,7 @@ pub struct FineTuningSource {
     pub parent: String,
     /// The file of samples.
     pub samples: PathBuf,
-    /// Examples an epoch, samples and replayed ones together.
+    /// Examples per epoch, samples and replayed ones together.
     pub examples: usize,
     /// Share (0–1) of them that is samples and their variations.
     #[serde(alias = "taught")]
@@ -154,7 +154,7 @@ impl Position {
         }
     }
 
-    /// Examples a step: the config's, or all of a smaller set.
+    /// Examples per step: the config's, or all of a smaller set.
     pub fn batch_size(&self) -> usize {
         self.config.batch_size.min(self.dataset.training)
     }
@@ -184,7 +184,7 @@ impl Position {
         self.synthetic.iter().sum()
     }
 
-    /// Whole batches an epoch; the examples left over differ by epoch.
+    /// Whole batches per epoch; the examples left over differ by epoch.
     pub fn steps_per_epoch(&self) -> usize {
         (self.dataset.training + self.turn()) / self.batch_size()
     }

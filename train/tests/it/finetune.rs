@@ -151,10 +151,10 @@ fn a_child_reports_its_progress_and_ends_with_its_parent() {
         .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
         .collect();
     assert!(child.wait().unwrap().success());
-    assert!(lines[0]["run"].as_str().unwrap().starts_with("taught-"), "{lines:?}");
+    assert!(lines[0]["run"].as_str().unwrap().starts_with("tuned-"), "{lines:?}");
     let epochs = lines.iter().filter(|line| line["epoch"].is_object()).count();
     assert_eq!(epochs, 2);
-    assert!(lines.last().unwrap()["finished"].as_str().unwrap().starts_with("taught-"));
+    assert!(lines.last().unwrap()["finished"].as_str().unwrap().starts_with("tuned-"));
 
     // When its parent has ended, it stops and leaves nothing.
     arguments[8] = "5000";

@@ -151,6 +151,11 @@ fn an_evaluation_leaves_a_card_with_all_that_was_measured() {
         ("A", 1)
     );
     assert_eq!(card("report-symbols.json").score.examples, examples);
+    // In cards of older versions they have another name.
+    let text = fs::read_to_string(checkpoint.join("report-letters.json")).unwrap();
+    let old = text.replacen("\"negatives\"", "\"others\"", 1);
+    assert_ne!(old, text);
+    assert_eq!(serde_json::from_str::<Card>(&old).unwrap().negatives, letters.negatives);
 }
 
 #[test]

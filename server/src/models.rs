@@ -1,5 +1,5 @@
-//! Which checkpoint is served: promotion, roll-back, and following `CURRENT`. Only the first of them
-//! is a decision for the [`PromotionPolicy`].
+//! Which checkpoint is served: promotion, roll-back, and following `CURRENT`. Only the first of
+//! them is a decision for the [`PromotionPolicy`].
 //!
 //! Every change takes the same steps: read and verify, build, warm up, and only then swap. A
 //! checkpoint that fails on the way is refused, and the serving one keeps serving.

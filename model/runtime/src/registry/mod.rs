@@ -385,7 +385,7 @@ impl Registry {
         self.write_history(&history)
     }
 
-    /// The id of the checkpoint that [`roll_back`](Self::roll_back) would return to.
+    /// The id of the checkpoint that [`roll_back`](Self::roll_back) would go back to.
     ///
     /// # Errors
     /// There is none, or `CURRENT` cannot be read.
@@ -393,7 +393,7 @@ impl Registry {
         self.history()?.into_iter().nth(1).ok_or(RegistryError::NothingToRollBackTo)
     }
 
-    /// Returns to the previously promoted checkpoint, whose id is the result, but only if `from` (if
+    /// Goes back to the previously promoted checkpoint and returns its id, but only if `from` (if
     /// given) is still the promoted one. This is no promotion: no policy is asked, because the
     /// checkpoint was promoted before.
     ///

@@ -1,9 +1,9 @@
 //! Whether a checkpoint may be promoted. [`PromotionPolicy`] decides it for everybody who asks: a
 //! person on a server, a fine-tuning job, `train --promote` and `train finetune --promote`.
 //!
-//! A roll-back and following a changed `CURRENT` are not promotions, so the policy is not asked: the
-//! one returns to a checkpoint that was promoted before, the other does what was decided by whoever
-//! wrote `CURRENT`.
+//! A roll-back and following a changed `CURRENT` are not promotions, so the policy is not asked:
+//! the one returns to a checkpoint that was promoted before, the other does what was decided by
+//! whoever wrote `CURRENT`.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Tests of image files, samples, what is held back, devices and the registry, one module per subject.
+//! Tests of image files, samples, devices and the registry, one module per subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod checkpoints;

@@ -9,7 +9,8 @@ first, in a temporary folder; what stands after -- goes to `train`. MNIST's bar 
 small's without. Bars hold for the mean, with the standard deviation behind it.
 
 The handwriting (by default ../shared/handwriting beside the checkout) has pen_digits.jsonl and
-pen_letters.jsonl, a label, a source and strokes a line, and images.csv, a file and a label a line.
+pen_letters.jsonl, with a label, a source and strokes per line, and images.csv, with a file and a
+label per line.
 Nothing is trained on it. Of the letters those that may as well be digits are left out.
 
 Exits with 1 if a bar is missed.
@@ -142,7 +143,7 @@ def bars(found, network):
     accepted = lambda card: 1 - share(card["verdicts"], "not_a_digit")
 
     def rejected(card, kind=""):
-        of = [others["verdicts"] for others in card["others"] if kind in others["name"]]
+        of = [negatives["verdicts"] for negatives in card["negatives"] if kind in negatives["name"]]
         return sum(one["not_a_digit"] for one in of) / max(1, sum(sum(one.values()) for one in of))
 
     bar = MNIST.get(network)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Training speed on several choices of devices, in turns, as ratios to the first.
 
+    cargo build --release -p glyphic-train     (for other machines' devices: --features remote)
     bench/devices.py cpu cpu,cpu
     bench/devices.py gpu:0 gpu:0,gpu:1
-    bench/devices.py gpu remote:ws://gpu-machine:8090     (built with --features remote)
+    bench/devices.py gpu remote:ws://gpu-machine:8090
 
 Each run is two epochs of MNIST; the second counts, because the first may tune
 kernels. EPOCH_EXAMPLES=12000 takes less of MNIST.
@@ -20,7 +21,7 @@ import tempfile
 
 ROUNDS = 3
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-TRAIN = REPOSITORY / "target" / "release" / "train"
+TRAINER = REPOSITORY / "target" / "release" / "trainer"
 EXAMPLES = int(os.environ.get("EPOCH_EXAMPLES", "60000"))
 
 
@@ -36,7 +37,7 @@ def first_examples(folder):
 def speed(devices, data):
     """Images a second in the second epoch."""
     with tempfile.TemporaryDirectory() as artifacts:
-        command = [TRAIN, "--device", devices, "--epochs", "2", "--data", data, "--artifacts", artifacts]
+        command = [TRAINER, "--device", devices, "--epochs", "2", "--data", data, "--artifacts", artifacts]
         subprocess.run(command, check=True, capture_output=True, text=True)
         (metrics,) = pathlib.Path(artifacts).glob("checkpoints/*/metrics.jsonl")
         return json.loads(metrics.read_text().splitlines()[-1])["images_per_second"]

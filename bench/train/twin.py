@@ -5,8 +5,8 @@
 
 Trains on an IDX folder in MNIST's naming and prints JSON lines: `ready`, `first_step`, an
 `epoch` each, `finished`. What it mirrors: model/src/network.rs, train/src/{config,source,
-replica,trainer,run}.rs and augment/, as of training with --synthetic 0 --negatives 0, on the data alone;
-what is off by default there (--thickness, --blur, --erase, --noise) is not here.
+replica,trainer,run}.rs and augment/, as of training with --synthetic 0 --negatives 0, on the data alone.
+Distillation (--teacher), which is off by default there, is not here.
 
 Clocks run as ours do. An epoch's speed counts its steps, from picking the batch to the
 optimiser, and the wait for the device at the end. `seconds` adds the look at the held-back

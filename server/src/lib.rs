@@ -5,9 +5,11 @@
 //! connection ─► http (routes, extractors) ─► samples::Raw ─► glyph ─► engine (the network) ─► answer
 //!                 oip (the same in the words of the Open Inference Protocol)  ▲
 //!                                                                             │ swap, between batches
-//! CURRENT, promote, roll back ─► promotion (policy) ─► models ────────────────┘
-//!                                 ▲                    read, verified, built and warmed up first
-//! samples ─► store ─► jobs ───────┘ trained in a child process, promoted if better
+//! CURRENT, roll back ─────────────────────────► models ───────────────────────┘
+//! promote ─► policy (of the registry) ──────────┘ read, verified, built and warmed up first
+//!              ▲
+//!              └──────┐
+//! samples ─► store ─► jobs: trained in a child process, promoted if better
 //! ```
 //!
 //! `samples`, `jobs`, `models` and `engine` know no HTTP, and [`App`] knows no routes.
@@ -26,7 +28,6 @@ pub mod models;
 pub mod neighbours;
 pub mod oip;
 pub mod probe;
-pub mod promotion;
 pub mod samples;
 pub mod shadow;
 pub mod start;

@@ -1,4 +1,5 @@
-//! Which checkpoint is served: promotion, roll-back, and following `CURRENT`.
+//! Which checkpoint is served: promotion, roll-back, and following `CURRENT`. Only the first of
+//! them is a decision for the [`PromotionPolicy`].
 //!
 //! Every change takes the same steps: read and verify, build, warm up, and only then swap. A
 //! checkpoint that fails on the way is refused, and the serving one keeps serving.
@@ -12,7 +13,7 @@ use std::{
 use glyphic_model::{Glyph, checkpoint::Manifest, glyph::PIXELS};
 use glyphic_runtime::{
     device::{ComputeDevice, Device},
-    registry::{Registry, RegistryError},
+    registry::{Basis, PromotionPolicy, Registry, RegistryError},
 };
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -21,7 +22,6 @@ use crate::{
     bucket::{Bucket, BucketError},
     engine::{Engine, EngineError, Model},
     metrics::ServerMetrics,
-    promotion::{Basis, PromotionPolicy},
 };
 
 /// Time between two looks at `CURRENT`.
@@ -217,8 +217,7 @@ impl Models {
                 // It may have been sent since the last look.
                 bucket.fetch_missing(&id).await?;
             }
-            let (serving, promoted) = (models.engine.serving(), id.clone());
-            let policy = models.policy;
+            let (promoted, policy) = (id.clone(), models.policy);
             let record = move |registry: &Registry| {
                 let id = &promoted;
                 // Somebody may have moved the alias meanwhile.
@@ -226,15 +225,7 @@ impl Models {
                 if found != *id {
                     return Err(RegistryError::PromotedMeanwhile { expected: id.clone(), found });
                 }
-                // The promoted checkpoint may be damaged; then another one is serving here.
-                let present = registry.current().and_then(|id| registry.manifest(&id));
-                let present = present.unwrap_or_else(|_| Manifest::clone(&serving));
-                let objections = policy.objections(&basis, &present, &registry.manifest(id)?);
-                if !objections.is_empty() {
-                    let objections = objections.iter().map(ToString::to_string).collect();
-                    return Err(RegistryError::Objected { id: id.to_owned(), objections });
-                }
-                registry.promote_from(id, from.as_deref())
+                registry.promote_if_allowed(id, from.as_deref(), &policy, &basis)
             };
             models.serve(id, models.record(record)).await
         })
@@ -316,7 +307,8 @@ impl Models {
     }
 
     /// Goes back to the checkpoint that was promoted before; returns its id. If `from` is given,
-    /// it happens only if that one is still promoted.
+    /// it happens only if that one is still promoted. This is no promotion: the policy is not
+    /// asked, because the checkpoint served before.
     pub async fn roll_back(&self, from: Option<String>) -> Result<String, ModelsError> {
         self.change(|models| async move {
             let previous = models.registry.previous()?;
@@ -354,9 +346,10 @@ impl Models {
         }
     }
 
-    /// Serves the checkpoint that `CURRENT` names, whenever it changes; never returns. A
-    /// checkpoint that is refused is reported once and tried again from time to time: its files
-    /// may still be being copied.
+    /// Serves the checkpoint that `CURRENT` names, whenever it changes; never returns. This is no
+    /// promotion: whoever changed `CURRENT` has decided. A checkpoint that is refused because it
+    /// cannot be served is reported once and tried again from time to time: its files may still be
+    /// being copied.
     pub async fn follow_current(self) {
         let mut refused: Option<(String, String, Instant)> = None;
         loop {

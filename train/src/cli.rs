@@ -82,20 +82,24 @@ pub struct Globals {
 #[derive(Args)]
 pub struct StartArgs {
     /// An IDX directory in MNIST's naming, or a folder of pictures with one
-    /// sub-folder a label [default: datasets/mnist in the artifacts folder].
+    /// sub-folder per label [default: datasets/mnist in the artifacts folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
     /// small, large (more accurate, slower), mlp (no convolutions, to see what they add), or a
     /// JSON file with `convolutions` and `hidden` layers, as in a checkpoint's manifest.
     #[arg(long, default_value = "small")]
     pub network: PathBuf,
-    /// A file of drawings of further symbols (.jsonl: a label and strokes a line), varied
+    /// A file of drawings of further symbols (.jsonl: a label and strokes per line), varied
     /// as the built-in shapes are. Ten drawings of a symbol are enough.
     #[arg(long)]
     pub drawings: Option<PathBuf>,
-    /// Promote the finished checkpoint: servers load it.
+    /// Promote the finished checkpoint, unless it is less accurate than the promoted one or has
+    /// other labels: servers load it.
     #[arg(long)]
     pub promote: bool,
+    /// Promote it even then.
+    #[arg(long, requires = "promote")]
+    pub force: bool,
     /// For a program that started this one: progress as JSON lines on standard
     /// output, lower priority, and a stop when standard input ends.
     #[arg(long)]
@@ -135,7 +139,7 @@ pub struct FinetuneArgs {
     /// Passes over the samples and the replayed examples.
     #[arg(long, default_value_t = 3)]
     pub epochs: usize,
-    /// Examples a pass, samples and replayed ones together.
+    /// Examples per pass, samples and replayed ones together.
     #[arg(long, default_value_t = 14_000)]
     pub examples: usize,
     /// Share (0–1) of them that is samples and their variations.
@@ -187,7 +191,7 @@ pub struct EvalArgs {
     #[arg(long)]
     pub quick: bool,
     /// An IDX directory (its test set), a folder of pictures with one
-    /// sub-folder a label, or a file of labelled strokes (.jsonl)
+    /// sub-folder per label, or a file of labelled strokes (.jsonl)
     /// [default: datasets/mnist in the artifacts folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
@@ -214,13 +218,13 @@ pub struct AuditArgs {
 /// Arguments of `train draw`.
 #[derive(Args)]
 pub struct DrawArgs {
-    /// A file of drawings of your own symbols (.jsonl: a label and strokes a line);
+    /// A file of drawings of your own symbols (.jsonl: a label and strokes per line);
     /// without it, the digits.
     pub drawings: Option<PathBuf>,
     /// Draw the file's drawings as they are, not varied.
     #[arg(long, requires = "drawings")]
     pub as_drawn: bool,
-    /// Glyphs a row.
+    /// Glyphs per row.
     #[arg(long, default_value = "30", value_parser = value_parser!(u16).range(1..=1000))]
     pub columns: u16,
     /// The picture to write.

@@ -14,7 +14,7 @@ pub struct TrainConfig {
     /// Passes over the training examples.
     #[arg(long, default_value_t = TrainConfig::default().epochs)]
     pub epochs: usize,
-    /// Examples a step.
+    /// Examples per step.
     #[arg(long, default_value_t = TrainConfig::default().batch_size)]
     pub batch_size: usize,
     /// Highest learning rate of the schedule (AdamW).
@@ -40,8 +40,8 @@ pub struct TrainConfig {
     #[arg(long, alias = "drawn", default_value_t = TrainConfig::default().synthetic)]
     #[serde(default, alias = "drawn")]
     pub synthetic: f32,
-    /// Share (0–1) of the training examples that is negatives: synthetic pictures of none of
-    /// the labels, which the network learns to reject.
+    /// Share (0–1) of the training examples that is negatives: synthetic pictures that are out of
+    /// distribution, which the network learns to reject.
     #[arg(long, alias = "others", default_value_t = TrainConfig::default().negatives)]
     #[serde(default, alias = "others")]
     pub negatives: f32,

@@ -6,7 +6,7 @@
 //! rejects, on negatives; and the parent is the teacher for all of these.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeSet, HashSet},
     fs,
     path::Path,
 };
@@ -16,20 +16,21 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use burn::{module::Module, tensor::Device};
 use glyphic_model::{
     Classifier, Prediction,
-    checkpoint::{Checkpoint, DRAWINGS_FILE, FileRecord, sha256},
+    checkpoint::{Checkpoint, DRAWINGS_FILE, FileRecord, Manifest, sha256},
     network::Network,
 };
-use glyphic_runtime::registry::{Changed, Comparison, Gate, Registry, SampleReading, Tally};
-use rand::seq::IndexedRandom;
+use glyphic_runtime::registry::{
+    Changed, Comparison, PromotionPolicy, Registry, SampleReading, Tally,
+};
 
 use crate::{
     config::TrainConfig,
     data::{self, Data, samples::LabelledSample},
     evaluate::{evaluate, probability},
     example::Example,
-    random::{Purpose, rng},
+    mixture::{Ingredients, examples_of},
     state::FineTuningSource,
-    synthetic::{Generator, vary::Variation},
+    synthetic::Generator,
     trainer::Trainer,
 };
 
@@ -76,53 +77,30 @@ impl FineTuning {
         );
         let mut own = data::load(path, config.validation)
             .context("the checkpoint's own data cannot be replayed")?;
-        let parent_labels = &parent.manifest.labels;
-        relabel(&mut own, parent_labels)?;
+        relabel(&mut own, &parent.manifest.labels)?;
         remove_samples(&mut own, &samples);
-        let mut labels = parent_labels.clone();
-        let to_learn = samples.iter().filter(|sample| !sample.held_back).map(|s| &s.label);
-        let new: BTreeSet<String> =
-            to_learn.filter(|label| !labels.contains(label)).cloned().collect();
-        labels.extend(new);
+        let labels = with_new_labels(&parent.manifest.labels, &samples);
         // A label that only held-back samples have is not trained, so it cannot be measured.
         samples.retain(|sample| labels.contains(&sample.label));
-
-        let (held_back, to_learn): (Vec<&LabelledSample>, Vec<&LabelledSample>) =
-            samples.iter().partition(|sample| sample.held_back);
+        let held_back = samples.iter().filter(|sample| sample.held_back);
         let held_back = examples_of(held_back, &labels)?;
-        let to_learn = examples_of(to_learn, &labels)?
-            .into_iter()
-            .zip(samples.iter().filter(|sample| !sample.held_back))
-            .collect::<Vec<_>>();
-        let count = ((source.examples as f64 * source.sample_share) as usize).max(1);
-        let mut training = variations(&to_learn, count, config.seed);
-        let from_samples = training.len();
-        let reader = parent.clone().into_classifier(&Device::flex());
-        let learned: Vec<Example> = to_learn.into_iter().map(|(example, _)| example).collect();
-        training.extend(confusable(&reader, &own.training, &learned, from_samples)?);
-        let drawings = registry.file(&source.parent, DRAWINGS_FILE)?;
-        let drawings = drawings.and_then(|bytes| String::from_utf8(bytes).ok());
-        let mut generator = data::generator(parent_labels, own.are_named);
-        if let Some(text) = &drawings {
-            let path = registry.folder(&source.parent).join(DRAWINGS_FILE);
-            let drawings = data::strokes::parse(text, &path)?;
-            generator.add_all(parent_labels, data::strokes::by_label(drawings));
-        }
-        training.extend(generator.training(from_samples / 2));
-        let rejects = parent.manifest.thresholds.rejects();
-        if rejects {
-            // Of all labels, the new ones too: a letter that is a label now is no negative.
-            let generator = data::generator(&labels, own.are_named);
-            training.extend(generator.training_negatives((from_samples / 2).max(1)));
-        }
-        let replayed = source.examples.saturating_sub(training.len());
-        training.extend(replay(&own.training, replayed, config.seed));
+
+        let (generator, drawings) = generator_of(registry, &parent.manifest, own.are_named)?;
+        let ingredients = Ingredients {
+            parent: &parent,
+            own: &own,
+            samples: &samples,
+            labels: &labels,
+            generator: &generator,
+        };
+        let (training, from_samples) = ingredients.mixed(source, config.seed)?;
 
         let mut record = own.record;
         record.training = training.len();
         record.validation = own.validation.len();
         record.files.push(file_record(&source.samples)?);
         let data = Data { record, labels, training, drawings, ..own };
+        let rejects = parent.manifest.thresholds.rejects();
         Ok(Self { parent, data, from_samples, rejects, generator, samples, held_back })
     }
 
@@ -140,7 +118,7 @@ impl FineTuning {
 
     /// Chooses the blend of the parent's and the trained weights that becomes the result: the
     /// one nearest to the trained network that keeps the parent's accuracy on the validation
-    /// examples, but for what the gate allows to lose; if none does, the most accurate one.
+    /// examples, but for what the policy allows to lose; if none does, the most accurate one.
     pub fn choose_blend(&self, trained: &Network, device: &Device) -> Result<Network> {
         let right = |network: Network| -> Result<usize> {
             let classifier = Classifier::new(network, self.data.labels.clone(), device);
@@ -149,7 +127,7 @@ impl FineTuning {
         };
         let parent = || self.network().to_device(device);
         let before = right(parent())?;
-        let allowed = Gate::default().of_validation(self.data.validation.len());
+        let allowed = PromotionPolicy::default().of_validation(self.data.validation.len());
         let mut best: Option<(usize, Network)> = None;
         for share in BLENDS {
             let network = parent().blend(trained, share);
@@ -234,26 +212,29 @@ impl FineTuning {
     }
 }
 
-/// The samples as examples, in order.
-///
-/// # Errors
-/// The label of one is not among `labels`. It must not be taken for any of them.
-fn examples_of<'a>(
-    samples: impl IntoIterator<Item = &'a LabelledSample>,
-    labels: &[String],
-) -> Result<Vec<Example>> {
-    let example = |sample: &'a LabelledSample| {
-        let label = labels.iter().position(|label| *label == sample.label).with_context(|| {
-            format!(
-                "the sample '{}' has the label '{}', which is not among {}",
-                sample.id,
-                sample.label,
-                labels.join(", ")
-            )
-        })?;
-        Ok(Example { glyph: sample.glyph.clone(), label })
-    };
-    samples.into_iter().map(example).collect()
+/// The parent's labels, then those that only samples to train on have, in alphabetical order.
+fn with_new_labels(labels: &[String], samples: &[LabelledSample]) -> Vec<String> {
+    let to_learn = samples.iter().filter(|sample| !sample.held_back).map(|sample| &sample.label);
+    let new: BTreeSet<&String> = to_learn.filter(|label| !labels.contains(label)).collect();
+    labels.iter().chain(new).cloned().collect()
+}
+
+/// A generator of the parent's labels, with the drawings of further symbols that the parent was
+/// trained on, and the text of these drawings.
+fn generator_of(
+    registry: &Registry,
+    parent: &Manifest,
+    are_named: bool,
+) -> Result<(Generator, Option<String>)> {
+    let mut generator = data::generator(&parent.labels, are_named);
+    let drawings = registry.file(&parent.id, DRAWINGS_FILE)?;
+    let drawings = drawings.and_then(|bytes| String::from_utf8(bytes).ok());
+    if let Some(text) = &drawings {
+        let path = registry.folder(&parent.id).join(DRAWINGS_FILE);
+        let drawings = data::strokes::parse(text, &path)?;
+        generator.add_all(&parent.labels, data::strokes::by_label(drawings));
+    }
+    Ok((generator, drawings))
 }
 
 /// Renumbers the examples by the checkpoint's labels and drops those with other labels.
@@ -286,71 +267,6 @@ fn remove_samples(own: &mut Data, samples: &[LabelledSample]) {
     for set in [&mut own.training, &mut own.validation] {
         set.retain(|example| !pictures.contains(example.glyph.pixels().as_slice()));
     }
-}
-
-/// About `count` examples from the samples: drawings varied stroke by stroke, other pictures as
-/// they are. A label's share grows with the square root of its samples, so that a label with
-/// few samples is learned too, and one with many still has more.
-fn variations(samples: &[(Example, &LabelledSample)], count: usize, seed: u64) -> Vec<Example> {
-    let mut of_label: BTreeMap<usize, Vec<&LabelledSample>> = BTreeMap::new();
-    for (example, sample) in samples {
-        of_label.entry(example.label).or_default().push(*sample);
-    }
-    let weight = |samples: &[&LabelledSample]| (samples.len() as f64).sqrt();
-    let weights: f64 = of_label.values().map(|samples| weight(samples)).sum();
-    let shares = of_label.iter().flat_map(|(&label, samples)| {
-        let share = (count as f64 * weight(samples) / weights).ceil() as usize;
-        // A random selection, if there are more samples than places.
-        let mut rng = rng(seed, Purpose::Variation, u64::MAX - label as u64);
-        let chosen: Vec<&&LabelledSample> = samples.sample(&mut rng, share).collect();
-        (0..share).map(move |i| (label, chosen[i % chosen.len()], i < chosen.len()))
-    });
-    let variation = Variation::default();
-    shares
-        .zip(0u64..)
-        .map(|((label, sample, first), number)| {
-            // Each sample appears unchanged once.
-            let varied = sample.strokes.as_ref().filter(|_| !first);
-            let mut rng = rng(seed, Purpose::Variation, number);
-            let glyph = varied.and_then(|strokes| variation.glyph(strokes, &mut rng));
-            Example { glyph: glyph.unwrap_or_else(|| sample.glyph.clone()), label }
-        })
-        .collect()
-}
-
-/// Examples of the labels that the parent took samples for, about `count` at most. First come
-/// those to which the parent gives the highest probability of the sample's label: if a sample
-/// is a 1 that looks like a 7, these are the 7s that look most like a 1. Without them the
-/// network would learn the new form of the 1 by unlearning such 7s.
-fn confusable(
-    parent: &Classifier,
-    own: &[Example],
-    samples: &[Example],
-    count: usize,
-) -> Result<Vec<Example>> {
-    let mut pairs: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-    for (prediction, sample) in evaluate(parent, samples)?.predictions.iter().zip(samples) {
-        if prediction.index != sample.label {
-            *pairs.entry((prediction.index, sample.label)).or_default() += 1;
-        }
-    }
-    let mut chosen = Vec::new();
-    for (&(taken_for, label), misread) in &pairs {
-        let alike: Vec<Example> =
-            own.iter().filter(|example| example.label == taken_for).cloned().collect();
-        let read = evaluate(parent, &alike)?.predictions;
-        let mut order: Vec<usize> = (0..alike.len()).collect();
-        let nearness = |i: usize| probability(&read[i], label);
-        order.sort_by(|&a, &b| nearness(b).total_cmp(&nearness(a)));
-        let share = count * misread / samples.len().max(1);
-        chosen.extend(order.iter().take(share).map(|&i| alike[i].clone()));
-    }
-    Ok(chosen)
-}
-
-/// A random selection of the parent's own examples.
-fn replay(own: &[Example], count: usize, seed: u64) -> Vec<Example> {
-    own.sample(&mut rng(seed, Purpose::Replay, 0), count).cloned().collect()
 }
 
 /// The examples that only one of the two reads right.
@@ -390,27 +306,4 @@ fn file_record(path: &Path) -> Result<FileRecord> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     Ok(FileRecord { name, sha256: sha256(&bytes) })
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use glyphic_model::{Glyph, glyph::PIXELS};
-
-    use super::*;
-
-    #[test]
-    fn rejects_a_label_that_the_network_does_not_have() {
-        let sample = |label: &str| LabelledSample {
-            id: "a".to_owned(),
-            label: label.to_owned(),
-            held_back: false,
-            glyph: Glyph::new([9; PIXELS]),
-            strokes: None,
-        };
-        let labels = ["plus".to_owned(), "ring".to_owned()];
-        assert_eq!(examples_of([&sample("ring")], &labels).unwrap()[0].label, 1);
-        let error = examples_of([&sample("hook")], &labels).unwrap_err().to_string();
-        assert!(error.contains("'hook', which is not among plus, ring"), "{error}");
-    }
 }

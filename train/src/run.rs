@@ -4,7 +4,7 @@
 //! artifacts/runs/<id>/        while it runs; gone once the checkpoint is there
 //! ├── lock                    held by the process that trains it
 //! ├── state.bpk               all that a resumed run needs, replaced atomically
-//! ├── metrics.jsonl           one line an epoch
+//! ├── metrics.jsonl           one line per epoch
 //! └── events.out.tfevents.*   the same for TensorBoard
 //! ```
 
@@ -21,30 +21,24 @@ use anyhow::{Context, Result, bail, ensure};
 use burn::tensor::Device;
 use glyphic_model::{
     Classifier,
-    checkpoint::{
-        CARD_FILE, DRAWINGS_FILE, DatasetRecord, EpochMetrics, METRICS_FILE, Manifest, Metrics,
-        REPORT_FILE,
-    },
+    checkpoint::{EpochMetrics, METRICS_FILE, Manifest},
 };
 use glyphic_runtime::{
     device::ComputeDevice,
-    registry::{COMPARISON_FILE, Comparison, Draft, Registry},
+    registry::{Basis, PromotionPolicy, Registry, RegistryError},
 };
 use indicatif::ProgressBar;
 
 use crate::{
-    calibrate::{accepting_samples, temperature, tempered, thresholds},
-    card::{Card, Measured},
     console::say,
     data::Data,
     environment,
-    evaluate::{evaluate, logits},
+    evaluate::evaluate,
     example::Example,
     finetune::FineTuning,
     progress::RunProgress,
-    report,
-    state::{POOL_EPOCHS, Position, RunState, Sums},
-    synthetic::Generator,
+    publish::FinishedRun,
+    state::{Position, RunState, Sums},
     tensorboard,
     trainer::{Trainer, check_devices},
 };
@@ -294,136 +288,46 @@ impl<'a> Run<'a> {
         Classifier::new(self.trainer.network(), self.data.labels.clone(), &self.device)
     }
 
-    /// Fits the temperature and the thresholds, measures on the test set, once, and
-    /// publishes the checkpoint.
+    /// Publishes the network as a checkpoint.
     fn publish(&self) -> Result<Manifest> {
-        let position = &self.trainer.position;
-        let network = match self.fine_tuning {
-            Some(fine_tuning) => fine_tuning.choose_blend(&self.trainer.network(), &self.device)?,
-            None => self.trainer.network(),
-        };
-        let labels = self.data.labels.clone();
-        let classifier = Classifier::new(network.clone(), labels.clone(), &self.device);
-        let held_back = &self.held_back();
-        let waiting = self.progress.waiting();
-        let logits = logits(&classifier, held_back)?;
-        drop(waiting);
-        let temperature = temperature(&logits, held_back);
-        let mut thresholds = thresholds(&tempered(&logits, temperature), held_back, self.rejects());
-        let classifier = classifier.with_temperature(temperature);
-        if let Some(fine_tuning) = self.fine_tuning {
-            let samples = evaluate(&classifier, &fine_tuning.held_back)?.predictions;
-            thresholds = accepting_samples(thresholds, &samples);
-        }
-        let classifier = classifier.with_thresholds(thresholds);
-        let validation = evaluate(&classifier, &self.data.validation)?;
-        let compare = |fine_tuning: &FineTuning| fine_tuning.compare(&classifier, &self.device);
-        let comparison = self.fine_tuning.map(compare).transpose()?;
-        let negatives = match (self.rejects(), self.fine_tuning) {
-            (false, _) => Vec::new(),
-            (true, None) => self.data.generator.held_back_negatives(),
-            // Of all labels, the new ones too: a letter that is a label now is no negative.
-            (true, Some(_)) => Generator::of(&labels).held_back_negatives(),
-        };
-        let on_test = !self.data.test.is_empty();
-        let examples = if on_test { &self.data.test } else { &self.data.validation };
-        let measured = Measured {
+        let finished = FinishedRun {
             id: &self.id,
-            data: &position.dataset.name,
-            created: environment::now(),
-            examples,
-            negatives: &negatives,
+            registry: self.registry,
+            data: self.data,
+            fine_tuning: self.fine_tuning,
+            position: &self.trainer.position,
+            device: &self.device,
+            progress: &self.progress,
         };
-        let (card, evaluation) = Card::measure(&classifier, measured)?;
-        let metrics = Metrics {
-            epochs: position.epochs.len(),
-            seconds: position.seconds,
-            validation: validation.score,
-            test: on_test.then_some(evaluation.score),
-        };
-        let page = report::html(&report::Content {
-            title: &self.id,
-            epochs: &position.epochs,
-            metrics: &metrics,
-            network: &position.network,
-            set: if on_test { "the test set" } else { "held-back examples" },
-            card: &card,
-            evaluation: &evaluation,
-            examples,
-        });
-        let mut files = vec![
-            (REPORT_FILE.to_owned(), page.into_bytes()),
-            (CARD_FILE.to_owned(), serde_json::to_vec_pretty(&card)?),
-            (tensorboard::FILE.to_owned(), tensorboard::events(&position.epochs)),
-        ];
-        if let Some(drawings) = &self.data.drawings {
-            files.push((DRAWINGS_FILE.to_owned(), drawings.clone().into_bytes()));
-        }
-        if let Some(comparison) = &comparison {
-            files.push((COMPARISON_FILE.to_owned(), serde_json::to_vec_pretty(comparison)?));
-        }
-        let manifest = self.registry.publish(Draft {
-            id: self.id.clone(),
-            created: environment::now(),
-            network_config: position.network.clone(),
-            network: &network,
-            labels: self.data.labels.clone(),
-            temperature,
-            thresholds,
-            training: serde_json::to_value(&position.config)?,
-            datasets: self.datasets(),
-            metrics,
-            epochs: &position.epochs,
-            parent: comparison.map(|Comparison { parent, .. }| parent),
-            git_revision: position.git_revision.clone(),
-            files,
-        })?;
-        Ok(manifest)
-    }
-
-    /// All examples held back from training, by which the temperature and the thresholds are
-    /// fitted.
-    fn held_back(&self) -> Vec<Example> {
-        let held_back = match self.fine_tuning {
-            Some(fine_tuning) => fine_tuning.all_held_back(),
-            None => self.data.validation.clone(),
-        };
-        let [synthetic, _] = self.trainer.position.synthetic;
-        let synthetic = if synthetic > 0 { self.data.generator.held_back() } else { Vec::new() };
-        [held_back, synthetic].concat()
-    }
-
-    /// The data that was trained on, and the synthetic examples.
-    fn datasets(&self) -> Vec<DatasetRecord> {
-        let position = &self.trainer.position;
-        let made = position.turn() * POOL_EPOCHS;
-        let name = || format!("synthetic handwriting, generator {:.8}", position.generator);
-        let synthetic = (made > 0).then(|| DatasetRecord {
-            name: name(),
-            training: made,
-            validation: 0,
-            test: 0,
-            files: Vec::new(),
-        });
-        [position.dataset.clone()].into_iter().chain(synthetic).collect()
-    }
-
-    /// Whether the network was trained to reject negatives.
-    fn rejects(&self) -> bool {
-        let [_, negatives] = self.trainer.position.synthetic;
-        negatives > 0 || self.fine_tuning.is_some_and(FineTuning::rejects)
+        finished.publish(&self.trainer.network())
     }
 
     /// Promotes if asked to, and removes the run's folder: the checkpoint has all of its
     /// content.
     fn finish(&self, manifest: &Manifest) -> Result<()> {
-        let promote = self.trainer.position.promote;
-        if promote {
-            self.registry.promote(&manifest.id)?;
+        let refused = match self.trainer.position.promote {
+            true => self.promote(&manifest.id)?,
+            false => None,
+        };
+        let promoted = self.trainer.position.promote && refused.is_none();
+        self.progress.finished(manifest, &self.registry.folder(&manifest.id), promoted);
+        if let Some(refused) = refused {
+            say(&format!(
+                "{refused}: on a server's page of checkpoints, or in the next run with --force"
+            ));
         }
-        self.progress.finished(manifest, &self.registry.folder(&manifest.id), promote);
         let _ = fs::remove_dir_all(&self.folder);
         Ok(())
+    }
+
+    /// Promotes the checkpoint, unless the policy objects: then it returns the objections.
+    fn promote(&self, id: &str) -> Result<Option<RegistryError>> {
+        let basis = if self.trainer.position.force { Basis::Forced } else { Basis::Scores };
+        match self.registry.promote_if_allowed(id, None, &PromotionPolicy::default(), &basis) {
+            Ok(()) => Ok(None),
+            Err(refused @ RegistryError::Objected { .. }) => Ok(Some(refused)),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -472,7 +376,7 @@ fn new_folder(registry: &Registry, position: &Position) -> Result<(String, PathB
     let runs = runs_folder(registry);
     fs::create_dir_all(&runs).with_context(|| format!("cannot make {}", runs.display()))?;
     let name = match &position.fine_tuning {
-        Some(_) => environment::new_id("taught", position.config.seed),
+        Some(_) => environment::new_id("tuned", position.config.seed),
         None => environment::new_id(&position.dataset.name, position.config.seed),
     };
     for id in std::iter::once(name.clone()).chain((2..).map(|n| format!("{name}-{n}"))) {

@@ -66,8 +66,11 @@ pub struct Position {
     pub epochs: Vec<EpochMetrics>,
     /// Seconds spent so far.
     pub seconds: f64,
-    /// Whether the finished checkpoint is to be promoted.
+    /// Whether the finished checkpoint is to be promoted if the policy has no objection.
     pub promote: bool,
+    /// Whether it is to be promoted even if the policy has one.
+    #[serde(default)]
+    pub force: bool,
     /// The repository's commit when the run began.
     pub git_revision: Option<String>,
     /// Devices that share each batch. With another number the weights differ.
@@ -89,7 +92,7 @@ pub struct FineTuningSource {
     pub parent: String,
     /// The file of samples.
     pub samples: PathBuf,
-    /// Examples an epoch, samples and replayed ones together.
+    /// Examples per epoch, samples and replayed ones together.
     pub examples: usize,
     /// Share (0–1) of them that is samples and their variations.
     #[serde(alias = "taught")]
@@ -144,13 +147,14 @@ impl Position {
             epochs: Vec::new(),
             seconds: 0.0,
             promote,
+            force: false,
             git_revision: environment::git_revision(),
             devices: 1,
             fine_tuning: None,
         }
     }
 
-    /// Examples a step: the config's, or all of a smaller set.
+    /// Examples per step: the config's, or all of a smaller set.
     pub fn batch_size(&self) -> usize {
         self.config.batch_size.min(self.dataset.training)
     }
@@ -180,7 +184,7 @@ impl Position {
         self.synthetic.iter().sum()
     }
 
-    /// Whole batches an epoch; the examples left over differ by epoch.
+    /// Whole batches per epoch; the examples left over differ by epoch.
     pub fn steps_per_epoch(&self) -> usize {
         (self.dataset.training + self.turn()) / self.batch_size()
     }
@@ -274,6 +278,7 @@ mod tests {
         rename(&mut old, "fine_tuning", "lesson");
         rename(&mut old["config"], "synthetic", "drawn");
         rename(&mut old["config"], "negatives", "others");
+        old.as_object_mut().unwrap().remove("force").unwrap();
         for gone in ["thickness", "blur", "erase", "noise"] {
             old["config"]["augmentation"][gone] = 0.0.into();
         }

@@ -162,7 +162,7 @@ test("a new symbol is drawn, learned, read, and rolled back", async () => {
   await page.waitForFunction(() => document.getElementById("label").textContent === "+");
   await screenshot(page, "learned-phone");
   const { current, previous } = await api("models");
-  assert.match(current, /^taught-/);
+  assert.match(current, /^tuned-/);
 
   await page.getByRole("button", { name: "Roll back" }).click();
   await page.waitForFunction(() => document.querySelectorAll("#bars li").length === 10);

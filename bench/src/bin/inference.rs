@@ -40,7 +40,7 @@ fn main() -> Result<()> {
     let device = Device::flex();
     let checkpoint = registry.load(&registry.current()?, &device)?;
     let mut classifier = checkpoint.into_classifier(&device);
-    ensure!(classifier.uses_kernels(), "the network could not be compiled");
+    ensure!(classifier.uses_kernels(), "the network could not be packed");
     if burn {
         classifier = classifier.through_burn();
     }

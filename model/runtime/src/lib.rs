@@ -1,5 +1,6 @@
 //! What servers and trainers need and browsers do not have, beside [`glyphic_model`]: image files,
-//! compute devices, the folder of checkpoints with its history, and the rule for held-back samples.
+//! compute devices, the folder of checkpoints with its history, the JSON of samples, and the rule
+//! for held-back ones.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -7,8 +8,10 @@
 //! | [`device`] | the choice of a GPU, the CPU or another machine's device |
 //! | [`held_back`] | which samples are held back from training |
 //! | [`registry`] | the folder of checkpoints: history, aliases, retention, promotion |
+//! | [`samples`] | the JSON of a sample |
 
 pub mod decode;
 pub mod device;
 pub mod held_back;
 pub mod registry;
+pub mod samples;

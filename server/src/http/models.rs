@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use glyphic_model::checkpoint::{CARD_FILE, Manifest, Metrics, REPORT_FILE};
-use glyphic_runtime::registry::{Aliases, Comparison, Registry, RegistryError};
+use glyphic_runtime::registry::{Aliases, Basis, Comparison, Registry, RegistryError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -20,7 +20,7 @@ use super::{
     },
     schemas::{ComparisonSchema, MetricsSchema, SpeedSchema},
 };
-use crate::{app::App, promotion::Basis, shadow::ShadowReport};
+use crate::{app::App, shadow::ShadowReport};
 
 /// A report contains its style and its pictures, and needs nothing else.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \

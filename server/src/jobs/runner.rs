@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use glyphic_runtime::registry::{CANDIDATE, Comparison, Registry, RegistryError};
+use glyphic_runtime::registry::{Basis, CANDIDATE, Comparison, Objection, Registry, RegistryError};
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 use super::{
@@ -19,7 +19,6 @@ use super::{
 };
 use crate::{
     models::{Models, ModelsError},
-    promotion::Basis,
     samples::{Filter, SampleRecord},
     store::{StoreError, now},
 };
@@ -329,7 +328,7 @@ impl TrainingService {
             }
             Err(ModelsError::Checkpoint(RegistryError::Objected { objections, .. })) => {
                 self.make_candidate(id, models).await;
-                let message = format!("it is not promoted: {}", objections.join("; "));
+                let message = format!("it is not promoted: {}", Objection::joined(&objections));
                 ended(JobState::Candidate, candidate(), message)
             }
             Err(ModelsError::Checkpoint(RegistryError::PromotedMeanwhile { found, .. })) => {

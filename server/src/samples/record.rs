@@ -1,21 +1,14 @@
-//! The JSON of a sample: the one form in which the API shows it, exports and trainers get it,
-//! and imports are read.
+//! The JSON of a sample: the one form in which the API shows it, and in which exports and trainers
+//! get it. [`SampleLine`](glyphic_runtime::samples::SampleLine) reads it.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use glyphic_model::{
-    Glyph,
-    preprocess::{Point, Strokes},
-};
+use glyphic_model::Glyph;
 use glyphic_runtime::decode::png;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{
-    incoming::Incoming,
-    raw::Raw,
-    sample::{Form, Sample},
-};
+use super::sample::{Form, Sample};
 
 /// A sample.
 #[derive(Debug, Serialize, ToSchema)]
@@ -119,49 +112,4 @@ impl SampleRecord {
 /// A glyph as a page shows it.
 pub fn data_url(glyph: &Glyph) -> String {
     format!("data:image/png;base64,{}", STANDARD.encode(png(glyph)))
-}
-
-/// What is read of a [`SampleRecord`] that somebody sends: the rest is decided anew.
-#[derive(Deserialize)]
-struct Given {
-    label: Option<String>,
-    source: Option<String>,
-    held_back: Option<bool>,
-    glyph: Option<String>,
-    strokes: Option<Vec<Vec<Point>>>,
-    image: Option<String>,
-}
-
-/// Reads a sample from a line of JSON: at least a glyph, strokes or an image.
-pub fn parse(line: &str) -> Result<Incoming, String> {
-    let Given { label, source, held_back, glyph, strokes, image } =
-        serde_json::from_str(line).map_err(|error| error.to_string())?;
-    let decoded = |text: &str| STANDARD.decode(text).map_err(|error| error.to_string());
-    let glyph = match &glyph {
-        Some(glyph) => {
-            Some(Glyph::try_from(decoded(glyph)?.as_slice()).map_err(|error| error.to_string())?)
-        }
-        None => None,
-    };
-    let raw = match (strokes, image) {
-        (Some(strokes), None) => {
-            Some(Raw::Strokes(Strokes::new(strokes).map_err(|error| error.to_string())?))
-        }
-        (None, Some(image)) => Some(Raw::Image(decoded(&image)?.into())),
-        (None, None) => None,
-        (Some(_), Some(_)) => return Err("it has both strokes and an image".to_owned()),
-    };
-    let glyph = match (glyph, &raw) {
-        (Some(glyph), _) => glyph,
-        (None, Some(raw)) => {
-            let glyph = raw.glyph().map_err(|error| error.to_string())?;
-            glyph.ok_or("nothing is drawn")?
-        }
-        (None, None) => return Err("it has no glyph, no strokes and no image".to_owned()),
-    };
-    let (form, raw) = match raw {
-        Some(raw) => raw.into_bytes(),
-        None => (Form::Pixels, glyph.pixels().to_vec()),
-    };
-    Ok(Incoming { label, source, held_back, form, raw, glyph })
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use glyphic_model::{Glyph, checkpoint::sha256};
-use glyphic_runtime::held_back::is_held_back;
+use glyphic_runtime::held_back::{HeldBack, Kind};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use super::sample::{Added, Count, Filter, Form, NewSample, Quota, Sample};
@@ -86,10 +86,12 @@ impl Store {
     ) -> Result<Vec<Added>, StoreError> {
         let mut transaction = self.begin().await?;
         let mut room = Room::count(&mut transaction, quota).await?;
+        let mut held_back = HeldBack::default();
         let labelling = next_labelling(&mut transaction).await?;
         let mut added = Vec::with_capacity(samples.len());
         for sample in samples {
-            added.push(add_one(&mut transaction, sample, labelling, &mut room).await?);
+            let one = add_one(&mut transaction, sample, labelling, &mut room, &mut held_back);
+            added.push(one.await?);
         }
         transaction.commit().await?;
         Ok(added)
@@ -223,6 +225,7 @@ async fn add_one(
     sample: NewSample,
     labelling: i64,
     room: &mut Room,
+    held_back: &mut HeldBack,
 ) -> Result<Added, StoreError> {
     let hash = hash(&sample.glyph);
     let twins = "SELECT id, label, held_back FROM samples \
@@ -242,10 +245,7 @@ async fn add_one(
         contradicts = Some(id);
     }
     room.take(&sample.source)?;
-    let held_back = match role {
-        Some(role) => role,
-        None => next_is_held_back(transaction, &sample).await?,
-    };
+    let held_back = is_held_back(transaction, &sample, role, held_back).await?;
     let id = new_id();
     let labelled = sample.label.as_ref().map(|_| labelling);
     let insert = concat!(
@@ -285,20 +285,27 @@ pub(super) async fn next_labelling(
     Ok(now().max(last + 1))
 }
 
-/// Whether this sample is held back. Samples with the same label that the network read alike are
-/// of one kind: each kind of mistake is then in both sets.
-async fn next_is_held_back(
+/// Whether this sample is held back: as `stated`, if that is given. One without a label is not,
+/// because it is of no kind yet.
+async fn is_held_back(
     transaction: &mut Transaction<'static, Any>,
     sample: &NewSample,
+    stated: Option<bool>,
+    held_back: &mut HeldBack,
 ) -> Result<bool, StoreError> {
-    let alike = "SELECT COUNT(*) FROM samples WHERE label = $1 AND prediction = $2";
-    let row = sqlx::query(alike)
-        .bind(sample.label.clone())
-        .bind(sample.prediction.clone())
-        .fetch_one(&mut **transaction)
-        .await?;
-    let before: i64 = row.try_get(0)?;
-    Ok(is_held_back(before.unsigned_abs()))
+    let Some(label) = sample.label.clone() else { return Ok(stated.unwrap_or(false)) };
+    let kind = Kind { label, prediction: sample.prediction.clone() };
+    if !held_back.has_counted(&kind) {
+        let alike = "SELECT COUNT(*) FROM samples WHERE label = $1 AND prediction = $2";
+        let row = sqlx::query(alike)
+            .bind(kind.label.clone())
+            .bind(kind.prediction.clone())
+            .fetch_one(&mut **transaction)
+            .await?;
+        let before: i64 = row.try_get(0)?;
+        held_back.continue_from(kind.clone(), before.unsigned_abs());
+    }
+    Ok(held_back.count(kind, stated))
 }
 
 /// How much room is left; counted once, then kept while samples are added.

@@ -16,7 +16,6 @@ mod mutated;
 mod neighbours;
 mod operation;
 mod programs;
-mod promotion;
 mod registry;
 mod samples;
 mod scratch;

@@ -1,10 +1,15 @@
 //! Samples: kept, found, mended, deleted, brought back, taken elsewhere. Every
 //! test of the database runs against SQLite and against PostgreSQL.
 
-use std::{collections::BTreeSet, thread, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, thread,
+    time::Duration,
+};
 
 use crate::common::{Postgres, Server, TestArtifacts, TrainingSetup, drawings, picture, seven};
 use glyphic_server::{samples::Quota, store::Store};
+use glyphic_train::data::samples;
 use serde_json::{Value, json};
 
 /// Runs a test on both databases.
@@ -108,6 +113,40 @@ fn every_fifth_of_a_kind_is_held_back_from_the_second_on() {
             .collect();
         let expected: Vec<bool> = (0..15).map(|i| i % 5 == 1).collect();
         assert_eq!(roles, expected);
+    });
+}
+
+#[test]
+fn the_trainer_holds_back_what_the_server_does() {
+    on_both(|server| {
+        let taught: Vec<(String, bool)> = drawings(30)
+            .iter()
+            .enumerate()
+            .map(|(i, (drawn, strokes))| {
+                // Those with another label than the network reads are of other kinds.
+                let label = if i % 3 == 0 { "1" } else { drawn.as_str() };
+                let sample = server.teach(label, "me", strokes);
+                (sample["id"].as_str().unwrap().to_owned(), sample["held_back"] == true)
+            })
+            .collect();
+        assert!(taught.iter().any(|(_, held_back)| *held_back));
+
+        // The same samples as a file that does not say which are held back, oldest first.
+        let exported = server.download("/api/samples/export?format=jsonl");
+        let mut lines: BTreeMap<String, String> = BTreeMap::new();
+        for line in String::from_utf8(exported).unwrap().lines() {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            line.as_object_mut().unwrap().remove("held_back").unwrap();
+            lines.insert(line["id"].as_str().unwrap().to_owned(), line.to_string());
+        }
+        let text: Vec<&str> = taught.iter().map(|(id, _)| lines[id].as_str()).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("samples.jsonl");
+        fs::write(&file, text.join("\n")).unwrap();
+        let read = samples::read(&file).unwrap();
+        let read: Vec<(String, bool)> =
+            read.into_iter().map(|sample| (sample.id, sample.held_back)).collect();
+        assert_eq!(read, taught);
     });
 }
 
@@ -308,6 +347,29 @@ fn reads_mnist_as_csv_and_files_of_others() {
     let csv = format!("1,{}\n1,{}\n", pixels(13), pixels(14));
     let (status, report) = server.post("/api/samples/import", "text/csv", csv.as_bytes());
     assert_eq!((status, &report["added"]), (201, &json!(2)), "{report}");
+}
+
+#[test]
+fn a_line_with_an_image_alone_is_a_sample() {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let artifacts = Artifacts::released();
+    let server = Server::training(&artifacts, TrainingSetup::default());
+    let image = STANDARD.encode(picture("5_1bit.png"));
+    let line = json!({ "label": "5", "image": image }).to_string();
+    let import = |file: &str| {
+        server.post("/api/samples/import", "application/octet-stream", file.as_bytes())
+    };
+    let (status, answer) = import(&format!("{line}\n\n{{\"strokes\": []}}\n"));
+    assert_eq!(status, 422, "{answer}");
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.contains("line 3: nothing is drawn"), "{message}");
+    assert_eq!(list(&server, "")["total"], 0, "all or none");
+
+    let (status, report) = import(&line);
+    assert_eq!((status, &report["added"]), (201, &json!(1)), "{report}");
+    let id = ids(&list(&server, "label=5")).remove(0);
+    let sample = server.get(&format!("/api/samples/{id}")).1;
+    assert_eq!((&sample["form"], &sample["image"]), (&json!("image"), &json!(image)));
 }
 
 #[test]

@@ -73,14 +73,14 @@ fn a_job_runs_once_and_outlives_the_server_that_ran_it() {
         (job["state"] != "running").then_some(job)
     });
     assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
-    let trained: Vec<String> = artifacts
+    let tuned: Vec<String> = artifacts
         .registry
         .ids()
         .unwrap()
         .into_iter()
-        .filter(|id| id.starts_with("taught-"))
+        .filter(|id| id.starts_with("tuned-"))
         .collect();
-    assert_eq!(json!(trained), json!([ended["candidate"]]), "the job ran once");
+    assert_eq!(json!(tuned), json!([ended["candidate"]]), "the job ran once");
 
     // A promotion on one reaches the other; a third that comes later has all.
     let candidate = ended["candidate"].as_str().unwrap();

@@ -42,7 +42,7 @@ pub struct Card {
     /// The verdicts on the examples.
     pub verdicts: Verdicts,
     /// The verdicts on negatives, by their label or kind.
-    #[serde(rename = "others")]
+    #[serde(alias = "others")]
     pub negatives: Vec<Negatives>,
     /// The rejection curve: how many of the answers are wrong if the least confident are left
     /// out.

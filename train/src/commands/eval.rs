@@ -3,13 +3,13 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, ensure};
 use glyphic_model::{
     Classifier,
-    checkpoint::{DatasetRecord, Manifest},
+    checkpoint::{DatasetRecord, FileRecord, Manifest},
 };
 use glyphic_runtime::{
     device::ComputeDevice,
@@ -32,86 +32,148 @@ use crate::{
 /// Measures a checkpoint, prints the results, and writes its card and report into the
 /// checkpoint.
 pub fn run(globals: &Globals, arguments: EvalArgs) -> Result<()> {
+    let EvalArgs { id, other, quick, data, report } = arguments;
     let registry = Registry::new(&globals.artifacts);
-    let id = chosen(&registry, arguments.id.as_deref())?;
-    let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
-    let set = data::load_for_evaluation(&path)?;
-    let device = globals.device()?.open()?;
-    let checkpoint = registry.load(&id, &device.device)?;
-    let manifest = checkpoint.manifest.clone();
-    let labels = &manifest.labels;
-    let files = set.files.clone();
-    let Sorted { examples, sources, mut negatives } = sorted(set, labels);
-    ensure!(
-        !examples.is_empty() || (!negatives.is_empty() && manifest.thresholds.rejects()),
-        "{} has no example with one of the checkpoint's labels ({})",
-        path.display(),
-        labels.join(", ")
-    );
-    let classifier = checkpoint.into_classifier(&device.device);
-    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
-    let name = name.unwrap_or_default().to_string_lossy().into_owned();
-    // Whether this is the test set of the data that it was trained on: then the report takes
-    // the place of the one that its run wrote.
-    let own = |dataset: &DatasetRecord| {
-        let read = files.iter().all(|file| dataset.files.contains(file));
-        !files.is_empty() && read && dataset.test == examples.len()
-    };
-    let own = !examples.is_empty() && manifest.datasets.iter().any(own);
-    if own && manifest.thresholds.rejects() {
-        negatives.extend(Generator::of(labels).held_back_negatives());
-    }
-    let measured = Measured {
-        id: &id,
-        data: &name,
-        created: environment::now(),
-        examples: &examples,
-        negatives: &negatives,
-    };
-    let waiting = Waiting::on(&device);
-    let (mut card, evaluation) = Card::measure(&classifier, measured)?;
-    if let Some(other) = &arguments.other {
-        let (other, others) = evaluated_by(&registry, other, &device, labels, &examples)?;
-        let (here, there) = (&evaluation.predictions, &others.predictions);
-        card.comparison = Some(statistics::pair(&other, here, there, &examples));
-    }
-    drop(waiting);
+    let subject = Subject::open(globals, &registry, id.as_deref(), data)?;
+    let (mut card, evaluation) = subject.measure(&registry, other.as_deref())?;
 
     let mut out = io::stdout().lock();
-    writeln!(out, "{id} on {} ({device}):", path.display())?;
-    if !examples.is_empty() {
-        print_by_source(&mut out, &evaluation, &examples, &sources)?;
-        print_by_label(&mut out, &evaluation, &examples, labels)?;
-    }
-    print_verdicts(&mut out, &card, &manifest)?;
-    if !examples.is_empty() && !arguments.quick {
-        card = with_details(card, &classifier, &examples)?;
+    subject.print(&mut out, &card, &evaluation)?;
+    let examples = &subject.examples;
+    if !examples.is_empty() && !quick {
+        card = with_details(card, &subject.classifier, examples)?;
     }
     print_details(&mut out, &card)?;
-    let epochs = registry.epochs(&id)?;
-    let page = report::html(&report::Content {
-        title: &id,
-        epochs: &epochs,
-        metrics: &manifest.metrics,
-        network: &manifest.network,
-        set: if own { "the test set" } else { &name },
-        card: &card,
-        evaluation: &evaluation,
-        examples: &examples,
-    });
-    let file = match arguments.report {
-        Some(file) => file,
-        None => {
-            let stem = if own { "report".to_owned() } else { format!("report-{name}") };
-            let folder = registry.folder(&id);
-            let json = serde_json::to_vec_pretty(&card)?;
-            write(&folder.join(format!("{stem}.json")), &json)?;
-            folder.join(format!("{stem}.html"))
-        }
-    };
-    write(&file, page.as_bytes())?;
+    let file = subject.write_report(&registry, &card, &evaluation, report)?;
     writeln!(out, "Report: {}", file.display())?;
     Ok(())
+}
+
+/// A checkpoint, and what it is measured on.
+struct Subject {
+    manifest: Manifest,
+    classifier: Classifier,
+    device: ComputeDevice,
+    /// Where the data is, and what it is called.
+    path: PathBuf,
+    name: String,
+    /// Whether this is the test set of the data that it was trained on: then the report takes
+    /// the place of the one that its run wrote.
+    is_own: bool,
+    examples: Vec<Example>,
+    /// Where each example comes from.
+    sources: Vec<String>,
+    /// By their label or kind.
+    negatives: Vec<(String, Vec<Example>)>,
+}
+
+impl Subject {
+    /// Reads the data and loads the checkpoint.
+    fn open(
+        globals: &Globals,
+        registry: &Registry,
+        id: Option<&str>,
+        data: Option<PathBuf>,
+    ) -> Result<Self> {
+        let id = chosen(registry, id)?;
+        let path = data.unwrap_or_else(|| default_data(registry.root()));
+        let set = data::load_for_evaluation(&path)?;
+        let device = globals.device()?.open()?;
+        let checkpoint = registry.load(&id, &device.device)?;
+        let manifest = checkpoint.manifest.clone();
+        let (labels, rejects) = (&manifest.labels, manifest.thresholds.rejects());
+        let files = set.files.clone();
+        let Sorted { examples, sources, mut negatives } = sorted(set, labels);
+        ensure!(
+            !examples.is_empty() || (!negatives.is_empty() && rejects),
+            "{} has no example with one of the checkpoint's labels ({})",
+            path.display(),
+            labels.join(", ")
+        );
+        let is_own = !examples.is_empty() && is_test_set(&manifest, &files, examples.len());
+        if is_own && rejects {
+            negatives.extend(Generator::of(labels).held_back_negatives());
+        }
+        let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
+        let name = name.unwrap_or_default().to_string_lossy().into_owned();
+        let classifier = checkpoint.into_classifier(&device.device);
+        Ok(Self { manifest, classifier, device, path, name, is_own, examples, sources, negatives })
+    }
+
+    /// Measures the checkpoint, and compares it with another one if that is named.
+    fn measure(&self, registry: &Registry, other: Option<&str>) -> Result<(Card, Evaluation)> {
+        let measured = Measured {
+            id: &self.manifest.id,
+            data: &self.name,
+            created: environment::now(),
+            examples: &self.examples,
+            negatives: &self.negatives,
+        };
+        let _waiting = Waiting::on(&self.device);
+        let (mut card, evaluation) = Card::measure(&self.classifier, measured)?;
+        if let Some(other) = other {
+            let labels = &self.manifest.labels;
+            let (other, there) =
+                evaluated_by(registry, other, &self.device, labels, &self.examples)?;
+            let (here, there) = (&evaluation.predictions, &there.predictions);
+            card.comparison = Some(statistics::pair(&other, here, there, &self.examples));
+        }
+        Ok((card, evaluation))
+    }
+
+    /// Prints how it reads the examples, and what it rejects.
+    fn print(&self, out: &mut impl Write, card: &Card, evaluation: &Evaluation) -> io::Result<()> {
+        let Self { manifest, device, examples, .. } = self;
+        writeln!(out, "{} on {} ({device}):", manifest.id, self.path.display())?;
+        if !examples.is_empty() {
+            print_by_source(out, evaluation, examples, &self.sources)?;
+            print_by_label(out, evaluation, examples, &manifest.labels)?;
+        }
+        print_verdicts(out, card, manifest)
+    }
+
+    /// Writes the report to the file that is named, or the card and the report into the
+    /// checkpoint; returns the report's path.
+    fn write_report(
+        &self,
+        registry: &Registry,
+        card: &Card,
+        evaluation: &Evaluation,
+        file: Option<PathBuf>,
+    ) -> Result<PathBuf> {
+        let Self { manifest, name, is_own, .. } = self;
+        let page = report::html(&report::Content {
+            title: &manifest.id,
+            epochs: &registry.epochs(&manifest.id)?,
+            metrics: &manifest.metrics,
+            network: &manifest.network,
+            set: if *is_own { "the test set" } else { name },
+            card,
+            evaluation,
+            examples: &self.examples,
+        });
+        let file = match file {
+            Some(file) => file,
+            None => {
+                let stem = if *is_own { "report".to_owned() } else { format!("report-{name}") };
+                let folder = registry.folder(&manifest.id);
+                let json = serde_json::to_vec_pretty(card)?;
+                write(&folder.join(format!("{stem}.json")), &json)?;
+                folder.join(format!("{stem}.html"))
+            }
+        };
+        write(&file, page.as_bytes())?;
+        Ok(file)
+    }
+}
+
+/// Whether a set of so many examples from these files is the test set of data that the checkpoint
+/// was trained on.
+fn is_test_set(manifest: &Manifest, files: &[FileRecord], examples: usize) -> bool {
+    let is_of = |dataset: &DatasetRecord| {
+        dataset.test == examples && files.iter().all(|file| dataset.files.contains(file))
+    };
+    !files.is_empty() && manifest.datasets.iter().any(is_of)
 }
 
 fn write(file: &Path, bytes: &[u8]) -> Result<()> {

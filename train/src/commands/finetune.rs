@@ -1,9 +1,9 @@
 //! `train finetune`: from a checkpoint and new samples to a better checkpoint.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
 use anyhow::{Context, Result, ensure};
-use glyphic_runtime::registry::{Gate, Registry};
+use glyphic_runtime::registry::{Basis, PromotionPolicy, Registry};
 
 use super::{become_a_child, chosen, default_data};
 use crate::{
@@ -68,7 +68,7 @@ pub fn run(globals: &Globals, arguments: FinetuneArgs) -> Result<RunEnding> {
 }
 
 /// Prints how a finished checkpoint compares with its parent, and promotes it if that was
-/// asked for and the gate has no objection.
+/// asked for and the policy has no objection.
 pub(super) fn compare_and_promote(
     registry: &Registry,
     ending: &RunEnding,
@@ -84,12 +84,15 @@ pub(super) fn compare_and_promote(
     ] {
         eprintln!("{set}: {} of {} right, before {}", after.right, after.of, before.right);
     }
-    let objections = comparison.objections(Gate::default());
+    let policy = PromotionPolicy::default();
+    let objections = policy.by_comparison(&comparison);
     for objection in &objections {
         eprintln!("It should not be promoted: {objection}.");
     }
     if promote && objections.is_empty() {
-        registry.promote_from(id, Some(&comparison.parent))?;
+        let parent = comparison.parent.clone();
+        let basis = Basis::Comparison(Arc::new(comparison));
+        registry.promote_if_allowed(id, Some(&parent), &policy, &basis)?;
         eprintln!("Promoted {id}.");
     }
     Ok(())

@@ -39,6 +39,7 @@ pub fn run(globals: &Globals, arguments: StartArgs) -> Result<RunEnding> {
     let devices = globals.open_devices()?;
     let (record, labels) = (data.record.clone(), data.labels.clone());
     let mut position = Position::start(config, network, path, record, labels, arguments.promote);
+    position.force = arguments.force;
     position.drawings = arguments.drawings.map(|file| fs::canonicalize(&file).unwrap_or(file));
     let run = Run::start(position, &registry, &data, &devices)?;
     match arguments.as_child {

@@ -1,4 +1,4 @@
-//! A folder of pictures, one sub-folder a label.
+//! A folder of pictures, one sub-folder per label.
 
 use std::{
     fs,

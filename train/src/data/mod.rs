@@ -1,5 +1,5 @@
 //! Labelled glyphs from disk: an IDX directory in MNIST's naming, a folder of
-//! pictures with one sub-folder a label, or a file of labelled strokes.
+//! pictures with one sub-folder per label, or a file of labelled strokes.
 
 mod error;
 mod folder;

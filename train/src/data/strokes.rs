@@ -1,4 +1,4 @@
-//! A file of labelled drawings, one JSON object a line:
+//! A file of labelled drawings, one JSON object per line:
 //! `{"label": "7", "source": "tablet", "strokes": [[[x, y], …], …]}`.
 
 use std::{

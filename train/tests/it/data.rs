@@ -3,8 +3,11 @@
 use std::{fs, path::Path};
 
 use crate::common::{errors, folder, repository, run, small_mnist, two_symbols};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::checkpoint::sha256;
-use glyphic_train::data::{DataError, load, load_for_evaluation};
+use glyphic_runtime::decode::decode;
+use glyphic_train::data::{DataError, load, load_for_evaluation, samples};
+use serde_json::json;
 
 #[test]
 fn mnist_is_whole() {
@@ -203,6 +206,31 @@ fn rejects_evaluating_without_a_test_set() {
     fs::copy(path.join("train-labels-idx1-ubyte"), path.join("t10k-labels-idx1-ubyte")).unwrap();
     let message = load(&path, 0.1).err().unwrap().to_string();
     assert!(message.contains("t10k-images-idx3-ubyte"), "{message}");
+}
+
+#[test]
+fn samples_are_read_in_every_form() {
+    let folder = folder();
+    let file = folder.path().join("samples.jsonl");
+    let picture = fs::read(repository().join("model/tests/pictures/5_1bit.png")).unwrap();
+    let glyph = decode(&picture).unwrap().glyph().unwrap();
+    let lines = [
+        json!({ "id": "drawn", "label": "1", "strokes": [[[0, 0], [9, 90]]] }),
+        json!({ "label": " 5 ", "image": STANDARD.encode(&picture) }),
+        json!({ "strokes": [[[0, 0], [9, 9]]] }),
+        json!({ "label": "5", "held_back": true, "glyph": STANDARD.encode(glyph.pixels()) }),
+    ];
+    fs::write(&file, lines.map(|line| line.to_string()).join("\n")).unwrap();
+    let samples = samples::read(&file).unwrap();
+    let ids: Vec<&str> = samples.iter().map(|sample| sample.id.as_str()).collect();
+    assert_eq!(ids, ["drawn", "line-2", "line-4"], "nobody has labelled the third");
+    assert_eq!(samples.iter().map(|s| s.label.as_str()).collect::<Vec<_>>(), ["1", "5", "5"]);
+    assert_eq!(
+        samples.iter().map(|s| s.strokes.is_some()).collect::<Vec<_>>(),
+        [true, false, false]
+    );
+    assert!(samples[1].glyph == glyph && samples[2].glyph == glyph);
+    assert!(samples[2].held_back);
 }
 
 #[test]

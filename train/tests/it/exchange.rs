@@ -13,7 +13,7 @@ use glyphic_model::{
     glyph::{MEAN, PIXELS, STD},
     network::NetworkConfig,
 };
-use glyphic_runtime::registry::{PromotionGate, Registry};
+use glyphic_runtime::registry::{Objection, PromotionPolicy, Registry};
 use glyphic_train::exchange::{archive, metadata, onnx, safetensors};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
@@ -170,8 +170,8 @@ fn a_network_from_safetensors_gives_the_same_answers() {
     changed[last..].copy_from_slice(&0.5f32.to_le_bytes());
     let manifest = safetensors::import(&elsewhere, &changed, "changed".to_owned(), None).unwrap();
     assert!(!metadata::is_measured(&manifest));
-    let gate = PromotionGate::default();
-    assert!(!gate.objections(&checkpoint.manifest, &manifest).is_empty());
+    let objections = PromotionPolicy::default().by_scores(&checkpoint.manifest, &manifest);
+    assert_eq!(objections, [Objection::NotMeasured]);
 
     let rejected = |bytes: &[u8], part: &str| {
         let error = format!(

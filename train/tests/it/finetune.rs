@@ -11,7 +11,7 @@ use crate::common::{assert_success, errors, folder, manifests, run, train, two_s
 use glyphic_model::{checkpoint::Manifest, preprocess::Strokes};
 use glyphic_runtime::{
     device::Device,
-    registry::{Comparison, Registry},
+    registry::{Comparison, PromotionPolicy, Registry},
 };
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ fn a_new_symbol_is_learned_and_the_old_ones_are_kept() {
     assert_eq!(comparison.validation[1].right, comparison.validation[1].of);
     assert_eq!((comparison.gained, comparison.lost), (3, 0));
     assert_eq!(comparison.samples.len(), 15);
-    assert!(comparison.objections(Default::default()).is_empty());
+    assert_eq!(PromotionPolicy::default().by_comparison(&comparison), []);
     assert!(errors(&output).contains("Promoted"), "{}", errors(&output));
 
     // The parent is as it was: its statistics were not trained along.
@@ -151,10 +151,10 @@ fn a_child_reports_its_progress_and_ends_with_its_parent() {
         .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
         .collect();
     assert!(child.wait().unwrap().success());
-    assert!(lines[0]["run"].as_str().unwrap().starts_with("taught-"), "{lines:?}");
+    assert!(lines[0]["run"].as_str().unwrap().starts_with("tuned-"), "{lines:?}");
     let epochs = lines.iter().filter(|line| line["epoch"].is_object()).count();
     assert_eq!(epochs, 2);
-    assert!(lines.last().unwrap()["finished"].as_str().unwrap().starts_with("taught-"));
+    assert!(lines.last().unwrap()["finished"].as_str().unwrap().starts_with("tuned-"));
 
     // When its parent has ended, it stops and leaves nothing.
     arguments[8] = "5000";
@@ -184,7 +184,7 @@ fn rejects_samples_that_cannot_be_learned() {
             "no labelled sample",
         ),
         ("{\"label\": \" \", \"strokes\": [[[0, 0], [9, 9]]]}", "label is empty"),
-        ("{\"label\": \"a\"}", "neither a glyph nor strokes"),
+        ("{\"label\": \"a\"}", "no glyph, no strokes and no image"),
         ("{\"label\": \"a\", \"strokes\": []}", "nothing is drawn"),
         ("{\"label\": \"a\", \"glyph\": \"AAAA\"}", "784 pixels"),
         ("nonsense", "line 1"),

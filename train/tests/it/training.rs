@@ -42,6 +42,30 @@ fn learns_a_folder_of_two_symbols() {
 }
 
 #[test]
+fn what_reads_something_else_is_promoted_only_by_force() {
+    let folder = folder();
+    let data = two_symbols(folder.path(), 8);
+    let promote = |more: &[&str]| {
+        let arguments = ["--data", data.to_str().unwrap(), "--epochs", "1", "--promote"];
+        let output = run(folder.path(), &[&arguments[..], more].concat());
+        assert_success(&output);
+        let current = fs::read_to_string(folder.path().join("artifacts/CURRENT")).unwrap();
+        (current.lines().next().unwrap().to_owned(), errors(&output))
+    };
+    let (first, said) = promote(&[]);
+    assert!(said.contains(&format!("Checkpoint {first}, promoted,")), "{said}");
+    fs::rename(data.join("plus"), data.join("cross")).unwrap();
+    let (current, said) = promote(&[]);
+    assert_eq!(current, first);
+    assert!(said.contains("was not promoted: its labels are cross ring, not plus ring"), "{said}");
+    assert!(!said.contains(", promoted,"), "{said}");
+    assert_eq!(manifests(folder.path()).len(), 2, "it is published");
+    let (current, said) = promote(&["--force"]);
+    assert_ne!(current, first);
+    assert!(said.contains(&format!("Checkpoint {current}, promoted,")), "{said}");
+}
+
+#[test]
 fn leaves_metrics_events_and_a_report() {
     let folder = folder();
     let data = small_mnist(folder.path(), 300);
@@ -127,6 +151,11 @@ fn an_evaluation_leaves_a_card_with_all_that_was_measured() {
         ("A", 1)
     );
     assert_eq!(card("report-symbols.json").score.examples, examples);
+    // In cards of older versions they have another name.
+    let text = fs::read_to_string(checkpoint.join("report-letters.json")).unwrap();
+    let old = text.replacen("\"negatives\"", "\"others\"", 1);
+    assert_ne!(old, text);
+    assert_eq!(serde_json::from_str::<Card>(&old).unwrap().negatives, letters.negatives);
 }
 
 #[test]

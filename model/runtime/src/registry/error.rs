@@ -8,6 +8,8 @@ use std::{
 use glyphic_model::checkpoint::CheckpointError;
 use thiserror::Error;
 
+use super::promotion::Objection;
+
 /// Why an operation on the registry failed.
 #[derive(Debug, Error)]
 pub enum RegistryError {
@@ -63,16 +65,16 @@ pub enum RegistryError {
         /// The one that is.
         found: String,
     },
-    /// It is less accurate than the promoted one, was not measured, or has other labels.
+    /// The policy objects to the promotion.
     #[error(
         "'{id}' was not promoted: {}; to promote it anyway, force the promotion",
-        objections.join("; ")
+        Objection::joined(objections)
     )]
     Objected {
         /// The checkpoint.
         id: String,
         /// The reasons against it.
-        objections: Vec<String>,
+        objections: Vec<Objection>,
     },
     /// The text cannot be an alias.
     #[error(

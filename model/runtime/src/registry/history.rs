@@ -5,6 +5,7 @@ use std::{fs, io};
 use super::{
     error::{RegistryError, at},
     folder::Registry,
+    promotion::{Basis, PromotionPolicy},
     write::write_atomically,
 };
 
@@ -40,25 +41,39 @@ impl Registry {
         }
     }
 
-    /// Promotes a checkpoint. Its manifest is checked; its weights are checked when they are
-    /// loaded.
+    /// Promotes a checkpoint, whatever speaks against it. Its manifest is checked; its weights are
+    /// checked when they are loaded.
     ///
     /// # Errors
     /// The manifest cannot be read, or `CURRENT` cannot be written.
     pub fn promote(&self, id: &str) -> Result<(), RegistryError> {
-        self.promote_from(id, None)
+        self.promote_if_allowed(id, None, &PromotionPolicy::default(), &Basis::Forced)
     }
 
-    /// Promotes a checkpoint, but only if `from` (if given) is still the promoted one: a decision
-    /// that compared it with another checkpoint may be out of date.
+    /// Promotes a checkpoint, unless the policy objects to it in the place of the promoted one, and
+    /// only if `from` (if given) is still the promoted one: a decision that compared it with
+    /// another checkpoint may be out of date.
     ///
     /// # Errors
-    /// As for [`promote`](Self::promote), and [`RegistryError::PromotedMeanwhile`].
-    pub fn promote_from(&self, id: &str, from: Option<&str>) -> Result<(), RegistryError> {
+    /// As for [`promote`](Self::promote), and [`RegistryError::Objected`] and
+    /// [`RegistryError::PromotedMeanwhile`].
+    pub fn promote_if_allowed(
+        &self,
+        id: &str,
+        from: Option<&str>,
+        policy: &PromotionPolicy,
+        basis: &Basis,
+    ) -> Result<(), RegistryError> {
         let _lock = self.lock()?;
         // Checked under the lock, because the checkpoint may just have been removed.
-        self.manifest(id)?;
+        let next = self.manifest(id)?;
         let mut history = self.history()?;
+        // If the promoted one cannot be read, servers go on with the one before it.
+        let present = history.iter().find_map(|id| self.manifest(id).ok());
+        let objections = policy.objections(basis, present.as_ref(), &next);
+        if !objections.is_empty() {
+            return Err(RegistryError::Objected { id: id.to_owned(), objections });
+        }
         expect_promoted(&history, from)?;
         if history.first().is_some_and(|current| current == id) {
             return Ok(());
@@ -68,7 +83,7 @@ impl Registry {
         self.write_history(&history)
     }
 
-    /// The id of the checkpoint that [`roll_back`](Self::roll_back) would promote.
+    /// The id of the checkpoint that [`roll_back`](Self::roll_back) would go back to.
     ///
     /// # Errors
     /// There is none, or `CURRENT` cannot be read.
@@ -76,8 +91,9 @@ impl Registry {
         self.history()?.into_iter().nth(1).ok_or(RegistryError::NothingToRollBackTo)
     }
 
-    /// Promotes the previously promoted checkpoint again and returns its id, but only if `from` (if
-    /// given) is still the promoted one.
+    /// Goes back to the previously promoted checkpoint and returns its id, but only if `from` (if
+    /// given) is still the promoted one. This is no promotion: no policy is asked, because the
+    /// checkpoint was promoted before.
     ///
     /// # Errors
     /// There is no previous one, its manifest cannot be read, `CURRENT` cannot be written, or

@@ -12,12 +12,14 @@ use glyphic_runtime::registry::{Draft, Registry, RegistryError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-fn tiny() -> NetworkConfig {
+/// A small network of two labels.
+pub fn tiny() -> NetworkConfig {
     let conv = ConvolutionConfig { channels: 4, kernel: 5, stride: 3, padding: 2 };
     NetworkConfig { convolutions: vec![conv], hidden: vec![8], classes: 2 }
 }
 
-fn draft<'a>(id: &str, network: &'a Network) -> Draft<'a> {
+/// A checkpoint of such a network, to be published.
+pub fn draft<'a>(id: &str, network: &'a Network) -> Draft<'a> {
     let score = Score { accuracy: 0.5, loss: 0.7, examples: 10 };
     Draft {
         id: id.to_owned(),

@@ -1,6 +1,6 @@
-//! The gate for fine-tuned checkpoints: how much they may lose and must gain.
+//! The policy for fine-tuned checkpoints: how much they may lose and must gain.
 
-use glyphic_runtime::registry::{Comparison, Gate, Objection, Tally};
+use glyphic_runtime::registry::{Comparison, Objection, PromotionPolicy, Tally};
 
 fn tallies(of: usize, before: usize, after: usize) -> [Tally; 2] {
     let tally = |right: usize, loss| Tally { right, of, loss };
@@ -8,7 +8,7 @@ fn tallies(of: usize, before: usize, after: usize) -> [Tally; 2] {
 }
 
 /// A comparison without objections.
-fn good() -> Comparison {
+pub fn good() -> Comparison {
     Comparison {
         parent: "parent".to_owned(),
         new_labels: vec![],
@@ -26,7 +26,7 @@ fn good() -> Comparison {
 fn objections(change: impl FnOnce(&mut Comparison)) -> Vec<Objection> {
     let mut comparison = good();
     change(&mut comparison);
-    comparison.objections(Gate::default())
+    PromotionPolicy::default().by_comparison(&comparison)
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 use std::str;
 
+use glyphic_runtime::samples::{SampleInput, SampleLine, lines};
+
 use crate::samples::{
     incoming::{FormatError, Incoming},
-    record::{SampleRecord, parse},
+    raw::Raw,
+    record::SampleRecord,
     sample::Sample,
 };
 
@@ -15,7 +18,20 @@ pub(super) fn write(samples: &[Sample]) -> Vec<u8> {
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Incoming>, FormatError> {
     let text = str::from_utf8(bytes)
         .map_err(|error| FormatError::damaged(format!("it is not UTF-8: {error}")))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let problem = |i: usize, problem| FormatError::damaged(format!("line {}: {problem}", i + 1));
-    lines.map(|(i, line)| parse(line).map_err(|error: String| problem(i, error))).collect()
+    let read = lines(text).map(|(number, line)| {
+        line.map(incoming).map_err(|error| FormatError::damaged(format!("line {number}: {error}")))
+    });
+    read.collect()
+}
+
+/// The sample of a line. Whatever it says of what a network read is decided anew.
+fn incoming(line: SampleLine) -> Incoming {
+    let SampleLine { label, source, held_back, input, glyph, .. } = line;
+    let raw = match input {
+        SampleInput::Strokes(strokes) => Raw::Strokes(strokes),
+        SampleInput::Image(file) => Raw::Image(file.into()),
+        SampleInput::Glyph => Raw::Pixels(Box::new(glyph.clone())),
+    };
+    let (form, raw) = raw.into_bytes();
+    Incoming { label, source, held_back, form, raw, glyph }
 }

@@ -9,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glyphic_model::{Glyph, checkpoint::Manifest, glyph::PIXELS};
+use glyphic_model::{
+    Glyph, Prediction,
+    checkpoint::{CheckpointError, Manifest},
+    glyph::PIXELS,
+};
 use glyphic_runtime::{
     device::{ComputeDevice, Device},
     registry::{Registry, RegistryError},
@@ -433,8 +437,12 @@ fn prepare(
     let sizes =
         std::iter::successors(Some(1), |size| Some(size * 2)).take_while(|&s| s < 2 * max_batch);
     for size in sizes {
-        let glyphs = vec![Glyph::new([0; PIXELS]); size];
-        classifier.classify(&glyphs).map_err(|error| failed(&error))?;
+        // Full of ink, which makes the largest numbers.
+        let glyphs = vec![Glyph::new([u8::MAX; PIXELS]); size];
+        let read = classifier.classify(&glyphs).map_err(|error| failed(&error))?;
+        if !read.iter().all(Prediction::is_finite) {
+            return Err(RegistryError::from(CheckpointError::Overflows(id.to_owned())).into());
+        }
     }
     Ok(Model { manifest, classifier })
 }

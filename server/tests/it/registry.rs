@@ -6,8 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::{Artifacts, Server, TrainingSetup, seven};
-use burn::tensor::Device;
+use crate::common::{Artifacts, Server, TrainingSetup, publish_changed, seven};
+use burn::{
+    module::{Module, ModuleMapper, Param},
+    tensor::{Device, Tensor},
+};
 use glyphic_model::{Classifier, preprocess::Strokes};
 use glyphic_server::config::Limits;
 use serde_json::{Value, json};
@@ -136,6 +139,46 @@ fn what_is_worse_or_reads_something_else_is_promoted_only_by_force() {
     assert_eq!(promote("other/promote?force=1").1["current"], "other");
     // Going back asks nothing: it served before.
     assert_eq!(promote("rollback").1["current"], "worse");
+}
+
+#[test]
+fn a_checkpoint_that_no_training_made_is_neither_promoted_nor_loaded_nor_listed() {
+    let artifacts = several(&["good", "boasts", "certain", "doubled"]);
+    change(&artifacts, "boasts", |manifest| {
+        manifest["metrics"]["validation"]["accuracy"] = json!(5.0);
+    });
+    change(&artifacts, "certain", |manifest| manifest["temperature"] = json!(1e-40));
+    change(&artifacts, "doubled", |manifest| manifest["labels"][1] = json!("0"));
+    let server = Server::start(&artifacts);
+    for id in ["boasts", "certain", "doubled"] {
+        for force in ["", "?force=1"] {
+            let path = format!("/api/models/{id}/promote{force}");
+            assert_refused(server.post(&path, "", b""), 422, "bad_checkpoint");
+        }
+        assert_eq!(server.post(&format!("/v2/repository/models/{id}/load"), "", b"").0, 422);
+        assert!(listed(&server, id)["error"].as_str().unwrap().contains("manifest.json"));
+        // Nor by hand.
+        fs::write(artifacts.folder.path().join("CURRENT"), format!("{id}\ngood\n")).unwrap();
+        std::thread::sleep(Duration::from_millis(800));
+        assert_eq!(server.get("/readyz").1["model"], "good");
+    }
+}
+
+#[test]
+fn a_checkpoint_whose_answers_would_be_no_numbers_never_serves() {
+    struct Enlarged;
+    impl ModuleMapper for Enlarged {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|tensor| tensor * 1e30)
+        }
+    }
+    let artifacts = several(&["good"]);
+    publish_changed(&artifacts.registry, "huge", |network| network.map(&mut Enlarged));
+    let server = Server::start(&artifacts);
+    let (status, body) = server.post("/api/models/huge/promote?force=1", "", b"");
+    assert_refused((status, body.clone()), 422, "bad_checkpoint");
+    assert!(body["error"]["message"].as_str().unwrap().contains("not finite"), "{body}");
+    assert_eq!(server.get("/readyz").1["model"], "good");
 }
 
 #[test]

@@ -22,9 +22,11 @@ use super::{
 };
 use crate::{App, promotion::Basis, shadow::ShadowReport};
 
-/// A report contains its style and its pictures, and needs nothing else.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
-     base-uri 'none'; frame-ancestors 'none'";
+/// A report contains its style and its pictures, and needs nothing else. It may come from elsewhere
+/// with its checkpoint, so it is no page of this server: in a sandbox it has an origin of its own,
+/// runs no script, sends no form, and leads nowhere by itself (`<meta http-equiv=refresh>`).
+const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+     form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox";
 
 /// Which checkpoint is serving, and on which device.
 #[derive(Serialize, ToSchema)]
@@ -239,9 +241,7 @@ pub async fn comparison(
 /// A checkpoint's report, as a page.
 pub async fn page(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let page = file(&app, id, REPORT_FILE).await?;
-    let headers =
-        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, PAGE_POLICY)];
-    Ok((headers, page).into_response())
+    Ok(from_elsewhere("text/html; charset=utf-8", page))
 }
 
 /// A checkpoint's card: its results in detail.
@@ -250,7 +250,13 @@ pub async fn page(State(app): State<App>, Path(id): Path<String>) -> Result<Resp
         BadRequest, NotFound, Unprocessable))]
 pub async fn card(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let card = file(&app, id, CARD_FILE).await?;
-    Ok(([(CONTENT_TYPE, "application/json")], card).into_response())
+    Ok(from_elsewhere("application/json", card))
+}
+
+/// A file of a checkpoint, as whoever made the checkpoint wrote it.
+fn from_elsewhere(content_type: &'static str, file: Vec<u8>) -> Response {
+    let headers = [(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, REPORT_POLICY)];
+    (headers, file).into_response()
 }
 
 async fn file(app: &App, id: String, name: &'static str) -> Result<Vec<u8>, ApiError> {

@@ -40,18 +40,21 @@ pub enum BadLabel {
     #[error("is empty")]
     Empty,
     /// It is too long.
-    #[error("is longer than {MAX_CHARACTERS} characters: {0:?}…")]
+    #[error("is longer than {MAX_CHARACTERS} characters: \"{0}…\"")]
     TooLong(String),
     /// One of its characters cannot be seen, or changes the direction of the text.
-    #[error("has the invisible character U+{:04X} in {text:?}: leave it out", u32::from(*character))]
+    #[error(
+        "has the invisible character U+{:04X} in \"{text}\": leave it out",
+        u32::from(*character)
+    )]
     Invisible {
-        /// Its beginning.
+        /// Its beginning, with what is invisible in it escaped.
         text: String,
         /// The character.
         character: char,
     },
     /// There are spaces around it.
-    #[error("has spaces around it: {0:?}")]
+    #[error("has spaces around it: \"{0}\"")]
     Spaces(String),
 }
 
@@ -76,20 +79,31 @@ pub fn trimmed(text: &str) -> Result<&str, BadLabel> {
 /// # Errors
 /// It is empty, too long, has a character that is invisible, or spaces around it.
 pub fn check(text: &str) -> Result<(), BadLabel> {
-    let shown = || text.chars().take(SHOWN).collect();
     if text.is_empty() {
         return Err(BadLabel::Empty);
     }
     if text.chars().nth(MAX_CHARACTERS).is_some() {
-        return Err(BadLabel::TooLong(shown()));
+        return Err(BadLabel::TooLong(shown(text)));
     }
     if let Some(character) = hidden(text) {
-        return Err(BadLabel::Invisible { text: shown(), character });
+        return Err(BadLabel::Invisible { text: shown(text), character });
     }
     match text.trim().len() == text.len() {
         true => Ok(()),
-        false => Err(BadLabel::Spaces(shown())),
+        false => Err(BadLabel::Spaces(shown(text))),
     }
+}
+
+/// The beginning of a refused text, in which everything can be seen.
+fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    for character in text.chars().take(SHOWN) {
+        match is_invisible(character) {
+            true => shown.extend(character.escape_unicode()),
+            false => shown.push(character),
+        }
+    }
+    shown
 }
 
 /// Whether a character shows nothing by itself, or changes the direction of the text.

@@ -8,7 +8,11 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use glyphic_model::{glyph::WrongLength, preprocess::StrokeError};
+use glyphic_model::{
+    glyph::WrongLength,
+    labels::{BadLabel, MAX_CHARACTERS},
+    preprocess::StrokeError,
+};
 use glyphic_runtime::{decode::DecodeError, registry::RegistryError};
 use serde_json::json;
 use thiserror::Error;
@@ -113,8 +117,8 @@ pub enum ApiError {
     #[error("the picture is blank: a sample needs some ink")]
     NothingDrawn,
     /// A label or a source that cannot be one.
-    #[error("a label or a source is 1 to 32 printable characters, this one is {0:?}")]
-    BadLabel(String),
+    #[error("the label or source {0}; it must be 1 to {MAX_CHARACTERS} visible characters")]
+    BadLabel(#[from] BadLabel),
     /// A file of samples that cannot be read.
     #[error("the samples cannot be read: {0}")]
     BadSamples(String),

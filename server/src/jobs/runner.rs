@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use glyphic_model::labels;
 use glyphic_runtime::registry::{CANDIDATE, Comparison, Registry, RegistryError};
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 
@@ -246,9 +247,15 @@ impl Training {
         let mut file = BufWriter::new(File::create(&path).with_context(cannot)?);
         let filter = Filter { labelled: Some(1), ..Filter::default() };
         let mut before: Option<String> = None;
+        let mut left_out = 0;
         loop {
             let chunk = self.store.find(&filter, before.as_deref(), CHUNK).await?;
             for sample in &chunk {
+                // Older versions took labels that the trainer refuses.
+                if sample.content.label.as_deref().is_none_or(|l| labels::check(l).is_err()) {
+                    left_out += 1;
+                    continue;
+                }
                 file.write_all(&SampleRecord::line(sample)).with_context(cannot)?;
             }
             match chunk.last() {
@@ -257,6 +264,12 @@ impl Training {
             }
         }
         file.flush().with_context(cannot)?;
+        if left_out > 0 {
+            tracing::warn!(
+                "{left_out} samples are not trained on: their labels have invisible characters; \
+                 relabel or delete them"
+            );
+        }
         Ok(path)
     }
 

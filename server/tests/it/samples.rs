@@ -366,6 +366,43 @@ fn rejects_what_cannot_be_a_sample() {
 }
 
 #[test]
+fn nothing_invisible_becomes_a_label_or_a_source() {
+    let artifacts = Artifacts::released();
+    let server = Server::training(&artifacts, TrainingSetup::default());
+    let kept = server.teach("7", "me", &seven());
+    let path = format!("/api/samples/{}", kept["id"].as_str().unwrap());
+    for code in [
+        0x00, 0x1b, 0x7f, 0x9b, 0xad, 0x200b, 0x200d, 0x200f, 0x2028, 0x202a, 0x202e, 0x2060,
+        0x2066, 0x2069, 0xfeff, 0xfffd, 0xe0041,
+    ] {
+        let text = format!("7{}1", char::from_u32(code).unwrap());
+        let label = json!({ "strokes": seven(), "label": text });
+        let source = json!({ "strokes": seven(), "label": "7", "source": text });
+        let import = |sample: &Value| {
+            let file = format!("{}\n{sample}\n", json!({ "strokes": seven(), "label": "7" }));
+            server.post("/api/samples/import", "application/octet-stream", file.as_bytes())
+        };
+        for ((status, answer), expected, part) in [
+            (server.post_json("/api/samples", &label), (400, "bad_label"), "label"),
+            (server.post_json("/api/samples", &source), (400, "bad_label"), "source"),
+            (server.send("PATCH", &path, &json!({ "label": text })), (400, "bad_label"), "label"),
+            (import(&label), (422, "bad_samples"), "sample 2: its label"),
+            (import(&source), (422, "bad_samples"), "sample 2: its source"),
+        ] {
+            assert_eq!((status, answer["error"]["code"].as_str().unwrap()), expected, "{answer}");
+            let message = answer["error"]["message"].as_str().unwrap();
+            assert!(message.contains(part), "{message}");
+            assert!(message.contains(&format!("U+{code:04X}")), "{message}");
+            assert!(!message.contains(char::from_u32(code).unwrap()), "{message}");
+        }
+    }
+    assert_eq!(list(&server, "")["total"], 1, "nothing of that was kept");
+    assert_eq!(server.get(&path).1["label"], "7");
+    // Spaces around a text were never part of it.
+    assert_eq!(server.send("PATCH", &path, &json!({ "label": " π " })).1["label"], "π");
+}
+
+#[test]
 fn a_server_without_a_database_says_so_and_predicts() {
     let artifacts = Artifacts::released();
     let server = Server::start(&artifacts);

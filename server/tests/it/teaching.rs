@@ -297,6 +297,28 @@ fn programs_of_other_versions_share_the_database() {
     assert_eq!((&unknown["recipe"], &unknown["state"]), (&json!("dream"), &json!("queued")));
 }
 
+/// Older versions took labels with invisible characters, which look like others.
+#[test]
+fn labels_that_are_not_allowed_any_more_do_not_stop_the_training() {
+    let _alone = alone();
+    let artifacts = Artifacts::released();
+    let server = Server::training(&artifacts, short());
+    teach_some(&server);
+    let old = server.teach("7", "me", &seven());
+    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let relabel = "UPDATE samples SET label = '7' || char(8203) WHERE id = $1";
+        let relabel = sqlx::query(relabel).bind(old["id"].as_str().unwrap().to_owned());
+        relabel.execute(&mut connection).await.unwrap();
+    });
+    let job = train(&server);
+    assert!(["promoted", "candidate"].contains(&job["state"].as_str().unwrap()), "{job}");
+    let id = job["candidate"].as_str().unwrap();
+    let labels = artifacts.registry.manifest(id).unwrap().labels;
+    assert_eq!(labels.len(), 10, "{labels:?}");
+}
+
 #[test]
 fn a_job_is_cancelled() {
     let _alone = alone();

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs, path::Path};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::{
-    Glyph,
+    Glyph, labels,
     preprocess::{Point, Strokes},
 };
 use glyphic_runtime::held_back::is_held_back;
@@ -50,12 +50,8 @@ pub fn read(path: &Path) -> Result<Vec<LabelledSample>, DataError> {
         let line: SampleLine =
             serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
         let Some(label) = line.label else { continue };
-        let label = label.trim().to_owned();
-        if label.is_empty() {
-            return Err(bad(
-                "its label is empty; leave the key out if nobody has labelled it".to_owned()
-            ));
-        }
+        let label = labels::trimmed(&label).map_err(|error| bad(format!("its label {error}")))?;
+        let label = label.to_owned();
         let strokes = line.strokes.map(Strokes::new).transpose().map_err(|e| bad(e.to_string()))?;
         let glyph = match (line.glyph, &strokes) {
             (Some(glyph), _) => {

@@ -28,6 +28,7 @@ pub mod oip;
 pub mod probe;
 pub mod promotion;
 pub mod samples;
+pub mod secrets;
 pub mod shadow;
 pub mod start;
 pub mod store;

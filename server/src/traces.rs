@@ -34,6 +34,9 @@ const METHODS: [Method; 6] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 /// Longest time to send the last traces.
 const LAST_TRACES: Duration = Duration::from_secs(3);
+/// What never logs: the reader of a PostgreSQL's URL tells the values of parameters that it does not
+/// know, and the lines of a file of passwords that it cannot read.
+const QUIET: &str = "sqlx_postgres::options=off";
 /// The spans that are sent: those of a prediction's stages have the level debug.
 const SPANS: (&str, Level) = ("glyphic_server", Level::DEBUG);
 
@@ -116,6 +119,10 @@ pub fn describe(span: &Span, method: &Method, route: Option<&str>, status: Statu
 pub fn start_log(json: bool, sender: Option<&SdkTracerProvider>) {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,glyphic_server=info".into());
+    let filter = match QUIET.parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match json {
         true => lines.json().boxed(),

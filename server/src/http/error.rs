@@ -232,7 +232,10 @@ impl ApiError {
             ) => "the shared registry failed; nothing was changed. Try again in a moment; the \
                  server's log says why"
                 .to_owned(),
-            Self::Store(StoreError::Failed(_)) => {
+            Self::TrainingOff(_) => {
+                "this server keeps no samples and does not train; its log says why".to_owned()
+            }
+            Self::Store(StoreError::Failed(_) | StoreError::Open { .. }) => {
                 "the database does not answer; nothing was kept. Try again in a moment; the \
                  server's log says why"
                     .to_owned()

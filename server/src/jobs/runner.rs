@@ -129,6 +129,8 @@ impl Training {
         let _ = std::fs::remove_dir_all(&folder);
         let Some(ending) = ending else { return };
         tracing::info!("training job {}: {}", job.id, ending.message);
+        let message = self.for_everybody(&ending.message, models.registry().root());
+        let ending = Ending { message, ..ending };
         // The database may be away for a moment; the result must not be lost.
         while let Err(error) = self.store.end_job(&job.id, &self.owner, ending.clone()).await {
             tracing::error!(%error, "the end of job {} could not be stored", job.id);

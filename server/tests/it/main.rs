@@ -18,6 +18,7 @@ mod promotion;
 mod registry;
 mod samples;
 mod scratch;
+mod secrets;
 mod several;
 mod shared;
 mod swap;

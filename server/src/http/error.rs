@@ -171,7 +171,9 @@ impl ApiError {
                 RegistryError::Exists(_) => (StatusCode::CONFLICT, "exists"),
                 RegistryError::Objected { .. } => (StatusCode::CONFLICT, "objected"),
                 RegistryError::BadAlias(_) => (StatusCode::BAD_REQUEST, "bad_name"),
-                RegistryError::BadAliases { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
+                RegistryError::BadCurrent { .. } | RegistryError::BadAliases { .. } => {
+                    (StatusCode::CONFLICT, "damaged_registry")
+                }
                 RegistryError::Io { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "storage"),
                 RegistryError::Checkpoint(_)
                 | RegistryError::NothingPromoted(_)
@@ -207,8 +209,14 @@ impl ApiError {
             Self::Checkpoint(RegistryError::Io { action, .. }) => {
                 format!("the server cannot {action} the checkpoint's files; its log says why")
             }
+            Self::Checkpoint(RegistryError::BadCurrent { reason, .. }) => format!(
+                "the server's list of promoted checkpoints (CURRENT) cannot be read: {reason}. \
+                 Nothing was changed; it must be repaired on the server"
+            ),
             Self::Checkpoint(RegistryError::BadAliases { .. }) => {
-                "the file of aliases and pins cannot be read; the server's log says why".to_owned()
+                "the server's file of aliases and pins (MARKS) cannot be read; its log says why. \
+                 Nothing was changed; it must be repaired or deleted on the server"
+                    .to_owned()
             }
             Self::Checkpoint(RegistryError::NotFound { id, .. }) => {
                 format!("there is no checkpoint '{id}'; GET /api/models lists them")

@@ -104,12 +104,12 @@ pub struct ModelDescription {
 #[utoipa::path(get, path = "/api/models", tag = "checkpoints",
     responses((status = 200, body = ModelList, description = "The checkpoints, newest first")))]
 pub async fn list(State(app): State<App>) -> Result<Json<ModelList>, ApiError> {
-    let registry = app.models.registry().clone();
+    let models = app.models.clone();
     let listed = app.models.list().await?;
     let models = blocking(move || {
-        let aliases = registry.aliases()?;
+        let (registry, aliases) = (models.registry(), models.aliases());
         let describe = |(id, manifest): (String, Result<Manifest, RegistryError>)| match manifest {
-            Ok(manifest) => describe(&registry, &aliases, id, manifest),
+            Ok(manifest) => describe(registry, &aliases, id, manifest),
             Err(error) => {
                 ListedModel::Damaged { id, error: ApiError::from(error).public_message() }
             }
@@ -210,7 +210,7 @@ pub struct Pruned {
 #[utoipa::path(post, path = "/api/models/prune", tag = "checkpoints", params(PruneOptions),
     security((), ("token" = [])),
     responses((status = 200, body = Pruned, description = "Which ones were removed"),
-        BadRequest, Unauthorized, Forbidden, Unavailable))]
+        BadRequest, Unauthorized, Forbidden, Conflict, Unavailable))]
 pub async fn prune(
     State(app): State<App>,
     Query(PruneOptions { keep }): Query<PruneOptions>,

@@ -3,6 +3,8 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -14,6 +16,7 @@ use burn::{
 use glyphic_model::{Classifier, preprocess::Strokes};
 use glyphic_server::config::Limits;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 /// The checkpoints a, b, … of which the first is promoted.
 fn several(ids: &[&str]) -> Artifacts {
@@ -179,6 +182,113 @@ fn a_checkpoint_whose_answers_would_be_no_numbers_never_serves() {
     assert_refused((status, body.clone()), 422, "bad_checkpoint");
     assert!(body["error"]["message"].as_str().unwrap().contains("not finite"), "{body}");
     assert_eq!(server.get("/readyz").1["model"], "good");
+}
+
+/// The program, which writes its log to a file.
+struct Logging {
+    program: Child,
+    address: String,
+    log: NamedTempFile,
+}
+
+impl Logging {
+    fn start(artifacts: &Artifacts) -> Self {
+        let log = NamedTempFile::new().unwrap();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--addr", "127.0.0.1:0", "--device", "cpu", "--artifacts"])
+            .arg(artifacts.registry.root())
+            .stdout(Stdio::piped())
+            .stderr(log.reopen().unwrap())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().rsplit(' ').next().unwrap().to_owned();
+        Self { program, address, log }
+    }
+
+    /// Status and JSON.
+    fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.address))
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .unwrap();
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let mut answer = ureq::Agent::new_with_config(agent).run(request).unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
+
+#[test]
+fn damaged_files_of_the_registry_are_said_once_and_fail_no_request() {
+    let artifacts = several(&["a", "b"]);
+    let server = Logging::start(&artifacts);
+    let [current, marks] = ["CURRENT", "MARKS"].map(|name| artifacts.folder.path().join(name));
+    let none = json!({});
+    let reads = || {
+        for path in ["/api/models", "/readyz", "/v2", "/api/shadow"] {
+            assert_eq!(server.ask("GET", path, &none).0, 200, "{path}");
+        }
+        assert_eq!(server.ask("POST", "/v2/repository/index", &none).0, 200);
+        let drawn = json!({ "strokes": seven() });
+        let (status, answer) = server.ask("POST", "/api/predict", &drawn);
+        assert_eq!((status, &answer["model"]), (200, &json!("a")), "{answer}");
+    };
+    let refused = |method: &str, path: &str| {
+        let (status, answer) = server.ask(method, path, &json!({ "id": "a" }));
+        assert_refused((status, answer.clone()), 409, "damaged_registry");
+        let root = artifacts.folder.path().to_str().unwrap();
+        assert!(!answer.to_string().contains(root), "{answer}");
+    };
+
+    fs::write(&marks, "{").unwrap();
+    for _ in 0..3 {
+        reads();
+        refused("PUT", "/api/aliases/best");
+        refused("PUT", "/api/pins/a");
+        refused("POST", "/api/models/prune?keep=0");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    fs::remove_file(&marks).unwrap();
+    std::thread::sleep(Duration::from_millis(800));
+
+    for damage in ["folder", "bytes"] {
+        fs::remove_file(&current).unwrap();
+        match damage {
+            "folder" => fs::create_dir(&current).unwrap(),
+            _ => fs::write(&current, b"\xff\xfe\n").unwrap(),
+        }
+        for _ in 0..3 {
+            reads();
+            refused("POST", "/api/models/b/promote");
+            refused("POST", "/api/models/stable/promote");
+            refused("POST", "/api/models/rollback");
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        if damage == "folder" {
+            fs::remove_dir(&current).unwrap();
+        }
+        fs::write(&current, "a\n").unwrap();
+        std::thread::sleep(Duration::from_millis(800));
+    }
+    assert_eq!(server.ask("POST", "/api/models/b/promote", &none).1["current"], "b");
+
+    let log = fs::read_to_string(server.log.path()).unwrap();
+    for part in ["MARKS cannot be read", "it is a folder", "it is not UTF-8 text"] {
+        let said = log.lines().filter(|line| line.contains(part)).count();
+        assert_eq!(said, 1, "{part}: {log}");
+    }
+    assert!(!log.contains("request failed"), "{log}");
 }
 
 #[test]

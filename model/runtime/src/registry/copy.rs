@@ -1,10 +1,11 @@
 //! For a registry that is a copy of one kept elsewhere: the promoted checkpoint, aliases and pins
 //! come from there as whole files.
 
-use std::{collections::BTreeSet, fs, io};
+use std::{collections::BTreeSet, fs};
 
 use super::{
-    Aliases, CURRENT, Registry, RegistryError, at, is_id, retention::MARKS, write_atomically,
+    Aliases, CURRENT, Registry, RegistryError, at, content, is_id, retention::MARKS,
+    write_atomically,
 };
 
 /// The contents of `CURRENT` and `MARKS`; `None` for a file that does not exist.
@@ -62,14 +63,10 @@ impl Registry {
     /// # Errors
     /// A file cannot be read.
     pub fn names(&self) -> Result<Names, RegistryError> {
-        let read = |name| {
-            let path = self.root().join(name);
-            match fs::read(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                bytes => bytes.map(Some).map_err(at("read", &path)),
-            }
-        };
-        Ok(Names { current: read(CURRENT)?, marks: read(MARKS)? })
+        let root = self.root();
+        let current = content(&root.join(CURRENT), |reason| self.bad_current(reason))?;
+        let marks = content(&root.join(MARKS), |reason| self.bad_aliases(reason))?;
+        Ok(Names { current, marks })
     }
 
     /// Replaces the promoted checkpoint, aliases and pins by these.

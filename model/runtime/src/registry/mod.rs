@@ -333,16 +333,15 @@ impl Registry {
     /// # Errors
     /// `CURRENT` cannot be read.
     pub fn history(&self) -> Result<Vec<String>, RegistryError> {
-        let path = self.root.join(CURRENT);
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(text
-                .lines()
-                .map(|line| line.trim().to_owned())
-                .filter(|l| !l.is_empty())
-                .collect()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(at("read", &path)(error)),
-        }
+        let damaged = |reason: &str| self.bad_current(reason);
+        let bytes = content(&self.root.join(CURRENT), damaged)?.unwrap_or_default();
+        let text = std::str::from_utf8(&bytes).map_err(|_| damaged("it is not UTF-8 text"))?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        Ok(lines.map(str::to_owned).collect())
+    }
+
+    fn bad_current(&self, reason: &str) -> RegistryError {
+        RegistryError::BadCurrent { path: self.root.join(CURRENT), reason: reason.to_owned() }
     }
 
     /// Promotes a checkpoint. Its manifest is checked; its weights are checked when they are
@@ -470,6 +469,20 @@ fn make_readable(folder: &Path) -> io::Result<()> {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
     }
     sync_folder(folder)
+}
+
+/// The content of `CURRENT` or `MARKS`, if there is such a file. `damaged` makes the error if there
+/// is a folder in its place.
+fn content(
+    path: &Path,
+    damaged: impl FnOnce(&str) -> RegistryError,
+) -> Result<Option<Vec<u8>>, RegistryError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(_) if path.is_dir() => Err(damaged("it is a folder")),
+        Err(error) => Err(at("read", path)(error)),
+    }
 }
 
 /// Turns an I/O error into one that names the operation and the path.

@@ -443,6 +443,43 @@ fn promotes_and_rolls_back() {
 }
 
 #[test]
+fn a_damaged_file_of_the_registry_is_named_and_left_as_it_is() {
+    let (folder, registry, _) = published();
+    let [current, marks] = ["CURRENT", "MARKS"].map(|name| folder.path().join(name));
+    let named = |error: RegistryError, file: &str, reason: &str| {
+        let message = error.to_string();
+        assert!(message.contains(file) && message.contains(reason), "{message}");
+    };
+    fs::create_dir(&current).unwrap();
+    for refused in [
+        registry.history().map(drop),
+        registry.current().map(drop),
+        registry.promote("one"),
+        registry.roll_back(None).map(drop),
+        registry.names().map(drop),
+        registry.prune(0, &[]).map(drop),
+    ] {
+        named(refused.unwrap_err(), "CURRENT", "it is a folder; replace it by a file");
+    }
+    assert!(current.is_dir());
+    fs::remove_dir(&current).unwrap();
+    fs::write(&current, b"one\n\xff\n").unwrap();
+    named(registry.promote("one").unwrap_err(), "CURRENT", "it is not UTF-8 text");
+    assert_eq!(fs::read(&current).unwrap(), b"one\n\xff\n");
+    fs::write(&current, "one\n").unwrap();
+
+    fs::create_dir(&marks).unwrap();
+    for refused in [registry.aliases().map(drop), registry.pin("one", true)] {
+        named(refused.unwrap_err(), "MARKS", "it is a folder");
+    }
+    fs::remove_dir(&marks).unwrap();
+    fs::write(&marks, "{\"labels\":").unwrap();
+    named(registry.set_alias("best", "one").unwrap_err(), "MARKS", "delete it");
+    fs::remove_file(&marks).unwrap();
+    registry.set_alias("best", "one").unwrap();
+}
+
+#[test]
 fn rejects_promoting_a_checkpoint_that_does_not_exist() {
     let (_folder, registry, _) = published();
     registry.promote("one").unwrap();

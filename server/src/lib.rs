@@ -21,6 +21,7 @@ pub mod config;
 pub mod engine;
 pub mod http;
 pub mod jobs;
+pub mod log;
 pub mod metrics;
 pub mod models;
 pub mod neighbours;

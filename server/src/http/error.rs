@@ -339,10 +339,12 @@ impl ApiError {
     /// The response, in one of the two forms.
     pub fn into_response_as(self, form: ErrorText) -> Response {
         let (status, code) = self.status_and_code();
+        // A text, which the log quotes: it may repeat what the client sent.
+        let error = self.to_string();
         if status.is_server_error() {
-            tracing::error!(%status, code, error = %self, "request failed");
+            tracing::error!(%status, code, error, "request failed");
         } else {
-            tracing::debug!(%status, code, error = %self, "request refused");
+            tracing::debug!(%status, code, error, "request refused");
         }
         let message = self.public_message();
         let body = match form {

@@ -225,6 +225,32 @@ fn what_is_exported_in_any_format_is_imported_as_the_same() {
 }
 
 #[test]
+fn no_cell_of_an_exported_csv_is_a_formula_and_all_texts_come_back() {
+    let artifacts = Artifacts::released();
+    let server = Server::training(&artifacts, TrainingSetup::default());
+    let labels = ["=1+1", "+", "-5", "@sum", "'=x", "'a", "＝1", "7"];
+    let source = "=HYPERLINK(\"//evil.example\")";
+    for (label, (_, strokes)) in labels.iter().zip(drawings(labels.len())) {
+        server.teach(label, source, &strokes);
+    }
+    let before = pictures(&server);
+    assert_eq!(before.len(), labels.len());
+    let file = server.download("/api/samples/export?format=csv");
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(file.as_slice());
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 1 + labels.len());
+    for cell in rows.iter().flatten() {
+        assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell}");
+    }
+    server.post_json("/api/samples/delete?labelled=1", &json!({}));
+    let (status, report) = server.post("/api/samples/import", "application/octet-stream", &file);
+    assert_eq!((status, &report["added"]), (201, &json!(labels.len())), "{report}");
+    assert_eq!(pictures(&server), before);
+    let (_, summary) = server.get("/api/samples/summary");
+    assert_eq!(summary["sources"][0]["name"], source, "{summary}");
+}
+
+#[test]
 fn the_same_picture_sent_at_once_is_kept_once() {
     on_both(|server| {
         let drawings = drawings(8);

@@ -20,6 +20,7 @@ use crate::{
     config::{Artifacts, Config},
     http::access::Admin,
     jobs::TrainingService,
+    log,
     models::Models,
     neighbours::{ExampleSource, TrainingExample},
     run,
@@ -34,7 +35,7 @@ const TRAIN: &str = "train";
 #[tokio::main]
 pub async fn serve_until_stopped(config: Config) -> Result<()> {
     let traces = traces::sender().context("traces cannot be sent")?;
-    traces::start_log(config.log_json, traces.as_ref());
+    log::start(config.log_json, traces.as_ref());
     let served = serve(config).await;
     if let Some(traces) = traces {
         traces::finish(traces).await;

@@ -14,6 +14,8 @@ use sqlx::{
 };
 use thiserror::Error;
 
+use crate::secrets::{shown_url, without_secrets};
+
 /// Longest wait for a connection; then the database counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 8;
@@ -43,7 +45,7 @@ pub enum StoreError {
     /// It cannot be opened, or its schema cannot be brought up to date.
     #[error("the database {url} cannot be used: {reason}")]
     Open {
-        /// Where it should be, without its password.
+        /// Where it should be, without what may be secret.
         url: String,
         /// What is wrong.
         reason: String,
@@ -81,8 +83,8 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let refused = |error: &dyn std::fmt::Display| StoreError::Open {
-            url: without_password(url),
-            reason: error.to_string(),
+            url: shown_url(url),
+            reason: without_secrets(&error.to_string(), url),
         };
         let is_sqlite = url.starts_with("sqlite:");
         let pool = AnyPoolOptions::new()
@@ -202,12 +204,4 @@ fn migrations(is_sqlite: bool) -> Migrator {
     // Migrations only add: an older program can work with a newer schema.
     migrator.set_ignore_missing(true);
     migrator
-}
-
-/// The URL without its password.
-fn without_password(url: &str) -> String {
-    match (url.split_once("://"), url.rfind('@')) {
-        (Some((scheme, _)), Some(at)) => format!("{scheme}://…{}", &url[at..]),
-        _ => url.to_owned(),
-    }
 }

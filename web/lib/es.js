@@ -449,6 +449,8 @@ export default {
   "error objected": "No se puso en servicio:",
   "error bad_name": "Ese alias no es válido: usa de 1 a 32 minúsculas, dígitos y guiones.",
   "error storage": "El servidor no puede usar los archivos del punto de control; su registro explica por qué.",
+  "error damaged_registry":
+    "La lista de puntos de control del servidor está dañada y no se cambió nada: hay que repararla en el servidor.",
   "error bad_checkpoint": "El punto de control no se puede usar:",
   "error shared_registry": "El depósito compartido de puntos de control no responde como debe:",
   "error no_such_sample": "Esa muestra ya no existe.",

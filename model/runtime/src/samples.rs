@@ -14,6 +14,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::{
     Glyph,
     glyph::WrongLength,
+    labels::{self, BadLabel},
     preprocess::{Point, StrokeError, Strokes},
 };
 use serde::Deserialize;
@@ -26,7 +27,7 @@ use crate::decode::{DecodeError, decode};
 pub struct SampleLine {
     /// Its id.
     pub id: Option<String>,
-    /// What it shows, without spaces around it and never empty; `None` if nobody has labelled it.
+    /// What it shows, which can be a label; `None` if nobody has labelled it.
     pub label: Option<String>,
     /// Who or what sent it.
     pub source: Option<String>,
@@ -65,6 +66,9 @@ pub enum SampleError {
     /// Its label is blank.
     #[error("its label is empty; leave the key out if nobody has labelled it")]
     EmptyLabel,
+    /// Its label cannot be one.
+    #[error("its label {0}")]
+    BadLabel(#[from] BadLabel),
     /// Its glyph or its image is not base64.
     #[error("its {key} is not base64: {reason}")]
     NotBase64 {
@@ -121,10 +125,11 @@ impl SampleLine {
     pub fn parse(line: &str) -> Result<Self, SampleError> {
         let Keys { id, label, source, prediction, held_back, glyph, strokes, image } =
             serde_json::from_str(line).map_err(|error| not_a_sample(&error))?;
-        let label = label.map(|label| label.trim().to_owned());
-        if label.as_ref().is_some_and(String::is_empty) {
-            return Err(SampleError::EmptyLabel);
-        }
+        let label = match label.as_deref().map(labels::trimmed).transpose() {
+            Ok(label) => label.map(str::to_owned),
+            Err(BadLabel::Empty) => return Err(SampleError::EmptyLabel),
+            Err(error) => return Err(error.into()),
+        };
         let glyph = match glyph {
             Some(glyph) => Some(Glyph::try_from(decoded("glyph", &glyph)?.as_slice())?),
             None => None,

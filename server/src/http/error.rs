@@ -8,7 +8,11 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use glyphic_model::{glyph::WrongLength, preprocess::StrokeError};
+use glyphic_model::{
+    glyph::WrongLength,
+    labels::{BadLabel, MAX_CHARACTERS},
+    preprocess::StrokeError,
+};
 use glyphic_runtime::{decode::DecodeError, registry::RegistryError};
 use serde_json::json;
 use thiserror::Error;
@@ -113,8 +117,8 @@ pub enum ApiError {
     #[error("the picture is blank: a sample needs some ink")]
     NothingDrawn,
     /// A label or a source that cannot be one.
-    #[error("a label or a source is 1 to 32 printable characters, this one is {0:?}")]
-    BadLabel(String),
+    #[error("the label or source {0}; it must be 1 to {MAX_CHARACTERS} visible characters")]
+    BadLabel(#[from] BadLabel),
     /// A file of samples that cannot be read.
     #[error("the samples cannot be read: {0}")]
     BadSamples(String),
@@ -158,7 +162,10 @@ impl ApiError {
                 RegistryError::Exists(_) => (409, "exists"),
                 RegistryError::Objected { .. } => (409, "objected"),
                 RegistryError::BadAlias(_) => (400, "bad_name"),
-                RegistryError::BadAliases { .. } | RegistryError::Io { .. } => (500, "storage"),
+                RegistryError::BadCurrent { .. } | RegistryError::BadAliases { .. } => {
+                    (409, "damaged_registry")
+                }
+                RegistryError::Io { .. } => (500, "storage"),
                 RegistryError::Checkpoint(_)
                 | RegistryError::NothingPromoted(_)
                 | RegistryError::BadFile { .. }
@@ -187,8 +194,14 @@ impl ApiError {
             Self::Checkpoint(RegistryError::Io { action, .. }) => {
                 format!("the server cannot {action} the checkpoint's files; its log says why")
             }
+            Self::Checkpoint(RegistryError::BadCurrent { reason, .. }) => format!(
+                "the server's list of promoted checkpoints (CURRENT) cannot be read: {reason}. \
+                 Nothing was changed; it must be repaired on the server"
+            ),
             Self::Checkpoint(RegistryError::BadAliases { .. }) => {
-                "the file of aliases and pins cannot be read; the server's log says why".to_owned()
+                "the server's file of aliases and pins (MARKS) cannot be read; its log says why. \
+                 Nothing was changed; it must be repaired or deleted on the server"
+                    .to_owned()
             }
             Self::Checkpoint(RegistryError::NotFound { id, .. }) => {
                 format!("there is no checkpoint '{id}'; GET /api/models lists them")
@@ -212,7 +225,10 @@ impl ApiError {
             ) => "the shared registry failed; nothing was changed. Try again in a moment; the \
                  server's log says why"
                 .to_owned(),
-            Self::Store(StoreError::Failed(_)) => {
+            Self::TrainingOff(_) => {
+                "this server keeps no samples and does not train; its log says why".to_owned()
+            }
+            Self::Store(StoreError::Failed(_) | StoreError::Open { .. }) => {
                 "the database does not answer; nothing was kept. Try again in a moment; the \
                  server's log says why"
                     .to_owned()
@@ -309,10 +325,12 @@ impl ApiError {
     pub fn into_response_as(self, form: ErrorText) -> Response {
         let (status, code) = self.status_and_code();
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        // A text, which the log quotes: it may repeat what the client sent.
+        let error = self.to_string();
         if status.is_server_error() {
-            tracing::error!(%status, code, error = %self, "request failed");
+            tracing::error!(%status, code, error, "request failed");
         } else {
-            tracing::debug!(%status, code, error = %self, "request refused");
+            tracing::debug!(%status, code, error, "request refused");
         }
         let message = self.public_message();
         let body = match form {

@@ -22,9 +22,11 @@ use super::{
 };
 use crate::{app::App, shadow::ShadowReport};
 
-/// A report contains its style and its pictures, and needs nothing else.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
-     base-uri 'none'; frame-ancestors 'none'";
+/// A report contains its style and its pictures, and needs nothing else. It may come from elsewhere
+/// with its checkpoint, so it is no page of this server: in a sandbox it has an origin of its own,
+/// runs no script, sends no form, and leads nowhere by itself (`<meta http-equiv=refresh>`).
+const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+     form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox";
 
 /// Which checkpoint is serving, and on which device.
 #[derive(Serialize, ToSchema)]
@@ -102,12 +104,12 @@ pub struct ModelDescription {
 #[utoipa::path(get, path = "/api/models", tag = "checkpoints",
     responses((status = 200, body = ModelList, description = "The checkpoints, newest first")))]
 pub async fn list(State(app): State<App>) -> Result<Json<ModelList>, ApiError> {
-    let registry = app.models.registry().clone();
+    let models = app.models.clone();
     let listed = app.models.list().await?;
     let models = blocking(move || {
-        let aliases = registry.aliases()?;
+        let (registry, aliases) = (models.registry(), models.aliases());
         let describe = |(id, manifest): (String, Result<Manifest, RegistryError>)| match manifest {
-            Ok(manifest) => describe(&registry, &aliases, id, manifest),
+            Ok(manifest) => describe(registry, &aliases, id, manifest),
             Err(error) => {
                 ListedModel::Damaged { id, error: ApiError::from(error).public_message() }
             }
@@ -208,7 +210,7 @@ pub struct Pruned {
 #[utoipa::path(post, path = "/api/models/prune", tag = "checkpoints", params(PruneOptions),
     security((), ("token" = [])),
     responses((status = 200, body = Pruned, description = "Which ones were removed"),
-        BadRequest, Unauthorized, Forbidden, Unavailable))]
+        BadRequest, Unauthorized, Forbidden, Conflict, Unavailable))]
 pub async fn prune(
     State(app): State<App>,
     Query(PruneOptions { keep }): Query<PruneOptions>,
@@ -239,9 +241,7 @@ pub async fn comparison(
 /// A checkpoint's report, as a page.
 pub async fn page(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let page = file(&app, id, REPORT_FILE).await?;
-    let headers =
-        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, PAGE_POLICY)];
-    Ok((headers, page).into_response())
+    Ok(from_elsewhere("text/html; charset=utf-8", page))
 }
 
 /// A checkpoint's card: its results in detail.
@@ -250,7 +250,13 @@ pub async fn page(State(app): State<App>, Path(id): Path<String>) -> Result<Resp
         BadRequest, NotFound, Unprocessable))]
 pub async fn card(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let card = file(&app, id, CARD_FILE).await?;
-    Ok(([(CONTENT_TYPE, "application/json")], card).into_response())
+    Ok(from_elsewhere("application/json", card))
+}
+
+/// A file of a checkpoint, as whoever made the checkpoint wrote it.
+fn from_elsewhere(content_type: &'static str, file: Vec<u8>) -> Response {
+    let headers = [(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, REPORT_POLICY)];
+    (headers, file).into_response()
 }
 
 async fn file(app: &App, id: String, name: &'static str) -> Result<Vec<u8>, ApiError> {

@@ -11,6 +11,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use glyphic_model::labels;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -136,9 +137,13 @@ async fn checked(
     if raw.len() > MAX_RAW {
         return Err(refused("its raw input is larger than 8 MiB"));
     }
+    let text = |what: &str, text: String| match labels::trimmed(&text) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => Err(refused(&format!("its {what} {error}"))),
+    };
     let label = label.or_else(|| about.label.clone());
-    let label = label.as_deref().map(checked_label).transpose()?;
-    let from = from.map_or_else(|| Ok(source.to_owned()), |from| checked_label(&from))?;
+    let label = label.map(|label| text("label", label)).transpose()?;
+    let from = from.map_or_else(|| Ok(source.to_owned()), |from| text("source", from))?;
     let sample = read(app, glyph, label, from, form, raw).await?;
     Ok(NewSample { held_back, ..sample })
 }

@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
 };
-use glyphic_model::{Glyph, glyph::PREPROCESSING_VERSION};
+use glyphic_model::{Glyph, glyph::PREPROCESSING_VERSION, labels};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -26,8 +26,6 @@ use crate::{
 
 /// Largest raw input that is kept, in bytes.
 pub const MAX_RAW: usize = 8 << 20;
-/// Most characters of a label or a source.
-const MAX_LABEL: usize = 32;
 /// Most samples that one answer lists.
 const MAX_LISTED: i64 = 500;
 
@@ -308,12 +306,7 @@ pub async fn read(
 
 /// A label or a source, without the spaces around it.
 pub fn checked_label(text: &str) -> Result<String, ApiError> {
-    let text = text.trim();
-    let printable = |c: char| !c.is_control();
-    match text.chars().count() {
-        1..=MAX_LABEL if text.chars().all(printable) => Ok(text.to_owned()),
-        _ => Err(ApiError::BadLabel(text.chars().take(40).collect())),
-    }
+    Ok(labels::trimmed(text)?.to_owned())
 }
 
 /// Refuses a filter that no database takes.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use glyphic_model::labels;
 use glyphic_runtime::registry::{Basis, CANDIDATE, Comparison, Objection, Registry, RegistryError};
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 
@@ -127,6 +128,8 @@ impl TrainingService {
         let _ = std::fs::remove_dir_all(&folder);
         let Some(ending) = ending else { return };
         tracing::info!("training job {}: {}", job.id, ending.message);
+        let message = self.for_everybody(&ending.message, models.registry().root());
+        let ending = Ending { message, ..ending };
         // The database may be away for a moment; the result must not be lost.
         while let Err(error) = self.store.end_job(&job.id, &self.owner, ending.clone()).await {
             tracing::error!(%error, "the end of job {} could not be stored", job.id);
@@ -245,9 +248,15 @@ impl TrainingService {
         let mut file = BufWriter::new(File::create(&path).with_context(cannot)?);
         let filter = Filter { labelled: Some(1), ..Filter::default() };
         let mut before: Option<String> = None;
+        let mut left_out = 0;
         loop {
             let chunk = self.store.find(&filter, before.as_deref(), CHUNK).await?;
             for sample in &chunk {
+                // Older versions took labels that the trainer refuses.
+                if sample.content.label.as_deref().is_none_or(|l| labels::check(l).is_err()) {
+                    left_out += 1;
+                    continue;
+                }
                 file.write_all(&SampleRecord::line(sample)).with_context(cannot)?;
             }
             match chunk.last() {
@@ -256,6 +265,12 @@ impl TrainingService {
             }
         }
         file.flush().with_context(cannot)?;
+        if left_out > 0 {
+            tracing::warn!(
+                "{left_out} samples are not trained on: their labels have invisible characters; \
+                 relabel or delete them"
+            );
+        }
         Ok(path)
     }
 

@@ -4,7 +4,10 @@ use serde_json::Value;
 use sqlx::{Row, any::AnyRow};
 
 use super::job::{Ending, Job, JobState, NetworkKind, Recipe};
-use crate::store::{Store, StoreError, new_id, now};
+use crate::{
+    secrets::without_paths,
+    store::{Store, StoreError, new_id, now},
+};
 
 /// A job without a heartbeat for this time is taken over by another server, in ms.
 const ABANDONED_AFTER: i64 = 15_000;
@@ -263,7 +266,8 @@ fn job(row: &AnyRow) -> Result<Job, sqlx::Error> {
             until => until,
         },
         progress: serde_json::from_str(&row.try_get::<String, _>("progress")?).unwrap_or_default(),
-        message: row.try_get("message")?,
+        // Older versions stored it with paths.
+        message: row.try_get::<Option<String>, _>("message")?.map(|m| without_paths(&m, &[])),
         started: row.try_get("started")?,
         finished: row.try_get("finished")?,
     })

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     samples::Quota,
+    secrets::without_paths,
     store::{Store, StoreError},
 };
 
@@ -72,17 +73,28 @@ impl TrainingService {
             return;
         }
         let started = child::start_audit(&self.settings, artifacts, checkpoint);
-        let training = self.clone();
+        let (training, artifacts) = (self.clone(), artifacts.to_owned());
         tokio::spawn(async move {
             let failure = match started {
                 Ok(child) => child::end_of_audit(child).await.err(),
                 Err(error) => Some(error.to_string()),
             };
+            if let Some(failure) = &failure {
+                tracing::warn!("the audit of the training data failed: {failure}");
+            }
             if let Ok(mut last) = training.audit_failure.lock() {
-                *last = failure;
+                *last = failure.map(|failure| training.for_everybody(&failure, &artifacts));
             }
             training.auditing.store(false, Ordering::Release);
         });
+    }
+
+    /// A message that everybody may read: where files are on this machine is for its log alone.
+    pub(super) fn for_everybody(&self, message: &str, artifacts: &Path) -> String {
+        let program = self.settings.program.iter().map(Path::new);
+        let data = self.settings.data.as_deref();
+        let known: Vec<&Path> = program.chain(data).chain([artifacts]).collect();
+        without_paths(message, &known)
     }
 
     /// Whether an audit of the training data is running.
@@ -90,7 +102,7 @@ impl TrainingService {
         self.auditing.load(Ordering::Acquire)
     }
 
-    /// Why the last audit failed.
+    /// Why the last audit failed, for everybody.
     pub fn audit_failure(&self) -> Option<String> {
         self.audit_failure.lock().ok()?.clone()
     }

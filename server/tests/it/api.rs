@@ -130,13 +130,27 @@ fn a_request_may_set_the_thresholds() {
     }
 }
 
+/// A report comes with its checkpoint, which may come from anywhere.
+#[track_caller]
+fn assert_in_a_sandbox(response: &ureq::http::Response<ureq::Body>) {
+    let header = |name: &str| response.headers()[name].to_str().unwrap();
+    let policy: Vec<&str> = header("content-security-policy").split("; ").collect();
+    for directive in
+        ["default-src 'none'", "form-action 'none'", "base-uri 'none'", "img-src data:", "sandbox"]
+    {
+        assert!(policy.contains(&directive), "{directive} is not in {policy:?}");
+    }
+    assert_eq!(header("x-content-type-options"), "nosniff");
+}
+
 #[test]
 fn shows_a_checkpoints_report() {
     let id = ARTIFACTS.registry.current().unwrap();
     let mut page = ureq::get(SERVER.url(&format!("/models/{id}"))).call().unwrap();
-    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
-    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    assert_in_a_sandbox(&page);
     assert!(page.body_mut().read_to_string().unwrap().contains("Confusion matrix"));
+    let card = ureq::get(SERVER.url(&format!("/api/models/{id}/report"))).call().unwrap();
+    assert_in_a_sandbox(&card);
     let (status, card) = SERVER.get(&format!("/api/models/{id}/report"));
     assert_eq!((status, &card["id"]), (200, &json!(id)));
     assert!(card["score"]["accuracy"].as_f64().unwrap() > 0.99);

@@ -95,9 +95,18 @@ impl TestArtifacts {
 
 /// The same in any registry.
 pub fn publish(registry: &Registry, id: &str) -> Network {
+    publish_changed(registry, id, |network| network)
+}
+
+/// The same, of a network that is changed first.
+pub fn publish_changed(
+    registry: &Registry,
+    id: &str,
+    change: impl FnOnce(Network) -> Network,
+) -> Network {
     let conv = ConvolutionConfig { channels: 8, kernel: 5, stride: 2, padding: 2 };
     let config = NetworkConfig { convolutions: vec![conv, conv], hidden: vec![], classes: 10 };
-    let network = config.init(&Device::flex());
+    let network = change(config.init(&Device::flex()));
     let score = Score { accuracy: 0.1, loss: 2.3, examples: 10 };
     let draft = Draft {
         id: id.to_owned(),

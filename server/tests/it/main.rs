@@ -19,6 +19,7 @@ mod programs;
 mod registry;
 mod samples;
 mod scratch;
+mod secrets;
 mod several;
 mod shared;
 mod swap;

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     common::{Server, TestArtifacts, TrainingSetup, seven},
-    programs::Program,
+    programs::{Program, ServerProgram},
 };
 use glyphic_server::{config::Limits, http::access::Admin};
 use serde_json::json;
@@ -363,6 +363,60 @@ fn a_server_that_stops_answers_what_it_has_begun() {
     assert_eq!(status(&answer), 200, "{answer}");
     assert_eq!(header(&answer, "connection"), Some("close"));
     stopping.join().unwrap();
+}
+
+#[test]
+fn no_request_writes_a_line_of_its_own_into_the_log() {
+    // A line like those of the log, an escape code in both of its forms, and turned around.
+    let forged = "%0A2026-01-01T00:00:00.000000Z%20ERROR%20forged%0D%1B%5B31m%C2%9B31m%E2%80%AE";
+    let requests = [
+        ("GET", format!("/api/suggestions?kind={forged}")),
+        ("POST", format!("/api/jobs?from={forged}")),
+        ("GET", format!("/api/samples?limit={forged}")),
+        ("POST", format!("/api/samples?label=7{forged}7&source=7{forged}7")),
+        ("POST", format!("/api/models/{forged}/promote")),
+        ("POST", format!("/api/models/a/promote?from={forged}&force=1")),
+        ("PUT", format!("/api/aliases/{forged}")),
+        ("GET", format!("/api/models/{forged}/report")),
+        ("GET", format!("/v2/models/{forged}")),
+        ("GET", format!("/v2/models/glyphic/versions/{forged}")),
+        ("GET", format!("/{forged}")),
+    ];
+    for json in [false, true] {
+        let artifacts = TestArtifacts::released();
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let server = ServerProgram::start(
+            Command::new(env!("CARGO_BIN_EXE_server"))
+                .args(["--addr", "127.0.0.1:0", "--device", "cpu", "--artifacts"])
+                .arg(artifacts.folder.path())
+                .args(json.then_some("--log-json"))
+                .env("RUST_LOG", "debug")
+                .stderr(log.reopen().unwrap()),
+        );
+        let address = server.url.rsplit("//").next().unwrap();
+        for (method, path) in &requests {
+            let head = format!(
+                "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\n\
+                 connection: close\r\n\r\n"
+            );
+            let answer = raw(address.parse().unwrap(), &head);
+            assert!((400..500).contains(&status(&answer)), "{method} {path}: {answer}");
+        }
+        drop(server);
+        let log = std::fs::read_to_string(log.path()).unwrap();
+        let invisible = |c: char| c != '\n' && glyphic_model::labels::is_invisible(c);
+        assert!(!log.contains(invisible), "{log:?}");
+        // What they sent is there, and nothing of it is lost in JSON.
+        assert!(log.matches("forged").count() > 10, "{log}");
+        for line in log.lines() {
+            if json {
+                let event: serde_json::Value = serde_json::from_str(line).expect(line);
+                assert!(event["timestamp"].is_string(), "{line}");
+            } else {
+                assert!(line.starts_with('2') && !line.starts_with("2026-01-01T00:00"), "{line}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -3,14 +3,22 @@
 
 use std::{
     fs,
+    process::Command,
     time::{Duration, Instant},
 };
 
-use crate::common::{Server, TestArtifacts, TrainingSetup, seven};
-use burn::tensor::Device;
+use crate::{
+    common::{Server, TestArtifacts, TrainingSetup, publish_changed, seven},
+    programs::ServerProgram,
+};
+use burn::{
+    module::{Module, ModuleMapper, Param},
+    tensor::{Device, Tensor},
+};
 use glyphic_model::{Classifier, preprocess::Strokes};
 use glyphic_server::config::Limits;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 /// The checkpoints a, b, … of which the first is promoted.
 fn several(ids: &[&str]) -> TestArtifacts {
@@ -136,6 +144,114 @@ fn what_is_worse_or_reads_something_else_is_promoted_only_by_force() {
     assert_eq!(promote("other/promote?force=1").1["current"], "other");
     // Going back asks nothing: it served before.
     assert_eq!(promote("rollback").1["current"], "worse");
+}
+
+#[test]
+fn a_checkpoint_that_no_training_made_is_neither_promoted_nor_loaded_nor_listed() {
+    let artifacts = several(&["good", "boasts", "certain", "doubled"]);
+    change(&artifacts, "boasts", |manifest| {
+        manifest["metrics"]["validation"]["accuracy"] = json!(5.0);
+    });
+    change(&artifacts, "certain", |manifest| manifest["temperature"] = json!(1e-40));
+    change(&artifacts, "doubled", |manifest| manifest["labels"][1] = json!("0"));
+    let server = Server::start(&artifacts);
+    for id in ["boasts", "certain", "doubled"] {
+        for force in ["", "?force=1"] {
+            let path = format!("/api/models/{id}/promote{force}");
+            assert_refused(server.post(&path, "", b""), 422, "bad_checkpoint");
+        }
+        assert_eq!(server.post(&format!("/v2/repository/models/{id}/load"), "", b"").0, 422);
+        assert!(listed(&server, id)["error"].as_str().unwrap().contains("manifest.json"));
+        // Nor by hand.
+        fs::write(artifacts.folder.path().join("CURRENT"), format!("{id}\ngood\n")).unwrap();
+        std::thread::sleep(Duration::from_millis(800));
+        assert_eq!(server.get("/readyz").1["model"], "good");
+    }
+}
+
+#[test]
+fn a_checkpoint_whose_answers_would_be_no_numbers_never_serves() {
+    struct Enlarged;
+    impl ModuleMapper for Enlarged {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|tensor| tensor * 1e30)
+        }
+    }
+    let artifacts = several(&["good"]);
+    publish_changed(&artifacts.registry, "huge", |network| network.map(&mut Enlarged));
+    let server = Server::start(&artifacts);
+    let (status, body) = server.post("/api/models/huge/promote?force=1", "", b"");
+    assert_refused((status, body.clone()), 422, "bad_checkpoint");
+    assert!(body["error"]["message"].as_str().unwrap().contains("not finite"), "{body}");
+    assert_eq!(server.get("/readyz").1["model"], "good");
+}
+
+#[test]
+fn damaged_files_of_the_registry_are_said_once_and_fail_no_request() {
+    let artifacts = several(&["a", "b"]);
+    let log = NamedTempFile::new().unwrap();
+    let server = ServerProgram::start(
+        Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--addr", "127.0.0.1:0", "--device", "cpu", "--artifacts"])
+            .arg(artifacts.registry.root())
+            .stderr(log.reopen().unwrap()),
+    );
+    let [current, marks] = ["CURRENT", "MARKS"].map(|name| artifacts.folder.path().join(name));
+    let none = json!({});
+    let reads = || {
+        for path in ["/api/models", "/readyz", "/v2", "/api/shadow"] {
+            assert_eq!(server.send("GET", path, &none).0, 200, "{path}");
+        }
+        assert_eq!(server.send("POST", "/v2/repository/index", &none).0, 200);
+        let drawn = json!({ "strokes": seven() });
+        let (status, answer) = server.send("POST", "/api/predict", &drawn);
+        assert_eq!((status, &answer["model"]), (200, &json!("a")), "{answer}");
+    };
+    let refused = |method: &str, path: &str| {
+        let (status, answer) = server.send(method, path, &json!({ "id": "a" }));
+        assert_refused((status, answer.clone()), 409, "damaged_registry");
+        let root = artifacts.folder.path().to_str().unwrap();
+        assert!(!answer.to_string().contains(root), "{answer}");
+    };
+
+    fs::write(&marks, "{").unwrap();
+    for _ in 0..3 {
+        reads();
+        refused("PUT", "/api/aliases/best");
+        refused("PUT", "/api/pins/a");
+        refused("POST", "/api/models/prune?keep=0");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    fs::remove_file(&marks).unwrap();
+    std::thread::sleep(Duration::from_millis(800));
+
+    for damage in ["folder", "bytes"] {
+        fs::remove_file(&current).unwrap();
+        match damage {
+            "folder" => fs::create_dir(&current).unwrap(),
+            _ => fs::write(&current, b"\xff\xfe\n").unwrap(),
+        }
+        for _ in 0..3 {
+            reads();
+            refused("POST", "/api/models/b/promote");
+            refused("POST", "/api/models/stable/promote");
+            refused("POST", "/api/models/rollback");
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        if damage == "folder" {
+            fs::remove_dir(&current).unwrap();
+        }
+        fs::write(&current, "a\n").unwrap();
+        std::thread::sleep(Duration::from_millis(800));
+    }
+    assert_eq!(server.send("POST", "/api/models/b/promote", &none).1["current"], "b");
+
+    let log = fs::read_to_string(log.path()).unwrap();
+    for part in ["MARKS cannot be read", "it is a folder", "it is not UTF-8 text"] {
+        let said = log.lines().filter(|line| line.contains(part)).count();
+        assert_eq!(said, 1, "{part}: {log}");
+    }
+    assert!(!log.contains("request failed"), "{log}");
 }
 
 #[test]

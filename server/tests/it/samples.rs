@@ -264,6 +264,32 @@ fn what_is_exported_in_any_format_is_imported_as_the_same() {
 }
 
 #[test]
+fn no_cell_of_an_exported_csv_is_a_formula_and_all_texts_come_back() {
+    let artifacts = TestArtifacts::released();
+    let server = Server::training(&artifacts, TrainingSetup::default());
+    let labels = ["=1+1", "+", "-5", "@sum", "'=x", "'a", "＝1", "7"];
+    let source = "=HYPERLINK(\"//evil.example\")";
+    for (label, (_, strokes)) in labels.iter().zip(drawings(labels.len())) {
+        server.teach(label, source, &strokes);
+    }
+    let before = pictures(&server);
+    assert_eq!(before.len(), labels.len());
+    let file = server.download("/api/samples/export?format=csv");
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(file.as_slice());
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 1 + labels.len());
+    for cell in rows.iter().flatten() {
+        assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell}");
+    }
+    server.post_json("/api/samples/delete?labelled=1", &json!({}));
+    let (status, report) = server.post("/api/samples/import", "application/octet-stream", &file);
+    assert_eq!((status, &report["added"]), (201, &json!(labels.len())), "{report}");
+    assert_eq!(pictures(&server), before);
+    let (_, summary) = server.get("/api/samples/summary");
+    assert_eq!(summary["sources"][0]["name"], source, "{summary}");
+}
+
+#[test]
 fn the_same_picture_sent_at_once_is_kept_once() {
     on_both(|server| {
         let drawings = drawings(8);
@@ -352,7 +378,7 @@ fn reads_mnist_as_csv_and_files_of_others() {
 #[test]
 fn a_line_with_an_image_alone_is_a_sample() {
     use base64::{Engine, engine::general_purpose::STANDARD};
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());
     let image = STANDARD.encode(picture("5_1bit.png"));
     let line = json!({ "label": "5", "image": image }).to_string();
@@ -425,6 +451,43 @@ fn rejects_what_cannot_be_a_sample() {
         .content_type("application/json")
         .send(drawn.to_string().as_bytes());
     assert_eq!(refused.unwrap().status(), 403);
+}
+
+#[test]
+fn nothing_invisible_becomes_a_label_or_a_source() {
+    let artifacts = TestArtifacts::released();
+    let server = Server::training(&artifacts, TrainingSetup::default());
+    let kept = server.teach("7", "me", &seven());
+    let path = format!("/api/samples/{}", kept["id"].as_str().unwrap());
+    for code in [
+        0x00, 0x1b, 0x7f, 0x9b, 0xad, 0x200b, 0x200d, 0x200f, 0x2028, 0x202a, 0x202e, 0x2060,
+        0x2066, 0x2069, 0xfeff, 0xfffd, 0xe0041,
+    ] {
+        let text = format!("7{}1", char::from_u32(code).unwrap());
+        let label = json!({ "strokes": seven(), "label": text });
+        let source = json!({ "strokes": seven(), "label": "7", "source": text });
+        let import = |sample: &Value| {
+            let file = format!("{}\n{sample}\n", json!({ "strokes": seven(), "label": "7" }));
+            server.post("/api/samples/import", "application/octet-stream", file.as_bytes())
+        };
+        for ((status, answer), expected, part) in [
+            (server.post_json("/api/samples", &label), (400, "bad_label"), "label"),
+            (server.post_json("/api/samples", &source), (400, "bad_label"), "source"),
+            (server.send("PATCH", &path, &json!({ "label": text })), (400, "bad_label"), "label"),
+            (import(&label), (422, "bad_samples"), "line 2: its label"),
+            (import(&source), (422, "bad_samples"), "sample 2: its source"),
+        ] {
+            assert_eq!((status, answer["error"]["code"].as_str().unwrap()), expected, "{answer}");
+            let message = answer["error"]["message"].as_str().unwrap();
+            assert!(message.contains(part), "{message}");
+            assert!(message.contains(&format!("U+{code:04X}")), "{message}");
+            assert!(!message.contains(char::from_u32(code).unwrap()), "{message}");
+        }
+    }
+    assert_eq!(list(&server, "")["total"], 1, "nothing of that was kept");
+    assert_eq!(server.get(&path).1["label"], "7");
+    // Spaces around a text were never part of it.
+    assert_eq!(server.send("PATCH", &path, &json!({ "label": " π " })).1["label"], "π");
 }
 
 #[test]

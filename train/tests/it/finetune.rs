@@ -184,6 +184,7 @@ fn rejects_samples_that_cannot_be_learned() {
             "no labelled sample",
         ),
         ("{\"label\": \" \", \"strokes\": [[[0, 0], [9, 9]]]}", "label is empty"),
+        ("{\"label\": \"a\\u200b\", \"strokes\": [[[0, 0], [9, 9]]]}", "U+200B"),
         ("{\"label\": \"a\"}", "no glyph, no strokes and no image"),
         ("{\"label\": \"a\", \"strokes\": []}", "nothing is drawn"),
         ("{\"label\": \"a\", \"glyph\": \"AAAA\"}", "784 pixels"),

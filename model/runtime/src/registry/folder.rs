@@ -146,3 +146,17 @@ impl Registry {
         Ok(file)
     }
 }
+
+/// The content of `CURRENT` or `MARKS`, if there is such a file. `damaged` makes the error if there
+/// is a folder in its place.
+pub(super) fn content(
+    path: &Path,
+    damaged: impl FnOnce(&str) -> RegistryError,
+) -> Result<Option<Vec<u8>>, RegistryError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(_) if path.is_dir() => Err(damaged("it is a folder")),
+        Err(error) => Err(at("read", path)(error)),
+    }
+}

@@ -88,6 +88,7 @@ fn what_is_no_sample_is_refused_with_the_reason() {
         ("nonsense", "not the JSON of a sample"),
         (r#"{"label": 7, "strokes": [[[0, 0], [9, 9]]]}"#, "expected a string, at column"),
         (r#"{"label": " ", "strokes": [[[0, 0], [9, 9]]]}"#, "label is empty"),
+        (r#"{"label": "7\u200b", "strokes": [[[0, 0], [9, 9]]]}"#, "label has the invisible"),
         (r#"{"label": "7"}"#, "no glyph, no strokes and no image"),
         (r#"{"glyph": "?"}"#, "glyph is not base64"),
         (r#"{"glyph": "AAAA"}"#, "784 pixels"),

@@ -1,8 +1,10 @@
 //! CSV: one sample on each line, with its 784 pixels at the end. MNIST's usual CSV (a label,
-//! then the pixels, with or without a header) is read too.
+//! then the pixels, with or without a header) is read too. A label or a source that begins like a
+//! formula has an apostrophe before it (see [`glyphic_runtime::cells`]).
 
 use csv::{ReaderBuilder, StringRecord, Writer};
 use glyphic_model::{Glyph, glyph::PIXELS};
+use glyphic_runtime::cells::{of_cell, to_cell};
 
 use crate::samples::{
     incoming::{FormatError, Incoming},
@@ -19,8 +21,8 @@ pub(super) fn write(samples: &[Sample]) -> Result<Vec<u8>, FormatError> {
     for sample in samples {
         let content = &sample.content;
         let about = [
-            content.label.clone().unwrap_or_default(),
-            content.source.clone(),
+            to_cell(content.label.as_deref().unwrap_or_default()).into_owned(),
+            to_cell(&content.source).into_owned(),
             sample.id.clone(),
             sample.created.to_string(),
             u8::from(sample.held_back).to_string(),
@@ -89,8 +91,8 @@ impl Columns {
             .collect::<Result<_, String>>()?;
         let glyph = Glyph::try_from(values.as_slice()).map_err(|error| error.to_string())?;
         Ok(Incoming {
-            label: text(self.label).map(str::to_owned),
-            source: self.source.and_then(text).map(str::to_owned),
+            label: text(self.label).map(|cell| of_cell(cell).to_owned()),
+            source: self.source.and_then(text).map(|cell| of_cell(cell).to_owned()),
             held_back: self.held_back.and_then(text).map(|field| field == "1"),
             form: Form::Pixels,
             raw: values,

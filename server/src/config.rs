@@ -210,6 +210,14 @@ pub struct Limits {
     /// Largest request body in MiB.
     #[arg(long, env = "GLYPHIC_MAX_BODY_MIB", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub max_body_mib: u16,
+    /// Memory in MiB for the bodies of all requests; further ones get 429. One client has a quarter
+    /// of it.
+    #[arg(long, env = "GLYPHIC_REQUEST_MEMORY_MIB", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..))]
+    pub request_memory_mib: u16,
+    /// Memory in MiB for the bodies of all answers over 64 KiB that clients have not taken yet;
+    /// further ones get 429. One client has a quarter of it, or one answer.
+    #[arg(long, env = "GLYPHIC_ANSWER_MEMORY_MIB", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub answer_memory_mib: u16,
     /// Most requests that wait for the network; further ones get 429. On the CPU, requests for a
     /// few glyphs do not wait.
     #[arg(long, env = "GLYPHIC_QUEUE", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
@@ -240,6 +248,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_body_mib: 16,
+            request_memory_mib: 128,
+            answer_memory_mib: 32,
             queue: 256,
             max_batch: 64,
             rate: 0,

@@ -12,16 +12,19 @@ pub mod extract;
 mod health;
 mod input;
 mod jobs;
+pub mod lanes;
 mod models;
 mod nearest;
 pub mod openapi;
 pub mod page;
 mod predict;
 mod read;
+pub mod room;
 mod sample_files;
 mod samples;
 pub mod schemas;
-mod suggestions;
+pub mod shares;
+pub mod suggestions;
 
 use axum::{
     Router,

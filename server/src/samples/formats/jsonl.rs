@@ -4,13 +4,8 @@ use std::str;
 
 use crate::samples::{
     incoming::{FormatError, Incoming},
-    record::{SampleRecord, parse},
-    sample::Sample,
+    record::parse,
 };
-
-pub(super) fn write(samples: &[Sample]) -> Vec<u8> {
-    samples.iter().flat_map(SampleRecord::line).collect()
-}
 
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Incoming>, FormatError> {
     let text = str::from_utf8(bytes)

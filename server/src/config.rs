@@ -20,6 +20,10 @@ pub struct Config {
     /// Address and port to listen on.
     #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080")]
     pub addr: SocketAddr,
+    /// A second address, for `/healthz`, `/readyz` and `/metrics` alone: it answers however many
+    /// clients keep the other one busy. Do not publish it [default: none].
+    #[arg(long, env = "GLYPHIC_PROBE_ADDR")]
+    pub probe_addr: Option<SocketAddr>,
     /// Folder with the checkpoints and CURRENT, or the URL of a registry that servers share:
     /// s3://BUCKET/PATH, gs://… or az://…, with credentials in the environment.
     #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]

@@ -64,6 +64,15 @@ pub fn router(app: App) -> Router {
         )
 }
 
+/// The routes for probes alone.
+pub fn probes(app: App) -> Router {
+    Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .with_state(app)
+}
+
 /// The routes that `/api/openapi.json` describes.
 fn api(app: &App) -> OpenApiRouter<App> {
     // Routes that change something on the server.

@@ -20,6 +20,10 @@ pub struct Config {
     /// Address and port to listen on.
     #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080")]
     pub addr: SocketAddr,
+    /// A second address, for `/healthz`, `/readyz` and `/metrics` alone: it answers however many
+    /// clients keep the other one busy. Do not publish it [default: none].
+    #[arg(long, env = "GLYPHIC_PROBE_ADDR")]
+    pub probe_addr: Option<SocketAddr>,
     /// Folder with the checkpoints and CURRENT, or the URL of a registry that servers share:
     /// s3://BUCKET/PATH, gs://… or az://…, with credentials in the environment.
     #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
@@ -210,6 +214,14 @@ pub struct Limits {
     /// Largest request body in MiB.
     #[arg(long, env = "GLYPHIC_MAX_BODY_MIB", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub max_body_mib: u16,
+    /// Memory in MiB for the bodies of all requests; further ones get 429. One client has a quarter
+    /// of it.
+    #[arg(long, env = "GLYPHIC_REQUEST_MEMORY_MIB", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..))]
+    pub request_memory_mib: u16,
+    /// Memory in MiB for the bodies of all answers over 64 KiB that clients have not taken yet;
+    /// further ones get 429. One client has a quarter of it, or one answer.
+    #[arg(long, env = "GLYPHIC_ANSWER_MEMORY_MIB", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub answer_memory_mib: u16,
     /// Most requests that wait for the network; further ones get 429. On the CPU, requests for a
     /// few glyphs do not wait.
     #[arg(long, env = "GLYPHIC_QUEUE", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
@@ -240,6 +252,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_body_mib: 16,
+            request_memory_mib: 128,
+            answer_memory_mib: 32,
             queue: 256,
             max_batch: 64,
             rate: 0,

@@ -46,6 +46,17 @@ use http::connections::{Connections, serve};
 /// Time that a training job has to stop when the server stops.
 const GRACE: Duration = Duration::from_secs(15);
 
+/// Most connections of probes.
+const PROBES: usize = 32;
+
+/// Answers probes on `listener` until the server stops.
+pub async fn answer_probes(listener: TcpListener, app: App) {
+    let connections = Connections { most: PROBES, of_one: None, drain: Duration::ZERO };
+    let (metrics, mut stopping) = (app.metrics().clone(), app.stopping.subscribe());
+    let shutdown = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
+    serve(listener, http::probes(app), connections, &metrics, shutdown).await;
+}
+
 /// Serves on `listener` until `shutdown` is done, then waits for the requests that have begun.
 pub async fn run(
     listener: TcpListener,

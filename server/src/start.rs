@@ -3,6 +3,7 @@
 use std::{
     env,
     io::{self, Write},
+    net::SocketAddr,
     sync::Arc,
 };
 
@@ -15,7 +16,7 @@ use glyphic_train::{
 use tokio::net::TcpListener;
 
 use crate::{
-    App, auto,
+    App, answer_probes, auto,
     bucket::Bucket,
     config::{Artifacts, Config},
     http::access::Admin,
@@ -45,9 +46,11 @@ pub async fn serve_until_stopped(config: Config) -> Result<()> {
 
 async fn serve(config: Config) -> Result<()> {
     // Before the model is loaded, so that a port in use is reported at once.
-    let listener = TcpListener::bind(config.addr).await.with_context(|| {
-        format!("cannot listen on {}: choose another address with --addr", config.addr)
-    })?;
+    let listener = listen(config.addr, "--addr").await?;
+    let probes = match config.probe_addr {
+        Some(address) => Some(listen(address, "--probe-addr").await?),
+        None => None,
+    };
     let models = models(&config).await?;
     announce(&listener, &models)?;
     let (admin, made) =
@@ -64,8 +67,17 @@ async fn serve(config: Config) -> Result<()> {
         .with_training(training(&config).await?)
         .with_examples(examples(&config))
         .with_shadow(config.shadow_share);
+    if let Some(probes) = probes {
+        tokio::spawn(answer_probes(probes, app.clone()));
+    }
     run(listener, app, stop_signal()).await;
     Ok(())
+}
+
+async fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener
+        .with_context(|| format!("cannot listen on {address}: choose another address with {flag}"))
 }
 
 /// The promoted checkpoint, on the device that was asked for.

@@ -1,6 +1,6 @@
 //! `/api/jobs`: training, from the samples or from scratch.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     extract::State,
@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::ApiError,
-    extract::{Id, Json, Query},
+    extract::{Client, Id, Json, Query},
     openapi::{
         BadRequest, Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized, Unavailable,
     },
@@ -135,16 +135,17 @@ pub async fn cancel(State(app): State<App>, Id(id): Id) -> Result<Json<Job>, Api
 /// them begins or ends. `progress` has the waiting or running job with its progress, or `null`; it
 /// is sent when that changes, at most twice a second. The answer ends after ten minutes, and when
 /// the server stops: browsers ask again by themselves. A quarter of the server's connections may
-/// follow the jobs; further ones get 429.
+/// follow the jobs, and 16 of one client; further ones get 429.
 #[utoipa::path(get, path = "/api/jobs/events", tag = "training",
     responses((status = 200, content_type = "text/event-stream", body = String, description = "The events"),
         TooManyRequests, Unavailable))]
-pub async fn events(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+pub async fn events(
+    State(app): State<App>,
+    Client(client): Client,
+) -> Result<impl IntoResponse, ApiError> {
     let training = app.training()?;
-    let place = Arc::clone(&app.followers).try_acquire_owned().map_err(|_| {
-        app.metrics().turned_away("followers");
-        ApiError::Busy
-    })?;
+    let place = app.followers.take(client);
+    let place = place.inspect_err(|_| app.metrics().turned_away("followers"))?;
     let state = training.subscribe();
     let mut stopping = app.stopping.subscribe();
     let (listener, events) = mpsc::channel(4);

@@ -12,16 +12,19 @@ pub mod extract;
 mod health;
 mod input;
 mod jobs;
+pub mod lanes;
 mod models;
 mod nearest;
 pub mod openapi;
 pub mod page;
 mod predict;
 mod read;
+pub mod room;
 mod sample_files;
 mod samples;
 pub mod schemas;
-mod suggestions;
+pub mod shares;
+pub mod suggestions;
 
 use axum::{
     Router,
@@ -59,6 +62,15 @@ pub fn router(app: App) -> Router {
                 .layer(middleware::from_fn_with_state(app, envelope::envelope))
                 .layer(CatchPanicLayer::custom(on_panic)),
         )
+}
+
+/// The routes for probes alone.
+pub fn probes(app: App) -> Router {
+    Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .with_state(app)
 }
 
 /// The routes that `/api/openapi.json` describes.

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{decode, on_a_core, read_body, room_for_body},
+    body::{decode, receive},
     error::ApiError,
-    extract::{Json, Query},
+    extract::{Client, Json, Query},
     input::{FormInput, Input, JsonInput},
     openapi::{
         BadRequest, NotFound, TooLarge, TooManyRequests, Unavailable, Unprocessable,
@@ -71,6 +71,7 @@ pub struct NearestExample {
         BadRequest, NotFound, TooLarge, UnsupportedType, Unprocessable, TooManyRequests, Unavailable))]
 pub async fn nearest(
     State(app): State<App>,
+    Client(client): Client,
     Query(options): Query<NearestOptions>,
     headers: HeaderMap,
     body: Body,
@@ -79,10 +80,9 @@ pub async fn nearest(
     if !(1..=MOST).contains(&count) {
         return Err(ApiError::malformed(format!("count must be 1 to {MOST}")));
     }
-    let _room = room_for_body(&app, &headers)?;
-    let bytes = read_body(&app, body).await?;
+    let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let input = Input::read(&headers, bytes).await?;
-    let (_, glyph) = decode(&app, input, Raw::glyph).await?;
+    let (_, glyph) = decode(&app, client, input, Raw::glyph).await?;
     let model = app.models.engine().serving().id.clone();
     let neighbours = app.neighbours()?;
     let Some(glyph) = glyph else {
@@ -91,7 +91,8 @@ pub async fn nearest(
     let samples = async || samples(&app, &model).await;
     let known = neighbours.of(app.models.registry(), &model, samples).await?;
     let of = known.count();
-    let found = on_a_core(&app, move || Ok(known.nearest(&glyph, count)?)).await?;
+    let search = move || Ok(known.nearest(&glyph, count)?);
+    let found = app.lanes.heavy.compute(client, search).await?;
     let examples = found.into_iter().map(|neighbour| NearestExample {
         label: neighbour.example.label,
         from: neighbour.example.from.to_string(),

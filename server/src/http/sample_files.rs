@@ -1,7 +1,5 @@
 //! `/api/samples/export` and `/api/samples/import`.
 
-use std::sync::Arc;
-
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -11,35 +9,39 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use bytes::BytesMut;
 use glyphic_model::labels;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::{io::AsyncReadExt, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{blocking, read_body, room_for_body},
+    body::{blocking, receive},
     error::ApiError,
-    extract::{Json, Query},
+    extract::{Client, Json, Query},
     openapi::{
         BadRequest, Forbidden, Full, TooLarge, TooManyRequests, Unauthorized, Unavailable,
         Unprocessable,
     },
     samples::{About, MAX_RAW, check, checked_label, read},
+    shares::Place,
 };
 use crate::{
     app::App,
     samples::{
-        Filter, Incoming, NewSample, Sample,
-        formats::{self, Format},
+        Filter, FormatError, Incoming, NewSample,
+        formats::{self, Format, Growing},
     },
-    store::{Store, StoreError},
+    store::Store,
 };
 
-/// Samples that are read from the database at once.
-const CHUNK: i64 = 500;
-/// The same with their raw inputs, each of which may be some MiB.
-const WHOLE: i64 = 16;
+/// Samples that are read from the database at once, without inputs that may be large.
+const CHUNK: i64 = 200;
+/// Bytes of inputs that are read from the database at once.
+const INPUTS: i64 = 1 << 20;
+/// Longest piece of a file that is sent at once.
+const PIECE: usize = 64 << 10;
 
 /// The file's format.
 #[derive(Deserialize, IntoParams)]
@@ -55,20 +57,27 @@ pub struct ExportOptions {
         BadRequest, TooManyRequests, Unavailable))]
 pub async fn export(
     State(app): State<App>,
+    Client(client): Client,
     Query(ExportOptions { format }): Query<ExportOptions>,
     Query(filter): Query<Filter>,
 ) -> Result<Response, ApiError> {
     let store = app.training()?.store.clone();
     check(&filter)?;
-    let place = Arc::clone(&app.files).try_acquire_owned().map_err(|_| ApiError::Busy)?;
+    let place = app.exports.take(client)?;
     let (content_type, name) = format.file();
-    let body = match format {
-        Format::Jsonl => stream(store, filter, place),
-        _ => {
-            let samples = all(&store, &filter).await?;
-            Body::from(blocking(move || format.write(&samples)).await?)
+    let (send, receive) = mpsc::channel(1);
+    let growing = format.begin()?;
+    let whole = matches!(format, Format::Jsonl);
+    tokio::spawn(async move {
+        // Held until the last byte is sent.
+        let _place = place;
+        if let Err(broken) = write(store, filter, growing, whole, &send).await {
+            tracing::error!(error = %broken, "an export broke off");
+            // The client gets a broken transfer, not a short file.
+            let _ = send.send(Err(std::io::Error::other("the export broke off"))).await;
         }
-    };
+    });
+    let body = Body::from_stream(ReceiverStream::new(receive));
     let disposition = format!("attachment; filename=\"{name}\"");
     let headers = [(CONTENT_TYPE, content_type.to_owned()), (CONTENT_DISPOSITION, disposition)];
     Ok((headers, body).into_response())
@@ -93,14 +102,14 @@ pub struct ImportReport {
         BadRequest, Unauthorized, Forbidden, TooLarge, Unprocessable, TooManyRequests, Unavailable, Full))]
 pub async fn import(
     State(app): State<App>,
+    Client(client): Client,
     Query(about): Query<About>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<ImportReport>), ApiError> {
     let training = app.training()?;
-    let room = room_for_body(&app, &headers)?;
-    let place = Arc::clone(&app.files).try_acquire_owned().map_err(|_| ApiError::Busy)?;
-    let bytes = read_body(&app, body).await?;
+    let (bytes, room) = receive(&app, client, &headers, body).await?;
+    let place = app.imports.take(client)?;
     let incoming = blocking(move || {
         let samples = formats::read(&bytes);
         // Held until the work is done, even if the client has disconnected.
@@ -148,44 +157,53 @@ async fn checked(
     Ok(NewSample { held_back, ..sample })
 }
 
-/// JSON lines, sent as they come from the database: the inputs may be large.
-fn stream(store: Store, filter: Filter, place: OwnedSemaphorePermit) -> Body {
-    let (send, receive) = mpsc::channel::<Result<Bytes, std::io::Error>>(2);
-    tokio::spawn(async move {
-        // Held until the last line is sent.
-        let _place = place;
-        let mut before: Option<String> = None;
-        loop {
-            let chunk = match store.find_whole(&filter, before.as_deref(), WHOLE).await {
-                Ok(chunk) => chunk,
-                Err(error) => {
-                    tracing::error!(%error, "an export broke off");
-                    // The client gets a broken transfer, not a short file.
-                    let _ = send.send(Err(std::io::Error::other("the export broke off"))).await;
-                    return;
-                }
-            };
-            let Some(last) = chunk.last() else { return };
-            before = Some(last.id.clone());
-            let lines = Format::Jsonl.write(&chunk).unwrap_or_default();
-            if send.send(Ok(lines.into())).await.is_err() {
-                return;
+/// Where the pieces of a file go, or why there are no more.
+type Pieces = mpsc::Sender<Result<Bytes, std::io::Error>>;
+
+/// Writes the samples to the client as it takes them. Without their `whole` inputs, more of them are
+/// read at once.
+async fn write(
+    store: Store,
+    filter: Filter,
+    mut file: Growing,
+    whole: bool,
+    client: &Pieces,
+) -> Result<(), ApiError> {
+    let mut before: Option<String> = None;
+    loop {
+        let chunk = match whole {
+            true => store.find_within(&filter, before.as_deref(), INPUTS).await?,
+            false => store.find(&filter, before.as_deref(), CHUNK).await?,
+        };
+        let Some(last) = chunk.last() else { break };
+        before = Some(last.id.clone());
+        for sample in chunk {
+            let bytes = file.add(&sample)?;
+            // It may be some MiB, and the client may be slow.
+            drop(sample);
+            if !send(client, bytes.into()).await {
+                return Ok(());
             }
         }
-    });
-    Body::from_stream(ReceiverStream::new(receive))
+    }
+    let Some(rest) = blocking(move || file.finish()).await? else { return Ok(()) };
+    let mut rest = tokio::fs::File::from_std(rest);
+    loop {
+        let mut piece = BytesMut::with_capacity(PIECE);
+        let read = rest.read_buf(&mut piece).await.map_err(|error| FormatError::write(&error))?;
+        if read == 0 || !send(client, piece.freeze()).await {
+            return Ok(());
+        }
+    }
 }
 
-async fn all(store: &Store, filter: &Filter) -> Result<Vec<Sample>, StoreError> {
-    let mut samples: Vec<Sample> = Vec::new();
-    loop {
-        let before = samples.last().map(|sample| sample.id.clone());
-        let mut chunk = store.find(filter, before.as_deref(), CHUNK).await?;
-        if chunk.is_empty() {
-            return Ok(samples);
+/// Sends bytes piece by piece, as the client takes them; false if it is gone.
+async fn send(client: &Pieces, mut bytes: Bytes) -> bool {
+    while !bytes.is_empty() {
+        let piece = bytes.split_to(bytes.len().min(PIECE));
+        if client.send(Ok(piece)).await.is_err() {
+            return false;
         }
-        // These formats hold pictures alone.
-        chunk.iter_mut().for_each(|sample| sample.content.raw = Vec::new());
-        samples.extend(chunk);
     }
+    true
 }

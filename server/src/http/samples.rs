@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{decode, read_body, room_for_body},
+    body::{decode, receive},
     error::ApiError,
-    extract::{Id, Json, Query},
+    extract::{Client, Id, Json, Query},
     input::{FormInput, Input, JsonInput, form_fields},
     openapi::{
         BadRequest, Conflict, Forbidden, Full, NotFound, TooLarge, TooManyRequests, Unauthorized,
@@ -82,17 +82,17 @@ pub struct AddedSample {
         BadRequest, Forbidden, TooLarge, UnsupportedType, Unprocessable, TooManyRequests, Unavailable, Full))]
 pub async fn add(
     State(app): State<App>,
+    Client(client): Client,
     Query(about): Query<About>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<AddedSample>), ApiError> {
     let training = app.training()?;
-    let _room = room_for_body(&app, &headers)?;
-    let bytes = read_body(&app, body).await?;
+    let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let (input, about) = with_fields(&headers, bytes, about).await?;
     let label = about.label.as_deref().map(checked_label).transpose()?;
     let source = checked_label(about.source.as_deref().unwrap_or("api"))?;
-    let (raw, glyph) = decode(&app, input, Raw::glyph).await?;
+    let (raw, glyph) = decode(&app, client, input, Raw::glyph).await?;
     let glyph = glyph.ok_or(ApiError::NothingDrawn)?;
     let (form, raw) = raw.into_bytes();
     if raw.len() > MAX_RAW {

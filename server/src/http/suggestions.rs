@@ -1,6 +1,11 @@
 //! `/api/suggestions`: what a person should label next, and what may be labelled wrongly.
 
-use std::{collections::HashMap, fs, io};
+use std::{
+    collections::HashMap,
+    fs, io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{extract::State, http::StatusCode};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -9,6 +14,7 @@ use glyphic_model::{
     label_errors::{self, label_errors},
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
@@ -27,6 +33,8 @@ use crate::{
 const SHOWN: usize = 60;
 /// Newest samples that are searched for wrong labels.
 const SEARCHED: i64 = 2000;
+/// Time for which a search is taken to be of the present samples.
+const RECENT: Duration = Duration::from_secs(1);
 /// Newest jobs among which the last candidate is looked for.
 const JOBS: i64 = 50;
 
@@ -59,7 +67,8 @@ pub struct SuggestionList {
     /// The labels of the serving checkpoint.
     labels: Vec<String>,
     /// The pictures, most urgent first.
-    suggestions: Vec<Suggestion>,
+    #[schema(value_type = Vec<Suggestion>)]
+    suggestions: Arc<[Suggestion]>,
     /// Of the last audit, for `kind=training`.
     #[serde(flatten)]
     audit: AuditState,
@@ -133,10 +142,13 @@ pub async fn list(
     Query(SuggestionOptions { kind }): Query<SuggestionOptions>,
 ) -> Result<Json<SuggestionList>, ApiError> {
     let (suggestions, audit) = match kind {
-        SuggestionKind::Unsure => (unsure(&app).await?, AuditState::default()),
-        SuggestionKind::Disagreement => (disagreement(&app).await?, AuditState::default()),
-        SuggestionKind::LabelErrors => (wrong_labels(&app).await?, AuditState::default()),
-        SuggestionKind::Training => training(&app).await?,
+        SuggestionKind::Unsure => (unsure(&app).await?.into(), AuditState::default()),
+        SuggestionKind::Disagreement => (disagreement(&app).await?.into(), AuditState::default()),
+        SuggestionKind::LabelErrors => (app.wrong_labels.found(&app).await?, AuditState::default()),
+        SuggestionKind::Training => {
+            let (examples, audit) = training(&app).await?;
+            (examples.into(), audit)
+        }
     };
     let labels = app.models.engine().serving().labels.clone();
     Ok(Json(SuggestionList { labels, suggestions, audit }))
@@ -195,6 +207,36 @@ async fn disagreement(app: &App) -> Result<Vec<Suggestion>, ApiError> {
         }
     }
     Ok(suggestions)
+}
+
+/// The last search for wrong labels. It is made again when samples or the checkpoint have changed;
+/// requests that come meanwhile wait for it instead of searching too. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct WrongLabels(Arc<Mutex<Option<Search>>>);
+
+struct Search {
+    /// The state of the samples and the checkpoint that were searched.
+    of: (String, String),
+    /// When that state was last found to be the same.
+    checked: Instant,
+    found: Arc<[Suggestion]>,
+}
+
+impl WrongLabels {
+    async fn found(&self, app: &App) -> Result<Arc<[Suggestion]>, ApiError> {
+        let mut last = self.0.lock().await;
+        if let Some(search) = last.as_ref().filter(|search| search.checked.elapsed() < RECENT) {
+            return Ok(Arc::clone(&search.found));
+        }
+        let state = app.training()?.store.samples_state().await?;
+        let of = (state, app.models.engine().serving().id.clone());
+        let found = match last.take().filter(|search| search.of == of) {
+            Some(search) => search.found,
+            None => wrong_labels(app).await?.into(),
+        };
+        *last = Some(Search { of, checked: Instant::now(), found: Arc::clone(&found) });
+        Ok(found)
+    }
 }
 
 async fn wrong_labels(app: &App) -> Result<Vec<Suggestion>, ApiError> {

@@ -9,6 +9,9 @@ use sqlx::{Any, Row, Transaction, any::AnyRow};
 use super::sample::{Added, Count, Filter, Form, NewSample, Quota, Sample};
 use crate::store::{Store, StoreError, new_id, now};
 
+/// Most samples that are read with their inputs at once.
+const MOST_AT_ONCE: i64 = 64;
+
 macro_rules! columns {
     () => {
         "id, created, source, label, verdict, prediction, confidence, checkpoint, preprocessing, \
@@ -128,6 +131,36 @@ impl Store {
         let query = bind_filter!(sqlx::query(sql), filter).bind(before.map(str::to_owned));
         let rows = query.bind(limit).fetch_all(&self.pool).await?;
         rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
+    }
+
+    /// The samples that match with all raw inputs, newest first, those before `before`: at least
+    /// one, and no more than `bytes` of inputs.
+    pub async fn find_within(
+        &self,
+        filter: &Filter,
+        before: Option<&str>,
+        bytes: i64,
+    ) -> Result<Vec<Sample>, StoreError> {
+        let lengths = bind_filter!(sqlx::query(page!("LENGTH(raw)")), filter);
+        let lengths = lengths.bind(before.map(str::to_owned)).bind(MOST_AT_ONCE);
+        let lengths = lengths.fetch_all(&self.pool).await?;
+        let mut taken = 0;
+        let fits = |row: &AnyRow| {
+            taken += row.try_get::<i64, _>(0).unwrap_or(bytes);
+            taken <= bytes
+        };
+        let count = lengths.iter().map_while(|row| fits(row).then_some(())).count().max(1);
+        self.page(page!(columns!()), filter, before, count as i64).await
+    }
+
+    /// A text that changes with every change of the samples.
+    pub async fn samples_state(&self) -> Result<String, StoreError> {
+        let sql = "SELECT COUNT(*), CAST(COALESCE(MAX(labelled), 0) AS BIGINT), \
+                   CAST(COALESCE(SUM(confirmed), 0) AS BIGINT), COUNT(deleted), \
+                   (SELECT COUNT(*) FROM edits) FROM samples";
+        let row = sqlx::query(sql).fetch_one(&self.pool).await?;
+        let numbers: Vec<i64> = (0..5).map(|i| row.try_get(i)).collect::<Result<_, _>>()?;
+        Ok(format!("{numbers:?}"))
     }
 
     /// How many samples match.

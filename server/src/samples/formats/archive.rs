@@ -1,6 +1,9 @@
 //! Zip files, within limits.
 
-use std::io::{Cursor, Read, Write};
+use std::{
+    fs::File,
+    io::{self, Cursor, Read, Seek},
+};
 
 use zip::{ZipArchive, ZipWriter, write::SimpleFileOptions};
 
@@ -33,16 +36,35 @@ pub(super) fn unpack(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, FormatError
     Ok(files)
 }
 
-/// A zip of these files.
-pub(super) fn pack(
-    files: impl IntoIterator<Item = (String, Vec<u8>)>,
-) -> Result<Vec<u8>, FormatError> {
-    let failed = |error: &dyn std::fmt::Display| FormatError::write(error);
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default();
-    for (name, content) in files {
-        zip.start_file(name, options).map_err(|error| failed(&error))?;
-        zip.write_all(&content).map_err(|error| failed(&error))?;
+/// A zip that is being written to a temporary file.
+pub struct Growing(ZipWriter<File>);
+
+impl Growing {
+    /// An empty one.
+    pub(super) fn begin() -> Result<Self, FormatError> {
+        Ok(Self(ZipWriter::new(temporary()?)))
     }
-    Ok(zip.finish().map_err(|error| failed(&error))?.into_inner())
+
+    /// Adds a file with this content.
+    pub(super) fn add(
+        &mut self,
+        name: impl Into<String>,
+        content: &mut impl Read,
+    ) -> Result<(), FormatError> {
+        let begun = self.0.start_file(name.into(), SimpleFileOptions::default());
+        begun.map_err(|error| FormatError::write(&error))?;
+        io::copy(content, &mut self.0).map(drop).map_err(|error| FormatError::write(&error))
+    }
+
+    /// The whole zip, to be read from its beginning.
+    pub(super) fn finish(self) -> Result<File, FormatError> {
+        let mut file = self.0.finish().map_err(|error| FormatError::write(&error))?;
+        file.rewind().map_err(|error| FormatError::write(&error))?;
+        Ok(file)
+    }
+}
+
+/// A file without a name, which is gone when it is closed.
+pub(super) fn temporary() -> Result<File, FormatError> {
+    tempfile::tempfile().map_err(|error| FormatError::write(&error))
 }

@@ -7,13 +7,7 @@ use glyphic_runtime::samples::{SampleInput, SampleLine, lines};
 use crate::samples::{
     incoming::{FormatError, Incoming},
     raw::Raw,
-    record::SampleRecord,
-    sample::Sample,
 };
-
-pub(super) fn write(samples: &[Sample]) -> Vec<u8> {
-    samples.iter().flat_map(SampleRecord::line).collect()
-}
 
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Incoming>, FormatError> {
     let text = str::from_utf8(bytes)

@@ -14,10 +14,13 @@ mod idx;
 mod jsonl;
 mod png;
 
+use std::fs::File;
+
 use serde::Deserialize;
 
 use super::{
     incoming::{FormatError, Incoming},
+    record::SampleRecord,
     sample::Sample,
 };
 
@@ -49,13 +52,62 @@ impl Format {
         }
     }
 
-    /// The samples as a file. Those without a label are only in `jsonl` and `csv`.
-    pub fn write(self, samples: &[Sample]) -> Result<Vec<u8>, FormatError> {
+    /// A file of this format, to which samples are added as they come from the database, so that
+    /// memory does not grow with their number. Samples without a label are only in `jsonl` and
+    /// `csv`.
+    ///
+    /// # Errors
+    /// There is no space for a temporary file: a zip is put together in one.
+    pub fn begin(self) -> Result<Growing, FormatError> {
+        Ok(match self {
+            Self::Jsonl => Growing::Jsonl,
+            Self::Csv => Growing::Csv { begun: false },
+            Self::Idx => Growing::Idx(idx::Growing::begin()?),
+            Self::Png => Growing::Png(archive::Growing::begin()?),
+        })
+    }
+}
+
+/// A file of samples that is being written.
+pub enum Growing {
+    /// JSON lines.
+    Jsonl,
+    /// Comma-separated values; `begun` when the header is written.
+    Csv {
+        /// Whether the header is written.
+        begun: bool,
+    },
+    /// MNIST's files.
+    Idx(idx::Growing),
+    /// Folders of pictures.
+    Png(archive::Growing),
+}
+
+impl Growing {
+    /// Adds a sample; returns the bytes that can be sent already.
+    ///
+    /// # Errors
+    /// A temporary file cannot be written, or the format has no room for another label.
+    pub fn add(&mut self, sample: &Sample) -> Result<Vec<u8>, FormatError> {
         match self {
-            Self::Jsonl => Ok(jsonl::write(samples)),
-            Self::Csv => csv::write(samples),
-            Self::Idx => idx::write(samples),
-            Self::Png => png::write(samples),
+            Self::Jsonl => Ok(SampleRecord::line(sample)),
+            Self::Csv { begun } => csv::line(sample, !std::mem::replace(begun, true)),
+            Self::Idx(file) => file.add(sample).map(|()| Vec::new()),
+            Self::Png(file) => png::add(file, sample).map(|()| Vec::new()),
+        }
+    }
+
+    /// Ends the file; returns the rest of it, if it was not returned by [`add`](Self::add).
+    ///
+    /// # Errors
+    /// A temporary file cannot be written.
+    pub fn finish(self) -> Result<Option<File>, FormatError> {
+        match self {
+            Self::Jsonl | Self::Csv { begun: true } => Ok(None),
+            // Without a sample, the header alone.
+            Self::Csv { begun: false } => csv::header().map(Some),
+            Self::Idx(file) => file.finish().map(Some),
+            Self::Png(file) => file.finish().map(Some),
         }
     }
 }

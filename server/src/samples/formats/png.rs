@@ -3,17 +3,17 @@
 
 use glyphic_runtime::decode::{decode, png};
 
-use super::archive::pack;
+use super::archive::Growing;
 use crate::samples::{
     incoming::{FormatError, Incoming},
     sample::{Form, Sample},
 };
 
-pub(super) fn write(samples: &[Sample]) -> Result<Vec<u8>, FormatError> {
-    pack(samples.iter().filter_map(|sample| {
-        let label = sample.content.label.as_ref()?;
-        Some((format!("{}/{}.png", escape(label), sample.id), png(&sample.content.glyph)))
-    }))
+/// Adds a sample to a zip, if it has a label.
+pub(super) fn add(zip: &mut Growing, sample: &Sample) -> Result<(), FormatError> {
+    let Some(label) = &sample.content.label else { return Ok(()) };
+    let name = format!("{}/{}.png", escape(label), sample.id);
+    zip.add(name, &mut png(&sample.content.glyph).as_slice())
 }
 
 pub(super) fn read(files: Vec<(String, Vec<u8>)>) -> Result<Vec<Incoming>, FormatError> {

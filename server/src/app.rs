@@ -92,7 +92,7 @@ impl App {
             rate: Rate::new(limits.rate),
             training: Err("it was started without a database".into()),
             neighbours: None,
-            lanes: Lanes::new(),
+            lanes: Lanes::default(),
             exports: Places::new(EXPORTS.0, EXPORTS.1),
             imports: Places::new(IMPORTS.0, IMPORTS.1),
             bodies: Rooms::new(mib(limits.request_memory_mib), limits.max_body()),

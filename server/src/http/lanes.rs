@@ -31,10 +31,10 @@ pub struct Lane {
     waiting: Places,
 }
 
-impl Lanes {
+impl Default for Lanes {
     /// As many threads as cores for light work, and half as many for heavy work: half of the cores
     /// stay free for light work, whatever is heavy.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
             light: Lane::new(cores, LIGHT_WAITING, LIGHT_WAITING),

@@ -149,6 +149,7 @@ impl HttpBody for HeldBody {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::net::Ipv4Addr;
 

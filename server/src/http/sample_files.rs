@@ -25,7 +25,6 @@ use super::{
         Unprocessable,
     },
     samples::{About, MAX_RAW, check, checked_label, read},
-    shares::Place,
 };
 use crate::{
     app::App,

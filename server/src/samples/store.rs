@@ -111,16 +111,6 @@ impl Store {
         self.page(page!(light_columns!()), filter, before, limit).await
     }
 
-    /// The same with all raw inputs, which may be large: ask for few.
-    pub async fn find_whole(
-        &self,
-        filter: &Filter,
-        before: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<Sample>, StoreError> {
-        self.page(page!(columns!()), filter, before, limit).await
-    }
-
     async fn page(
         &self,
         sql: &'static str,
@@ -145,11 +135,11 @@ impl Store {
         let lengths = lengths.bind(before.map(str::to_owned)).bind(MOST_AT_ONCE);
         let lengths = lengths.fetch_all(&self.pool).await?;
         let mut taken = 0;
-        let fits = |row: &AnyRow| {
+        let fits = |row: &&AnyRow| {
             taken += row.try_get::<i64, _>(0).unwrap_or(bytes);
             taken <= bytes
         };
-        let count = lengths.iter().map_while(|row| fits(row).then_some(())).count().max(1);
+        let count = lengths.iter().take_while(fits).count().max(1);
         self.page(page!(columns!()), filter, before, count as i64).await
     }
 

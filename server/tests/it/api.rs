@@ -295,6 +295,8 @@ fn rejects_other_content_types() {
 
 #[test]
 fn rejects_bodies_over_the_limit() {
+    // One at the limit is read.
+    assert_refused(predict("application/json", &vec![b' '; 16 << 20]), 400, "malformed");
     // By the announced length, before a byte of the body is sent …
     let announced = "POST /api/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 16777217\r\n\r\n";
     // … or, where no length is announced, once the limit is passed.

@@ -59,8 +59,9 @@ impl Growing {
     pub(super) fn finish(self) -> Result<File, FormatError> {
         let Self { pictures, numbers, texts } = self;
         let ordered = ordered(&texts);
-        let place =
-            |text| ordered.iter().position(|other| *other == text).unwrap_or_default() as u8;
+        let place = |text: &String| {
+            ordered.iter().position(|other| other == text).unwrap_or_default() as u8
+        };
         let places: Vec<u8> = texts.iter().map(place).collect();
         let count = numbers.len() as u32;
         let side = SIDE as u32;

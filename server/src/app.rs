@@ -13,7 +13,7 @@ use crate::{
         lanes::Lanes,
         room::Rooms,
         shares::Places,
-        suggestions::WrongLabels,
+        suggested::WrongLabels,
     },
     jobs::TrainingService,
     metrics::ServerMetrics,

@@ -24,7 +24,8 @@ mod sample_files;
 mod samples;
 pub mod schemas;
 pub mod shares;
-pub mod suggestions;
+pub mod suggested;
+mod suggestions;
 
 use axum::{
     Router,

@@ -1,11 +1,6 @@
 //! `/api/suggestions`: what a person should label next, and what may be labelled wrongly.
 
-use std::{
-    collections::HashMap,
-    fs, io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, fs, io, sync::Arc};
 
 use axum::{extract::State, http::StatusCode};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -14,7 +9,6 @@ use glyphic_model::{
     label_errors::{self, label_errors},
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
@@ -22,19 +16,18 @@ use super::{
     error::ApiError,
     extract::{Json, Query},
     openapi::{BadRequest, Forbidden, Unauthorized, Unavailable},
+    suggested::Suggestion,
 };
 use crate::{
     app::App,
     jobs::Recipe,
-    samples::{Filter, Sample, SampleRecord, data_url},
+    samples::{Filter, Sample},
 };
 
 /// Most suggestions of an answer.
 const SHOWN: usize = 60;
 /// Newest samples that are searched for wrong labels.
 const SEARCHED: i64 = 2000;
-/// Time for which a search is taken to be of the present samples.
-const RECENT: Duration = Duration::from_secs(1);
 /// Newest jobs among which the last candidate is looked for.
 const JOBS: i64 = 50;
 
@@ -92,47 +85,6 @@ pub struct AuditState {
     doubted: Option<usize>,
 }
 
-/// A picture to look at.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum Suggestion {
-    /// A sample.
-    Sample(Box<SuggestedSample>),
-    /// A training example.
-    Example(Box<SuggestedExample>),
-}
-
-/// A sample to look at.
-#[derive(Serialize, ToSchema)]
-pub struct SuggestedSample {
-    #[serde(flatten)]
-    record: SampleRecord,
-    /// The sample's id.
-    sample: String,
-    /// The label that it may have.
-    suggested: String,
-    /// Why it should be looked at.
-    why: String,
-}
-
-/// A training example to look at.
-#[derive(Serialize, ToSchema)]
-pub struct SuggestedExample {
-    /// `null`: it is not a sample yet.
-    sample: Option<String>,
-    /// Its 784 pixels, 0 to 255.
-    #[schema(value_type = Vec<u32>)]
-    pixels: Vec<u8>,
-    /// The picture as a PNG data URL.
-    picture: String,
-    /// The label that it has.
-    label: String,
-    /// The label that it may have.
-    suggested: String,
-    /// Why it should be looked at.
-    why: String,
-}
-
 /// Pictures that a person should look at, most urgent first.
 #[utoipa::path(get, path = "/api/suggestions", tag = "samples", params(SuggestionOptions),
     responses((status = 200, body = SuggestionList, description = "The pictures, most urgent first"),
@@ -144,7 +96,14 @@ pub async fn list(
     let (suggestions, audit) = match kind {
         SuggestionKind::Unsure => (unsure(&app).await?.into(), AuditState::default()),
         SuggestionKind::Disagreement => (disagreement(&app).await?.into(), AuditState::default()),
-        SuggestionKind::LabelErrors => (app.wrong_labels.found(&app).await?, AuditState::default()),
+        SuggestionKind::LabelErrors => {
+            let state = async {
+                let samples = app.training()?.store.samples_state().await?;
+                Ok::<_, ApiError>((samples, app.models.engine().serving().id.clone()))
+            };
+            let found = app.wrong_labels.found(state, wrong_labels(&app)).await?;
+            (found, AuditState::default())
+        }
         SuggestionKind::Training => {
             let (examples, audit) = training(&app).await?;
             (examples.into(), audit)
@@ -179,7 +138,7 @@ async fn unsure(app: &App) -> Result<Vec<Suggestion>, ApiError> {
             None => "not labelled yet".to_owned(),
             Some(_) => format!("{:.0} % sure when it arrived", 100.0 * sample.content.confidence),
         };
-        suggestion(sample, &sample.content.prediction, why)
+        Suggestion::of_sample(sample, &sample.content.prediction, why)
     };
     Ok(samples.iter().map(suggestion).collect())
 }
@@ -200,43 +159,13 @@ async fn disagreement(app: &App) -> Result<Vec<Suggestion>, ApiError> {
         let Ok(sample) = store.sample(&reading.id).await else { continue };
         if sample.deleted.is_none() && !sample.confirmed {
             let why = format!("read as {} before, as {} now", reading.before, reading.after);
-            suggestions.push(suggestion(&sample, &reading.after, why));
+            suggestions.push(Suggestion::of_sample(&sample, &reading.after, why));
         }
         if suggestions.len() == SHOWN {
             break;
         }
     }
     Ok(suggestions)
-}
-
-/// The last search for wrong labels. It is made again when samples or the checkpoint have changed;
-/// requests that come meanwhile wait for it instead of searching too. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct WrongLabels(Arc<Mutex<Option<Search>>>);
-
-struct Search {
-    /// The state of the samples and the checkpoint that were searched.
-    of: (String, String),
-    /// When that state was last found to be the same.
-    checked: Instant,
-    found: Arc<[Suggestion]>,
-}
-
-impl WrongLabels {
-    async fn found(&self, app: &App) -> Result<Arc<[Suggestion]>, ApiError> {
-        let mut last = self.0.lock().await;
-        if let Some(search) = last.as_ref().filter(|search| search.checked.elapsed() < RECENT) {
-            return Ok(Arc::clone(&search.found));
-        }
-        let state = app.training()?.store.samples_state().await?;
-        let of = (state, app.models.engine().serving().id.clone());
-        let found = match last.take().filter(|search| search.of == of) {
-            Some(search) => search.found,
-            None => wrong_labels(app).await?.into(),
-        };
-        *last = Some(Search { of, checked: Instant::now(), found: Arc::clone(&found) });
-        Ok(found)
-    }
 }
 
 async fn wrong_labels(app: &App) -> Result<Vec<Suggestion>, ApiError> {
@@ -265,7 +194,8 @@ async fn wrong_labels(app: &App) -> Result<Vec<Suggestion>, ApiError> {
         let sample = labelled[error.example].0;
         let sure = 100.0 * rows[error.example][error.suggested];
         let suggested = &labels[error.suggested];
-        suggestion(sample, suggested, format!("the network is {sure:.0} % sure it is {suggested}"))
+        let why = format!("the network is {sure:.0} % sure it is {suggested}");
+        Suggestion::of_sample(sample, suggested, why)
     };
     Ok(open.take(SHOWN).map(suggestion).collect())
 }
@@ -310,31 +240,13 @@ async fn training(app: &App) -> Result<(Vec<Suggestion>, AuditState), ApiError> 
         if training.store.has_glyph(&glyph).await? {
             continue;
         }
-        suggestions.push(Suggestion::Example(Box::new(SuggestedExample {
-            sample: None,
-            picture: data_url(&glyph),
-            why: format!(
-                "{:.0} points more likely to be {}",
-                100.0 * doubt.margin,
-                doubt.suggested
-            ),
-            pixels,
-            label: doubt.label,
-            suggested: doubt.suggested,
-        })));
+        let DoubtedExample { label, suggested, margin, .. } = doubt;
+        let why = format!("{:.0} points more likely to be {suggested}", 100.0 * margin);
+        suggestions.push(Suggestion::of_example(&glyph, label, suggested, why));
         if suggestions.len() == SHOWN {
             break;
         }
     }
     let (examples, doubted) = (Some(audit.examples), Some(audit.doubted));
     Ok((suggestions, AuditState { state: Some("ready"), failure, examples, doubted }))
-}
-
-fn suggestion(sample: &Sample, suggested: &str, why: String) -> Suggestion {
-    Suggestion::Sample(Box::new(SuggestedSample {
-        record: SampleRecord::new(sample).with_picture(sample),
-        sample: sample.id.clone(),
-        suggested: suggested.to_owned(),
-        why,
-    }))
 }

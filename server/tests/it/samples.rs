@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Postgres, Server, TestArtifacts, TrainingSetup, drawings, picture, seven};
+use crate::{
+    common::{Server, TestArtifacts, TrainingSetup, drawings, picture, seven},
+    programs::Postgres,
+};
 use glyphic_server::{samples::Quota, store::Store};
 use glyphic_train::data::samples;
 use serde_json::{Value, json};

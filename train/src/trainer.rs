@@ -365,7 +365,7 @@ mod tests {
         };
         // A sum within rounding of 0 is let through on one side only, and from there the runs
         // part: of 16 seeds the widest were 3e-5 apart at the second loss and 5e-3 later. Where
-        // that does not happen, the losses are the same.
+        // that does not happen, as with most seeds, all eight losses are the same.
         let same = (1..=6).filter(|&seed| {
             let (ours, burns) = (eight_steps(seed, false), eight_steps(seed, true));
             assert!(ours[7] < 0.8 * ours[0], "nothing was learned: {ours:?}");
@@ -374,7 +374,7 @@ mod tests {
                 let most = [1e-5, 1e-3].get(step).unwrap_or(&3e-2);
                 assert!(apart < *most, "seed {seed}: {ours:?}, by burn {burns:?}");
             }
-            apart.take(4).fold(0.0, f32::max) < 1e-4
+            apart.fold(0.0, f32::max) < 1e-4
         });
         assert!(same.count() > 0, "with no seed the losses stay the same");
     }

@@ -355,7 +355,7 @@ fn reads_mnist_as_csv_and_files_of_others() {
 #[test]
 fn a_line_with_an_image_alone_is_a_sample() {
     use base64::{Engine, engine::general_purpose::STANDARD};
-    let artifacts = Artifacts::released();
+    let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, TrainingSetup::default());
     let image = STANDARD.encode(picture("5_1bit.png"));
     let line = json!({ "label": "5", "image": image }).to_string();

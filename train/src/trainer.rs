@@ -39,8 +39,8 @@ pub struct Trainer {
     pool: usize,
     /// The first device, which holds the network and the optimiser too.
     main: Replica,
-    /// This machine's CPU, through which tensors go from one lender to another, if several lend:
-    /// lenders need not reach each other, and burn-remote 0.22 may wait for ever when they do.
+    /// This machine's CPU, through which weights and gradients go from one lender to another, if
+    /// several lend: burn-remote 0.22 may wait for ever when lenders fetch them from each other.
     relay: Option<Device>,
     /// The other devices, if there are several.
     workers: Vec<Worker>,

@@ -40,7 +40,8 @@ pub struct Trainer {
     /// The first device, which holds the network and the optimiser too.
     main: Replica,
     /// This machine's CPU, through which weights and gradients go from one lender to another, if
-    /// several lend: burn-remote 0.22 may wait for ever when lenders fetch them from each other.
+    /// several lend: burn-remote 0.22 was seen to wait for ever where lenders fetched them from
+    /// each other.
     relay: Option<Device>,
     /// The other devices, if there are several.
     workers: Vec<Worker>,

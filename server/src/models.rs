@@ -399,7 +399,7 @@ impl Models {
     }
 
     /// Serves the checkpoint that `CURRENT` names, whenever it changes; never returns. This is no
-    /// promotion: whoever changed `CURRENT` has decided. A checkpoint that is refused because it
+    /// promotion: that was decided where `CURRENT` was changed. A checkpoint that is refused because it
     /// cannot be served is reported once and tried again from time to time: its files may still be
     /// being copied.
     pub async fn follow_current(self) {

@@ -39,6 +39,10 @@ pub struct Trainer {
     pool: usize,
     /// The first device, which holds the network and the optimiser too.
     main: Replica,
+    /// This machine's CPU, through which weights and gradients go from one lender to another, if
+    /// several lend: burn-remote 0.22 was seen to wait for ever where lenders fetched them from
+    /// each other.
+    relay: Option<Device>,
     /// The other devices, if there are several.
     workers: Vec<Worker>,
 }
@@ -111,7 +115,9 @@ impl Trainer {
         };
         let start = |device| Worker::start(device, replica(device));
         let pool = examples.len().saturating_sub(position.dataset.training);
+        let lent = devices.iter().filter(|device| device.remote.is_some()).count();
         Ok(Self {
+            relay: (lent > 1).then(Device::flex),
             order: order(&position, pool),
             pool,
             main: replica(main),
@@ -153,9 +159,19 @@ impl Trainer {
         let others: Vec<Pending<Result<GradientsParams>>> = (self.workers.iter().zip(shares))
             .map(|(worker, share)| {
                 let (network, main) = (self.network.clone(), self.main.device().clone());
+                let relay = self.relay.clone();
                 worker.begin(move |replica| {
+                    let network = match &relay {
+                        Some(relay) => network.fork(&relay.clone().autodiff()),
+                        None => network,
+                    };
                     let network = network.fork(&replica.device().clone().autodiff());
-                    Ok(replica.gradients(&network, &share)?.to_device(&main, &network))
+                    let gradients = replica.gradients(&network, &share)?;
+                    let gradients = match &relay {
+                        Some(relay) => gradients.to_device(relay, &network),
+                        None => gradients,
+                    };
+                    Ok(gradients.to_device(&main, &network))
                 })
             })
             .collect();

@@ -67,7 +67,7 @@ fn kills_under_load_lose_nothing_that_was_acknowledged() {
     let root = artifacts.registry.root();
     let acknowledged = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
-    // A busy machine acknowledges less between two kills; it is killed oftener.
+    // A busy machine acknowledges less between two kills; it is killed more often.
     let enough = || acknowledged.lock().unwrap().len() > 2 * kills();
     for kill in 0..20 * kills() {
         if kill >= kills() && enough() {

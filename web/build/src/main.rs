@@ -107,19 +107,39 @@ fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
     Ok(vec![(FILES[0], script.into_bytes()), (FILES[1], fs::read(output.join(FILES[1]))?)])
 }
 
-/// The generated script without the doc comments copied from the Rust code, indentation and empty
-/// lines: browsers would download them for nothing.
+/// The generated script without the doc comments copied from the Rust code, indentation, empty lines
+/// and spaces around operators: browsers would download them for nothing.
 fn without_comments(script: &str) -> String {
     let mut lines = Vec::new();
     let mut in_comment = false;
     for line in script.lines() {
         in_comment |= line.trim_start().starts_with("/**");
         if !in_comment && !line.trim().is_empty() {
-            lines.push(line.trim_start());
+            lines.push(without_spaces(line.trim()));
         }
         in_comment &= !line.trim_end().ends_with("*/");
     }
     lines.join("\n") + "\n"
+}
+
+/// A line of a script without the spaces that separate no words. A line with a text in it is left
+/// as it is.
+fn without_spaces(line: &str) -> String {
+    if line.contains(['"', '\'', '`']) {
+        return line.to_owned();
+    }
+    let characters: Vec<char> = line.chars().collect();
+    let in_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+    // `a + +b` must not become `a ++b`.
+    let separates = |before: char, after: char| {
+        (in_word(before) && in_word(after)) || (before == after && matches!(before, '+' | '-'))
+    };
+    let kept = characters.iter().enumerate().filter(|&(i, &c)| {
+        let neighbours = (i.checked_sub(1).map(|i| characters[i]), characters.get(i + 1).copied());
+        let (Some(before), Some(after)) = neighbours else { return true };
+        c != ' ' || separates(before, after)
+    });
+    kept.map(|(_, c)| *c).collect()
 }
 
 fn cargo_home() -> Result<PathBuf> {

@@ -2,8 +2,7 @@
 //! person on a server, a fine-tuning job, `train --promote` and `train finetune --promote`.
 //!
 //! A roll-back and following a changed `CURRENT` are not promotions, so the policy is not asked:
-//! the one returns to a checkpoint that was promoted before, the other does what was decided by
-//! whoever wrote `CURRENT`.
+//! the one returns to a checkpoint that was promoted before, and the other was decided elsewhere.
 
 use std::{fmt, sync::Arc};
 

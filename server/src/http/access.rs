@@ -17,7 +17,10 @@ use axum::http::{
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use subtle::ConstantTimeEq;
 
-use super::error::ApiError;
+use super::{
+    error::ApiError,
+    networks::{Network, TIMES, networks},
+};
 
 /// Requests after which idle clients are forgotten.
 const FORGET_EVERY: usize = 10_000;
@@ -100,37 +103,32 @@ fn new_token() -> String {
     })
 }
 
-/// Limits the requests a second of each client.
+/// Limits the requests a second of each client, and of the networks that it is in.
 #[derive(Clone)]
 pub struct Rate {
-    limiter: Option<Arc<DefaultKeyedRateLimiter<IpAddr>>>,
+    /// One for each width of networks, the narrowest first; none if there is no limit.
+    limiters: Arc<Vec<DefaultKeyedRateLimiter<Network>>>,
     asked: Arc<AtomicUsize>,
 }
 
 impl Rate {
     /// This number a second, and the same number at once; 0 is no limit.
     pub fn new(per_second: u32) -> Self {
-        let quota = NonZeroU32::new(per_second).map(Quota::per_second);
-        let limiter = quota.map(|quota| Arc::new(RateLimiter::keyed(quota)));
-        Self { limiter, asked: Arc::default() }
+        let quotas = TIMES.into_iter().filter_map(|times| {
+            NonZeroU32::new(per_second.saturating_mul(times)).map(Quota::per_second)
+        });
+        Self { limiters: Arc::new(quotas.map(RateLimiter::keyed).collect()), asked: Arc::default() }
     }
 
     /// Whether this client may send a request now.
     pub fn allows(&self, client: IpAddr) -> bool {
-        let Some(limiter) = &self.limiter else { return true };
         // Each of these requests may have come from another client.
         if self.asked.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
-            limiter.retain_recent();
+            self.limiters.iter().for_each(RateLimiter::retain_recent);
         }
-        limiter.check_key(&client).is_ok()
-    }
-}
-
-/// What identifies a client: its address, or the network of an IPv6 address, because a client can
-/// have any number of those.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-        v4 => v4,
+        // The narrowest network comes first: what it is refused does not count in the wider ones,
+        // where it would be taken from neighbours.
+        let mut limits = networks(client).zip(self.limiters.iter());
+        limits.all(|((network, _), limiter)| limiter.check_key(&network).is_ok())
     }
 }

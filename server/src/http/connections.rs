@@ -29,7 +29,7 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
-use super::{access, shares::Shares};
+use super::{networks, shares::Shares};
 use crate::metrics::ServerMetrics;
 
 /// Longest time for a request's head, which begins with the connection or with the last answer;
@@ -69,7 +69,11 @@ pub async fn serve(
 ) {
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(connections.most));
-    let clients = Shares::default();
+    // Behind a proxy there is no limit for one: all connections are the proxy's.
+    let clients = match connections.of_one {
+        Some(of_one) => Shares::new(connections.most, of_one),
+        None => Shares::new(usize::MAX, usize::MAX),
+    };
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -86,8 +90,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let most = connections.of_one.unwrap_or(usize::MAX);
-        let Some(one) = clients.one(access::network(peer.ip()), most) else {
+        let Some(one) = clients.one(networks::client(peer.ip())) else {
             metrics.turned_away("connections");
             // Without waiting: a client that is not ready to read it finds the connection closed.
             if let Ok(mut stream) = stream.into_std() {

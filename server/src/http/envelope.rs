@@ -15,9 +15,9 @@ use axum::{
 use tracing::Instrument;
 
 use super::{
-    access,
     error::{ApiError, ErrorText},
     extract::Client,
+    networks,
     room::hold_answer,
 };
 use crate::{app::App, traces};
@@ -125,5 +125,5 @@ fn client(request: &Request, behind_proxy: bool) -> Option<IpAddr> {
         true => forwarded().or(peer),
         false => peer,
     };
-    address.map(access::network)
+    address.map(networks::client)
 }

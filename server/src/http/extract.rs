@@ -82,7 +82,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
-/// Who sends a request: see [`network`](super::access::network). Requests without a connection are
+/// Who sends a request: see [`client`](super::networks::client). Requests without a connection are
 /// this machine's own.
 #[derive(Clone, Copy)]
 pub struct Client(pub IpAddr);

@@ -15,6 +15,7 @@ mod jobs;
 pub mod lanes;
 mod models;
 mod nearest;
+mod networks;
 pub mod openapi;
 pub mod page;
 mod predict;

@@ -35,7 +35,6 @@ const SMALL: u64 = STEP as u64;
 #[derive(Clone)]
 pub struct Rooms {
     steps: Arc<Semaphore>,
-    of_one: usize,
     clients: Shares,
 }
 
@@ -54,7 +53,7 @@ impl Rooms {
         let longest = longest.div_ceil(STEP) + 1;
         let steps = bytes.div_ceil(STEP).max(longest);
         let of_one = (steps / PART_OF_ONE).max(longest);
-        Self { steps: Arc::new(Semaphore::new(steps)), of_one, clients: Shares::default() }
+        Self { steps: Arc::new(Semaphore::new(steps)), clients: Shares::new(steps, of_one) }
     }
 
     /// No room yet, for a body of this client.
@@ -77,7 +76,7 @@ impl Room {
         let permits = u32::try_from(more).map_err(|_| ApiError::Busy)?;
         let steps = Arc::clone(&self.rooms.steps);
         let permit = steps.try_acquire_many_owned(permits).map_err(|_| ApiError::Busy)?;
-        if !self.share.grow(more, self.rooms.of_one) {
+        if !self.share.grow(more) {
             return Err(ApiError::Busy);
         }
         match &mut self.taken {

@@ -194,6 +194,30 @@ fn one_client_may_ask_so_often_and_another_one_is_not_its_victim() {
 }
 
 #[test]
+fn a_client_with_a_whole_ipv6_network_is_not_thousands_of_clients() {
+    let artifacts = TestArtifacts::released();
+    let limits = Limits { rate: 5, behind_proxy: true, ..Limits::default() };
+    let server = Server::start_with(&artifacts, limits);
+    let answered = |addresses: &mut dyn Iterator<Item = String>| {
+        let begun = Instant::now();
+        let ask = |client: &String| {
+            asked(&server, "GET", "/v2", &format!("x-forwarded-for: {client}\r\n"))
+        };
+        let answered = addresses.filter(|client| status(&ask(client)) == 200).count();
+        (answered, 1 + begun.elapsed().as_secs() as usize)
+    };
+    // Each request from another /64: of one /56, then of one /48.
+    let (of_the_56, seconds) = answered(&mut (0..200).map(|i| format!("2001:db8:7:{i:x}::1")));
+    assert!((5..=10 * (1 + seconds)).contains(&of_the_56), "{of_the_56} in {seconds} s");
+    let mut wider = (1..200).map(|i| format!("2001:db8:7:{:x}::1", i << 8));
+    let (of_the_48, seconds) = answered(&mut wider);
+    assert!((5..=20 * (1 + seconds)).contains(&of_the_48), "{of_the_48} in {seconds} s");
+    // Another network, and IPv4, are others.
+    let mut others = ["2001:db8:8::1", "203.0.113.9"].map(str::to_owned).into_iter();
+    assert_eq!(answered(&mut others).0, 2);
+}
+
+#[test]
 fn every_answer_bears_its_requests_number_and_the_usual_headers() {
     let artifacts = TestArtifacts::released();
     let server = Server::start(&artifacts);

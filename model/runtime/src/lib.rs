@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`cells`] | texts in CSV files, none of which a spreadsheet takes for a formula |
 //! | [`mod@decode`] | image files to pictures, within limits; glyphs to PNG files |
+//! | [`encode`] | pictures to image files of a bounded length, without what else was in their files |
 //! | [`device`] | the choice of a GPU, the CPU or another machine's device |
 //! | [`held_back`] | which samples are held back from training |
 //! | [`registry`] | the folder of checkpoints: history, aliases, retention, promotion |
@@ -14,6 +15,7 @@
 pub mod cells;
 pub mod decode;
 pub mod device;
+pub mod encode;
 pub mod held_back;
 pub mod registry;
 pub mod samples;

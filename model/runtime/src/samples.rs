@@ -7,7 +7,8 @@
 //!
 //! A sample has a `glyph` (784 pixels, base64), the `strokes` that were drawn, or an `image` (a
 //! file, base64). Beside strokes or an image, the glyph is what was made of them when they came.
-//! All other keys may be missing, and keys that are not listed here are ignored: the rest of what
+//! `trusted` and `confirmed` say whether a server's operator taught it or confirmed it; without them
+//! it counts. All other keys may be missing, and keys that are not listed here are ignored: the rest of what
 //! a server writes about a sample is decided anew.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -35,6 +36,9 @@ pub struct SampleLine {
     pub prediction: Option<String>,
     /// Whether it is held back from training.
     pub held_back: Option<bool>,
+    /// Whether it counts: a server's operator taught or confirmed it. Only a server's files say that
+    /// one does not.
+    pub counts: bool,
     /// What was drawn or photographed.
     pub input: SampleInput,
     /// The glyph, which is not blank.
@@ -105,6 +109,8 @@ struct Keys {
     source: Option<String>,
     prediction: Option<String>,
     held_back: Option<bool>,
+    trusted: Option<bool>,
+    confirmed: Option<bool>,
     glyph: Option<String>,
     strokes: Option<Vec<Vec<Point>>>,
     image: Option<String>,
@@ -123,8 +129,9 @@ impl SampleLine {
     /// # Errors
     /// It is not JSON, has no glyph, no strokes and no image, or one of its keys cannot be used.
     pub fn parse(line: &str) -> Result<Self, SampleError> {
-        let Keys { id, label, source, prediction, held_back, glyph, strokes, image } =
-            serde_json::from_str(line).map_err(|error| not_a_sample(&error))?;
+        let keys = serde_json::from_str(line).map_err(|error| not_a_sample(&error))?;
+        let Keys { id, label, source, prediction, held_back, .. } = keys;
+        let Keys { trusted, confirmed, glyph, strokes, image, .. } = keys;
         let label = match label.as_deref().map(labels::trimmed).transpose() {
             Ok(label) => label.map(str::to_owned),
             Err(BadLabel::Empty) => return Err(SampleError::EmptyLabel),
@@ -148,7 +155,8 @@ impl SampleLine {
         };
         let glyph = glyph.filter(|glyph| !glyph.is_blank()).ok_or(SampleError::Blank)?;
         let id = id.filter(|id| !id.is_empty());
-        Ok(Self { id, label, source, prediction, held_back, input, glyph })
+        let counts = trusted.unwrap_or(true) || confirmed.unwrap_or(false);
+        Ok(Self { id, label, source, prediction, held_back, counts, input, glyph })
     }
 }
 

@@ -120,7 +120,7 @@ impl App {
     }
 
     /// The same with a candidate that reads this share (0–1) of what is answered. It comes after
-    /// [`with_training`](Self::with_training), where disagreements are kept.
+    /// [`with_training`](Self::with_training), where disagreements may be kept.
     pub fn with_shadow(self, share: f32) -> Self {
         let training = self.training.clone().ok();
         let shadow = Shadow::new(share, self.models.clone(), training);

@@ -12,7 +12,11 @@ use clap::Args;
 use glyphic_model::Thresholds;
 use glyphic_runtime::device::DeviceChoice;
 
-use crate::{jobs::JobSettings, samples::Quota, store::Store};
+use crate::{
+    jobs::JobSettings,
+    samples::{Keeping, Quota},
+    store::Store,
+};
 
 /// The flags of serving.
 #[derive(Clone, Debug, Args)]
@@ -147,13 +151,35 @@ pub struct TrainingOptions {
     /// Most samples that are kept from one source.
     #[arg(long, env = "GLYPHIC_SAMPLES_PER_SOURCE", default_value_t = 10_000)]
     pub samples_per_source: u64,
+    /// Most samples that are kept of visitors from one IPv4 address or IPv6 /48.
+    #[arg(long, env = "GLYPHIC_SAMPLES_PER_CLIENT", default_value_t = 1000)]
+    pub samples_per_client: u64,
+    /// Most MiB of samples that are kept.
+    #[arg(long, env = "GLYPHIC_SAMPLES_MIB", default_value_t = 2048)]
+    pub samples_mib: u64,
+    /// Most MiB of samples that are kept of visitors from one IPv4 address or IPv6 /48.
+    #[arg(long, env = "GLYPHIC_SAMPLES_MIB_PER_CLIENT", default_value_t = 32)]
+    pub samples_mib_per_client: u64,
+    /// Most KiB that are kept of a sample's picture or drawing: a picture is scaled down until it
+    /// fits, and of a drawing that does not, the glyph is kept.
+    #[arg(long, env = "GLYPHIC_SAMPLE_KIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(32..=8192))]
+    pub sample_kib: u16,
+    /// Keep pictures as they were sent, with all that is in their files, such as where a photograph
+    /// was taken. The page says so.
+    #[arg(long, env = "GLYPHIC_KEEP_ORIGINALS")]
+    pub keep_originals: bool,
+    /// With --shadow-share: keep what the two checkpoints read differently as samples to be labelled,
+    /// though nobody taught it. The page says so.
+    #[arg(long, env = "GLYPHIC_KEEP_DISAGREEMENTS")]
+    pub keep_disagreements: bool,
     /// Days after which samples are removed for good [default: never].
     #[arg(long, env = "GLYPHIC_KEEP_DAYS")]
     pub keep_days: Option<u32>,
-    /// Days for which a deletion of samples can be undone.
+    /// Days for which a deletion with the token can be undone.
     #[arg(long, env = "GLYPHIC_KEEP_DELETED_DAYS", default_value_t = 30)]
     pub keep_deleted_days: u32,
-    /// Start training after this number of new labelled samples.
+    /// Start training after this number of new labelled samples. Those of visitors count once they
+    /// are confirmed.
     #[arg(long, env = "GLYPHIC_TRAIN_EVERY_SAMPLES", value_parser = clap::value_parser!(u64).range(1..))]
     pub train_every_samples: Option<u64>,
     /// Start training after this number of hours, if there are new labelled samples.
@@ -189,7 +215,23 @@ impl TrainingOptions {
 
     /// How many samples are taken.
     pub fn quota(&self) -> Quota {
-        Quota { total: self.samples, per_source: self.samples_per_source }
+        let bytes = |mib: u64| mib.saturating_mul(1 << 20);
+        Quota {
+            total: self.samples,
+            per_source: self.samples_per_source,
+            per_client: self.samples_per_client,
+            bytes: bytes(self.samples_mib),
+            bytes_per_client: bytes(self.samples_mib_per_client),
+        }
+    }
+
+    /// What is kept of samples.
+    pub fn keeping(&self) -> Keeping {
+        Keeping {
+            bytes: usize::from(self.sample_kib) << 10,
+            originals: self.keep_originals,
+            disagreements: self.keep_disagreements,
+        }
     }
 
     /// The settings of training jobs. `program` is the training program with its first arguments.

@@ -146,7 +146,8 @@ async fn training(config: &Config) -> Result<Result<TrainingService, String>> {
     let itself = env::current_exe().context("the server cannot find its own program")?;
     let program = vec![itself.to_string_lossy().into_owned(), TRAIN.to_owned()];
     let settings = options.settings(&config.device, program);
-    Ok(Ok(TrainingService::new(store, options.quota(), settings)))
+    let training = TrainingService::new(store, options.quota(), settings);
+    Ok(Ok(training.keeping(options.keeping())))
 }
 
 /// The examples that checkpoints were trained on, read as the trainer reads them.

@@ -30,6 +30,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "jobs", include_str!("migrations/2_jobs.sql")),
     (3, "labelled_until", include_str!("migrations/3_labelled_until.sql")),
     (4, "recipe", include_str!("migrations/4_recipe.sql")),
+    (5, "senders", include_str!("migrations/5_senders.sql")),
 ];
 
 /// The database; cheap to clone.
@@ -60,12 +61,15 @@ pub enum StoreError {
     #[error("there is nothing to undo")]
     NothingToUndo,
     /// No more samples are taken.
-    #[error("{who} {of} samples, which is the limit: delete some, or raise {flag}")]
+    #[error(
+        "{who} {of}, which is the limit, and none of them gives way; the server's operator can \
+         delete some, or raise {flag}"
+    )]
     Quota {
         /// Who has them.
         who: String,
-        /// How many are allowed.
-        of: u64,
+        /// How many are allowed, or how many bytes.
+        of: String,
         /// The server's flag for it.
         flag: &'static str,
     },
@@ -94,9 +98,10 @@ impl Store {
                 Box::pin(async move {
                     if is_sqlite {
                         // The write-ahead log makes readers and the writer independent; a full
-                        // sync at each commit makes it survive a power cut.
+                        // sync at each commit makes it survive a power cut. What is deleted is
+                        // overwritten.
                         let settings = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; \
-                                        PRAGMA synchronous = FULL;";
+                                        PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;";
                         connection.execute(settings).await?;
                     }
                     Ok(())
@@ -170,6 +175,17 @@ impl Store {
     /// Closes its connections.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+
+    /// Empties SQLite's write-ahead log, in which a copy of what was just removed may be left. While
+    /// somebody else reads or writes, it stays, until it is emptied after the next removal.
+    pub(crate) async fn overwrite_log(&self) {
+        if self.is_sqlite {
+            let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&self.pool);
+            if let Err(error) = emptied.await {
+                tracing::debug!(%error, "the write-ahead log could not be emptied");
+            }
+        }
     }
 
     /// A transaction that may write. There is one at a time in a database, so that decisions

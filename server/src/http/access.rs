@@ -45,9 +45,31 @@ impl Admin {
         (Self { token }, made)
     }
 
-    /// Where no token is set: refuses a request from another machine or another site.
+    /// Where no token is set: refuses a request under a name that is not this machine's. With a name
+    /// that resolves to this machine, another site's pages could get past the browser's same-origin
+    /// policy (DNS rebinding), and read what is here.
+    pub fn check_host(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        match self.token.is_some() || is_own_host(headers) {
+            true => Ok(()),
+            false => Err(ApiError::OtherName),
+        }
+    }
+
+    /// Where no token is set: refuses a change from another machine or another site.
     pub fn check_sender(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        if self.token.is_some() { Ok(()) } else { from_this_machine(headers) }
+        match self.token.is_some() || is_from_here(headers) {
+            true => Ok(()),
+            false => Err(ApiError::OtherName),
+        }
+    }
+
+    /// Whether a request is by the token's holder or, where no token is set, by a user of this
+    /// machine.
+    pub fn is_holder(&self, headers: &HeaderMap) -> bool {
+        match self.token {
+            Some(_) => self.check(headers).is_ok(),
+            None => is_from_here(headers),
+        }
     }
 
     /// Refuses a change without the token, in a time that does not tell how much of a wrong token
@@ -68,16 +90,15 @@ impl Admin {
 /// Headers in which a proxy names its client.
 const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
 
-/// Without a token only this machine may change anything, and only under one of its own names:
-/// with a name that resolves to this machine, another site's pages could get past the browser's
-/// same-origin policy (DNS rebinding).
-fn from_this_machine(headers: &HeaderMap) -> Result<(), ApiError> {
-    let forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
+/// Whether a request comes from this machine: under one of its own names, and not through a proxy.
+fn is_from_here(headers: &HeaderMap) -> bool {
+    is_own_host(headers) && !FORWARDED.iter().any(|name| headers.contains_key(*name))
+}
+
+/// Whether a request is addressed to one of this machine's own names.
+fn is_own_host(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).map_or(Ok("localhost"), |host| host.to_str());
-    match !forwarded && host.is_ok_and(is_own_name) {
-        true => Ok(()),
-        false => Err(ApiError::OtherName),
-    }
+    host.is_ok_and(is_own_name)
 }
 
 /// Whether a host, with or without a port, is a name or an address of this machine alone.

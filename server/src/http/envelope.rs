@@ -53,7 +53,8 @@ pub async fn envelope(State(app): State<App>, mut request: Request, next: Next) 
     let form = ErrorText::of(request.uri().path());
     let answer = async {
         let route = route.as_ref().map(MatchedPath::as_str);
-        if let Err(error) = admit(&app, route, client) {
+        let admitted = app.admin.check_host(request.headers());
+        if let Err(error) = admitted.and_then(|()| admit(&app, route, client)) {
             return error.into_response_as(form);
         }
         let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;

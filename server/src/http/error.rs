@@ -53,16 +53,18 @@ pub enum ApiError {
     /// Another site's page asks for a change.
     #[error("a page of another site may not change anything on this server")]
     OtherSite,
-    /// A change was asked for without the server's token.
+    /// A change, or what others sent, was asked for without the server's token.
     #[error("this needs the server's token: send it as 'Authorization: Bearer …'")]
     TokenNeeded,
     /// One client sends too many requests.
     #[error("more than {0} requests a second from this address; try again in a moment")]
     TooOften(u32),
-    /// A change was asked for from elsewhere, on a server without a token.
+    /// A change was asked for from elsewhere, or anything under a name of others, on a server without
+    /// a token.
     #[error(
-        "without a token, changes are accepted only from this machine, as localhost, and not \
-         through a proxy; to allow others, start the server with --admin-token"
+        "without a token, this server answers only under this machine's own names, such as \
+         localhost, and takes changes only from this machine and not through a proxy; to allow \
+         others, start it with --admin-token"
     )]
     OtherName,
     /// The request took too long.
@@ -265,7 +267,6 @@ impl From<NeighboursError> for ApiError {
         match error {
             NeighboursError::NoExamples(reason) => Self::NoExamples(reason),
             NeighboursError::Checkpoint(error) => Self::Checkpoint(error),
-            NeighboursError::Store(error) => Self::Store(error),
             NeighboursError::Failed(reason) => Self::Unavailable(reason),
         }
     }

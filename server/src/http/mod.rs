@@ -4,7 +4,9 @@ pub mod access;
 mod aliases;
 mod answer;
 pub mod body;
+pub mod caller;
 mod checkpoint;
+mod comparison;
 pub mod connections;
 mod envelope;
 pub mod error;
@@ -84,9 +86,9 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(aliases::set, aliases::remove))
         .routes(routes!(aliases::pin, aliases::unpin))
         .routes(routes!(models::prune))
-        .routes(routes!(samples::delete))
+        .routes(routes!(samples::confirm))
         .routes(routes!(samples::undo))
-        .routes(routes!(samples::relabel, samples::delete_one))
+        .routes(routes!(samples::relabel))
         .routes(routes!(sample_files::import))
         .routes(routes!(suggestions::audit))
         .routes(routes!(jobs::ask))
@@ -94,15 +96,18 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(oip::load))
         .routes(routes!(oip::unload))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_strangers))
-        // A sample needs no token: what is done with it is decided by the routes above.
+        // A visitor may send samples, and delete its own: what is done with them is decided by the
+        // routes above.
         .routes(routes!(samples::add))
+        .routes(routes!(samples::delete))
+        .routes(routes!(samples::delete_one))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_sites));
     openapi::described()
         .routes(routes!(predict::predict))
         .routes(routes!(read::read))
         .routes(routes!(nearest::nearest))
         .routes(routes!(models::list))
-        .routes(routes!(models::comparison))
+        .routes(routes!(comparison::comparison))
         .routes(routes!(models::card))
         .routes(routes!(models::shadow))
         .routes(routes!(samples::list))

@@ -6,19 +6,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use glyphic_model::checkpoint::{CARD_FILE, Manifest, Metrics, REPORT_FILE};
-use glyphic_runtime::registry::{Aliases, Basis, Comparison, Registry, RegistryError};
+use glyphic_runtime::registry::{Aliases, Basis, Registry, RegistryError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     body::blocking,
+    caller::Caller,
     error::ApiError,
     extract::{Json, Path, Query},
     openapi::{
         BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unavailable, Unprocessable,
     },
-    schemas::{ComparisonSchema, MetricsSchema, SpeedSchema},
+    schemas::{MetricsSchema, SpeedSchema},
 };
 use crate::{app::App, shadow::ShadowReport};
 
@@ -218,24 +219,13 @@ pub async fn prune(
     Ok(Json(Pruned { removed: app.models.prune(keep).await? }))
 }
 
-/// How the candidate compares with the serving checkpoint.
+/// How the candidate compares with the serving checkpoint; what they read differently is shown with
+/// the token alone.
 #[utoipa::path(get, path = "/api/shadow", tag = "checkpoints",
-    responses((status = 200, body = ShadowReport, description = "How often both agreed")))]
-pub async fn shadow(State(app): State<App>) -> Json<ShadowReport> {
-    Json(app.shadow.report())
-}
-
-/// A fine-tuned checkpoint beside its parent.
-#[utoipa::path(get, path = "/api/models/{id}/comparison", tag = "checkpoints", params(("id" = String, Path)),
-    responses((status = 200, body = ComparisonSchema, description = "What changed"),
-        BadRequest, NotFound, Unprocessable))]
-pub async fn comparison(
-    State(app): State<App>,
-    Path(id): Path<String>,
-) -> Result<Json<Comparison>, ApiError> {
-    let registry = app.models.registry().clone();
-    let comparison = blocking(move || registry.comparison(&id)).await?;
-    comparison.map(Json).ok_or(ApiError::NoSuchPath)
+    responses((status = 200, body = ShadowReport, description = "How often both agreed"), BadRequest))]
+pub async fn shadow(State(app): State<App>, caller: Caller) -> Json<ShadowReport> {
+    let report = app.shadow.report();
+    Json(if caller.is_holder() { report } else { report.without_disagreements() })
 }
 
 /// A checkpoint's report, as a page.

@@ -18,18 +18,19 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     body::{blocking, receive},
+    caller::Caller,
     error::ApiError,
     extract::{Client, Json, Query},
     openapi::{
         BadRequest, Forbidden, Full, TooLarge, TooManyRequests, Unauthorized, Unavailable,
         Unprocessable,
     },
-    samples::{About, MAX_RAW, check, checked_label, read},
+    samples::{About, MAX_RAW, checked_label, read, scoped},
 };
 use crate::{
     app::App,
     samples::{
-        Filter, FormatError, Incoming, NewSample,
+        Filter, FormatError, Incoming, Kept, NewSample, Sender,
         formats::{self, Format, Growing},
     },
     store::Store,
@@ -50,18 +51,19 @@ pub struct ExportOptions {
     format: Format,
 }
 
-/// The samples that match, as a file.
-#[utoipa::path(get, path = "/api/samples/export", tag = "samples", params(ExportOptions, Filter),
+/// The samples that match, as a file: all with the token, else the visitor's own.
+#[utoipa::path(get, path = "/api/samples/export", tag = "samples", params(ExportOptions, Filter), security((), ("token" = []), ("visitor" = [])),
     responses((status = 200, description = "The file", content((String = "application/x-ndjson"), (String = "text/csv; charset=utf-8"), (inline(Vec<u8>) = "application/zip"))),
-        BadRequest, TooManyRequests, Unavailable))]
+        BadRequest, Unauthorized, TooManyRequests, Unavailable))]
 pub async fn export(
     State(app): State<App>,
     Client(client): Client,
+    caller: Caller,
     Query(ExportOptions { format }): Query<ExportOptions>,
     Query(filter): Query<Filter>,
 ) -> Result<Response, ApiError> {
     let store = app.training()?.store.clone();
-    check(&filter)?;
+    let filter = scoped(filter, &caller)?;
     let place = app.exports.take(client)?;
     let (content_type, name) = format.file();
     let (send, receive) = mpsc::channel(1);
@@ -109,8 +111,11 @@ pub async fn import(
     let training = app.training()?;
     let (bytes, room) = receive(&app, client, &headers, body).await?;
     let place = app.imports.take(client)?;
+    let keeping = training.keeping;
     let incoming = blocking(move || {
-        let samples = formats::read(&bytes);
+        let samples = formats::read(&bytes).map(|samples| {
+            samples.into_iter().map(|sample| keeping.of_incoming(sample)).collect::<Vec<_>>()
+        });
         // Held until the work is done, even if the client has disconnected.
         drop((room, place));
         samples
@@ -121,7 +126,7 @@ pub async fn import(
     for (i, sample) in incoming.into_iter().enumerate() {
         samples.push(checked(&app, sample, i + 1, &about, &source).await?);
     }
-    let added = training.store.add(samples, training.quota).await?;
+    let added = training.store.add(samples, &Sender::holder(), training.quota).await?;
     training.wake();
     let duplicates = added.iter().filter(|added| added.duplicate).count();
     let contradictions = added.iter().filter(|added| added.contradicts.is_some()).count();
@@ -152,7 +157,7 @@ async fn checked(
     let label = label.or_else(|| about.label.clone());
     let label = label.map(|label| text("label", label)).transpose()?;
     let from = from.map_or_else(|| Ok(source.to_owned()), |from| text("source", from))?;
-    let sample = read(app, glyph, label, from, form, raw).await?;
+    let sample = read(app, Kept { form, raw, glyph }, label, from).await?;
     Ok(NewSample { held_back, ..sample })
 }
 

@@ -1,4 +1,5 @@
-//! Pictures that a person should look at, and the last search for wrong labels.
+//! Pictures that a person should look at, and the last search for wrong labels. What is remembered of
+//! it names samples and holds none: one that is deleted is gone from here too.
 
 use std::{sync::Arc, time::Instant};
 
@@ -75,6 +76,17 @@ impl Suggestion {
     }
 }
 
+/// A sample whose label is probably wrong.
+#[derive(Clone, Debug)]
+pub struct WrongLabel {
+    /// The sample's id.
+    pub sample: String,
+    /// The label that it may have.
+    pub suggested: String,
+    /// Why it should be looked at.
+    pub why: String,
+}
+
 /// The last search for wrong labels. It is made again when samples or the checkpoint have changed;
 /// requests that come meanwhile wait for it instead of searching too. Cheap to clone.
 #[derive(Clone, Default)]
@@ -85,7 +97,7 @@ struct Search {
     of: (String, String),
     /// When that state was last looked at.
     looked: Instant,
-    found: Arc<[Suggestion]>,
+    found: Arc<[WrongLabel]>,
 }
 
 impl WrongLabels {
@@ -97,8 +109,8 @@ impl WrongLabels {
     pub async fn found(
         &self,
         state: impl Future<Output = Result<(String, String), ApiError>>,
-        search: impl Future<Output = Result<Vec<Suggestion>, ApiError>>,
-    ) -> Result<Arc<[Suggestion]>, ApiError> {
+        search: impl Future<Output = Result<Vec<WrongLabel>, ApiError>>,
+    ) -> Result<Arc<[WrongLabel]>, ApiError> {
         let asked = Instant::now();
         let mut last = self.0.lock().await;
         // Of all that wait here, one looks at the state.

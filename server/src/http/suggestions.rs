@@ -1,6 +1,6 @@
 //! `/api/suggestions`: what a person should label next, and what may be labelled wrongly.
 
-use std::{collections::HashMap, fs, io, sync::Arc};
+use std::{collections::HashMap, fs, io};
 
 use axum::{extract::State, http::StatusCode};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -13,10 +13,11 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     body::blocking,
+    caller::Caller,
     error::ApiError,
     extract::{Json, Query},
     openapi::{BadRequest, Forbidden, Unauthorized, Unavailable},
-    suggested::Suggestion,
+    suggested::{Suggestion, WrongLabel},
 };
 use crate::{
     app::App,
@@ -60,8 +61,7 @@ pub struct SuggestionList {
     /// The labels of the serving checkpoint.
     labels: Vec<String>,
     /// The pictures, most urgent first.
-    #[schema(value_type = Vec<Suggestion>)]
-    suggestions: Arc<[Suggestion]>,
+    suggestions: Vec<Suggestion>,
     /// Of the last audit, for `kind=training`.
     #[serde(flatten)]
     audit: AuditState,
@@ -86,28 +86,27 @@ pub struct AuditState {
 }
 
 /// Pictures that a person should look at, most urgent first.
-#[utoipa::path(get, path = "/api/suggestions", tag = "samples", params(SuggestionOptions),
+#[utoipa::path(get, path = "/api/suggestions", tag = "samples", params(SuggestionOptions), security((), ("token" = [])),
     responses((status = 200, body = SuggestionList, description = "The pictures, most urgent first"),
-        BadRequest, Unavailable))]
+        BadRequest, Unauthorized, Unavailable))]
 pub async fn list(
     State(app): State<App>,
+    caller: Caller,
     Query(SuggestionOptions { kind }): Query<SuggestionOptions>,
 ) -> Result<Json<SuggestionList>, ApiError> {
+    caller.check_holder()?;
     let (suggestions, audit) = match kind {
-        SuggestionKind::Unsure => (unsure(&app).await?.into(), AuditState::default()),
-        SuggestionKind::Disagreement => (disagreement(&app).await?.into(), AuditState::default()),
+        SuggestionKind::Unsure => (unsure(&app).await?, AuditState::default()),
+        SuggestionKind::Disagreement => (disagreement(&app).await?, AuditState::default()),
         SuggestionKind::LabelErrors => {
             let state = async {
                 let samples = app.training()?.store.samples_state().await?;
                 Ok::<_, ApiError>((samples, app.models.engine().serving().id.clone()))
             };
             let found = app.wrong_labels.found(state, wrong_labels(&app)).await?;
-            (found, AuditState::default())
+            (with_samples(&app, &found).await?, AuditState::default())
         }
-        SuggestionKind::Training => {
-            let (examples, audit) = training(&app).await?;
-            (examples.into(), audit)
-        }
+        SuggestionKind::Training => training(&app).await?,
     };
     let labels = app.models.engine().serving().labels.clone();
     Ok(Json(SuggestionList { labels, suggestions, audit }))
@@ -168,7 +167,18 @@ async fn disagreement(app: &App) -> Result<Vec<Suggestion>, ApiError> {
     Ok(suggestions)
 }
 
-async fn wrong_labels(app: &App) -> Result<Vec<Suggestion>, ApiError> {
+/// What was found, of the samples that are still there.
+async fn with_samples(app: &App, found: &[WrongLabel]) -> Result<Vec<Suggestion>, ApiError> {
+    let ids: Vec<String> = found.iter().map(|wrong| wrong.sample.clone()).collect();
+    let samples = app.training()?.store.samples(&ids).await?;
+    let suggestion = |wrong: &WrongLabel| {
+        let sample = samples.iter().find(|sample| sample.id == wrong.sample)?;
+        Some(Suggestion::of_sample(sample, &wrong.suggested, wrong.why.clone()))
+    };
+    Ok(found.iter().filter_map(suggestion).collect())
+}
+
+async fn wrong_labels(app: &App) -> Result<Vec<WrongLabel>, ApiError> {
     let filter = Filter { labelled: Some(1), ..Filter::default() };
     let samples = app.training()?.store.find(&filter, None, SEARCHED).await?;
     let (mut rows, mut labelled) = (Vec::new(), Vec::new());
@@ -191,11 +201,10 @@ async fn wrong_labels(app: &App) -> Result<Vec<Suggestion>, ApiError> {
     let errors = label_errors(&rows, &given);
     let open = errors.iter().filter(|error| !labelled[error.example].0.confirmed);
     let suggestion = |error: &label_errors::LabelError| {
-        let sample = labelled[error.example].0;
         let sure = 100.0 * rows[error.example][error.suggested];
-        let suggested = &labels[error.suggested];
+        let suggested = labels[error.suggested].clone();
         let why = format!("the network is {sure:.0} % sure it is {suggested}");
-        Suggestion::of_sample(sample, suggested, why)
+        WrongLabel { sample: labelled[error.example].0.id.clone(), suggested, why }
     };
     Ok(open.take(SHOWN).map(suggestion).collect())
 }

@@ -259,7 +259,7 @@ fn job(row: &AnyRow) -> Result<Job, sqlx::Error> {
         cancel: row.try_get::<i64, _>("cancel")? != 0,
         parent: row.try_get("parent")?,
         candidate: row.try_get("candidate")?,
-        samples: row.try_get("samples")?,
+        samples: Some(row.try_get("samples")?),
         labelled_until: match row.try_get("labelled_until")? {
             // As in `last_learned`.
             0 => row.try_get::<Option<i64>, _>("started")?.unwrap_or(row.try_get("created")?),

@@ -36,6 +36,8 @@ pub struct SampleRecord {
     pub form: Form,
     /// Whether it is held back from training, to measure what was learned.
     pub held_back: bool,
+    /// Whether the token's holder sent it, not a visitor.
+    pub trusted: bool,
     /// Whether somebody looked at it and agreed with its label.
     pub confirmed: bool,
     /// When it was deleted, in milliseconds since 1970.
@@ -46,11 +48,12 @@ pub struct SampleRecord {
     /// The glyph's 784 pixels, base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub glyph: Option<String>,
-    /// The strokes as they were sent: `[[[x, y], …], …]`.
+    /// The strokes as they were sent: `[[[x, y], …], …]`. Very long drawings are kept as their glyph.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Vec<Vec<f32>>>>)]
     pub strokes: Option<Value>,
-    /// The image file as it was sent, base64.
+    /// The picture as it was looked at, as an image file, base64; the file that was sent, if the
+    /// server keeps originals.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 }
@@ -71,6 +74,7 @@ impl SampleRecord {
             preprocessing: content.preprocessing,
             form: content.form,
             held_back: sample.held_back,
+            trusted: sample.trusted,
             confirmed: sample.confirmed,
             deleted: sample.deleted,
             picture: None,

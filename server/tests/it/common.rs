@@ -26,7 +26,7 @@ use glyphic_server::{
     jobs::{JobSettings, TrainingService},
     models::Models,
     run,
-    samples::Quota,
+    samples::{Keeping, Quota},
     store::Store,
 };
 use serde_json::{Value, json};
@@ -177,10 +177,11 @@ impl Server {
                 let models = Models::start(registry, ComputeDevice::cpu(), queue, batch).unwrap();
                 let shutdown = async { drop(stopped.await) };
                 let mut app = App::new(models, limits);
-                if let Some(TrainingSetup { url, quota, settings }) = training {
+                if let Some(TrainingSetup { url, quota, keeping, settings }) = training {
                     let url = url.unwrap_or_else(|| Store::file_url(&root.join("glyphic.db")));
                     let store = Store::open(&url).await.unwrap();
-                    app = app.with_training(Ok(TrainingService::new(store, quota, settings)));
+                    let training = TrainingService::new(store, quota, settings).keeping(keeping);
+                    app = app.with_training(Ok(training));
                 }
                 // Not before: a test that waits must find files in place, not half read.
                 ready.send(listener.local_addr().unwrap()).unwrap();
@@ -275,6 +276,7 @@ pub struct TrainingSetup {
     /// The database; a file in the artifacts folder by default.
     pub url: Option<String>,
     pub quota: Quota,
+    pub keeping: Keeping,
     pub settings: JobSettings,
 }
 
@@ -282,7 +284,8 @@ impl Default for TrainingSetup {
     fn default() -> Self {
         Self {
             url: None,
-            quota: Quota { total: 100_000, per_source: 10_000 },
+            quota: Quota::default(),
+            keeping: Keeping::default(),
             settings: JobSettings {
                 program: vec![env!("CARGO_BIN_EXE_server").to_owned(), "train".to_owned()],
                 data: Some(repository().join("artifacts/datasets/mnist")),

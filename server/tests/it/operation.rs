@@ -49,7 +49,7 @@ fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn changes_need_the_token_and_reading_does_not() {
+fn changes_need_the_token_and_reading_does_not_but_for_samples() {
     let artifacts = TestArtifacts::released();
     let admin = Admin::new(Some(TOKEN.to_owned()), "127.0.0.1:1".parse().unwrap(), false).0;
     let setup = TrainingSetup::default();
@@ -66,6 +66,7 @@ fn changes_need_the_token_and_reading_does_not() {
         ("PUT", format!("/api/pins/{id}")),
         ("DELETE", format!("/api/pins/{id}")),
         ("POST", "/api/samples/delete?source=a".to_owned()),
+        ("POST", "/api/samples/confirm?source=a".to_owned()),
         ("POST", "/api/samples/undo".to_owned()),
         ("POST", "/api/samples/import".to_owned()),
         ("PATCH", "/api/samples/a".to_owned()),
@@ -108,9 +109,11 @@ fn changes_need_the_token_and_reading_does_not() {
     let strokes = json!({ "strokes": seven(), "label": "7" });
     assert_eq!(server.post_json("/api/predict", &strokes).0, 200);
     assert_eq!(server.post_json("/api/samples", &strokes).0, 201);
-    for path in ["/", "/api/models", "/api/samples", "/metrics", "/v2", "/api/openapi.json"] {
+    for path in ["/", "/api/models", "/api/jobs", "/metrics", "/v2", "/api/openapi.json"] {
         assert_eq!(server.get(path).0, 200, "{path}");
     }
+    // What others sent is not for everybody.
+    assert_eq!(server.get("/api/samples").0, 401);
 }
 
 #[test]

@@ -281,12 +281,31 @@ fn no_more_checkpoints_are_loaded_than_there_is_room_for() {
     assert_eq!(ready("a"), 404);
 }
 
+/// Nobody taught it.
+#[test]
+fn what_a_candidate_reads_otherwise_is_not_kept_unless_the_operator_wants_it() {
+    let artifacts = TestArtifacts::released();
+    misreading_seven(&artifacts);
+    artifacts.registry.set_alias("candidate", "untrained").unwrap();
+    let setup = TrainingSetup::default();
+    let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), |app| {
+        app.with_shadow(1.0)
+    });
+    wait_until(|| server.get("/api/shadow").1["candidate"] == "untrained");
+    assert_eq!(server.post_json("/api/predict", &json!({ "strokes": seven() })).0, 200);
+    wait_until(|| server.get("/api/shadow").1["disagreed"] == 1);
+    assert_eq!(server.get("/api/shadow").1["disagreements"][0]["sample"], Value::Null);
+    assert_eq!(server.get("/api/samples").1["total"], 0);
+    assert_eq!(server.get("/api/samples/summary").1["kept"]["disagreements"], false);
+}
+
 #[test]
 fn a_candidate_reads_along_and_what_it_reads_otherwise_is_kept() {
     let artifacts = TestArtifacts::released();
     let released = artifacts.registry.current().unwrap();
     misreading_seven(&artifacts);
-    let setup = TrainingSetup::default();
+    let mut setup = TrainingSetup::default();
+    setup.keeping.disagreements = true;
     let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), |app| {
         app.with_shadow(1.0)
     });

@@ -160,6 +160,13 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
+    /// How many labels the samples that match have.
+    pub async fn count_labels(&self, filter: &Filter) -> Result<i64, StoreError> {
+        let sql = concat!("SELECT COUNT(DISTINCT label) FROM samples WHERE ", matches_filter!());
+        let row = bind_filter!(sqlx::query(sql), filter).fetch_one(&self.pool).await?;
+        Ok(row.try_get(0)?)
+    }
+
     /// One sample.
     pub async fn sample(&self, id: &str) -> Result<Sample, StoreError> {
         let sql = concat!("SELECT ", columns!(), " FROM samples WHERE id = $1");

@@ -24,6 +24,7 @@ pub mod engine;
 pub mod http;
 pub mod jobs;
 pub mod log;
+pub mod memory;
 pub mod metrics;
 pub mod models;
 pub mod neighbours;

@@ -6,6 +6,8 @@ use std::{env, ffi::OsString, path::Path};
 use glyphic_runtime::device::TOKEN_VARIABLE;
 use sqlx::any::AnyConnectOptions;
 
+use crate::memory;
+
 /// The schemes of databases.
 const SCHEMES: [&str; 3] = ["sqlite", "postgres", "postgresql"];
 /// Parameters of a database's URL that are secrets have one of these in their names.
@@ -104,7 +106,10 @@ pub fn without_secrets(message: &str, url: &str) -> String {
 /// known to need. `borrows` if it computes on devices that others lend, for which it needs a token.
 pub fn environment(borrows: bool) -> impl Iterator<Item = (OsString, OsString)> {
     env::vars_os().filter(move |(name, _)| {
-        name.to_str().is_some_and(|name| is_passed_on(name) || (borrows && name == TOKEN_VARIABLE))
+        name.to_str().is_some_and(|name| {
+            let passed_on = is_passed_on(name) || (borrows && name == TOKEN_VARIABLE);
+            passed_on && !memory::is_set_here(name)
+        })
     })
 }
 

@@ -20,6 +20,7 @@ pub mod bucket;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod database_files;
 pub mod engine;
 pub mod http;
 pub mod jobs;

@@ -190,6 +190,7 @@ impl ApiError {
             Self::Store(StoreError::JobUnderWay(_)) => (409, "job_under_way"),
             Self::Store(StoreError::Quota { .. }) => (507, "quota"),
             Self::Store(StoreError::Open { .. } | StoreError::Failed(_)) => (503, "database"),
+            Self::Store(StoreError::Lost(_)) => (503, "database_lost"),
             Self::TrainingOff(_) => (503, "training_off"),
             Self::NoExamples(_) => (404, "no_training_data"),
             Self::NothingDrawn => (422, "nothing_drawn"),
@@ -244,6 +245,11 @@ impl ApiError {
             Self::Store(StoreError::Failed(_) | StoreError::Open { .. }) => {
                 "the database does not answer; nothing was kept. Try again in a moment; the \
                  server's log says why"
+                    .to_owned()
+            }
+            Self::Store(StoreError::Lost(_)) => {
+                "the database's file was deleted or replaced while the server used it; nothing was \
+                 kept, and nothing is until the file is put back or the server is restarted"
                     .to_owned()
             }
             other => other.to_string(),

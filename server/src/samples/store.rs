@@ -96,7 +96,7 @@ impl Store {
             let one = add_one(&mut transaction, sample, labelling, &mut room, &mut held_back);
             added.push(one.await?);
         }
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(added)
     }
 

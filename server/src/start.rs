@@ -56,11 +56,9 @@ async fn serve(config: Config) -> Result<()> {
     let (admin, made) =
         Admin::new(config.admin_token.clone(), config.addr, config.limits.behind_proxy);
     if let Some(token) = made {
-        let _ = writeln!(
-            io::stdout(),
-            "  token       {token}   (changes need it; --admin-token sets it)"
-        );
+        let _ = writeln!(io::stdout(), "  token       {token}   (--admin-token sets it)");
     }
+    let _ = writeln!(io::stdout(), "  changes     {}", admin.describe(listener.local_addr()?));
     let app = App::new(models, config.limits.clone())
         .with_thresholds(config.thresholds)
         .with_admin(admin)

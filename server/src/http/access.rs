@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::http::{
-    HeaderMap,
+    HeaderMap, HeaderName, Version,
     header::{AUTHORIZATION, HOST},
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -72,6 +72,28 @@ impl Admin {
         }
     }
 
+    /// Where no token is set: refuses HTTP/1.0. Browsers and today's programs speak 1.1 or later,
+    /// but nginx, unless it is told otherwise, speaks 1.0 to the servers behind it, with their own
+    /// name as `Host` and no word of itself.
+    pub fn check_version(&self, version: Version) -> Result<(), ApiError> {
+        match self.token.is_some() || version >= Version::HTTP_11 {
+            true => Ok(()),
+            false => Err(ApiError::OtherName),
+        }
+    }
+
+    /// Who may change what on this server, for the output of its start.
+    pub fn describe(&self, address: SocketAddr) -> String {
+        match &self.token {
+            Some(_) => "need the token; without it, samples can be sent".to_owned(),
+            None => format!(
+                "by anybody who connects to {address}: everybody on this machine, and whoever \
+                 reaches it through a tunnel or a proxy that does not say so. With --admin-token \
+                 they need the token"
+            ),
+        }
+    }
+
     /// Refuses a change without the token, in a time that does not tell how much of a wrong token
     /// was right.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
@@ -87,18 +109,39 @@ impl Admin {
     }
 }
 
-/// Headers in which a proxy names its client.
-const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
+/// Headers in which proxies say that they are there, beside all `X-Forwarded-…`.
+const OF_PROXIES: [&str; 10] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-original-host",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "cdn-loop",
+];
+/// The same, by the beginning of their names.
+const OF_PROXIES_BY_BEGINNING: &str = "x-forwarded";
 
 /// Whether a request comes from this machine: under one of its own names, and not through a proxy.
 fn is_from_here(headers: &HeaderMap) -> bool {
-    is_own_host(headers) && !FORWARDED.iter().any(|name| headers.contains_key(*name))
+    is_own_host(headers) && !names_proxy(headers)
 }
 
 /// Whether a request is addressed to one of this machine's own names.
 fn is_own_host(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).map_or(Ok("localhost"), |host| host.to_str());
     host.is_ok_and(is_own_name)
+}
+
+/// Whether a request has come through a proxy that says so.
+fn names_proxy(headers: &HeaderMap) -> bool {
+    headers
+        .keys()
+        .map(HeaderName::as_str)
+        .any(|name| OF_PROXIES.contains(&name) || name.starts_with(OF_PROXIES_BY_BEGINNING))
 }
 
 /// Whether a host, with or without a port, is a name or an address of this machine alone.

@@ -43,6 +43,11 @@ impl Shares {
         share.grow(1).then_some(share)
     }
 
+    /// The most that one client may have.
+    pub fn of_one(&self) -> usize {
+        self.of_one
+    }
+
     /// A share of nothing yet.
     pub fn none(&self, client: IpAddr) -> Share {
         Share { shares: self.clone(), client, amount: 0 }

@@ -9,14 +9,15 @@ use super::{
     sample::Filter,
     store::{bind_filter, matches_filter, next_labelling},
 };
-use crate::store::{Store, StoreError, new_id, now};
+use crate::store::{Store, StoreError, id_after, now};
 
 impl Store {
     /// Gives a sample a label, or confirms the one it has.
     pub async fn relabel(&self, id: &str, label: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let labelling = next_labelling(&mut transaction).await?;
-        note_edit(&mut transaction, &new_id(), id, "relabel").await?;
+        let batch = next_batch(&mut transaction).await?;
+        note_edit(&mut transaction, &batch, id, "relabel").await?;
         sqlx::query(
             "UPDATE samples SET confirmed = 1, label = $1, \
              labelled = CASE WHEN label = $1 AND trusted + confirmed > 0 THEN labelled ELSE $2 END \
@@ -27,7 +28,7 @@ impl Store {
         .bind(id.to_owned())
         .execute(&mut *transaction)
         .await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(())
     }
 
@@ -36,8 +37,8 @@ impl Store {
     pub async fn confirm(&self, filter: &Filter) -> Result<u64, StoreError> {
         let filter =
             Filter { labelled: Some(1), unconfirmed: Some(1), deleted: 0, ..filter.clone() };
-        let batch = new_id();
         let mut transaction = self.begin().await?;
+        let batch = next_batch(&mut transaction).await?;
         let labelling = next_labelling(&mut transaction).await?;
         let count = note_edits(&mut transaction, &batch, &filter, "confirm").await?;
         sqlx::query(
@@ -48,7 +49,7 @@ impl Store {
         .bind(batch)
         .execute(&mut *transaction)
         .await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(count)
     }
 
@@ -56,21 +57,21 @@ impl Store {
     /// back by [`undo`](Self::undo) until they are purged.
     pub async fn delete(&self, filter: &Filter) -> Result<u64, StoreError> {
         let filter = Filter { deleted: 0, ..filter.clone() };
-        let batch = new_id();
         let mut transaction = self.begin().await?;
+        let batch = next_batch(&mut transaction).await?;
         let count = note_edits(&mut transaction, &batch, &filter, "delete").await?;
         delete_batch(&mut transaction, batch).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(count)
     }
 
     /// Deletes one sample.
     pub async fn delete_one(&self, id: &str) -> Result<(), StoreError> {
-        let batch = new_id();
         let mut transaction = self.begin().await?;
+        let batch = next_batch(&mut transaction).await?;
         note_edit(&mut transaction, &batch, id, "delete").await?;
         delete_batch(&mut transaction, batch).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(())
     }
 
@@ -80,7 +81,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         let erased = bind_filter!(sqlx::query(sql), filter).execute(&mut *transaction).await?;
         forget_edits(&mut transaction).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         self.overwrite_log().await;
         Ok(erased.rows_affected())
     }
@@ -101,7 +102,7 @@ impl Store {
             return Err(StoreError::NoSuchSample(id.to_owned()));
         }
         forget_edits(&mut transaction).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         self.overwrite_log().await;
         Ok(())
     }
@@ -136,7 +137,7 @@ impl Store {
             .bind(batch)
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok((what, count as u64))
     }
 
@@ -150,7 +151,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         forget_edits(&mut transaction).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         self.overwrite_log().await;
         Ok(purged.rows_affected())
     }
@@ -179,6 +180,14 @@ async fn note_edits(
     );
     let noted = bind_filter!(sqlx::query(note), filter).bind(batch.to_owned());
     Ok(noted.bind(what.to_owned()).execute(&mut **transaction).await?.rows_affected())
+}
+
+/// The id of a change that is made now. It comes after those of all earlier changes, so that the last
+/// one is the last, whatever the clocks of the servers say.
+async fn next_batch(transaction: &mut Transaction<'static, Any>) -> Result<String, StoreError> {
+    let last = sqlx::query("SELECT COALESCE(MAX(batch), '') FROM edits");
+    let last: String = last.fetch_one(&mut **transaction).await?.try_get(0)?;
+    Ok(id_after(&last))
 }
 
 /// Deletes the samples whose state was stored for an edit.

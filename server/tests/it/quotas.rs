@@ -35,7 +35,9 @@ fn twelve_sources_of_one_client_do_not_fill_the_quota() {
         // Somebody else is still taken, and loses nothing to what comes after.
         let honest = Person::visitor("ana", "10.0.0.2");
         let kept = honest.teach(server, "7", "ana's", &drawings(1)[0].1);
-        (48..80).for_each(|i| drop(greedy.send(server, "7", "another", &scribble(i))));
+        (48..80).for_each(|i| {
+            drop(greedy.send(server, "7", &format!("other-{}", i % 12), &scribble(i)))
+        });
         assert!(ids(server).contains(&kept));
         assert_eq!(Person::holder().count(server, ""), 13);
         // An IPv6 network is one client, whatever its addresses are.

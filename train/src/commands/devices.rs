@@ -11,7 +11,7 @@ use crate::{cli::Globals, self_test, waiting::Waiting};
 pub fn run(globals: &Globals) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let found = adapters();
-    writeln!(out, "cpu    CPU (burn-flex), {} threads", std::thread::available_parallelism()?)?;
+    writeln!(out, "cpu    CPU, {} threads", std::thread::available_parallelism()?)?;
     for (number, adapter) in found.iter().enumerate() {
         writeln!(out, "gpu:{number}  {} ({}, {})", adapter.name, adapter.kind, adapter.api)?;
         writeln!(out, "       driver {}; kernels through {}", adapter.driver, adapter.compiler)?;

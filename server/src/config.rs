@@ -208,31 +208,31 @@ impl TrainingOptions {
 #[derive(Clone, Debug, Args)]
 pub struct Limits {
     /// Largest request body in MiB.
-    #[arg(long, env = "GLYPHIC_MAX_BODY_MIB", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, env = "GLYPHIC_MAX_BODY_MIB", default_value_t = Limits::default().max_body_mib, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub max_body_mib: u16,
     /// Most requests that wait for the network; further ones get 429. On the CPU, requests for a
     /// few glyphs do not wait.
-    #[arg(long, env = "GLYPHIC_QUEUE", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "GLYPHIC_QUEUE", default_value_t = Limits::default().queue, value_parser = clap::value_parser!(u16).range(1..))]
     pub queue: u16,
     /// Most pictures that the network reads at once.
-    #[arg(long, env = "GLYPHIC_MAX_BATCH", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, env = "GLYPHIC_MAX_BATCH", default_value_t = Limits::default().max_batch, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_batch: u16,
     /// Most requests a second from one client, not counting probes and the files of the pages
     /// [default: no limit].
-    #[arg(long, env = "GLYPHIC_RATE", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, env = "GLYPHIC_RATE", default_value_t = Limits::default().rate, hide_default_value = true)]
     pub rate: u32,
     /// The server is behind a proxy, whose X-Forwarded-For names the client.
     #[arg(long, env = "GLYPHIC_BEHIND_PROXY")]
     pub behind_proxy: bool,
     /// Most open connections; more wait to be accepted.
-    #[arg(long, env = "GLYPHIC_CONNECTIONS", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "GLYPHIC_CONNECTIONS", default_value_t = Limits::default().connections, value_parser = clap::value_parser!(u16).range(1..))]
     pub connections: u16,
     /// Most open connections of one client; further ones get 429. It has no effect behind a proxy,
     /// where all connections are the proxy's [default: half of --connections].
     #[arg(long, env = "GLYPHIC_CONNECTIONS_PER_CLIENT", value_parser = clap::value_parser!(u16).range(1..))]
     pub connections_per_client: Option<u16>,
     /// Seconds for requests to finish when the server stops.
-    #[arg(long, env = "GLYPHIC_DRAIN_SECONDS", default_value_t = 10)]
+    #[arg(long, env = "GLYPHIC_DRAIN_SECONDS", default_value_t = Limits::default().drain_seconds)]
     pub drain_seconds: u16,
 }
 

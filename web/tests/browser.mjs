@@ -8,6 +8,7 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "n
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
@@ -76,6 +77,32 @@ export class Server {
   }
 }
 
+// The server and the browser of the tests in a file that calls `serve`.
+export let server;
+export let browser;
+
+// Starts both before the tests of a file, and ends them after it. `prepare` gets the server.
+export function serve(prepare = () => {}) {
+  before(async () => {
+    server = await Server.start();
+    await prepare(server);
+    browser = await launch();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server?.remove();
+  });
+}
+
+// Collects the errors that a page throws or logs from now on.
+export function errorsOf(page) {
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  return errors;
+}
+
 // Copies the released checkpoint and its training data to a folder that a test may change.
 async function ownArtifacts() {
   const [from, to] = [join(repository, "artifacts"), await mkdtemp(join(tmpdir(), "glyphic-"))];
@@ -87,7 +114,7 @@ async function ownArtifacts() {
 }
 
 // Starts a browser. CHROMIUM names a program other than Debian's.
-export function launch() {
+function launch() {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   // Debian's sandbox needs privileges that containers lack.
   return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });

@@ -2,9 +2,9 @@
 // samples; and the panel "How it was read".
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { Server, draw, launch, screenshot } from "./browser.mjs";
+import { browser, draw, errorsOf, screenshot, serve, server } from "./browser.mjs";
 
 const DESKTOP = { viewport: { width: 1100, height: 800 } };
 const PHONE = {
@@ -26,26 +26,13 @@ function number(digits, { x = 0.08, y = 0.2, size = 0.6, gap = 0.06 } = {}) {
   return strokes;
 }
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+serve();
 
 function onPage(name, options, run) {
   test(name, async () => {
     const context = await browser.newContext(options);
     const page = await context.newPage();
-    const errors = [];
-    page.on("pageerror", (error) => errors.push(error.message));
-    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    const errors = errorsOf(page);
     try {
       await page.goto(server.url);
       await page.locator('#connection[data-state="ready"]').waitFor();

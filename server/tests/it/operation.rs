@@ -393,7 +393,7 @@ fn the_log_names_the_request_and_the_probe_asks_the_server() {
     let probe = || program().args(["probe", "--addr", &address]).output().unwrap();
     let nobody = probe();
     assert!(!nobody.status.success());
-    assert!(String::from_utf8_lossy(&nobody.stderr).contains("nobody listens"), "{nobody:?}");
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("nothing is listening"), "{nobody:?}");
 
     let mut server = Program(
         program()

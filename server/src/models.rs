@@ -369,7 +369,7 @@ impl Models {
                 if before.is_none_or(|(_, reported, _)| *reported != message) {
                     let serving = &self.engine.serving().id;
                     tracing::error!(
-                        "checkpoint '{current}' is refused, '{serving}' keeps serving: {message}"
+                        "checkpoint '{current}' is refused, so '{serving}' keeps serving: {message}"
                     );
                 }
                 refused = Some((current, message, Instant::now()));

@@ -230,7 +230,7 @@ impl RunState {
         let position: Position = serde_json::from_str(&position).with_context(damaged)?;
         if position.version != VERSION {
             bail!(
-                "the run's state {} is of version {}, this program reads {VERSION}",
+                "the run's state {} has version {}, but this program reads version {VERSION}",
                 path.display(),
                 position.version
             );

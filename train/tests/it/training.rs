@@ -216,7 +216,7 @@ fn ten_drawings_make_a_new_symbol() {
     let output = run(folder.path(), &arguments);
     assert_success(&output);
     let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(said, "mine.png: rows from the top: hook\n");
+    assert_eq!(said, "mine.png: rows from top to bottom: hook\n");
     let picture = image::open(folder.path().join("mine.png")).unwrap().to_luma8();
     assert_eq!(picture.dimensions(), (3 * 60, 60));
     let hook = &data::strokes::read(&file).unwrap()[2].strokes;

@@ -104,7 +104,7 @@ impl ServerMetrics {
         self.batches.observe(glyphs as f64);
     }
 
-    /// A checkpoint is serving now, in the place of another one.
+    /// A checkpoint has replaced the serving one.
     pub fn serves(&self, id: &str, before: Option<&str>) {
         self.model.with_label_values(&[id]).set(1);
         if let Some(before) = before.filter(|before| *before != id) {

@@ -111,7 +111,7 @@ impl Default for PromotionPolicy {
 }
 
 impl PromotionPolicy {
-    /// The objections to promoting `next` in the place of `present`; none if it may be promoted.
+    /// The objections to promoting `next` instead of `present`; none if it may be promoted.
     /// `present` is `None` if nothing is promoted yet: then there is nothing to lose.
     pub fn objections(
         &self,

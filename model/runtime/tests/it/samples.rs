@@ -1,4 +1,4 @@
-//! Every form of a sample's line, and what is said of lines that are none.
+//! Every form of a sample's line, and the errors for lines that are not samples.
 
 use crate::inputs::five;
 use base64::{Engine, engine::general_purpose::STANDARD};

@@ -106,7 +106,7 @@ pub struct FineTuningSource {
 pub struct Sums {
     /// Sum of the steps' mean losses.
     pub loss: f32,
-    /// Augmented examples that were classified right.
+    /// Augmented examples that were classified correctly.
     pub correct: f32,
     /// Seconds spent in the epoch's steps.
     pub seconds: f64,

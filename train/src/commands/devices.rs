@@ -1,4 +1,4 @@
-//! `train devices`: the devices that can compute, and whether the chosen one computes right.
+//! `train devices`: the devices that can compute, and whether the chosen one computes correctly.
 
 use std::io::Write;
 

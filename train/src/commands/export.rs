@@ -43,7 +43,8 @@ pub fn import(globals: &Globals, ImportArgs { file, id, like }: ImportArgs) -> R
         ("safetensors", Some(id)) => safetensors::import(&registry, &bytes, id, like),
         ("onnx" | "safetensors", None) => {
             bail!(
-                "the file has only a network, so it becomes a new checkpoint: give it an id with --id"
+                "the file has only a network, so it becomes a new checkpoint: give it an id \
+                 with --id"
             )
         }
         _ => bail!("cannot read {}: it should be *.zip, *.onnx or *.safetensors", file.display()),

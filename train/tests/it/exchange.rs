@@ -319,6 +319,28 @@ fn exports_into_the_folder_where_one_stands() {
 }
 
 #[test]
+fn imports_a_network_without_metadata_as_a_new_checkpoint() {
+    let (registry, id) = released();
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = Registry::new(folder.path().join("artifacts"));
+    archive::unpack(&elsewhere, &archive::pack(&registry, &id).unwrap()).unwrap();
+    let bytes = safetensors::export(&elsewhere.load(&id, &Device::flex()).unwrap()).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    fs::write(folder.path().join("bare.safetensors"), serialize(file.iter(), None).unwrap())
+        .unwrap();
+    let import = |options: &[&str]| {
+        let arguments = [&["import", "bare.safetensors"], options].concat();
+        crate::common::run(folder.path(), &arguments)
+    };
+    let refused = import(&["--like", &id]);
+    assert!(!refused.status.success());
+    assert!(crate::common::errors(&refused).contains("with --id"), "{refused:?}");
+    crate::common::assert_success(&import(&["--like", &id, "--id", "bare"]));
+    let labels = |id: &str| elsewhere.manifest(id).unwrap().labels;
+    assert_eq!(labels("bare"), labels(&id));
+}
+
+#[test]
 fn a_full_disk_publishes_nothing() {
     let (registry, id) = released();
     let folder = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ import { promisify } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
 
 import {
-  browser, draw, errorsOf, pictures, program, repository, screenshot, serve, server, webFile,
+  browser, draw, errorsOf, pictures, program, reads, repository, screenshot, serve, server, webFile,
 } from "./browser.mjs";
 
 const seven = [[[0.25, 0.2], [0.5, 0.19], [0.75, 0.2], [0.62, 0.5], [0.45, 0.85]]];
@@ -35,14 +35,6 @@ async function withPage(url, run, options = {}) {
   } finally {
     await context.close();
   }
-}
-
-async function reads(page, label) {
-  await page.waitForFunction(
-    (label) => document.getElementById("label").textContent === label,
-    label,
-    { timeout: 5000 },
-  );
 }
 
 const chooseBrowser = (page) => page.locator('#engines input[value="browser"]').check();

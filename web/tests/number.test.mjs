@@ -2,9 +2,8 @@
 // samples; and the panel "How it was read".
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 
-import { browser, draw, errorsOf, screenshot, serve, server } from "./browser.mjs";
+import { draw, onPage, screenshot, serve } from "./browser.mjs";
 
 const DESKTOP = { viewport: { width: 1100, height: 800 } };
 const PHONE = {
@@ -27,22 +26,6 @@ function number(digits, { x = 0.08, y = 0.2, size = 0.6, gap = 0.06 } = {}) {
 }
 
 serve();
-
-function onPage(name, options, run) {
-  test(name, async () => {
-    const context = await browser.newContext(options);
-    const page = await context.newPage();
-    const errors = errorsOf(page);
-    try {
-      await page.goto(server.url);
-      await page.locator('#connection[data-state="ready"]').waitFor();
-      await run(page);
-      assert.deepEqual(errors, []);
-    } finally {
-      await context.close();
-    }
-  });
-}
 
 // Waits until the page reads a number; `text` has a space between lines.
 async function reads(page, text) {

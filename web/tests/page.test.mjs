@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test } from "node:test";
 
-import { browser, draw, errorsOf, pictures, screenshot, serve, server } from "./browser.mjs";
+import { draw, onPage, pictures, reads, screenshot, serve, server } from "./browser.mjs";
 
 const DESKTOP = { width: 1100, height: 800 };
 const PHONE = { width: 390, height: 844 };
@@ -18,34 +17,6 @@ const two = [[
 ]];
 
 serve();
-
-// Each test has its own page, and fails if the page threw or logged an error. With `serverOnly` the
-// page cannot run the network itself.
-function onPage(name, { serverOnly, ...options }, run) {
-  test(name, async () => {
-    const context = await browser.newContext({ ...options, serviceWorkers: serverOnly ? "block" : "allow" });
-    const page = await context.newPage();
-    if (serverOnly) await page.route("**/glyphic_bg.wasm", (route) => route.abort());
-    const errors = errorsOf(page);
-    try {
-      await page.goto(server.url);
-      await page.locator('#connection[data-state="ready"]').waitFor();
-      await run(page, errors);
-      assert.deepEqual(errors, []);
-    } finally {
-      await context.close();
-    }
-  });
-}
-
-// Waits until the page reads a label.
-async function reads(page, label) {
-  await page.waitForFunction(
-    (label) => document.getElementById("label").textContent === label,
-    label,
-    { timeout: 5000 },
-  );
-}
 
 function announcement(page) {
   return page.locator("#announcement").textContent();

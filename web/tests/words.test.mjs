@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import {
-  browser, draw, errorsOf, pictures, repository, screenshot, serve, server, webFile, webFiles,
+  browser, draw, errorsOf, pictures, reads, repository, screenshot, serve, server, webFile, webFiles,
 } from "./browser.mjs";
 
 const { default: dictionary } = await import(webFile("es.js"));
@@ -131,8 +131,6 @@ function onPage(name, { path = "", expected, ...options }, run) {
 const ready = (page) => page.locator('#connection[data-state="ready"]').waitFor();
 // The text of an element. Between a number and its unit the page writes a no-break space.
 const text = async (page, id) => (await page.locator(id).textContent()).replaceAll("\u00a0", " ");
-const reads = (page, label) =>
-  page.waitForFunction((label) => document.getElementById("label").textContent === label, label, { timeout: 5000 });
 
 // The texts of a page that are in English although the dictionary has them in Spanish, without
 // those that are marked as English.

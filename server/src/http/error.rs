@@ -53,7 +53,7 @@ pub enum ApiError {
     #[error("this needs the server's token: send it as 'Authorization: Bearer …'")]
     TokenNeeded,
     /// One client sends too many requests.
-    #[error("more than {0} requests a second from this address; try again in a moment")]
+    #[error("more than {0} requests per second from this address; try again in a moment")]
     TooOften(u32),
     /// A change was asked for from elsewhere, on a server without a token.
     #[error(
@@ -113,7 +113,7 @@ pub enum ApiError {
     #[error("the picture is blank: a sample needs some ink")]
     NothingDrawn,
     /// A label or a source that cannot be one.
-    #[error("a label or a source is 1 to 32 printable characters, this one is {0:?}")]
+    #[error("a label or source must have 1 to 32 printable characters, not {0:?}")]
     BadLabel(String),
     /// A file of samples that cannot be read.
     #[error("the samples cannot be read: {0}")]

@@ -154,9 +154,10 @@ fn stream(store: Store, filter: Filter, place: OwnedSemaphorePermit) -> Body {
             let chunk = match store.find_whole(&filter, before.as_deref(), WHOLE).await {
                 Ok(chunk) => chunk,
                 Err(error) => {
-                    tracing::error!(%error, "an export broke off");
+                    tracing::error!(%error, "an export was interrupted");
                     // The client gets a broken transfer, not a short file.
-                    let _ = send.send(Err(std::io::Error::other("the export broke off"))).await;
+                    let _ =
+                        send.send(Err(std::io::Error::other("the export was interrupted"))).await;
                     return;
                 }
             };

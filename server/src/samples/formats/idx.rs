@@ -33,7 +33,7 @@ pub(super) fn write(samples: &[Sample]) -> Result<Vec<u8>, FormatError> {
     };
     if texts.len() > 256 {
         return Err(FormatError::damaged(format!(
-            "an IDX file holds at most 256 labels, and these samples have {}",
+            "an IDX file can have at most 256 labels, but these samples have {}",
             texts.len()
         )));
     }
@@ -64,7 +64,7 @@ pub(super) fn read(files: &[(String, Vec<u8>)]) -> Result<Vec<Incoming>, FormatE
     let numbers = body("labels", find("labels-idx1-ubyte")?, LABELS_MAGIC, 8)?;
     if pictures.len() != numbers.len() * PIXELS {
         return Err(FormatError::damaged(format!(
-            "there are {} labels, but {} bytes of pictures, which is another number of pictures of 28 × 28",
+            "there are {} labels, but {} bytes of pictures, which are not as many pictures of 28 × 28",
             numbers.len(),
             pictures.len()
         )));
@@ -113,7 +113,7 @@ fn body<'a>(
     }
     if body.len() != word(4) as usize * item {
         return Err(FormatError::damaged(format!(
-            "the header of the file of {what} says that it holds {}, but it does not",
+            "the header of the file of {what} says that it has {}, but it does not",
             word(4)
         )));
     }

@@ -225,7 +225,7 @@ impl Shadow {
         match training.store.add(vec![sample], training.quota).await {
             Ok(added) => added.into_iter().next().map(|added| added.id),
             Err(error) => {
-                tracing::debug!("a disagreement is not kept: {error}");
+                tracing::debug!("a disagreement could not be stored: {error}");
                 None
             }
         }

@@ -58,7 +58,7 @@ async fn serve(config: Config) -> Result<()> {
     if let Some(token) = made {
         let _ = writeln!(
             io::stdout(),
-            "  token       {token}   (changes need it; --admin-token sets it)"
+            "  token       {token}   (required for changes; set your own with --admin-token)"
         );
     }
     let app = App::new(models, config.limits.clone())
@@ -114,7 +114,7 @@ async fn shared(url: &str, registry: Registry) -> Result<Bucket> {
     let bucket = Bucket::open(url, registry)?;
     match bucket.fetch().await {
         Err(error) if bucket.registry().current().is_ok() => {
-            tracing::error!("{error}; serving from its copy");
+            tracing::error!("{error}; serving from the copy");
             return Ok(bucket);
         }
         fetched => fetched?,

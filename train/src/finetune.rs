@@ -36,7 +36,7 @@ use crate::{
 
 /// Shares of the way from the parent to the trained network that are tried as the result.
 const BLENDS: [f32; 8] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2];
-/// Most pictures of a set that are kept of those that only one of the two reads right.
+/// Most pictures of a set that are kept of those that only one of the two reads correctly.
 const CHANGED: usize = 60;
 /// Most cross entropy that one example may add to a mean, in nats: that of a probability of
 /// one in a million.
@@ -269,7 +269,7 @@ fn remove_samples(own: &mut Data, samples: &[LabelledSample]) {
     }
 }
 
-/// The examples that only one of the two reads right.
+/// The examples that only one of the two reads correctly.
 fn changes(
     set: &str,
     labels: &[String],

@@ -93,7 +93,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(oip::load))
         .routes(routes!(oip::unload))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_strangers))
-        // A sample needs no token: what is done with it is decided by the routes above.
+        // Adding a sample needs no token: it changes nothing until it is trained on.
         .routes(routes!(samples::add))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_sites));
     openapi::described()

@@ -60,7 +60,7 @@ pub struct NearestExample {
     picture: String,
 }
 
-/// The training examples that are nearest to what is sent, by the features that the serving
+/// The training examples that are nearest to the input, by the features that the serving
 /// checkpoint's last layer reads.
 #[utoipa::path(post, path = "/api/nearest", tag = "reading", params(NearestOptions), request_body(content(
         (inline(Vec<u8>) = "image/png"), (inline(Vec<u8>) = "application/octet-stream"),

@@ -1,14 +1,10 @@
 //! Aliases, pins, retention, the policy of promotions, checkpoints loaded beside the one that
 //! serves, and a candidate that reads along.
 
-use std::{
-    fs,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{fs, process::Command, time::Duration};
 
 use crate::{
-    common::{Server, TestArtifacts, TrainingSetup, publish_changed, seven},
+    common::{Server, TestArtifacts, TrainingSetup, publish_changed, seven, wait_until},
     programs::ServerProgram,
 };
 use burn::{
@@ -300,10 +296,10 @@ fn a_candidate_reads_along_and_what_it_reads_otherwise_is_kept() {
     assert_eq!(server.get("/api/shadow").1["candidate"], Value::Null);
 
     artifacts.registry.set_alias("candidate", "untrained").unwrap();
-    wait_until(|| server.get("/api/shadow").1["candidate"] == "untrained");
+    wait_until("reading along", 20, || server.get("/api/shadow").1["candidate"] == "untrained");
     (0..5).for_each(|_| ask());
     assert_eq!(server.post_json("/api/read", &strokes).0, 200);
-    wait_until(|| {
+    wait_until("the count of six", 20, || {
         let report = server.get("/api/shadow").1;
         report["agreed"].as_u64().unwrap() + report["disagreed"].as_u64().unwrap() == 6
     });
@@ -324,7 +320,7 @@ fn a_candidate_reads_along_and_what_it_reads_otherwise_is_kept() {
     assert!(metrics.as_str().unwrap().contains("glyphic_shadow_total{outcome=\"disagreed\"} 6"));
 
     artifacts.registry.remove_alias("candidate").unwrap();
-    wait_until(|| server.get("/api/shadow").1["candidate"].is_null());
+    wait_until("the candidate's end", 20, || server.get("/api/shadow").1["candidate"].is_null());
     ask();
     assert_eq!(server.get("/api/shadow").1["disagreed"], 0);
 }
@@ -342,15 +338,6 @@ fn misreading_seven(artifacts: &TestArtifacts) {
             return;
         }
         fs::remove_dir_all(artifacts.registry.folder("untrained")).unwrap();
-    }
-}
-
-#[track_caller]
-fn wait_until(mut done: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !done() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "it did not happen");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

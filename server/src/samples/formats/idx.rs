@@ -105,7 +105,7 @@ pub(super) fn read(files: &[(String, Vec<u8>)]) -> Result<Vec<Incoming>, FormatE
     let numbers = body("labels", find("labels-idx1-ubyte")?, LABELS_MAGIC, 8)?;
     if pictures.len() != numbers.len() * PIXELS {
         return Err(FormatError::damaged(format!(
-            "there are {} labels, but {} bytes of pictures, which is another number of pictures of 28 × 28",
+            "there are {} labels, but {} bytes of pictures, which are not as many pictures of 28 × 28",
             numbers.len(),
             pictures.len()
         )));
@@ -154,7 +154,7 @@ fn body<'a>(
     }
     if body.len() != word(4) as usize * item {
         return Err(FormatError::damaged(format!(
-            "the header of the file of {what} says that it holds {}, but it does not",
+            "the header of the file of {what} says that it has {}, but it does not",
             word(4)
         )));
     }

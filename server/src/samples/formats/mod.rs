@@ -115,7 +115,9 @@ impl Growing {
 /// Reads a file of samples, whose format shows in its first bytes.
 pub fn read(bytes: &[u8]) -> Result<Vec<Incoming>, FormatError> {
     let many = |many: usize| {
-        FormatError::damaged(format!("it holds {many} samples, over {MAX_SAMPLES}: split the file"))
+        FormatError::damaged(format!(
+            "it has {many} samples, over the limit of {MAX_SAMPLES}: split the file"
+        ))
     };
     // The number of lines or files is checked before anything is parsed.
     let samples = if bytes.starts_with(b"PK") {
@@ -139,7 +141,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Incoming>, FormatError> {
         }
     };
     match samples.len() {
-        0 => Err(FormatError::damaged("it holds no samples")),
+        0 => Err(FormatError::damaged("it has no samples")),
         1..=MAX_SAMPLES => Ok(samples),
         count => Err(many(count)),
     }

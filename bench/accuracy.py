@@ -54,7 +54,7 @@ def main():
         (artifacts / "datasets").mkdir(parents=True)
         (artifacts / "datasets/mnist").symlink_to(ROOT / "artifacts/datasets/mnist")
         ids = options.ids or [(options.artifacts / "CURRENT").read_text().split()[0]]
-        # Reports go into a copy: what is measured stays as it is.
+        # Reports go into a copy, so that the measured checkpoints do not change.
         for id in [] if options.seeds else ids:
             shutil.copytree(options.artifacts / "checkpoints" / id, artifacts / "checkpoints" / id)
         if options.seeds:

@@ -193,7 +193,7 @@ def servers(folder, only_peers):
 
 
 def targets(folder):
-    """What is loaded: row, server, path, file of the body, its type."""
+    """The requests to measure: row, server, path, file of the body, its type."""
     bodies = {"raw": digit(), "png": png(digit()), "strokes": strokes()}
     for name, body in bodies.items():
         (folder / name).write_bytes(body)

@@ -1,23 +1,22 @@
 #!/usr/bin/env python3
-"""The network `small` and its recipe in PyTorch, to be timed beside ours.
+"""The network `small` and its recipe in PyTorch, for comparing their speed with ours.
 
     target/bench-train/venv/bin/python bench/train/twin.py [--epochs N] [--device cpu|cuda|mps] [--threads N] [--compile]
 
-Trains on an IDX folder in MNIST's naming and prints JSON lines: `ready`, `first_step`, an
-`epoch` each, `finished`. What it mirrors: model/src/network.rs, train/src/{config,source,
+Trains on an IDX folder with MNIST's file names and prints JSON lines: `ready`, `first_step`, one
+`epoch` for each, `finished`. It mirrors model/src/network.rs, train/src/{config,source,
 replica,trainer,run}.rs and augment/, as of training with --synthetic 0 --negatives 0, on the data alone.
-Distillation (--teacher), which is off by default there, is not here.
+Distillation (--teacher), which is off by default there, is left out.
 
-Clocks run as ours do. An epoch's speed counts its steps, from picking the batch to the
-optimiser, and the wait for the device at the end. `seconds` adds the look at the held-back
-examples after each epoch, and leaves out reading the data and the test set: that one is
-only reported, nothing is chosen by it.
+Time is measured as ours is. An epoch's speed counts its steps, from picking the batch to the
+optimiser, and the wait for the device at the end. `seconds` adds the evaluation of the held-back
+examples after each epoch, but neither reading the data nor the test set, which is only reported.
 
-What differs from ours, besides the random numbers:
-- they are drawn on the device, ours on the host;
-- pictures are floats on the device; on the CPU ours are bytes until they are varied;
+Differences from ours, besides the random numbers:
+- they are generated on the device, ours on the host;
+- pictures are floats on the device; on the CPU ours are bytes until they are augmented;
 - the optimiser is PyTorch's fused one (same formula);
-- running variances are of the sample, n / (n - 1) of ours;
+- running variances are those of a sample, n / (n - 1) times ours;
 - no state is saved, and the loss is not read twice a second.
 """
 
@@ -146,7 +145,7 @@ def main():
     device = torch.device(options.device)
     # Else convolutions would be in TF32 where the GPU has it.
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = options.precision == "tf32"
-    # All batches are alike: it pays to try what is fastest.
+    # All batches have the same shape, so it pays to search for the fastest kernels.
     torch.backends.cudnn.benchmark = True
     torch.manual_seed(options.seed)
     shuffle = torch.Generator().manual_seed(options.seed)

@@ -29,7 +29,7 @@ fuzz_target!(init: {
 }, |bytes: &[u8]| {
     let (config, weights) = &*TRUE;
     let bytes = match bytes.split_first() {
-        // Three bytes a change: where, and what is there then.
+        // Three bytes per change: the position, and the new value.
         Some((0, changes)) => {
             let mut weights = weights.clone();
             for change in changes.chunks_exact(3) {

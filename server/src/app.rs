@@ -115,7 +115,7 @@ impl App {
         self.with(|parts| parts.thresholds = thresholds)
     }
 
-    /// The same with a candidate that reads this share (0–1) of what is answered. It comes after
+    /// The same with a candidate that reads this share (0–1) of all glyphs. It comes after
     /// [`with_training`](Self::with_training), where disagreements may be kept.
     pub fn with_shadow(self, share: f32) -> Self {
         let training = self.training.clone().ok();

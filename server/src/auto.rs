@@ -65,7 +65,7 @@ pub fn faster(gpu: ComputeDevice, registry: &Registry, max_batch: usize) -> Comp
     };
     let note = |own: Pace, name: &str, other: Pace| {
         Some(format!(
-            "{max_batch} pictures take {}, on {name} {}; one takes {} and {}",
+            "{max_batch} pictures take {}, and {} on {name}; one takes {} and {}",
             ms(own.batch),
             ms(other.batch),
             ms(own.one),

@@ -12,7 +12,7 @@ use crate::{
 
 /// Serves Glyphic: the drawing page, and predictions over HTTP.
 ///
-/// Without a command it serves. `server train --help` shows the options of training.
+/// Without a command, it serves. `server train --help` shows the options of training.
 #[derive(Debug, Parser)]
 #[command(name = "server", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -27,7 +27,7 @@ pub struct Cli {
 /// The commands beside serving.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Trains networks: the same program as `train`, so that one file is all a server needs.
+    /// Trains networks: the same program as `train`, so that a server needs only one file.
     #[command(disable_help_flag = true)]
     Train(TrainArgs),
     /// Writes the page and the promoted checkpoint into a folder for any host of static files.

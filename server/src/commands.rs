@@ -11,7 +11,7 @@ use crate::{bucket::Bucket, config::folder, http::page};
 /// Where the page is written.
 #[derive(Debug, Args)]
 pub struct PageArgs {
-    /// The folder to write.
+    /// Folder to write to.
     folder: PathBuf,
     /// Folder with the checkpoints and CURRENT.
     #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts", value_parser = folder)]
@@ -21,12 +21,12 @@ pub struct PageArgs {
 /// Which checkpoints are sent, and where.
 #[derive(Debug, Args)]
 pub struct PushArgs {
-    /// The checkpoints [default: the promoted one].
+    /// Checkpoints to send [default: the promoted one].
     ids: Vec<String>,
     /// URL of the shared registry: s3://BUCKET/PATH, gs://… or az://…
     #[arg(long)]
     to: String,
-    /// Send nothing if a checkpoint is promoted there already.
+    /// Send nothing if a checkpoint is already promoted there.
     #[arg(long)]
     if_empty: bool,
     /// Folder with the checkpoints and CURRENT.
@@ -54,10 +54,10 @@ pub async fn push(PushArgs { mut ids, to, if_empty, artifacts }: PushArgs) -> Re
     }
     for id in &ids {
         bucket.send(bucket.registry(), id).await?;
-        println!("{id} is in {to}");
+        println!("Sent {id} to {to}");
     }
     if bucket.promote_first(&ids[0]).await? {
-        println!("{} is promoted there, as the first", ids[0]);
+        println!("{} is now promoted there, because no other was", ids[0]);
     }
     Ok(())
 }

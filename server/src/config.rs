@@ -35,16 +35,17 @@ pub struct Config {
     /// Folder for this server's copy of a shared registry.
     #[arg(long, env = "GLYPHIC_ARTIFACTS_COPY", default_value = "artifacts-copy")]
     pub artifacts_copy: PathBuf,
-    /// Device to compute on: auto (a real GPU if it is faster, else the CPU), gpu, gpu:N (see
+    /// Device to compute on: auto (a real GPU if it is faster, otherwise the CPU), gpu, gpu:N (see
     /// `train devices`), cpu, or remote:ws://HOST:PORT for one that another machine lends.
     #[arg(long, env = "GLYPHIC_DEVICE", default_value = "auto")]
     pub device: DeviceChoice,
-    /// Share (0–1) of the answered glyphs that the checkpoint with the alias `candidate` reads too,
-    /// for comparison [default: none].
+    /// Share (0–1) of all glyphs that the checkpoint with the alias `candidate` reads as well, for
+    /// comparison [default: none].
     #[arg(long, env = "GLYPHIC_SHADOW_SHARE", default_value_t = 0.0, hide_default_value = true, value_parser = probability)]
     pub shadow_share: f32,
-    /// Token that changes (promote, roll back, load, train, delete) need as `Authorization: Bearer
-    /// TOKEN` [default: none on loopback, else a new one, which is printed].
+    /// Token required for changes (promote, roll back, load, train, delete), sent as
+    /// `Authorization: Bearer TOKEN` [default: none on loopback, otherwise a new one, which is
+    /// printed].
     #[arg(long, env = "GLYPHIC_ADMIN_TOKEN", hide_env_values = true, value_parser = token)]
     pub admin_token: Option<String>,
     /// Write the log as JSON, one event on each line.
@@ -53,7 +54,7 @@ pub struct Config {
     /// Limits of requests and connections.
     #[command(flatten)]
     pub limits: Limits,
-    /// Thresholds in the place of the checkpoint's.
+    /// Thresholds instead of the checkpoint's.
     #[command(flatten)]
     pub thresholds: ThresholdOverrides,
     /// Samples and training jobs.
@@ -99,7 +100,7 @@ pub fn folder(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Thresholds in the place of the checkpoint's.
+/// Thresholds instead of the checkpoint's.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct ThresholdOverrides {
     /// An answer is `not_a_digit` if its in-distribution score (0–1) is below this [default: the
@@ -145,23 +146,23 @@ pub struct TrainingOptions {
     /// [default: glyphic.db in the artifacts folder].
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// Most samples that are kept.
+    /// The most samples to keep.
     #[arg(long, env = "GLYPHIC_SAMPLES", default_value_t = 100_000)]
     pub samples: u64,
-    /// Most samples that are kept from one source.
+    /// The most samples to keep from one source.
     #[arg(long, env = "GLYPHIC_SAMPLES_PER_SOURCE", default_value_t = 10_000)]
     pub samples_per_source: u64,
-    /// Most samples that are kept of visitors from one IPv4 address or IPv6 /48.
+    /// The most samples to keep from visitors at one IPv4 address or IPv6 /48.
     #[arg(long, env = "GLYPHIC_SAMPLES_PER_CLIENT", default_value_t = 1000)]
     pub samples_per_client: u64,
-    /// Most MiB of samples that are kept.
+    /// The most MiB of samples to keep.
     #[arg(long, env = "GLYPHIC_SAMPLES_MIB", default_value_t = 2048)]
     pub samples_mib: u64,
-    /// Most MiB of samples that are kept of visitors from one IPv4 address or IPv6 /48.
+    /// The most MiB of samples to keep from visitors at one IPv4 address or IPv6 /48.
     #[arg(long, env = "GLYPHIC_SAMPLES_MIB_PER_CLIENT", default_value_t = 32)]
     pub samples_mib_per_client: u64,
-    /// Most KiB that are kept of a sample's picture or drawing: a picture is scaled down until it
-    /// fits, and of a drawing that does not, the glyph is kept.
+    /// The most KiB to keep of a sample's picture or drawing: a picture is scaled down until it
+    /// fits, and of a drawing that does not fit, the glyph is kept.
     #[arg(long, env = "GLYPHIC_SAMPLE_KIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(32..=8192))]
     pub sample_kib: u16,
     /// Keep pictures as they were sent, with all that is in their files, such as where a photograph
@@ -178,22 +179,23 @@ pub struct TrainingOptions {
     /// Days for which a deletion with the token can be undone.
     #[arg(long, env = "GLYPHIC_KEEP_DELETED_DAYS", default_value_t = 30)]
     pub keep_deleted_days: u32,
-    /// Start training after this number of new labelled samples. Those of visitors count once they
-    /// are confirmed.
+    /// Start training after this number of new labelled samples; those of visitors count once they
+    /// are confirmed [default: never].
     #[arg(long, env = "GLYPHIC_TRAIN_EVERY_SAMPLES", value_parser = clap::value_parser!(u64).range(1..))]
     pub train_every_samples: Option<u64>,
-    /// Start training after this number of hours, if there are new labelled samples.
+    /// Start training after this number of hours, if there are new labelled samples [default:
+    /// never].
     #[arg(long, env = "GLYPHIC_TRAIN_EVERY_HOURS", value_parser = clap::value_parser!(u32).range(1..))]
     pub train_every_hours: Option<u32>,
-    /// Dataset that is replayed beside the samples: the one that the checkpoint was trained on
-    /// [default: datasets/mnist in the artifacts folder].
+    /// Data that the checkpoint was trained on, to be replayed during fine-tuning [default:
+    /// datasets/mnist in the artifacts folder].
     #[arg(long, env = "GLYPHIC_DATA")]
     pub data: Option<PathBuf>,
-    /// Further arguments of `train finetune`, separated by spaces.
+    /// More arguments for `train finetune`, separated by spaces.
     #[arg(long, env = "GLYPHIC_TRAIN_ARGUMENTS", default_value = "", allow_hyphen_values = true)]
     pub train_arguments: String,
-    /// Device to train on, or several with commas between them, which may be on other machines
-    /// (see `train lend`) [default: --device].
+    /// Device to train on, or several separated by commas, which may be on other machines (see
+    /// `train lend`) [default: the same as --device].
     #[arg(long, env = "GLYPHIC_TRAIN_DEVICE", value_delimiter = ',')]
     pub train_device: Vec<DeviceChoice>,
 }
@@ -254,43 +256,43 @@ impl TrainingOptions {
 #[derive(Clone, Debug, Args)]
 pub struct Limits {
     /// Largest request body in MiB.
-    #[arg(long, env = "GLYPHIC_MAX_BODY_MIB", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, env = "GLYPHIC_MAX_BODY_MIB", default_value_t = Limits::default().max_body_mib, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub max_body_mib: u16,
-    /// Memory in MiB for the bodies of all requests; further ones get 429. One client has a quarter
-    /// of it.
-    #[arg(long, env = "GLYPHIC_REQUEST_MEMORY_MIB", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..))]
+    /// Memory in MiB for the bodies of all requests; any more get 429. One client may
+    /// have a quarter of it.
+    #[arg(long, env = "GLYPHIC_REQUEST_MEMORY_MIB", default_value_t = Limits::default().request_memory_mib, value_parser = clap::value_parser!(u16).range(1..))]
     pub request_memory_mib: u16,
     /// Memory in MiB for the bodies of all answers over 64 KiB that clients have not taken yet;
-    /// further ones get 429. One client has a quarter of it, or one answer.
-    #[arg(long, env = "GLYPHIC_ANSWER_MEMORY_MIB", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    /// any more get 429. One client may have a quarter of it, or one answer.
+    #[arg(long, env = "GLYPHIC_ANSWER_MEMORY_MIB", default_value_t = Limits::default().answer_memory_mib, value_parser = clap::value_parser!(u16).range(1..))]
     pub answer_memory_mib: u16,
-    /// Most megapixels of all pictures in a file of samples that is imported: about 100 of them are
+    /// The most megapixels of all pictures in a file of samples that is imported: about 100 of them are
     /// decoded in a second.
-    #[arg(long, env = "GLYPHIC_IMPORT_MEGAPIXELS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "GLYPHIC_IMPORT_MEGAPIXELS", default_value_t = Limits::default().import_megapixels, value_parser = clap::value_parser!(u32).range(1..))]
     pub import_megapixels: u32,
-    /// Most requests that wait for the network; further ones get 429. On the CPU, requests for a
-    /// few glyphs do not wait.
-    #[arg(long, env = "GLYPHIC_QUEUE", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
+    /// The most requests that may wait for the network; any more get 429. On the CPU, requests for
+    /// a few glyphs do not wait.
+    #[arg(long, env = "GLYPHIC_QUEUE", default_value_t = Limits::default().queue, value_parser = clap::value_parser!(u16).range(1..))]
     pub queue: u16,
-    /// Most pictures that the network reads at once.
-    #[arg(long, env = "GLYPHIC_MAX_BATCH", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// The most pictures that the network reads at once.
+    #[arg(long, env = "GLYPHIC_MAX_BATCH", default_value_t = Limits::default().max_batch, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub max_batch: u16,
-    /// Most requests a second from one client, not counting probes and the files of the pages
-    /// [default: no limit].
-    #[arg(long, env = "GLYPHIC_RATE", default_value_t = 0, hide_default_value = true)]
+    /// The most requests per second from one client, not counting probes and the files of the
+    /// pages [default: no limit].
+    #[arg(long, env = "GLYPHIC_RATE", default_value_t = Limits::default().rate, hide_default_value = true)]
     pub rate: u32,
     /// The server is behind a proxy, whose X-Forwarded-For names the client.
     #[arg(long, env = "GLYPHIC_BEHIND_PROXY")]
     pub behind_proxy: bool,
-    /// Most open connections; more wait to be accepted.
-    #[arg(long, env = "GLYPHIC_CONNECTIONS", default_value_t = 512, value_parser = clap::value_parser!(u16).range(1..))]
+    /// The most open connections; any more wait to be accepted.
+    #[arg(long, env = "GLYPHIC_CONNECTIONS", default_value_t = Limits::default().connections, value_parser = clap::value_parser!(u16).range(1..))]
     pub connections: u16,
-    /// Most open connections of one client; further ones get 429. It has no effect behind a proxy,
+    /// The most open connections of one client; any more get 429. It has no effect behind a proxy,
     /// where all connections are the proxy's [default: half of --connections].
     #[arg(long, env = "GLYPHIC_CONNECTIONS_PER_CLIENT", value_parser = clap::value_parser!(u16).range(1..))]
     pub connections_per_client: Option<u16>,
-    /// Seconds for requests to finish when the server stops.
-    #[arg(long, env = "GLYPHIC_DRAIN_SECONDS", default_value_t = 10)]
+    /// Seconds that requests in progress may take to finish when the server stops.
+    #[arg(long, env = "GLYPHIC_DRAIN_SECONDS", default_value_t = Limits::default().drain_seconds)]
     pub drain_seconds: u16,
 }
 

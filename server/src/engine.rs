@@ -118,7 +118,7 @@ impl Engine {
                 // A panic outside the computation fails the requests of its batch, not later
                 // ones.
                 while catch_unwind(AssertUnwindSafe(|| shared.run())).is_err() {
-                    tracing::error!("the network's thread panicked and starts again");
+                    tracing::error!("the network's thread panicked and was restarted");
                 }
                 drop(life);
             })?;

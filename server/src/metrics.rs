@@ -36,11 +36,11 @@ impl ServerMetrics {
         let registry = Registry::new();
         let seconds = |name, help| HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
         let requests =
-            seconds("glyphic_request_seconds", "Time from a request's head to its answer");
-        let stages = seconds("glyphic_stage_seconds", "Time of a stage of a prediction");
+            seconds("glyphic_request_seconds", "Time from a request's head to its response");
+        let stages = seconds("glyphic_stage_seconds", "Time of each stage of a prediction");
         let batches =
-            HistogramOpts::new("glyphic_batch_size", "Glyphs that the network read in a batch");
-        let queue = IntGauge::new("glyphic_queue_depth", "Requests that wait for the network");
+            HistogramOpts::new("glyphic_batch_size", "Glyphs in each batch that the network read");
+        let queue = IntGauge::new("glyphic_queue_depth", "Requests waiting for the network");
         Ok(Self {
             requests: kept(
                 &registry,
@@ -52,13 +52,13 @@ impl ServerMetrics {
             swaps: counter(
                 &registry,
                 "glyphic_swaps_total",
-                "Checkpoints that were swapped in, or refused",
+                "Checkpoints that were swapped in or refused",
                 "outcome",
             )?,
             turned_away: counter(
                 &registry,
                 "glyphic_turned_away_total",
-                "Requests that were answered 429, by reason",
+                "Requests that were answered with 429, by reason",
                 "reason",
             )?,
             shadow: counter(
@@ -116,7 +116,7 @@ impl ServerMetrics {
         self.batches.observe(glyphs as f64);
     }
 
-    /// A checkpoint is serving now, in the place of another one.
+    /// A checkpoint has replaced the serving one.
     pub fn serves(&self, id: &str, before: Option<&str>) {
         self.model.with_label_values(&[id]).set(1);
         if let Some(before) = before.filter(|before| *before != id) {

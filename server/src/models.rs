@@ -256,7 +256,7 @@ impl Models {
     }
 
     /// Verifies, promotes and serves a checkpoint, named by its id or an alias, unless the policy
-    /// objects. If `from` is given, the checkpoint is promoted only in the place of that one.
+    /// objects. If `from` is given, the checkpoint is promoted only if `from` is promoted now.
     pub async fn promote(
         &self,
         name: String,
@@ -426,7 +426,7 @@ impl Models {
                 if before.is_none_or(|(_, reported, _)| *reported != message) {
                     let serving = &self.engine.serving().id;
                     tracing::error!(
-                        "checkpoint '{current}' is refused, '{serving}' keeps serving: {message}"
+                        "checkpoint '{current}' is refused, so '{serving}' keeps serving: {message}"
                     );
                 }
                 refused = Some((current, message, Instant::now()));

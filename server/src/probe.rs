@@ -18,7 +18,7 @@ const LONGEST: u64 = 64 << 10;
 /// Which server is asked.
 #[derive(Debug, Args)]
 pub struct ProbeArgs {
-    /// The address that it listens on; for 0.0.0.0, 127.0.0.1 is asked.
+    /// Address that the server listens on; for 0.0.0.0, 127.0.0.1 is asked.
     #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080")]
     addr: SocketAddr,
     /// Its address for probes, if it has one: this one is asked then, because it answers however
@@ -38,7 +38,7 @@ pub fn probe(ProbeArgs { addr, probe_addr }: ProbeArgs) -> Result<()> {
         });
     }
     let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)
-        .with_context(|| format!("nobody listens on {addr}"))?;
+        .with_context(|| format!("nothing is listening on {addr}"))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "GET /readyz HTTP/1.1\r\nhost: {addr}\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();

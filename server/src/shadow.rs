@@ -233,7 +233,7 @@ impl Shadow {
         match training.store.add(vec![sample], &Sender::default(), training.quota).await {
             Ok(added) => added.into_iter().next().map(|added| added.id),
             Err(error) => {
-                tracing::debug!("a disagreement is not kept: {error}");
+                tracing::debug!("a disagreement could not be stored: {error}");
                 None
             }
         }

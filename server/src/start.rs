@@ -56,7 +56,10 @@ async fn serve(config: Config) -> Result<()> {
     let (admin, made) =
         Admin::new(config.admin_token.clone(), config.addr, config.limits.behind_proxy);
     if let Some(token) = made {
-        let _ = writeln!(io::stdout(), "  token       {token}   (--admin-token sets it)");
+        let _ = writeln!(
+            io::stdout(),
+            "  token       {token}   (required for changes; set your own with --admin-token)"
+        );
     }
     let _ = writeln!(io::stdout(), "  changes     {}", admin.describe(listener.local_addr()?));
     let app = App::new(models, config.limits.clone())
@@ -112,7 +115,7 @@ async fn shared(url: &str, registry: Registry) -> Result<Bucket> {
     let bucket = Bucket::open(url, registry)?;
     match bucket.fetch().await {
         Err(error) if bucket.registry().current().is_ok() => {
-            tracing::error!("{error}; serving from its copy");
+            tracing::error!("{error}; serving from the copy");
             return Ok(bucket);
         }
         fetched => fetched?,

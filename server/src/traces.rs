@@ -64,7 +64,7 @@ pub async fn finish(sender: SdkTracerProvider) {
         let _ = done.send(());
     });
     if tokio::time::timeout(LAST_TRACES, finished).await.is_err() {
-        tracing::warn!("the last traces were not taken within {} s", LAST_TRACES.as_secs());
+        tracing::warn!("the last traces could not be sent within {} s", LAST_TRACES.as_secs());
     }
 }
 

@@ -16,7 +16,7 @@ const ACCEPTED: f64 = 0.995;
 /// Share of the held-back samples of fine-tuning that must be accepted; a few may have wrong
 /// labels.
 const ACCEPTED_OF_SAMPLES: f64 = 0.95;
-/// Answers are unsure below a confidence if at most this share of them is right …
+/// Answers are unsure below a confidence if at most this share of them is correct …
 const RIGHT_WHEN_UNSURE: f64 = 0.6;
 /// … and if they are at most this share of all answers.
 const MOST_UNSURE: f64 = 0.01;

@@ -12,8 +12,8 @@ use crate::config::TrainConfig;
 
 /// Trains Glyphic's network and publishes checkpoints.
 ///
-/// Without a command it trains from scratch on MNIST, which is in the
-/// repository, on the GPU if there is one, else on the CPU.
+/// Without a command, it trains from scratch on MNIST, which is in the repository, on the GPU if
+/// there is one, otherwise on the CPU.
 #[derive(Parser)]
 #[command(name = "train", version)]
 pub struct Cli {
@@ -33,20 +33,19 @@ pub struct Cli {
 pub enum TrainCommand {
     /// Continue a run that was stopped or killed.
     Resume(ResumeArgs),
-    /// Continue from a checkpoint with new samples, and replay examples of its own data beside
-    /// them.
+    /// Fine-tune a checkpoint on new samples, while replaying examples that it was trained on.
     Finetune(FinetuneArgs),
     /// Measure a checkpoint on labelled data.
     Eval(EvalArgs),
     /// Look for wrong labels in the training data.
     Audit(AuditArgs),
-    /// Train with many settings, to choose between them.
+    /// Train with many combinations of settings and compare them in a table.
     Sweep(SweepArgs),
     /// Lend this machine's devices to runs on other machines.
     Lend(LendArgs),
     /// List the checkpoints and the unfinished runs.
     List,
-    /// Write a checkpoint into one file: a zip with all of it, ONNX, or safetensors.
+    /// Write a checkpoint to a single file: a zip archive, ONNX, or safetensors.
     Export(ExportArgs),
     /// Publish a checkpoint from such a file.
     Import(ImportArgs),
@@ -59,15 +58,15 @@ pub enum TrainCommand {
 /// The options of every command, before its name or after it.
 #[derive(Args)]
 pub struct Globals {
-    /// Folder of checkpoints, runs and datasets.
+    /// Folder with the checkpoints, runs and datasets.
     #[arg(
         long, global = true, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts",
         value_parser = folder
     )]
     pub artifacts: PathBuf,
-    /// auto (a real GPU, else the CPU), gpu, gpu:N (see `train devices`), cpu, or
-    /// remote:ws://HOST:PORT for one that another machine lends. Several, separated by commas,
-    /// share every batch of a run, or the runs of a sweep.
+    /// Device to compute on: auto (a real GPU if there is one, otherwise the CPU), gpu, gpu:N (see
+    /// `train devices`), cpu, or remote:ws://HOST:PORT for one that another machine lends. Several
+    /// devices, separated by commas, share every batch of a run, or the runs of a sweep.
     #[arg(
         long,
         global = true,
@@ -81,27 +80,28 @@ pub struct Globals {
 /// Arguments of training from scratch.
 #[derive(Args)]
 pub struct StartArgs {
-    /// An IDX directory in MNIST's naming, or a folder of pictures with one
-    /// sub-folder per label [default: datasets/mnist in the artifacts folder].
+    /// Data to train on: an IDX folder with MNIST's file names, or a folder with one subfolder of
+    /// pictures per label [default: datasets/mnist in the artifacts folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// small, large (more accurate, slower), mlp (no convolutions, to see what they add), or a
-    /// JSON file with `convolutions` and `hidden` layers, as in a checkpoint's manifest.
+    /// Network to train: small, large (more accurate, but slower), mlp (without convolutions, to
+    /// see what they contribute), or a JSON file with `convolutions` and `hidden` layers, as in a
+    /// checkpoint's manifest.
     #[arg(long, default_value = "small")]
     pub network: PathBuf,
-    /// A file of drawings of further symbols (.jsonl: a label and strokes per line), varied
-    /// as the built-in shapes are. Ten drawings of a symbol are enough.
+    /// File with drawings of more symbols to learn (.jsonl, with a label and strokes on each
+    /// line). They are varied like the built-in shapes; ten drawings of a symbol are enough.
     #[arg(long)]
     pub drawings: Option<PathBuf>,
-    /// Promote the finished checkpoint, unless it is less accurate than the promoted one or has
-    /// other labels: servers load it.
+    /// Promote the finished checkpoint, so that servers load it, unless it is less accurate than
+    /// the promoted one or has different labels.
     #[arg(long)]
     pub promote: bool,
-    /// Promote it even then.
+    /// With --promote: promote it even then.
     #[arg(long, requires = "promote")]
     pub force: bool,
-    /// For a program that started this one: progress as JSON lines on standard
-    /// output, lower priority, and a stop when standard input ends.
+    /// For use by another program: report progress as JSON lines on standard output, run at a lower
+    /// priority, and stop when standard input ends.
     #[arg(long)]
     pub as_child: bool,
     /// The run's settings.
@@ -112,9 +112,9 @@ pub struct StartArgs {
 /// Arguments of `train resume`.
 #[derive(Args)]
 pub struct ResumeArgs {
-    /// The run; without it, the one that was saved last.
+    /// Run to continue [default: the one that was saved last].
     pub run: Option<String>,
-    /// Where the data is now, if it was moved.
+    /// Where the data is now, if it has been moved.
     #[arg(long)]
     pub data: Option<PathBuf>,
 }
@@ -122,37 +122,37 @@ pub struct ResumeArgs {
 /// Arguments of `train finetune`.
 #[derive(Args)]
 pub struct FinetuneArgs {
-    /// The samples: JSON lines, as the server's page and
-    /// `/api/samples/export?format=jsonl` give them.
+    /// File with the samples, as JSON lines: exported from the server's page Samples or by
+    /// `/api/samples/export?format=jsonl`.
     #[arg(long)]
     pub samples: PathBuf,
-    /// The checkpoint to continue from; without it, the promoted one.
+    /// Checkpoint to start from [default: the promoted one].
     #[arg(long)]
     pub from: Option<String>,
-    /// The data that the checkpoint was trained on, to be replayed
-    /// [default: datasets/mnist in the artifacts folder].
+    /// Data that the checkpoint was trained on, to be replayed [default: datasets/mnist in the
+    /// artifacts folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// Promote the new checkpoint if the comparison with its parent has no objection.
+    /// Promote the new checkpoint if the comparison with its parent raises no objection.
     #[arg(long)]
     pub promote: bool,
     /// Passes over the samples and the replayed examples.
     #[arg(long, default_value_t = 3)]
     pub epochs: usize,
-    /// Examples per pass, samples and replayed ones together.
+    /// Examples per epoch, samples and replayed ones together.
     #[arg(long, default_value_t = 14_000)]
     pub examples: usize,
-    /// Share (0–1) of them that is samples and their variations.
+    /// Share (0–1) of these examples that are samples and their variations.
     #[arg(long, alias = "taught", default_value_t = 0.15)]
     pub sample_share: f64,
     /// Highest learning rate of the schedule.
     #[arg(long, default_value_t = 1e-3)]
     pub learning_rate: f64,
-    /// Seed of the choice of examples, their variations, order and augmentation.
+    /// Seed for choosing, varying, ordering and augmenting the examples.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// For a program that started this one: progress as JSON lines on standard
-    /// output, lower priority, and a stop when standard input ends.
+    /// For use by another program: report progress as JSON lines on standard output, run at a lower
+    /// priority, and stop when standard input ends.
     #[arg(long)]
     pub as_child: bool,
 }
@@ -160,22 +160,22 @@ pub struct FinetuneArgs {
 /// Arguments of `train sweep`.
 #[derive(Args)]
 pub struct SweepArgs {
-    /// The settings to try, as TOML: see docs/training.md.
+    /// TOML file with the settings to try: see docs/training.md.
     pub file: PathBuf,
-    /// The data, as for training [default: datasets/mnist in the artifacts folder].
+    /// Data to train on, as for a single run [default: datasets/mnist in the artifacts folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// Runs at a time [default: one for each core while memory lasts, or one for each
-    /// GPU or lent device].
+    /// How many runs to train at a time [default: one per core, or fewer if memory is short; one
+    /// per GPU or lent device].
     #[arg(long)]
     pub parallel: Option<NonZeroUsize>,
 }
 
-/// Arguments of `train lend`. The borrowers count the devices of `--device` from 0.
+/// Arguments of `train lend`. Borrowers number the devices of `--device` from 0.
 #[derive(Args)]
 pub struct LendArgs {
-    /// Address and port to listen on. Borrowers need the token that is printed,
-    /// or the one in GLYPHIC_REMOTE_TOKEN.
+    /// Address and port to listen on. Borrowers need the token in GLYPHIC_REMOTE_TOKEN or, if
+    /// that is not set, the one that is printed.
     #[arg(long, default_value = "127.0.0.1:8090")]
     pub listen: SocketAddr,
 }
@@ -183,20 +183,20 @@ pub struct LendArgs {
 /// Arguments of `train eval`.
 #[derive(Args)]
 pub struct EvalArgs {
-    /// The checkpoint; without it, the promoted one.
+    /// Checkpoint to measure [default: the promoted one].
     pub id: Option<String>,
-    /// A second checkpoint, to compare it with on the same examples.
+    /// Second checkpoint, to compare the first one with on the same examples.
     pub other: Option<String>,
-    /// Leave out the robustness test and the speed, which take minutes.
+    /// Skip the robustness test and the measurement of speed, which take minutes.
     #[arg(long)]
     pub quick: bool,
-    /// An IDX directory (its test set), a folder of pictures with one
-    /// sub-folder per label, or a file of labelled strokes (.jsonl)
-    /// [default: datasets/mnist in the artifacts folder].
+    /// Data to measure on: an IDX folder (its test set), a folder with one subfolder of pictures
+    /// per label, or a file of labelled strokes (.jsonl) [default: datasets/mnist in the artifacts
+    /// folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// Write the report to this HTML file; without it, `report.html` and `report.json` in
-    /// the checkpoint, or `report-NAME.…` for other data than it was trained on.
+    /// HTML file to write the report to [default: `report.html`, with `report.json`, in the
+    /// checkpoint's folder; `report-NAME.…` if it was not trained on this data].
     #[arg(long)]
     pub report: Option<PathBuf>,
 }
@@ -204,13 +204,12 @@ pub struct EvalArgs {
 /// Arguments of `train audit`.
 #[derive(Args)]
 pub struct AuditArgs {
-    /// The checkpoint whose answers are compared with the labels; without it, the promoted
-    /// one.
+    /// Checkpoint whose answers are compared with the labels [default: the promoted one].
     pub id: Option<String>,
-    /// The data to look through [default: datasets/mnist in the artifacts folder].
+    /// Data to check [default: datasets/mnist in the artifacts folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// How many of the most doubtful labels to write down.
+    /// How many labels to list at most; the most doubtful ones come first.
     #[arg(long, default_value_t = 200)]
     pub most: usize,
 }
@@ -218,16 +217,16 @@ pub struct AuditArgs {
 /// Arguments of `train draw`.
 #[derive(Args)]
 pub struct DrawArgs {
-    /// A file of drawings of your own symbols (.jsonl: a label and strokes per line);
-    /// without it, the digits.
+    /// File with drawings of your own symbols (.jsonl, with a label and strokes on each line)
+    /// [default: the built-in digits].
     pub drawings: Option<PathBuf>,
-    /// Draw the file's drawings as they are, not varied.
+    /// Show the file's drawings as they are, without variations.
     #[arg(long, requires = "drawings")]
     pub as_drawn: bool,
     /// Glyphs per row.
     #[arg(long, default_value = "30", value_parser = value_parser!(u16).range(1..=1000))]
     pub columns: u16,
-    /// The picture to write.
+    /// PNG file to write.
     #[arg(long, default_value = "sheet.png")]
     pub out: PathBuf,
 }
@@ -235,23 +234,23 @@ pub struct DrawArgs {
 /// Arguments of `train export`.
 #[derive(Args)]
 pub struct ExportArgs {
-    /// The checkpoint, by its id or an alias; `stable` is the promoted one.
+    /// Id or alias of the checkpoint; `stable` is the promoted one.
     pub id: String,
-    /// The file: *.zip with all of it; *.onnx or *.safetensors with the network and the
-    /// manifest.
+    /// File to write: *.zip for the whole checkpoint; *.onnx or *.safetensors for the network and
+    /// the manifest.
     pub file: PathBuf,
 }
 
 /// Arguments of `train import`.
 #[derive(Args)]
 pub struct ImportArgs {
-    /// The file that `train export` wrote.
+    /// File to read, as `train export` writes it.
     pub file: PathBuf,
-    /// The id to give to a network from ONNX or safetensors.
+    /// Id of the new checkpoint. ONNX and safetensors files need one.
     #[arg(long)]
     pub id: Option<String>,
-    /// The checkpoint whose labels and shape a safetensors file has, if the file does not say
-    /// so itself.
+    /// Checkpoint with the same labels and layers, for a safetensors file without Glyphic's
+    /// metadata.
     #[arg(long)]
     pub like: Option<String>,
 }
@@ -272,7 +271,7 @@ impl Cli {
             if let Some(option) = misplaced.and_then(|option| option.get_long()) {
                 let words = format!(
                     "--{option} before '{name}' is an option of training from scratch; if \
-                     '{name}' has it too, write it after '{name}'"
+                     '{name}' has this option too, give it after '{name}'"
                 );
                 return Err(command.error(ErrorKind::ArgumentConflict, words));
             }

@@ -20,8 +20,8 @@ pub struct TrainConfig {
     /// Highest learning rate of the schedule (AdamW).
     #[arg(long, default_value_t = TrainConfig::default().learning_rate)]
     pub learning_rate: f64,
-    /// Share of the run (0–1) in which the learning rate rises to its highest value; then it
-    /// falls along a half cosine to zero.
+    /// Share (0–1) of the run during which the learning rate rises to its highest value; then it
+    /// falls to zero along a half cosine.
     #[arg(long, default_value_t = TrainConfig::default().warmup)]
     pub warmup: f64,
     /// AdamW's decoupled weight decay.
@@ -36,11 +36,11 @@ pub struct TrainConfig {
     /// Seed of the weights, the order of the examples, and the augmentation.
     #[arg(long, default_value_t = TrainConfig::default().seed)]
     pub seed: u64,
-    /// Share (0–1) of the training examples that is synthetic handwriting of the labels.
+    /// Share (0–1) of the training examples that are synthetic handwriting of the labels.
     #[arg(long, alias = "drawn", default_value_t = TrainConfig::default().synthetic)]
     #[serde(default, alias = "drawn")]
     pub synthetic: f32,
-    /// Share (0–1) of the training examples that is negatives: synthetic pictures that are out of
+    /// Share (0–1) of the training examples that are negatives: synthetic pictures that are out of
     /// distribution, which the network learns to reject.
     #[arg(long, alias = "others", default_value_t = TrainConfig::default().negatives)]
     #[serde(default, alias = "others")]
@@ -48,7 +48,7 @@ pub struct TrainConfig {
     /// How training pictures are varied.
     #[command(flatten)]
     pub augmentation: Augmentation,
-    /// A checkpoint of the same labels whose answers count as much as the labels: distillation
+    /// Checkpoint with the same labels whose answers count as much as the labels: distillation
     /// (Hinton, Vinyals and Dean, 2015).
     #[arg(long, value_name = "ID")]
     #[serde(default)]
@@ -141,7 +141,7 @@ impl TrainConfig {
         ensure!((0.0..=1.0).contains(&self.weight_decay), "--weight-decay must be 0 to 1");
         ensure!(
             (0.0..1.0).contains(&self.label_smoothing),
-            "--label-smoothing must be 0 to below 1"
+            "--label-smoothing must be at least 0 and below 1"
         );
         ensure!(
             self.validation > 0.0 && self.validation < 1.0,

@@ -36,7 +36,7 @@ use crate::{
 
 /// Shares of the way from the parent to the trained network that are tried as the result.
 const BLENDS: [f32; 8] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2];
-/// Most pictures of a set that are kept of those that only one of the two reads right.
+/// Most pictures of a set that are kept of those that only one of the two reads correctly.
 const CHANGED: usize = 60;
 /// The name of the set of samples that were held back.
 const HELD_BACK: &str = "held_back";
@@ -287,7 +287,7 @@ fn remove_samples(own: &mut Data, samples: &mut Vec<LabelledSample>) {
     samples.retain(|sample| sample.counts || !known.contains(&sample.glyph));
 }
 
-/// The examples that only one of the two reads right.
+/// The examples that only one of the two reads correctly.
 fn changes(
     set: &str,
     labels: &[String],

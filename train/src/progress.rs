@@ -108,8 +108,7 @@ impl RunProgress {
         }
         if self.on_gpu {
             self.line(
-                "The first steps compile and tune the GPU's kernels: up to some minutes the first \
-                 time, seconds after that.",
+                "The first steps compile and tune the GPU's kernels, which may take minutes.",
             );
             // A run that was killed at its very end has no step left to wait for.
             if position.step < position.total_steps() {
@@ -223,7 +222,7 @@ impl RunProgress {
         let metrics = &manifest.metrics;
         if let Some(test) = metrics.test {
             self.line(&format!(
-                "Test set: {:.2} % of {} right, loss {:.4}.",
+                "Test set: {:.2} % of {} correct, loss {:.4}.",
                 100.0 * test.accuracy,
                 test.examples,
                 test.loss

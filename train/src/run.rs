@@ -151,8 +151,8 @@ impl<'a> Run<'a> {
         check_devices(&state.position, devices)?;
         if state.position.devices != devices.len() {
             say(&format!(
-                "The run began on {} device(s) and continues on {}: it will not end in the same \
-                 weights.",
+                "The run began on {} device(s) and continues on {}, so it will not end with the \
+                 same weights.",
                 state.position.devices,
                 devices.len()
             ));
@@ -313,7 +313,7 @@ impl<'a> Run<'a> {
         self.progress.finished(manifest, &self.registry.folder(&manifest.id), promoted);
         if let Some(refused) = refused {
             say(&format!(
-                "{refused}: on a server's page of checkpoints, or in the next run with --force"
+                "{refused}: on the page Checkpoints of a server, or in the next run with --force"
             ));
         }
         let _ = fs::remove_dir_all(&self.folder);
@@ -361,7 +361,7 @@ fn all_examples<'a>(position: &Position, data: &'a Data) -> Cow<'a, [Example]> {
 /// it goes on if it fails.
 fn remove_leftovers(registry: &Registry) {
     if let Err(error) = registry.remove_leftovers() {
-        say(&format!("warning: the leftovers of killed runs cannot be removed: {error}"));
+        say(&format!("warning: what killed runs left behind cannot be removed: {error}"));
     }
 }
 
@@ -374,7 +374,7 @@ pub fn runs_folder(registry: &Registry) -> PathBuf {
 /// has, even if several start at once.
 fn new_folder(registry: &Registry, position: &Position) -> Result<(String, PathBuf)> {
     let runs = runs_folder(registry);
-    fs::create_dir_all(&runs).with_context(|| format!("cannot make {}", runs.display()))?;
+    fs::create_dir_all(&runs).with_context(|| format!("cannot create {}", runs.display()))?;
     let name = match &position.fine_tuning {
         Some(_) => environment::new_id("tuned", position.config.seed),
         None => environment::new_id(&position.dataset.name, position.config.seed),
@@ -386,7 +386,7 @@ fn new_folder(registry: &Registry, position: &Position) -> Result<(String, PathB
             Ok(()) => fs::remove_dir(&folder)?,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
-                return Err(error).with_context(|| format!("cannot make {}", folder.display()));
+                return Err(error).with_context(|| format!("cannot create {}", folder.display()));
             }
         }
     }

@@ -50,8 +50,8 @@ impl fmt::Display for DeviceComparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "Self-test {}: logits differ by {:.1e} at most (allowed {LOGIT_TOLERANCE:.0e}), \
-             gradients by {:.1e} of their length (allowed {GRADIENT_TOLERANCE:.0e}).",
+            "Self-test {}: logits differ by at most {:.1e} (allowed: {LOGIT_TOLERANCE:.0e}), \
+             gradients by {:.1e} of their length (allowed: {GRADIENT_TOLERANCE:.0e}).",
             if self.passed() { "passed" } else { "FAILED" },
             self.logit,
             self.gradient

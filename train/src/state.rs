@@ -106,7 +106,7 @@ pub struct FineTuningSource {
 pub struct Sums {
     /// Sum of the steps' mean losses.
     pub loss: f32,
-    /// Augmented examples that were classified right.
+    /// Augmented examples that were classified correctly.
     pub correct: f32,
     /// Seconds spent in the epoch's steps.
     pub seconds: f64,
@@ -230,7 +230,7 @@ impl RunState {
         let position: Position = serde_json::from_str(&position).with_context(damaged)?;
         if position.version != VERSION {
             bail!(
-                "the run's state {} is of version {}, this program reads {VERSION}",
+                "the run's state {} has version {}, but this program reads version {VERSION}",
                 path.display(),
                 position.version
             );

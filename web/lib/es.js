@@ -462,7 +462,7 @@ export default {
   "error damaged_image": "No se puede leer la imagen: está dañada o incompleta.",
   "error bad_strokes": "Estos trazos no se pueden leer:",
   "error wrong_pixel_count": "Hacen falta exactamente 784 píxeles.",
-  "error other_site": "Una página de otro sitio no puede cambiar lo que está en servicio.",
+  "error other_site": "Una página de otro sitio no puede cambiar nada en este servidor.",
   "error other_name":
     "Sin token, este servidor solo responde en el propio equipo, con nombres como localhost, y no admite cambios a través de un proxy; para permitir otros, inícialo con --admin-token.",
   "error token_needed": "Para esto hace falta el token del servidor.",

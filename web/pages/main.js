@@ -1,4 +1,4 @@
-// Wires the drawing page: sends what is drawn or chosen to an engine, the server or this browser,
+// Wires the drawing page: sends the drawing or picture to an engine, the server or this browser,
 // one request at a time and always the newest, and shows the answer.
 
 import { Unreachable, Refused, models } from "./api.js";
@@ -140,7 +140,7 @@ function explainFocus() {
   explainDigit({ digit, labels, temperature: engines.temperature(), drawInk: inkOf(answeredInput) });
 }
 
-// Draws what is in a box of an input into a square.
+// Draws the part of an input that a box holds into a square.
 const inkOf = (input) => (context, side, [x, y, width, height]) => {
   const longest = Math.max(width, height, 1);
   const room = 0.12 * side;
@@ -158,7 +158,7 @@ const inkOf = (input) => (context, side, [x, y, width, height]) => {
   context.strokeRect(left - 2, top - 2, width * scale + 4, height * scale + 4);
 };
 
-// Whether the last answer belongs to what is shown, and no newer request is waiting.
+// Whether the last answer belongs to the input shown, and no newer request is waiting.
 const isCurrent = () => answered !== null && shown?.input === answeredInput && !next;
 
 // Offers to save the drawing or the picture, or the selected digit of a number, as a sample.

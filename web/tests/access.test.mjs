@@ -4,24 +4,13 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { extname } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { Server, draw, launch, webFile } from "./browser.mjs";
+import { browser, draw, serve, server, webFile } from "./browser.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+serve();
 
 // Violations that are serious or critical, with their elements.
 async function broken(page) {

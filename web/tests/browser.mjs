@@ -1,6 +1,7 @@
 // Starts a real server and a real Chromium for the tests of the pages. A new test goes into the
 // file of the page that it tests: *.test.mjs.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -8,6 +9,7 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "n
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
@@ -76,6 +78,61 @@ export class Server {
   }
 }
 
+// The server and the browser of the tests in a file that calls `serve`.
+export let server;
+export let browser;
+
+// Starts both before the tests of a file, and ends them after it. `prepare` gets the server, and
+// `options` are further options of its program.
+export function serve(prepare = () => {}, options = []) {
+  before(async () => {
+    server = await Server.start(options);
+    await prepare(server);
+    browser = await launch();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server?.remove();
+  });
+}
+
+// Collects the errors that a page throws or logs from now on.
+export function errorsOf(page) {
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  return errors;
+}
+
+// A test with a drawing page of its own, which fails if the page threw or logged an error. With
+// `serverOnly` the page cannot run the network itself.
+export function onPage(name, { serverOnly, ...options }, run) {
+  test(name, async () => {
+    const context = await browser.newContext({ ...options, serviceWorkers: serverOnly ? "block" : "allow" });
+    const page = await context.newPage();
+    if (serverOnly) await page.route("**/glyphic_bg.wasm", (route) => route.abort());
+    const errors = errorsOf(page);
+    try {
+      await page.goto(server.url);
+      await page.locator('#connection[data-state="ready"]').waitFor();
+      await run(page, errors);
+      assert.deepEqual(errors, []);
+    } finally {
+      await context.close();
+    }
+  });
+}
+
+// Waits until the page reads a label.
+export async function reads(page, label) {
+  await page.waitForFunction(
+    (label) => document.getElementById("label").textContent === label,
+    label,
+    { timeout: 5000 },
+  );
+}
+
 // Copies the released checkpoint and its training data to a folder that a test may change.
 async function ownArtifacts() {
   const [from, to] = [join(repository, "artifacts"), await mkdtemp(join(tmpdir(), "glyphic-"))];
@@ -87,7 +144,7 @@ async function ownArtifacts() {
 }
 
 // Starts a browser. CHROMIUM names a program other than Debian's.
-export function launch() {
+function launch() {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   // Debian's sandbox needs privileges that containers lack.
   return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });

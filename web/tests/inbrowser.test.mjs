@@ -8,37 +8,26 @@ import { cp, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises"
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { promisify } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
 
-import { Server, draw, launch, pictures, program, repository, screenshot, webFile } from "./browser.mjs";
+import {
+  browser, draw, errorsOf, pictures, program, reads, repository, screenshot, serve, server, webFile,
+} from "./browser.mjs";
 
 const seven = [[[0.25, 0.2], [0.5, 0.19], [0.75, 0.2], [0.62, 0.5], [0.45, 0.85]]];
 const one = [[[0.5, 0.15], [0.49, 0.5], [0.48, 0.85]]];
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+serve();
 
 // Opens a page in its own context and waits for the network; fails if the page threw or logged an
 // error, other than one about a connection.
 async function withPage(url, run, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1100, height: 900 }, ...options });
-  const errors = [];
   try {
     const page = await context.newPage();
-    page.on("pageerror", (error) => errors.push(error.message));
-    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    const errors = errorsOf(page);
     await page.goto(url);
     await page.locator('#engines[data-browser="ready"]').waitFor();
     await run(page);
@@ -46,14 +35,6 @@ async function withPage(url, run, options = {}) {
   } finally {
     await context.close();
   }
-}
-
-async function reads(page, label) {
-  await page.waitForFunction(
-    (label) => document.getElementById("label").textContent === label,
-    label,
-    { timeout: 5000 },
-  );
 }
 
 const chooseBrowser = (page) => page.locator('#engines input[value="browser"]').check();

@@ -3,26 +3,16 @@
 import assert from "node:assert/strict";
 import { cp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { Server, draw, launch, repository, screenshot } from "./browser.mjs";
+import { Server, browser, draw, errorsOf, repository, screenshot, serve, server } from "./browser.mjs";
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
+serve(async (server) => {
   // The other checkpoints of the repository, which the server finds by itself.
   const all = join(repository, "artifacts", "checkpoints");
   for (const id of await readdir(all)) {
     await cp(join(all, id), join(server.artifacts, "checkpoints", id), { recursive: true });
   }
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
 });
 
 test("another checkpoint is promoted, and rolled back", async () => {
@@ -222,9 +212,7 @@ test("a network is trained from scratch, followed, stopped, and listed when it h
   const page = await context.newPage();
   // The trainer runs with a low priority.
   page.setDefaultTimeout(120_000);
-  const errors = [];
-  page.on("pageerror", (error) => errors.push(error.message));
-  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  const errors = errorsOf(page);
   await page.goto(`${server.url}models.html`);
   await page.locator("#runs").waitFor();
   assert.ok(await page.locator('[name="network"]').isHidden(), "fine-tuning has no network to choose");

@@ -2,9 +2,8 @@
 // samples; and the panel "How it was read".
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
 
-import { Server, draw, launch, screenshot } from "./browser.mjs";
+import { draw, onPage, screenshot, serve } from "./browser.mjs";
 
 const DESKTOP = { viewport: { width: 1100, height: 800 } };
 const PHONE = {
@@ -26,36 +25,7 @@ function number(digits, { x = 0.08, y = 0.2, size = 0.6, gap = 0.06 } = {}) {
   return strokes;
 }
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
-
-function onPage(name, options, run) {
-  test(name, async () => {
-    const context = await browser.newContext(options);
-    const page = await context.newPage();
-    const errors = [];
-    page.on("pageerror", (error) => errors.push(error.message));
-    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-    try {
-      await page.goto(server.url);
-      await page.locator('#connection[data-state="ready"]').waitFor();
-      await run(page);
-      assert.deepEqual(errors, []);
-    } finally {
-      await context.close();
-    }
-  });
-}
+serve();
 
 // Waits until the page reads a number; `text` has a space between lines.
 async function reads(page, text) {

@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 
-import { Server, draw, launch, pictures, screenshot } from "./browser.mjs";
+import { draw, onPage, pictures, reads, screenshot, serve, server } from "./browser.mjs";
 
 const DESKTOP = { width: 1100, height: 800 };
 const PHONE = { width: 390, height: 844 };
@@ -17,48 +16,7 @@ const two = [[
   [0.45, 0.65], [0.3, 0.8], [0.5, 0.8], [0.74, 0.81],
 ]];
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
-
-// Each test has its own page, and fails if the page threw or logged an error. With `serverOnly` the
-// page cannot run the network itself.
-function onPage(name, { serverOnly, ...options }, run) {
-  test(name, async () => {
-    const context = await browser.newContext({ ...options, serviceWorkers: serverOnly ? "block" : "allow" });
-    const page = await context.newPage();
-    if (serverOnly) await page.route("**/glyphic_bg.wasm", (route) => route.abort());
-    const errors = [];
-    page.on("pageerror", (error) => errors.push(error.message));
-    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-    try {
-      await page.goto(server.url);
-      await page.locator('#connection[data-state="ready"]').waitFor();
-      await run(page, errors);
-      assert.deepEqual(errors, []);
-    } finally {
-      await context.close();
-    }
-  });
-}
-
-// Waits until the page reads a label.
-async function reads(page, label) {
-  await page.waitForFunction(
-    (label) => document.getElementById("label").textContent === label,
-    label,
-    { timeout: 5000 },
-  );
-}
+serve();
 
 function announcement(page) {
   return page.locator("#announcement").textContent();

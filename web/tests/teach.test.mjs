@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { Server, draw, launch, screenshot } from "./browser.mjs";
+import { browser, draw, errorsOf, screenshot, serve, server } from "./browser.mjs";
 
 const DESKTOP = { width: 1100, height: 900 };
 const PHONE = { width: 390, height: 844 };
@@ -23,25 +23,12 @@ function plus(i) {
   ];
 }
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+serve();
 
 async function open(path, viewport = DESKTOP, options = {}) {
   const context = await browser.newContext({ viewport, ...options });
   const page = await context.newPage();
-  const errors = [];
-  page.on("pageerror", (error) => errors.push(error.message));
-  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  const errors = errorsOf(page);
   await page.goto(server.url + path);
   return { page, close: async () => { await context.close(); assert.deepEqual(errors, []); } };
 }

@@ -1,25 +1,14 @@
 // What visitors of a server with a token see and leave on its pages, and what its holder sees of it.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { Server, draw, launch, screenshot } from "./browser.mjs";
+import { browser, draw, screenshot, serve, server } from "./browser.mjs";
 
 const TOKEN = "a-token-of-some-length";
 const seven = [[[0.25, 0.2], [0.5, 0.19], [0.75, 0.2], [0.62, 0.5], [0.45, 0.85]]];
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start(["--admin-token", TOKEN]);
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+serve(undefined, ["--admin-token", TOKEN]);
 
 // A browser of its own, with what it remembers.
 const visitor = () => browser.newContext({ viewport: { width: 1100, height: 900 } });

@@ -5,9 +5,11 @@ import assert from "node:assert/strict";
 import { cp, readFile, readdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { Server, draw, launch, pictures, repository, screenshot, webFile, webFiles } from "./browser.mjs";
+import {
+  browser, draw, errorsOf, pictures, reads, repository, screenshot, serve, server, webFile, webFiles,
+} from "./browser.mjs";
 
 const { default: dictionary } = await import(webFile("es.js"));
 const source = await readFile(webFile("es.js"), "utf8");
@@ -20,22 +22,12 @@ const SAME = new Set([
 // Texts by a code: how a job ended, and errors that are not in the server's list.
 const CODES = ["job promoted", "job candidate", "job failed", "job cancelled", "error in_browser", "error open_inference"];
 
-let server;
-let browser;
-
-before(async () => {
-  server = await Server.start();
+serve(async (server) => {
   // All checkpoints of the repository: the page compares two.
   const all = join(repository, "artifacts", "checkpoints");
   for (const id of await readdir(all)) {
     await cp(join(all, id), join(server.artifacts, "checkpoints", id), { recursive: true });
   }
-  browser = await launch();
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.remove();
 });
 
 // The key of the template literal that begins at an index of a source, and its end.
@@ -125,9 +117,7 @@ function onPage(name, { path = "", expected, ...options }, run) {
   test(name, async () => {
     const context = await browser.newContext({ ...DESKTOP, ...options });
     const page = await context.newPage();
-    const errors = [];
-    page.on("pageerror", (error) => errors.push(error.message));
-    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    const errors = errorsOf(page);
     try {
       await page.goto(server.url + path);
       await run(page, context);
@@ -141,8 +131,6 @@ function onPage(name, { path = "", expected, ...options }, run) {
 const ready = (page) => page.locator('#connection[data-state="ready"]').waitFor();
 // The text of an element. Between a number and its unit the page writes a no-break space.
 const text = async (page, id) => (await page.locator(id).textContent()).replaceAll("\u00a0", " ");
-const reads = (page, label) =>
-  page.waitForFunction((label) => document.getElementById("label").textContent === label, label, { timeout: 5000 });
 
 // The texts of a page that are in English although the dictionary has them in Spanish, without
 // those that are marked as English.

@@ -106,7 +106,7 @@ fn learner(data: &Data, device: &Device) -> Result<f64> {
             .set_device(device.clone())
             .build(InMemDataset::new(examples.to_vec()))
     };
-    let folder = tempfile::tempdir().context("cannot make a folder for the Learner")?;
+    let folder = tempfile::tempdir().context("cannot create a folder for the Learner")?;
     let training = SupervisedTraining::new(
         folder.path(),
         Arc::clone(&loader(&data.training, &training_device)),

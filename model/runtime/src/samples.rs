@@ -60,7 +60,7 @@ pub enum SampleInput {
 #[derive(Debug, Error)]
 pub enum SampleError {
     /// It is not JSON, or a key has a value of another type.
-    #[error("it is not the JSON of a sample: {problem}, at column {column}")]
+    #[error("it is not a sample in JSON: {problem}, at column {column}")]
     NotASample {
         /// What is wrong.
         problem: String,
@@ -91,7 +91,7 @@ pub enum SampleError {
     #[error(transparent)]
     Image(#[from] DecodeError),
     /// It has strokes and an image.
-    #[error("it has both strokes and an image; leave out the one that it was not made of")]
+    #[error("it has both strokes and an image; leave out the one that it was not made from")]
     TwoInputs,
     /// There is nothing to learn from.
     #[error("it has no glyph, no strokes and no image; give it one of them")]

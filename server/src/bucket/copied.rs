@@ -30,7 +30,7 @@ pub(super) struct Copied {
 pub(super) fn claim(url: &str, registry: &Registry) -> Result<File, BucketError> {
     let url = url.trim_end_matches('/');
     let root = registry.root();
-    fs::create_dir_all(root).map_err(at("make the folder", root.to_owned()))?;
+    fs::create_dir_all(root).map_err(at("create the folder", root.to_owned()))?;
     let path = root.join(LOCK);
     let lock = File::create(&path).map_err(at("write", path.clone()))?;
     match lock.try_lock() {

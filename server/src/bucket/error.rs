@@ -28,7 +28,7 @@ pub enum BucketError {
         source: StoreError,
     },
     /// The store did not answer in time.
-    #[error("no answer about {0} within {1} s")]
+    #[error("the store did not answer about {0} within {1} s")]
     Silent(String, u64),
     /// The store stopped answering during a write.
     #[error(

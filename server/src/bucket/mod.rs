@@ -174,7 +174,7 @@ impl Bucket {
         self.take(&mut taken, there).await
     }
 
-    /// Changes what is promoted, aliased or pinned, here and in the store. The change may be made
+    /// Changes promotions, aliases or pins, here and in the store. The change may be made
     /// several times, each time on the state that other servers have left.
     ///
     /// # Errors
@@ -221,7 +221,7 @@ impl Bucket {
     /// Promotes a checkpoint that is in the store, if none is promoted there. Returns whether it
     /// was promoted.
     pub async fn promote_first(&self, id: &str) -> Result<bool, BucketError> {
-        // Not every store supports writing only what is not there yet.
+        // Not every store supports writing an object only if it does not exist.
         if !self.is_empty().await? {
             return Ok(false);
         }

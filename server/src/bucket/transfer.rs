@@ -97,7 +97,7 @@ impl Bucket {
                 };
                 let before = self.listed().refused.insert(id.to_owned(), refused);
                 if before.is_none_or(|before| before.message != message) {
-                    tracing::error!("checkpoint '{id}' is not fetched: {message}");
+                    tracing::error!("checkpoint '{id}' could not be fetched: {message}");
                 }
                 Ok(())
             }
@@ -205,7 +205,7 @@ impl Bucket {
                 Ok(()) => {
                     tracing::info!("removed checkpoint '{id}', which is no longer in the store")
                 }
-                Err(error) => tracing::warn!("'{id}' is not removed: {error}"),
+                Err(error) => tracing::warn!("'{id}' could not be removed: {error}"),
             }
         }
         Ok(())

@@ -57,7 +57,7 @@ pub enum ApiError {
     #[error("this needs the server's token: send it as 'Authorization: Bearer …'")]
     TokenNeeded,
     /// One client sends too many requests.
-    #[error("more than {0} requests a second from this address; try again in a moment")]
+    #[error("more than {0} requests per second from this address; try again in a moment")]
     TooOften(u32),
     /// A change was asked for from elsewhere, or anything under a name of others, on a server without
     /// a token.

@@ -107,6 +107,6 @@ fn unread(error: BytesRejection, mib: u16) -> ApiError {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
             ApiError::BodyTooLarge(mib)
         }
-        _ => ApiError::malformed("the request body broke off"),
+        _ => ApiError::malformed("the request body ended early"),
     }
 }

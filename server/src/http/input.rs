@@ -118,7 +118,7 @@ fn from_json(body: &[u8]) -> Result<Raw, ApiError> {
         (None, Some(strokes), None) => Ok(Raw::Strokes(Strokes::new(strokes)?)),
         (None, None, Some(pixels)) => {
             if let Some(bad) = pixels.iter().find(|&&v| !(0.0..=255.0).contains(&v)) {
-                return Err(ApiError::malformed(format!("pixels must be 0–255, one is {bad}")));
+                return Err(ApiError::malformed(format!("pixels must be 0–255, but one is {bad}")));
             }
             let pixels: Vec<u8> = pixels.iter().map(|v| v.round() as u8).collect();
             Ok(Raw::Pixels(Box::new(Glyph::try_from(pixels.as_slice())?)))

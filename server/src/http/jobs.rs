@@ -92,7 +92,7 @@ impl JobOptions {
             (self.network.unwrap_or_default(), self.epochs.unwrap_or(DEFAULT_EPOCHS));
         match self.from {
             Start::Samples if self.network.is_some() || self.epochs.is_some() => {
-                malformed("network and epochs are for from=scratch".to_owned())
+                malformed("network and epochs can be given only with from=scratch".to_owned())
             }
             Start::Samples => Ok(Recipe::Samples),
             Start::Scratch if (1..=MOST_EPOCHS).contains(&epochs) => {

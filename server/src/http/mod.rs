@@ -97,7 +97,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(oip::load))
         .routes(routes!(oip::unload))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_strangers))
-        // A visitor may send samples, and delete its own: what is done with them is decided by the
+        // A visitor may add samples, and delete its own: what is done with them is decided by the
         // routes above.
         .routes(routes!(samples::add))
         .routes(routes!(samples::delete))

@@ -61,7 +61,7 @@ pub struct NearestExample {
     picture: String,
 }
 
-/// The training examples that are nearest to what is sent, by the features that the serving
+/// The training examples that are nearest to the input, by the features that the serving
 /// checkpoint's last layer reads. Samples are among them with the token, or if they are the visitor's
 /// own.
 #[utoipa::path(post, path = "/api/nearest", tag = "reading", params(NearestOptions), security((), ("visitor" = [])), request_body(content(

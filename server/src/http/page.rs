@@ -172,7 +172,7 @@ pub fn write(folder: &FilePath, registry: &Registry) -> Result<()> {
     }
     files.push((MANIFEST.to_owned(), serde_json::to_vec(&public(&manifest))?));
     fs::create_dir_all(folder.join(WEIGHTS))
-        .with_context(|| format!("cannot make {}", folder.display()))?;
+        .with_context(|| format!("cannot create {}", folder.display()))?;
     for (name, content) in files {
         let path = folder.join(name);
         write_atomically(&path, &content)

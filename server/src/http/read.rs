@@ -54,7 +54,10 @@ impl ReadOptions {
         let boxes: Vec<[f32; 4]> =
             serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
         if boxes.is_empty() || boxes.len() > MOST_BOXES {
-            return Err(bad(format!("1 to {MOST_BOXES} of them, not {}", boxes.len())));
+            return Err(bad(format!(
+                "there must be 1 to {MOST_BOXES} of them, not {}",
+                boxes.len()
+            )));
         }
         let checked = boxes.iter().map(|&numbers| Bounds::checked(numbers)).enumerate();
         let checked = checked.map(|(i, bounds)| {

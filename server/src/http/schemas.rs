@@ -18,7 +18,7 @@ pub struct ThresholdsSchema {
 #[derive(ToSchema)]
 #[schema(as = Score)]
 pub struct ScoreSchema {
-    /// Share (0 to 1) of examples read right.
+    /// Share (0 to 1) of examples read correctly.
     accuracy: f64,
     /// Mean cross entropy in nats.
     loss: f64,
@@ -42,17 +42,17 @@ pub struct MetricsSchema {
     test: Option<ScoreSchema>,
 }
 
-/// Speed of a checkpoint where it was measured.
+/// Speed of a checkpoint on the machine where it was measured.
 #[derive(ToSchema)]
 #[schema(as = Speed)]
 pub struct SpeedSchema {
     /// A single picture, in milliseconds (median).
     single_ms: Option<f64>,
-    /// Pictures a second in batches of 64 (median).
+    /// Pictures per second in batches of 64 (median).
     batched_per_second: Option<f64>,
 }
 
-/// A fine-tuned checkpoint beside its parent.
+/// A fine-tuned checkpoint compared with its parent.
 #[derive(ToSchema)]
 #[schema(as = Comparison)]
 pub struct ComparisonSchema {
@@ -71,11 +71,11 @@ pub struct ComparisonSchema {
     /// On synthetic drawings: parent, then child.
     #[schema(inline)]
     synthetic: Vec<TallySchema>,
-    /// Pictures that only the child reads right.
+    /// Pictures that only the child reads correctly.
     gained: usize,
-    /// Pictures that only the parent reads right.
+    /// Pictures that only the parent reads correctly.
     lost: usize,
-    /// Some of the pictures that only one of the two reads right, lost ones first.
+    /// Some of the pictures that only one of the two reads correctly, lost ones first.
     #[schema(inline)]
     changed: Vec<ChangedSchema>,
     /// How both read each sample.
@@ -83,10 +83,10 @@ pub struct ComparisonSchema {
     samples: Vec<SampleReadingSchema>,
 }
 
-/// Examples read right.
+/// Examples read correctly.
 #[derive(ToSchema)]
 pub struct TallySchema {
-    /// Examples read right.
+    /// Examples read correctly.
     right: usize,
     /// Examples in all.
     of: usize,
@@ -94,7 +94,7 @@ pub struct TallySchema {
     loss: f64,
 }
 
-/// A picture that only one of the two reads right.
+/// A picture that only one of the two reads correctly.
 #[derive(ToSchema)]
 pub struct ChangedSchema {
     /// `held_back`, `validation` or `synthetic`.

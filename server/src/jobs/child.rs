@@ -158,7 +158,7 @@ impl Progress {
             }
             Ok(ReportedLine::Finished(id)) => self.finished = Some(id),
             Err(error) => {
-                tracing::warn!(%error, line, "the trainer sent a line that cannot be read")
+                tracing::warn!(%error, line, "the trainer sent a line that could not be parsed")
             }
         }
     }

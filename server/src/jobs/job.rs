@@ -110,7 +110,7 @@ struct JobProgress {
     /// Mean training loss of this epoch so far.
     #[schema(required = false)]
     loss: f64,
-    /// Share (0 to 1) of this epoch's training pictures that were read right so far.
+    /// Share (0 to 1) of this epoch's training pictures that have been read correctly so far.
     #[schema(required = false)]
     accuracy: f64,
     /// Training pictures per second.

@@ -159,7 +159,7 @@ impl TrainingService {
         let ending = Ending { message, ..ending };
         // The database may be away for a moment; the result must not be lost.
         while let Err(error) = self.store.end_job(&job.id, &self.owner, ending.clone()).await {
-            tracing::error!(%error, "the end of job {} could not be stored", job.id);
+            tracing::error!(%error, "the result of job {} could not be stored", job.id);
             tokio::select! {
                 () = sleep(Duration::from_secs(2)) => {}
                 _ = stop.changed() => return,
@@ -282,7 +282,7 @@ impl TrainingService {
         let named = id.to_owned();
         let set_alias = move |registry: &Registry| registry.set_alias(CANDIDATE, &named);
         if let Err(error) = models.change_aliases(set_alias).await {
-            tracing::warn!("'{id}' does not get the alias '{CANDIDATE}': {error}");
+            tracing::warn!("'{id}' could not be given the alias '{CANDIDATE}': {error}");
         }
     }
 
@@ -300,7 +300,7 @@ impl TrainingService {
         }
         // Shared even if it is not promoted: this server's disk may be lost with the server.
         if let Err(error) = models.share(id).await {
-            tracing::warn!("'{id}' is not in the shared registry: {error}");
+            tracing::warn!("'{id}' could not be sent to the shared registry: {error}");
         }
         if job.recipe != Recipe::Samples {
             // It was not trained on the samples, so a person decides.
@@ -310,7 +310,7 @@ impl TrainingService {
         let comparison = match models.registry().comparison(id) {
             Ok(Some(comparison)) => comparison,
             Ok(None) => {
-                let message = "the trainer left no comparison with the checkpoint before it";
+                let message = "the trainer left no comparison with the parent checkpoint";
                 return Some(ended(JobState::Failed, candidate(), message));
             }
             Err(error) => return Some(ended(JobState::Failed, candidate(), error.to_string())),

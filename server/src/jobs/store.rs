@@ -251,7 +251,7 @@ impl Store {
     }
 
     /// Gives a job of this server back to the queue: another server, or this one
-    /// after its restart, takes it up.
+    /// after its restart, continues it.
     pub async fn give_job_back(&self, id: &str, owner: &str) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE jobs SET state = 'queued', owner = NULL, attempts = attempts - 1, \

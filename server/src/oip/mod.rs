@@ -128,7 +128,7 @@ pub struct ModelMetadata {
     inputs: Vec<TensorMetadata>,
     /// The tensors that it answers with.
     outputs: Vec<TensorMetadata>,
-    /// What is particular to this server.
+    /// Details that only this server gives.
     parameters: ModelParameters,
 }
 
@@ -143,7 +143,7 @@ pub struct TensorMetadata {
     shape: Vec<i64>,
 }
 
-/// What is particular to this server.
+/// Details that only this server gives.
 #[derive(Serialize, ToSchema)]
 pub struct ModelParameters {
     /// The checkpoint's id.

@@ -129,7 +129,9 @@ impl InputTensor {
         let Self { name, shape, datatype, parameters, data } = self;
         if name != INPUT {
             let name = short(name);
-            return Err(malformed(format!("there is no input '{name}': it is '{INPUT}'")));
+            return Err(malformed(format!(
+                "there is no input '{name}': the only one is '{INPUT}'"
+            )));
         }
         let count = pictures(shape)?;
         let size = match datatype.as_str() {
@@ -146,7 +148,7 @@ impl InputTensor {
                 if length != binary.len() as u64 {
                     let found = binary.len();
                     return Err(malformed(format!(
-                        "binary_data_size is {length}, and {found} bytes follow the JSON"
+                        "binary_data_size is {length}, but {found} bytes follow the JSON"
                     )));
                 }
                 from_bytes(binary, size)?
@@ -160,12 +162,12 @@ impl InputTensor {
         if values.len() != count * PIXELS {
             let (found, shape) = (values.len(), format!("{shape:?}"));
             return Err(malformed(format!(
-                "a tensor of shape {shape} does not hold {found} values"
+                "a tensor of shape {shape} does not have {found} values"
             )));
         }
         let whole = |v: &f32| size == 4 || v.fract() == 0.0;
         if let Some(bad) = values.iter().find(|v| !(0.0..=255.0).contains(*v) || !whole(v)) {
-            return Err(malformed(format!("{datatype} pixels are 0 to 255, one is {bad}")));
+            return Err(malformed(format!("{datatype} pixels must be 0 to 255, but one is {bad}")));
         }
         let pixels: Vec<u8> = values.iter().map(|value| value.round() as u8).collect();
         let glyphs = pixels.chunks_exact(PIXELS).map(|pixels| Ok(Glyph::try_from(pixels)?));
@@ -182,13 +184,15 @@ fn pictures(shape: &[u64]) -> Result<usize, ApiError> {
         _ => {
             let shape = short(&format!("{:?}", &shape[..shape.len().min(20)])).to_owned();
             return Err(malformed(format!(
-                "'{INPUT}' is of shape [n,1,28,28], [n,28,28] or [n,784], not {shape}"
+                "'{INPUT}' must have the shape [n,1,28,28], [n,28,28] or [n,784], not {shape}"
             )));
         }
     };
     match usize::try_from(count) {
         Ok(count @ 1..=MAX_PICTURES) => Ok(count),
-        _ => Err(malformed(format!("a request has 1 to {MAX_PICTURES} pictures, not {count}"))),
+        _ => {
+            Err(malformed(format!("a request must have 1 to {MAX_PICTURES} pictures, not {count}")))
+        }
     }
 }
 
@@ -209,7 +213,7 @@ fn from_bytes(bytes: &[u8], size: usize) -> Result<Vec<f32>, ApiError> {
     let (values, rest) = bytes.as_chunks::<4>();
     match rest.is_empty() {
         true => Ok(values.iter().map(|&value| f32::from_le_bytes(value)).collect()),
-        false => Err(malformed("FP32 data is 4 bytes a value".to_owned())),
+        false => Err(malformed("FP32 data must have 4 bytes per value".to_owned())),
     }
 }
 
@@ -227,7 +231,7 @@ fn outputs(
         let output = output.ok_or_else(|| {
             let names: Vec<&str> = OUTPUTS.iter().map(|output| output.name).collect();
             let name = short(&asked.name);
-            malformed(format!("there is no output '{name}': {}", names.join(", ")))
+            malformed(format!("there is no output '{name}': the outputs are {}", names.join(", ")))
         })?;
         Ok::<_, ApiError>((output, asked.parameters.binary_data.unwrap_or(binary)))
     };
@@ -275,7 +279,9 @@ struct Level<'a> {
 impl Level<'_> {
     fn keep<E: Error>(self, value: f64) -> Result<(), E> {
         if self.values.len() == MAX_PICTURES * PIXELS {
-            return Err(E::custom(format_args!("a request has at most {MAX_PICTURES} pictures")));
+            return Err(E::custom(format_args!(
+                "a request can have at most {MAX_PICTURES} pictures"
+            )));
         }
         self.values.push(value as f32);
         Ok(())
@@ -311,7 +317,7 @@ impl<'de> Visitor<'de> for Level<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut level: A) -> Result<(), A::Error> {
         let Some(depth) = self.depth.checked_sub(1) else {
-            return Err(A::Error::custom("data is nested too deep for pictures"));
+            return Err(A::Error::custom("data is nested too deeply for pictures"));
         };
         let values = self.values;
         while level.next_element_seed(Level { values: &mut *values, depth })?.is_some() {}

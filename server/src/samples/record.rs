@@ -59,7 +59,7 @@ pub struct SampleRecord {
 }
 
 impl SampleRecord {
-    /// What is known about a sample, without its picture and its input.
+    /// A sample without its picture and its input.
     pub fn new(sample: &Sample) -> Self {
         let content = &sample.content;
         Self {

@@ -67,7 +67,7 @@ count = sum(right_ for start in range(0, 1024, 256) for right_ in [
     (ask(PICTURES[start : start + 256], version=serving).as_numpy("label").astype(int) == LABELS[start : start + 256]).sum()])
 assert count >= 1015, count
 
-# What is asked for, as it is asked for.
+# The outputs asked for, in the form asked for.
 for binary in (True, False):
     chosen = ask(PICTURES[:2], outputs=[triton.InferRequestedOutput("verdict", binary_data=binary)])
     assert [output["name"] for output in chosen.get_response()["outputs"]] == ["verdict"]

@@ -30,6 +30,7 @@ use glyphic_server::{
     store::Store,
 };
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, SqliteConnection};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -271,6 +272,17 @@ pub fn picture(name: &str) -> Vec<u8> {
     fs::read(repository().join("model/tests/pictures").join(name)).unwrap()
 }
 
+/// Changes the database in an artifacts folder as no server does.
+pub fn execute(artifacts: &TestArtifacts, statements: &[&'static str]) {
+    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        for &statement in statements {
+            connection.execute(statement).await.unwrap();
+        }
+    });
+}
+
 /// How a test's server keeps samples and trains.
 pub struct TrainingSetup {
     /// The database; a file in the artifacts folder by default.
@@ -307,6 +319,25 @@ impl TrainingSetup {
         setup.settings.program = program.iter().map(|&part| part.to_owned()).collect();
         setup
     }
+}
+
+/// Waits until `look` finds something and returns it.
+#[track_caller]
+pub fn wait_for<T>(what: &str, seconds: u64, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(seconds), "{what} did not happen in time");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub fn wait_until(what: &str, seconds: u64, mut is_so: impl FnMut() -> bool) {
+    wait_for(what, seconds, || is_so().then_some(()));
 }
 
 /// Waits for a job to be over and returns it.

@@ -1,20 +1,16 @@
 //! Training jobs on samples: when they begin, and every way in which they can end. The trainer is
 //! the real one.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::{fs, time::Duration};
 
 use crate::{
     common::{
-        Server, TestArtifacts, TrainingSetup, alone, drawings, names, seven, train, wait_for_job,
+        Server, TestArtifacts, TrainingSetup, alone, drawings, execute, names, seven, train,
+        wait_for, wait_for_job, wait_until,
     },
     programs::Postgres,
 };
-use glyphic_server::store::Store;
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor};
 
 /// Training that takes seconds, for tests of what happens around it.
 fn short() -> TrainingSetup {
@@ -29,14 +25,29 @@ fn teach_some(server: &Server) {
     }
 }
 
+/// A server that was taught some drawings and then asked for training, and the job's id.
+fn asked_for_training(artifacts: &TestArtifacts) -> (Server, String) {
+    let server = Server::training(artifacts, TrainingSetup::default());
+    teach_some(&server);
+    let (status, job) = server.post_json("/api/jobs", &json!({}));
+    assert_eq!(status, 202, "{job}");
+    (server, job["id"].as_str().unwrap().to_owned())
+}
+
+/// Waits for the newest job, which began for a reason, and returns its id.
+#[track_caller]
+fn wait_for_begun_job(server: &Server, reason: &str) -> String {
+    wait_for("a training job's beginning", 10, || {
+        let newest = server.get("/api/jobs").1["jobs"][0].clone();
+        let id = newest["id"].as_str()?.to_owned();
+        assert_eq!(newest["reason"], reason, "{newest}");
+        Some(id)
+    })
+}
+
 /// What the store holds so far now came through a server whose clock is an hour ahead.
 fn label_an_hour_ahead(artifacts: &TestArtifacts) {
-    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        let later = "UPDATE samples SET labelled = labelled + 3600000";
-        connection.execute(later).await.unwrap();
-    });
+    execute(artifacts, &["UPDATE samples SET labelled = labelled + 3600000"]);
 }
 
 #[test]
@@ -76,10 +87,9 @@ fn one_job_at_a_time_with_progress_and_an_ending() {
 fn programs_of_other_versions_share_the_database() {
     let artifacts = TestArtifacts::released();
     drop(Server::training(&artifacts, TrainingSetup::default()));
-    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        for statement in [
+    execute(
+        &artifacts,
+        &[
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, \
              execution_time) VALUES (99, 'from the future', 1, x'00', 0)",
             "INSERT INTO jobs (id, created, reason, state, attempts, cancel, samples, progress, \
@@ -87,10 +97,8 @@ fn programs_of_other_versions_share_the_database() {
              4000000000000)",
             "INSERT INTO jobs (id, created, reason, state, active, attempts, cancel, samples, \
              progress, recipe) VALUES ('1', 1, 'asked', 'queued', 1, 0, 0, 0, '{}', 'dream')",
-        ] {
-            connection.execute(statement).await.unwrap();
-        }
-    });
+        ],
+    );
     let server = Server::training(&artifacts, short());
     server.teach("7", "me", &seven());
     assert_eq!(server.get("/api/samples/summary").1["since_training"], 0, "labelled before 2096");
@@ -107,14 +115,8 @@ fn labels_that_are_not_allowed_any_more_do_not_stop_the_training() {
     let artifacts = TestArtifacts::released();
     let server = Server::training(&artifacts, short());
     teach_some(&server);
-    let old = server.teach("7", "me", &seven());
-    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        let relabel = "UPDATE samples SET label = '7' || char(8203) WHERE id = $1";
-        let relabel = sqlx::query(relabel).bind(old["id"].as_str().unwrap().to_owned());
-        relabel.execute(&mut connection).await.unwrap();
-    });
+    server.teach("7", "old", &seven());
+    execute(&artifacts, &["UPDATE samples SET label = '7' || char(8203) WHERE source = 'old'"]);
     let job = train(&server);
     assert!(["promoted", "candidate"].contains(&job["state"].as_str().unwrap()), "{job}");
     let id = job["candidate"].as_str().unwrap();
@@ -126,17 +128,12 @@ fn labels_that_are_not_allowed_any_more_do_not_stop_the_training() {
 fn a_job_is_cancelled() {
     let _alone = alone();
     let artifacts = TestArtifacts::released();
-    let server = Server::training(&artifacts, TrainingSetup::default());
-    teach_some(&server);
-    let (_, job) = server.post_json("/api/jobs", &json!({}));
-    let id = job["id"].as_str().unwrap();
-    let begun = Instant::now();
-    while server.get(&format!("/api/jobs/{id}")).1["progress"]["step"].as_u64().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it does not begin");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    let (server, id) = asked_for_training(&artifacts);
+    wait_until("the job's first step", 60, || {
+        server.get(&format!("/api/jobs/{id}")).1["progress"]["step"].is_u64()
+    });
     assert_eq!(server.post_json(&format!("/api/jobs/{id}/cancel"), &json!({})).0, 200);
-    let ended = wait_for_job(&server, id);
+    let ended = wait_for_job(&server, &id);
     assert_eq!((&ended["state"], &ended["candidate"]), (&json!("cancelled"), &Value::Null));
     let runs = artifacts.registry.root().join("runs");
     assert_eq!(fs::read_dir(runs).unwrap().count(), 0);
@@ -185,10 +182,7 @@ fn a_job_that_fails_says_why_and_the_next_can_begin() {
 fn a_job_outlives_a_restart_of_its_server() {
     let _alone = alone();
     let artifacts = TestArtifacts::released();
-    let server = Server::training(&artifacts, TrainingSetup::default());
-    teach_some(&server);
-    let (_, job) = server.post_json("/api/jobs", &json!({}));
-    let id = job["id"].as_str().unwrap().to_owned();
+    let (server, id) = asked_for_training(&artifacts);
     std::thread::sleep(Duration::from_secs(2));
     drop(server);
     let server = Server::training(&artifacts, short());
@@ -211,19 +205,34 @@ fn training_begins_by_itself_after_enough_samples() {
     std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(server.get("/api/jobs").1["jobs"], json!([]));
     server.teach(&drawings[11].0, "me", &drawings[11].1);
-    let begun = Instant::now();
-    let id = loop {
-        let (_, jobs) = server.get("/api/jobs");
-        if let Some(id) = jobs["jobs"][0]["id"].as_str() {
-            assert_eq!(jobs["jobs"][0]["reason"], "samples");
-            break id.to_owned();
-        }
-        assert!(begun.elapsed() < Duration::from_secs(10), "no job began");
-        std::thread::sleep(Duration::from_millis(50));
-    };
+    let id = wait_for_begun_job(&server, "samples");
     wait_for_job(&server, &id);
     std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(server.get("/api/jobs").1["jobs"].as_array().unwrap().len(), 1, "nothing is new");
+}
+
+#[test]
+fn training_begins_by_itself_after_the_hours_if_there_are_new_samples() {
+    let artifacts = TestArtifacts::released();
+    // In the place of the trainer: it fails, with its arguments as the error.
+    let arguments = "echo \"error: $*\" >&2; exit 1";
+    let mut setup = TrainingSetup::with_program(&["sh", "-c", arguments, "train"]);
+    setup.settings.every = Some(Duration::from_secs(3600));
+    setup.settings.device = "cpu,gpu:1".to_owned();
+    setup.settings.arguments = vec!["--sample-share=0.5".to_owned()];
+    let server = Server::training(&artifacts, setup);
+    assert_eq!(server.get("/api/jobs").1["jobs"], json!([]), "there is nothing new");
+    server.teach("7", "me", &seven());
+    let id = wait_for_begun_job(&server, "schedule");
+    let job = wait_for_job(&server, &id);
+    let message = job["message"].as_str().unwrap();
+    for part in ["finetune", "--device cpu,gpu:1", "--sample-share=0.5", "--as-child"] {
+        assert!(message.contains(part), "{part} is not in: {message}");
+    }
+    // The next one is due an hour later, although there is a new sample.
+    server.teach("1", "me", &seven());
+    std::thread::sleep(Duration::from_millis(1200));
+    assert_eq!(server.get("/api/jobs").1["jobs"].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -1,14 +1,10 @@
 //! Aliases, pins, retention, the policy of promotions, checkpoints loaded beside the one that
 //! serves, and a candidate that reads along.
 
-use std::{
-    fs,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{fs, process::Command, time::Duration};
 
 use crate::{
-    common::{Server, TestArtifacts, TrainingSetup, publish_changed, seven},
+    common::{Server, TestArtifacts, TrainingSetup, publish_changed, seven, wait_until},
     programs::ServerProgram,
 };
 use burn::{
@@ -291,9 +287,10 @@ fn what_a_candidate_reads_otherwise_is_not_kept_unless_the_operator_wants_it() {
     let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), |app| {
         app.with_shadow(1.0)
     });
-    wait_until(|| server.get("/api/shadow").1["candidate"] == "untrained");
+    let shadow = || server.get("/api/shadow").1;
+    wait_until("following the candidate", 20, || shadow()["candidate"] == "untrained");
     assert_eq!(server.post_json("/api/predict", &json!({ "strokes": seven() })).0, 200);
-    wait_until(|| server.get("/api/shadow").1["disagreed"] == 1);
+    wait_until("the disagreement", 20, || shadow()["disagreed"] == 1);
     assert_eq!(server.get("/api/shadow").1["disagreements"][0]["sample"], Value::Null);
     assert_eq!(server.get("/api/samples").1["total"], 0);
     assert_eq!(server.get("/api/samples/summary").1["kept"]["disagreements"], false);
@@ -319,10 +316,10 @@ fn a_candidate_reads_along_and_what_it_reads_otherwise_is_kept() {
     assert_eq!(server.get("/api/shadow").1["candidate"], Value::Null);
 
     artifacts.registry.set_alias("candidate", "untrained").unwrap();
-    wait_until(|| server.get("/api/shadow").1["candidate"] == "untrained");
+    wait_until("reading along", 20, || server.get("/api/shadow").1["candidate"] == "untrained");
     (0..5).for_each(|_| ask());
     assert_eq!(server.post_json("/api/read", &strokes).0, 200);
-    wait_until(|| {
+    wait_until("the count of six", 20, || {
         let report = server.get("/api/shadow").1;
         report["agreed"].as_u64().unwrap() + report["disagreed"].as_u64().unwrap() == 6
     });
@@ -343,7 +340,7 @@ fn a_candidate_reads_along_and_what_it_reads_otherwise_is_kept() {
     assert!(metrics.as_str().unwrap().contains("glyphic_shadow_total{outcome=\"disagreed\"} 6"));
 
     artifacts.registry.remove_alias("candidate").unwrap();
-    wait_until(|| server.get("/api/shadow").1["candidate"].is_null());
+    wait_until("the candidate's end", 20, || server.get("/api/shadow").1["candidate"].is_null());
     ask();
     assert_eq!(server.get("/api/shadow").1["disagreed"], 0);
 }
@@ -361,15 +358,6 @@ fn misreading_seven(artifacts: &TestArtifacts) {
             return;
         }
         fs::remove_dir_all(artifacts.registry.folder("untrained")).unwrap();
-    }
-}
-
-#[track_caller]
-fn wait_until(mut done: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !done() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "it did not happen");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

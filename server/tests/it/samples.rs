@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    common::{Server, TestArtifacts, TrainingSetup, drawings, picture, seven},
+    common::{Server, TestArtifacts, TrainingSetup, drawings, execute, picture, seven, wait_until},
     programs::Postgres,
 };
 use glyphic_runtime::decode::decode;
@@ -352,7 +352,7 @@ fn rejects_files_that_are_too_much() {
         answer["error"]["message"].as_str().unwrap().to_owned()
     };
     let many = "{\"strokes\":[[[0,0],[9,9]]]}\n".repeat(20_002);
-    assert!(import(many.as_bytes()).contains("over 20000"));
+    assert!(import(many.as_bytes()).contains("over the limit of 20000"));
     // 300 MB of nothing in a zip of some hundred kB.
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("7/a.png", zip::write::SimpleFileOptions::default()).unwrap();
@@ -550,4 +550,34 @@ fn old_and_deleted_samples_are_purged_in_time() {
     assert_eq!(purged, 3);
     assert_eq!(list(&server, "")["total"], 3);
     assert_eq!(list(&server, "deleted=1")["total"], 0);
+}
+
+#[test]
+fn a_server_purges_what_is_older_than_it_may_keep() {
+    let artifacts = TestArtifacts::released();
+    let server = Server::training(&artifacts, TrainingSetup::default());
+    for (label, (_, strokes)) in ["a", "b", "c", "d"].into_iter().zip(drawings(4)) {
+        server.teach(label, "me", &strokes);
+    }
+    server.post_json("/api/samples/delete?label=c", &json!({}));
+    server.post_json("/api/samples/delete?label=d", &json!({}));
+    drop(server);
+    // Time goes by for two of them.
+    execute(
+        &artifacts,
+        &[
+            "UPDATE samples SET created = created - 2 * 86400000 WHERE label = 'a'",
+            "UPDATE samples SET deleted = deleted - 7200000 WHERE label = 'c'",
+        ],
+    );
+
+    let mut setup = TrainingSetup::default();
+    setup.settings.keep = Some(Duration::from_secs(86_400));
+    setup.settings.keep_deleted = Duration::from_secs(3600);
+    let server = Server::training(&artifacts, setup);
+    let labels = |query: &str| -> Vec<Value> {
+        let listed = list(&server, query);
+        listed["samples"].as_array().unwrap().iter().map(|s| s["label"].clone()).collect()
+    };
+    wait_until("the purge", 10, || labels("") == ["b"] && labels("deleted=1") == ["d"]);
 }

@@ -9,7 +9,8 @@ use std::{
 };
 
 use crate::common::{
-    Server, TestArtifacts, TrainingSetup, alone, drawings, repository, seven, wait_for_job,
+    Server, TestArtifacts, TrainingSetup, alone, drawings, repository, seven, wait_for,
+    wait_for_job, wait_until,
 };
 use flate2::read::GzDecoder;
 use glyphic_server::config::Limits;
@@ -143,11 +144,7 @@ fn not_all_connections_may_follow() {
     assert_eq!(server.get("/healthz").0, 200);
     drop(followers);
     // Their places are free again once the server has noticed.
-    let begun = Instant::now();
-    while ureq::get(server.url("/api/jobs/events")).call().is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "nobody may follow any more");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_until("following again", 20, || ureq::get(server.url("/api/jobs/events")).call().is_ok());
 }
 
 #[test]
@@ -165,12 +162,10 @@ fn fine_tuning_is_due_by_the_samples_since_the_last_one_whatever_was_trained_bet
     assert_eq!(wait_for_job(&server, job["id"].as_str().unwrap())["state"], "candidate");
     let (label, strokes) = &drawings(1)[0];
     server.teach(label, "me", strokes);
-    let begun = Instant::now();
-    while server.get("/api/jobs").1["jobs"][0]["reason"] != "samples" {
-        assert!(begun.elapsed() < Duration::from_secs(10), "no fine-tuning begins");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let newest = server.get("/api/jobs").1["jobs"][0].clone();
+    let newest = wait_for("fine-tuning", 10, || {
+        let newest = server.get("/api/jobs").1["jobs"][0].clone();
+        (newest["reason"] == "samples").then_some(newest)
+    });
     assert_eq!(newest["recipe"], "samples");
     server.post_json(&format!("/api/jobs/{}/cancel", newest["id"].as_str().unwrap()), &json!({}));
 }

@@ -2,13 +2,10 @@
 //! samples, jobs and promotions are shared, a job runs once, and any server can
 //! be killed.
 
-use std::{
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::process::{Command, Stdio};
 
 use crate::{
-    common::{TestArtifacts, drawings, repository},
+    common::{TestArtifacts, drawings, repository, wait_for, wait_until},
     programs::{Postgres, ServerProgram},
 };
 use serde_json::json;
@@ -23,18 +20,6 @@ fn start(artifacts: &TestArtifacts, postgres: &Postgres) -> ServerProgram {
             .env("DATABASE_URL", postgres.url())
             .stderr(Stdio::null()),
     )
-}
-
-#[track_caller]
-fn wait<T>(what: &str, seconds: u64, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(seconds), "{what} did not happen");
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
 
 #[test]
@@ -52,7 +37,7 @@ fn a_job_runs_once_and_outlives_the_server_that_ran_it() {
     let asked: Vec<u16> =
         servers.iter().map(|server| server.send("POST", "/api/jobs", &json!({})).0).collect();
     assert_eq!(asked.iter().filter(|status| **status == 202).count(), 1, "{asked:?}");
-    let running = wait("the job's first steps", 60, || {
+    let running = wait_for("the job's first steps", 60, || {
         let job = servers[0].get("/api/jobs")["jobs"][0].clone();
         job["progress"]["step"].is_u64().then_some(job)
     });
@@ -63,12 +48,12 @@ fn a_job_runs_once_and_outlives_the_server_that_ran_it() {
     drop(servers.remove(owner));
 
     // Another takes it over, and the dead server's trainer stops by itself.
-    let taken = wait("another server's taking over", 60, || {
+    let taken = wait_for("another server's taking over", 60, || {
         let job = servers[0].get(&format!("/api/jobs/{id}"));
         (job["attempts"] == 2 && job["owner"] != running["owner"]).then_some(job)
     });
     assert_eq!(taken["state"], "running", "{taken}");
-    let ended = wait("the job's end", 240, || {
+    let ended = wait_for("the job's end", 240, || {
         let job = servers[1].get(&format!("/api/jobs/{id}"));
         (job["state"] != "running").then_some(job)
     });
@@ -87,8 +72,8 @@ fn a_job_runs_once_and_outlives_the_server_that_ran_it() {
     let (status, answer) =
         servers[0].send("POST", &format!("/api/models/{candidate}/promote"), &json!({}));
     assert_eq!(status, 200, "{answer}");
-    wait("the promotion's arrival", 5, || {
-        (servers[1].get("/api/models")["current"] == candidate).then_some(())
+    wait_until("the promotion's arrival", 5, || {
+        servers[1].get("/api/models")["current"] == candidate
     });
     let third = start(&artifacts, &postgres);
     assert_eq!(third.get("/api/models")["current"], candidate);

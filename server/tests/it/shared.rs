@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    common::{publish, repository, seven},
+    common::{publish, repository, seven, wait_for, wait_until},
     programs::{Program, ServerProgram},
 };
 use glyphic_runtime::registry::Registry;
@@ -212,17 +212,13 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     let mut server = s3.command();
     server.args(["--addr", "127.0.0.1:0", "--artifacts", URL, "--artifacts-copy"]);
     let mut refused = Program(server.arg(empty.path()).spawn().unwrap());
-    let begun = Instant::now();
-    while refused.0.try_wait().unwrap().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "it serves, with nothing to serve");
-        thread::sleep(Duration::from_millis(50));
-    }
+    wait_until("its end, with nothing to serve", 20, || refused.0.try_wait().unwrap().is_some());
     let mut said = String::new();
     refused.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(said.contains("server push --to s3://"), "{said}");
 
     let pushed = s3.push(&[], registry.root());
-    assert!(text(&pushed.stdout).contains("promoted there, as the first"), "{pushed:?}");
+    assert!(text(&pushed.stdout).contains("now promoted there"), "{pushed:?}");
     let (a, b) = (SharingServer::start(&s3), SharingServer::start(&s3));
     assert_eq!([a.reads_with(), b.reads_with()], [first.clone(), first.clone()]);
 
@@ -251,11 +247,7 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     assert!(!s3.objects().join("checkpoints").join(&second).join("manifest.json").exists());
     assert_eq!(a.send("PUT", "/api/aliases/stays", &json!({ "id": first })).0, 200);
     assert_eq!(b.listed(), [first.as_str()]);
-    let begun = Instant::now();
-    while a.listed() != [first.as_str()] {
-        assert!(begun.elapsed() < Duration::from_secs(20), "'{second}' stays where it was fetched");
-        thread::sleep(Duration::from_millis(200));
-    }
+    wait_until("the removal where it was fetched", 20, || a.listed() == [first.as_str()]);
 
     // Without the store both go on, also one that is started anew; changes are refused.
     s3.stop();
@@ -267,11 +259,9 @@ fn what_one_server_does_reaches_the_other_within_seconds() {
     let a = SharingServer::start_with(&s3, copy);
     assert_eq!(a.reads_with(), first);
     s3.start();
-    let begun = Instant::now();
-    while a.send("PUT", "/api/aliases/back", &json!({ "id": first })).0 != 200 {
-        assert!(begun.elapsed() < Duration::from_secs(20), "the store is not found again");
-        thread::sleep(Duration::from_millis(200));
-    }
+    wait_until("a change in the store that is back", 20, || {
+        a.send("PUT", "/api/aliases/back", &json!({ "id": first })).0 == 200
+    });
     b.waits_for("the alias", |b| b.get("/api/models").to_string().contains("\"back\""));
     assert!(!b.get("/api/models").to_string().contains("\"lost\""));
 }
@@ -291,15 +281,11 @@ fn a_checkpoint_fine_tuned_by_one_server_reaches_the_others() {
     let (status, job) = a.send("POST", "/api/jobs", &json!({}));
     assert_eq!(status, 202, "{job}");
     let path = format!("/api/jobs/{}", job["id"].as_str().unwrap());
-    let begun = Instant::now();
-    let ended = loop {
+    let ended = wait_for("the job's end", 240, || {
         let job = a.get(&path);
-        if !["queued", "running"].contains(&job["state"].as_str().unwrap()) {
-            break job;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(240), "{job}");
-        thread::sleep(Duration::from_millis(200));
-    };
+        let is_over = !["queued", "running"].contains(&job["state"].as_str().unwrap());
+        is_over.then_some(job)
+    });
     assert!(["promoted", "candidate"].contains(&ended["state"].as_str().unwrap()), "{ended}");
     let trained = ended["candidate"].as_str().unwrap().to_owned();
     b.waits_up_to(LISTED, "the fine-tuned checkpoint", |b| b.listed().contains(&trained));
@@ -452,5 +438,5 @@ fn servers_that_change_at_once_lose_nothing() {
     let other = Registry::new(other.path());
     publish(&other, &first);
     let refused = s3.push(&[&first], other.root());
-    assert!(text(&refused.stderr).contains("exists already"), "{refused:?}");
+    assert!(text(&refused.stderr).contains("already exists"), "{refused:?}");
 }

@@ -16,7 +16,7 @@ const POINTS: usize = 100;
 pub struct Bin {
     /// Their mean confidence (0–1).
     pub confidence: f64,
-    /// Share of them (0–1) that is right.
+    /// Share of them (0–1) that is correct.
     pub accuracy: f64,
     /// Their number.
     pub count: usize,
@@ -41,13 +41,13 @@ pub struct Pair {
     pub other: String,
     /// Its accuracy (0–1).
     pub other_accuracy: f64,
-    /// Examples that both read right.
+    /// Examples that both read correctly.
     pub both: usize,
-    /// Examples that only this one reads right.
+    /// Examples that only this one reads correctly.
     pub only_this: usize,
-    /// Examples that only the other one reads right.
+    /// Examples that only the other one reads correctly.
     pub only_other: usize,
-    /// Examples that neither reads right.
+    /// Examples that neither reads correctly.
     pub neither: usize,
     /// Probability of a difference at least as large if both were equally good (exact,
     /// two-sided).

@@ -64,7 +64,7 @@ pub fn run(globals: &Globals, arguments: AuditArgs) -> Result<()> {
         "doubts": listed.collect::<Vec<_>>(),
     });
     let folder = registry.root().join("audits");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let file = folder.join(format!("{id}.json"));
     write_atomically(&file, report.to_string().as_bytes())
         .with_context(|| format!("cannot write {}", file.display()))?;

@@ -1,4 +1,4 @@
-//! `train devices`: the devices that can compute, and whether the chosen one computes right.
+//! `train devices`: the devices that can compute, and whether the chosen one computes correctly.
 
 use std::io::Write;
 
@@ -11,10 +11,14 @@ use crate::{cli::Globals, self_test, waiting::Waiting};
 pub fn run(globals: &Globals) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let found = adapters();
-    writeln!(out, "cpu    CPU (burn-flex), {} threads", std::thread::available_parallelism()?)?;
+    writeln!(out, "cpu    CPU, {} threads", std::thread::available_parallelism()?)?;
     for (number, adapter) in found.iter().enumerate() {
         writeln!(out, "gpu:{number}  {} ({}, {})", adapter.name, adapter.kind, adapter.api)?;
-        writeln!(out, "       driver {}; kernels through {}", adapter.driver, adapter.compiler)?;
+        writeln!(
+            out,
+            "       driver {}; kernels compiled by {}",
+            adapter.driver, adapter.compiler
+        )?;
     }
     if !HAS_GPU {
         writeln!(out, "No GPUs: {}.", DeviceError::NoGpu)?;
@@ -25,7 +29,7 @@ pub fn run(globals: &Globals) -> Result<()> {
     let device = choice.open()?;
     writeln!(out, "\n--device {choice} is {device}")?;
     if device.adapter.is_some() || device.remote.is_some() {
-        writeln!(out, "Testing it against the CPU; a GPU compiles its kernels the first time …")?;
+        writeln!(out, "Comparing it with the CPU; a GPU has to compile its kernels first …")?;
     }
     let waiting = Waiting::on(&device);
     let test = self_test::compare(&device.device)?;
@@ -33,7 +37,7 @@ pub fn run(globals: &Globals) -> Result<()> {
     writeln!(out, "{test}")?;
     ensure!(
         test.passed(),
-        "{device} computes wrong results; use another device, or update its driver"
+        "{device} computes wrong results: update its driver, or use another device"
     );
     Ok(())
 }

@@ -20,7 +20,7 @@ pub fn run(arguments: DrawArgs) -> Result<()> {
         None => Vec::new(),
     };
     if let (Some(path), []) = (&arguments.drawings, drawings.as_slice()) {
-        bail!("{} has no drawing", path.display());
+        bail!("{} has no drawings", path.display());
     }
     let columns = arguments.columns.into();
     let rows = if arguments.as_drawn {
@@ -41,6 +41,6 @@ pub fn run(arguments: DrawArgs) -> Result<()> {
         .with_context(|| format!("cannot write {}", out.display()))?;
     let mut names: Vec<&str> = rows.iter().map(|(name, _)| name.as_str()).collect();
     names.dedup();
-    println!("{}: rows from the top: {}", out.display(), names.join(", "));
+    println!("{}: rows from top to bottom: {}", out.display(), names.join(", "));
     Ok(())
 }

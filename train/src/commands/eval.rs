@@ -221,7 +221,7 @@ fn evaluated_by(
     let checkpoint = registry.load(&other, &device.device)?;
     ensure!(
         checkpoint.manifest.labels == labels,
-        "{other} has other labels: they cannot be compared"
+        "{other} has other labels, so the two cannot be compared"
     );
     let evaluation = evaluate(&checkpoint.into_classifier(&device.device), examples)?;
     Ok((other, evaluation))
@@ -280,8 +280,8 @@ fn print_details(out: &mut impl Write, card: &Card) -> io::Result<()> {
     if let Some(pair) = &card.comparison {
         writeln!(
             out,
-            "Compared with {} ({:.3} %): {} only this one has right, {} only the other one; \
-             p = {:.2e} (McNemar)",
+            "Compared with {} ({:.3} %): only this one reads {} correctly, only the other one {}; \
+             p = {:.2e} (McNemar's test)",
             pair.other,
             100.0 * pair.other_accuracy,
             pair.only_this,
@@ -290,7 +290,7 @@ fn print_details(out: &mut impl Write, card: &Card) -> io::Result<()> {
         )?;
     }
     if !card.robustness.is_empty() {
-        writeln!(out, "Robustness, % right at each strength of a change:")?;
+        writeln!(out, "Robustness, % correct at each strength of a change:")?;
     }
     for kind in &card.robustness {
         let accuracy: Vec<String> =
@@ -300,7 +300,7 @@ fn print_details(out: &mut impl Write, card: &Card) -> io::Result<()> {
     if let Some(speed) = card.speed {
         writeln!(
             out,
-            "Speed: {:.3} ms a picture, {:.0} pictures a second in batches of 64",
+            "Speed: {:.3} ms per picture, {:.0} pictures per second in batches of 64",
             speed.single_ms, speed.batched_per_second
         )?;
     }
@@ -339,7 +339,7 @@ fn print_by_label(
     examples: &[Example],
     labels: &[String],
 ) -> io::Result<()> {
-    writeln!(out, "By label, with the labels that it was most often taken for:")?;
+    writeln!(out, "By label, with the labels that it is most often mistaken for:")?;
     for (label, text) in labels.iter().enumerate() {
         let mut said = vec![0; labels.len()];
         let pairs = evaluation.predictions.iter().zip(examples);

@@ -27,7 +27,7 @@ pub fn export(globals: &Globals, ExportArgs { id, file }: ExportArgs) -> Result<
         ),
     };
     write_atomically(&file, &bytes).with_context(|| format!("cannot write {}", file.display()))?;
-    writeln!(std::io::stdout(), "{id} is in {}: {} KB", file.display(), bytes.len() / 1000)?;
+    writeln!(std::io::stdout(), "Wrote {id} to {} ({} KB)", file.display(), bytes.len() / 1000)?;
     Ok(())
 }
 
@@ -38,18 +38,21 @@ pub fn import(globals: &Globals, ImportArgs { file, id, like }: ImportArgs) -> R
     let like = like.map(|like| registry.manifest(&registry.resolve(&like)?)).transpose()?;
     let imported = match (extension(&file), id) {
         ("zip", None) => archive::unpack(&registry, &bytes),
-        ("zip", Some(_)) => bail!("a checkpoint keeps its id: leave --id out"),
+        ("zip", Some(_)) => bail!("a whole checkpoint keeps its id: leave out --id"),
         ("onnx", Some(id)) => onnx::import(&registry, &bytes, id),
         ("safetensors", Some(id)) => safetensors::import(&registry, &bytes, id, like),
         ("onnx" | "safetensors", None) => {
-            bail!("its weights are folded, so it becomes a new checkpoint: give it an --id")
+            bail!(
+                "the file has only a network, so it becomes a new checkpoint: give it an id \
+                 with --id"
+            )
         }
         _ => bail!("cannot read {}: it should be *.zip, *.onnx or *.safetensors", file.display()),
     };
-    let manifest = imported.with_context(|| format!("{} is not imported", file.display()))?;
+    let manifest = imported.with_context(|| format!("cannot import {}", file.display()))?;
     let id = &manifest.id;
     let advice = match metadata::is_measured(&manifest) {
-        true => "promote it to serve it".to_owned(),
+        true => "to serve it, promote it".to_owned(),
         false => format!(
             "its weights differ from those that were exported, so its accuracy is unknown, and \
              its temperature and thresholds are those of the exported checkpoint: measure it \

@@ -82,7 +82,7 @@ pub(super) fn compare_and_promote(
         ("validation examples", comparison.validation),
         ("synthetic examples", comparison.synthetic),
     ] {
-        eprintln!("{set}: {} of {} right, before {}", after.right, after.of, before.right);
+        eprintln!("{set}: {} of {} correct, {} before", after.right, after.of, before.right);
     }
     let policy = PromotionPolicy::default();
     let objections = policy.by_comparison(&comparison);

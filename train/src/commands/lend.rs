@@ -24,8 +24,8 @@ pub fn run(globals: &Globals, LendArgs { listen }: LendArgs) -> Result<()> {
     ensure!(
         devices.iter().all(|device| device.is_cpu())
             || devices.iter().all(|device| device.adapter.is_some()),
-        "a lender lends GPUs or the CPU, not both, and no device that it borrows itself: start one \
-         lender for each kind"
+        "a lender lends either GPUs or the CPU, and no device that is lent to it: start one lender \
+         for each kind"
     );
     let listener = TcpListener::bind(listen).with_context(|| {
         format!("cannot listen on {listen}: choose another address with --listen")
@@ -41,8 +41,8 @@ pub fn run(globals: &Globals, LendArgs { listen }: LendArgs) -> Result<()> {
         lines += &format!("{device}: --device remote:ws://{host}:{}{place}\n", address.port());
     }
     lines += &token.note;
-    lines += "The traffic is not encrypted: on a network that is not yours, go through SSH (ssh -L) \
-              or a VPN.\n";
+    lines += "The traffic is not encrypted: on a network that you do not control, use ssh -L or a \
+              VPN.\n";
     // The reader may close its end after the first line; lending goes on.
     let _ = std::io::stdout().write_all(lines.as_bytes());
     RemoteServer::new(devices.into_iter().map(|device| device.device))

@@ -29,7 +29,7 @@ pub fn run(globals: &Globals) -> Result<()> {
             Err(error) => writeln!(out, "{mark:<2}{id:<36} {error}")?,
         }
     }
-    writeln!(out, "* is the promoted one.")?;
+    writeln!(out, "* marks the promoted one.")?;
     for entry in fs::read_dir(runs_folder(&registry)).into_iter().flatten().flatten() {
         let id = entry.file_name();
         match RunState::load(&entry.path()) {

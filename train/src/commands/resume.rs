@@ -51,8 +51,7 @@ pub fn run(globals: &Globals, arguments: ResumeArgs) -> Result<RunEnding> {
         let samples = samples.or(position.drawings.as_ref().map(|file| file.display()));
         let or_samples = samples.map_or_else(String::new, |samples| format!(" or {samples}"));
         bail!(
-            "{}{or_samples} has changed since the run began; put the data back, or start a new \
-             run",
+            "{}{or_samples} has changed since the run began: restore it, or start a new run",
             position.data.display()
         );
     }

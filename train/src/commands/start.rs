@@ -29,7 +29,7 @@ pub fn run(globals: &Globals, arguments: StartArgs) -> Result<RunEnding> {
     if let Some(drawings) = &arguments.drawings {
         ensure!(
             config.synthetic > 0.0,
-            "--drawings needs --synthetic above 0: with 0 none of them is used"
+            "--drawings needs --synthetic above 0, or no drawing is used"
         );
         data = data.with_drawings(drawings)?;
     }

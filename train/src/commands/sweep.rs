@@ -51,7 +51,7 @@ pub fn run(globals: &Globals, arguments: SweepArgs) -> Result<bool> {
     }
     ensure!(
         open == 0,
-        "{failed} runs failed and {open} were not begun, because their devices failed: see above; \
+        "{failed} runs failed and {open} did not begin, because their devices failed: see above; \
          the same command continues the sweep"
     );
     ensure!(failed == 0, "{failed} of {} runs failed: see above", outcomes.len());

@@ -10,12 +10,12 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum DataError {
     /// The path is missing.
-    #[error("no data at {}: give --data an IDX directory or a folder of labelled pictures", .0.display())]
+    #[error("there is no data at {}: give an IDX folder or a folder of labelled pictures with --data", .0.display())]
     Missing(PathBuf),
     /// The folder holds nothing that can be read as data.
     #[error(
-        "{} holds neither IDX files (train-images-idx3-ubyte[.gz] and its labels) nor \
-         sub-folders of pictures, one for each label", .0.display()
+        "{} has neither IDX files (train-images-idx3-ubyte[.gz] and its labels) nor subfolders of \
+         pictures, one per label", .0.display()
     )]
     NothingFound(PathBuf),
     /// A file could not be read.
@@ -27,7 +27,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// A file does not have the format that its name promises.
-    #[error("{}: {problem}; get the file again", path.display())]
+    #[error("{}: {problem}; download the file again", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

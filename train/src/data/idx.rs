@@ -104,7 +104,7 @@ fn find_prefix(folder: &Path) -> Result<Option<String>, DataError> {
         _ => Err(DataError::TooLittle {
             path: folder.to_owned(),
             problem: format!(
-                "it holds several datasets ({}); put each into a folder of its own",
+                "it has several datasets ({}); put each one into a folder of its own",
                 prefixes.join(", ")
             ),
         }),
@@ -180,7 +180,7 @@ fn verify(folder: &Path, path: &Path, stored: &[u8]) -> Result<(), DataError> {
     match expected {
         Some(expected) if expected != sha256(stored) => Err(DataError::Damaged {
             path: path.to_owned(),
-            problem: "its sha256 is not the one in SHA256SUMS".to_owned(),
+            problem: "its SHA-256 is not the one in SHA256SUMS".to_owned(),
         }),
         _ => Ok(()),
     }
@@ -197,7 +197,10 @@ fn check<'a>(
     let damaged = |problem: String| DataError::Damaged { path: path.to_owned(), problem };
     let header = 4 * (2 + shape.len());
     if bytes.len() < header {
-        return Err(damaged(format!("it is cut short ({} bytes, no whole header)", bytes.len())));
+        return Err(damaged(format!(
+            "it is truncated ({} bytes are less than a header)",
+            bytes.len()
+        )));
     }
     let numbers: Vec<u32> = bytes[..header]
         .chunks(4)
@@ -205,20 +208,20 @@ fn check<'a>(
         .collect();
     if numbers[0] != magic {
         return Err(damaged(format!(
-            "its magic number is {:#010x}, an IDX file of this name has {magic:#010x}",
+            "its magic number is {:#010x}, but an IDX file with this name has {magic:#010x}",
             numbers[0]
         )));
     }
     let found: Vec<usize> = numbers[2..].iter().map(|&n| n as usize).collect();
     if found != shape {
-        return Err(damaged(format!("its pictures are {found:?} pixels, {shape:?} are needed")));
+        return Err(damaged(format!("its pictures have {found:?} pixels, not {shape:?}")));
     }
     let count = numbers[1] as usize;
     let data = &bytes[header..];
     let expected = count * shape.iter().product::<usize>();
     if data.len() != expected {
         return Err(damaged(format!(
-            "it holds {} bytes of data, its header promises {expected} ({count} items)",
+            "it has {} bytes of data, but its header says {expected} ({count} items)",
             data.len()
         )));
     }
@@ -251,8 +254,7 @@ fn label_texts(
     let damaged = |problem: String| DataError::Damaged { path: path.clone(), problem };
     let text_of = |value: &u8| -> Result<String, DataError> {
         let text = texts.get(value);
-        let text =
-            text.ok_or_else(|| damaged(format!("it names no label for the value {value}")))?;
+        let text = text.ok_or_else(|| damaged(format!("it has no label for the value {value}")))?;
         labels::check(text)
             .map_err(|error| damaged(format!("its label for the value {value} {error}")))?;
         Ok(text.clone())

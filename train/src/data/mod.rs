@@ -50,7 +50,7 @@ impl Data {
         let text = std::fs::read_to_string(path).map_err(unreadable(path))?;
         let drawings = strokes::parse(&text, path)?;
         if drawings.is_empty() {
-            let problem = "it has no drawing".to_owned();
+            let problem = "it has no drawings".to_owned();
             return Err(DataError::TooLittle { path: path.to_owned(), problem });
         }
         for drawing in &drawings {
@@ -92,12 +92,15 @@ pub fn learned_from(manifest: &Manifest, path: &Path) -> Result<Data, DataError>
 pub fn load(path: &Path, validation_share: f64) -> Result<Data, DataError> {
     let raw = read(path)?;
     if raw.labels.len() < 2 {
-        let problem = format!("it has {} label(s), training needs two", raw.labels.len());
+        let problem =
+            format!("it has {} label(s), but training needs at least two", raw.labels.len());
         return Err(DataError::TooLittle { path: path.to_owned(), problem });
     }
     if raw.training.len() < 2 {
-        let problem =
-            format!("it has {} training example(s), at least two are needed", raw.training.len());
+        let problem = format!(
+            "it has {} training example(s), but at least two are needed",
+            raw.training.len()
+        );
         return Err(DataError::TooLittle { path: path.to_owned(), problem });
     }
     let count = raw.training.len();

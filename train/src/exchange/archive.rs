@@ -32,7 +32,11 @@ pub fn pack(registry: &Registry, id: &str) -> Result<Vec<u8>> {
 /// Publishes a packed checkpoint under its own id, after verifying all of it.
 pub fn unpack(registry: &Registry, bytes: &[u8]) -> Result<Manifest> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).context("it is not a zip file")?;
-    ensure!(archive.len() <= MAX_FILES, "it has {} files, a checkpoint has a few", archive.len());
+    ensure!(
+        archive.len() <= MAX_FILES,
+        "it has {} files; a checkpoint has only a few",
+        archive.len()
+    );
     let (mut files, mut left) = (Vec::new(), MAX_BYTES);
     for i in 0..archive.len() {
         let entry = archive.by_index(i)?;
@@ -40,7 +44,9 @@ pub fn unpack(registry: &Registry, bytes: &[u8]) -> Result<Manifest> {
         let mut content = Vec::new();
         // Limited here too, because the size in the header may be wrong.
         entry.take(left + 1).read_to_end(&mut content)?;
-        left = left.checked_sub(content.len() as u64).context("it holds more than a GiB")?;
+        left = left
+            .checked_sub(content.len() as u64)
+            .context("it is larger than 1 GiB when unpacked")?;
         files.push((name, content));
     }
     let at = files.iter().position(|(name, _)| name == MANIFEST_FILE);

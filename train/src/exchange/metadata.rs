@@ -37,8 +37,8 @@ impl ExportMetadata {
     /// Reads it from the entries of a file's metadata.
     pub fn of(entries: &HashMap<String, String>) -> Result<Self> {
         let text = entries.get(KEY).context(
-            "it does not say what its outputs are: only a file that `train export` wrote, with \
-             its metadata, can be imported; --like names a checkpoint with the same outputs",
+            "it does not say what its outputs mean: import a file with the metadata that `train \
+             export` writes, or name a checkpoint with the same outputs with --like",
         )?;
         let metadata: Self =
             serde_json::from_str(text).context("the manifest in it cannot be read")?;
@@ -64,7 +64,7 @@ impl ExportMetadata {
     ) -> Result<Manifest> {
         let Self { weights, manifest } = self;
         let network = Network::from_layer_weights(&manifest.network, layers)
-            .ok_or_else(|| anyhow!("its layers are not those that its manifest names"))?;
+            .ok_or_else(|| anyhow!("its layers do not match its manifest"))?;
         let unchanged = weights == checksum(layers);
         let draft = Draft {
             id,

@@ -57,7 +57,7 @@ pub fn import(registry: &Registry, bytes: &[u8], id: String) -> Result<Manifest>
     let layers = graph.layers()?;
     // Another program may have changed the graph and kept the manifest.
     let as_written = graph == Graph::of(&manifest.id, &layers, manifest.labels.len());
-    ensure!(as_written, "it was changed since `train export` wrote it");
+    ensure!(as_written, "it has been changed since `train export` wrote it");
     metadata.publish(registry, id, &layers)
 }
 
@@ -130,7 +130,7 @@ impl Graph {
         let mut layers = Vec::new();
         for node in &self.nodes {
             let constant = |i: usize| -> Result<(Vec<usize>, Vec<f32>)> {
-                let name = node.inputs.get(i).context("a node lacks its weights")?;
+                let name = node.inputs.get(i).context("a node has no weights")?;
                 constants.get(name.as_str()).context("a weight is missing")?.values()
             };
             match node.operator.as_str() {
@@ -149,7 +149,9 @@ impl Graph {
                 }
                 "Gemm" => {
                     let ((shape, weights), (_, bias)) = (constant(1)?, constant(2)?);
-                    let shape = shape.try_into().map_err(|_| anyhow!("a matrix has two sides"))?;
+                    let shape = shape
+                        .try_into()
+                        .map_err(|_| anyhow!("a matrix does not have two dimensions"))?;
                     layers.push(LayerWeights::Linear { shape, weights, bias });
                 }
                 "Sub" | "Mul" | "Relu" | "Flatten" => {}
@@ -166,7 +168,7 @@ impl Node {
     /// A whole number that is the same on all sides.
     fn attribute(&self, name: &str) -> Result<usize> {
         let attribute = self.attributes.iter().find(|attribute| attribute.name == name);
-        let values = &attribute.with_context(|| format!("a convolution lacks its {name}"))?.ints;
+        let values = &attribute.with_context(|| format!("a convolution has no {name}"))?.ints;
         let first = *values.first().with_context(|| format!("{name} are empty"))?;
         ensure!(values.iter().all(|value| *value == first), "{name} differ from side to side");
         Ok(usize::try_from(first)?)
@@ -180,7 +182,11 @@ impl OnnxTensor {
         let (values, rest) = self.bytes.as_chunks::<4>();
         let count = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
         let whole = self.kind == FLOAT && rest.is_empty() && count == Some(values.len());
-        ensure!(whole, "the weights '{}' are not as many floats as their shape has", self.name);
+        ensure!(
+            whole,
+            "the weights '{}' do not have as many numbers as their shape says",
+            self.name
+        );
         let values: Vec<f32> = values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
         let finite = values.iter().all(|value| value.is_finite());
         ensure!(finite, "the weights '{}' are not all finite numbers", self.name);

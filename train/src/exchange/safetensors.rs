@@ -50,8 +50,9 @@ pub fn import(
     for (i, convolution) in config.convolutions.iter().enumerate() {
         let name = format!("convolutions.{i}");
         let (shape, weights) = floats(&file, &format!("{name}.weight"))?;
-        let shape =
-            shape.try_into().ok().with_context(|| format!("{name}.weight is not a kernel"))?;
+        let shape = shape.try_into().ok().with_context(|| {
+            format!("{name}.weight does not have the four dimensions of a convolution")
+        })?;
         let (_, bias) = floats(&file, &format!("{name}.bias"))?;
         let (stride, padding) = (convolution.stride, convolution.padding);
         layers.push(LayerWeights::Convolution { shape, weights, bias, stride, padding });
@@ -59,15 +60,17 @@ pub fn import(
     for i in 0..=config.hidden.len() {
         let name = format!("linears.{i}");
         let (shape, weights) = floats(&file, &format!("{name}.weight"))?;
-        let shape: [usize; 2] =
-            shape.try_into().ok().with_context(|| format!("{name}.weight is not a matrix"))?;
+        let shape: [usize; 2] = shape
+            .try_into()
+            .ok()
+            .with_context(|| format!("{name}.weight does not have two dimensions"))?;
         let (_, bias) = floats(&file, &format!("{name}.bias"))?;
         let weights = transposed(&weights, shape);
         layers.push(LayerWeights::Linear { shape: [shape[1], shape[0]], weights, bias });
     }
     ensure!(
         file.len() == 2 * layers.len(),
-        "it has {} tensors, its manifest's network has {}",
+        "it has {} tensors, but its manifest's network has {}",
         file.len(),
         2 * layers.len()
     );
@@ -113,6 +116,9 @@ fn floats(file: &SafeTensors, name: &str) -> Result<(Vec<usize>, Vec<f32>)> {
     ensure!(tensor.dtype() == Dtype::F32, "'{name}' is {:?}, not F32", tensor.dtype());
     let (numbers, _) = tensor.data().as_chunks::<4>();
     let numbers: Vec<f32> = numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
-    ensure!(numbers.iter().all(|number| number.is_finite()), "'{name}' is not all finite numbers");
+    ensure!(
+        numbers.iter().all(|number| number.is_finite()),
+        "'{name}' has numbers that are not finite"
+    );
     Ok((tensor.shape().to_vec(), numbers))
 }

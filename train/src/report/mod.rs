@@ -43,16 +43,16 @@ fn summary(content: &Content<'_>) -> String {
         return String::new();
     }
     let mut cells = vec![
-        (format!("{:.2} %", 100.0 * score.accuracy), format!("right on {}", escape(content.set))),
+        (format!("{:.2} %", 100.0 * score.accuracy), format!("correct on {}", escape(content.set))),
         (format!("{wrong}"), format!("mistakes in {}", score.examples)),
         (format!("{:.4}", score.loss), "cross entropy".to_owned()),
         (
             format!("{:.2} %", 100.0 * content.metrics.validation.accuracy),
-            "right on held-back examples".to_owned(),
+            "correct on held-back examples".to_owned(),
         ),
         (
             format!("{:.2} M", content.network.macs() as f64 / 1e6),
-            "multiply-adds a picture".to_owned(),
+            "multiply-adds per picture".to_owned(),
         ),
         (format!("{} k", content.network.parameters() / 1000), "parameters".to_owned()),
         (
@@ -61,9 +61,12 @@ fn summary(content: &Content<'_>) -> String {
         ),
     ];
     if let Some(speed) = content.card.speed {
-        cells.push((format!("{:.2} ms", speed.single_ms), "a picture, on this machine".to_owned()));
+        cells.push((
+            format!("{:.2} ms", speed.single_ms),
+            "per picture, on this machine".to_owned(),
+        ));
         let batched = format!("{:.0}", speed.batched_per_second);
-        cells.push((batched, "pictures a second in batches of 64, on this machine".to_owned()));
+        cells.push((batched, "pictures per second in batches of 64, on this machine".to_owned()));
     }
     if !content.epochs.is_empty() {
         cells.push((format!("{}", content.metrics.epochs), "epochs".to_owned()));

@@ -29,13 +29,13 @@ fn comparison(pair: &Pair) -> String {
     let Pair { other, other_accuracy, both, only_this, only_other, neither, p } = pair;
     let reading = match (p, only_this > only_other) {
         (p, _) if *p >= 0.05 => "no significant difference on this set",
-        (_, true) => "this one reads more of them right",
-        (_, false) => "the other one reads more of them right",
+        (_, true) => "this one reads more of them correctly",
+        (_, false) => "the other one reads more of them correctly",
     };
     format!(
-        "<h2>Compared with {other}</h2><p>The other one reads {:.2} % right. McNemar's test: p = {p:.2e}; \
-         {reading}.</p><table><tr><th></th><th>the other right</th><th>the other wrong</th></tr>\
-         <tr><th scope=row>this one right</th><td>{both}</td><td class=right>{only_this}</td></tr>\
+        "<h2>Compared with {other}</h2><p>The other one reads {:.2} % correctly. McNemar's test: p = {p:.2e}; \
+         {reading}.</p><table><tr><th></th><th>the other correct</th><th>the other wrong</th></tr>\
+         <tr><th scope=row>this one correct</th><td>{both}</td><td class=right>{only_this}</td></tr>\
          <tr><th scope=row>this one wrong</th><td class=wrong>{only_other}</td><td>{neither}</td></tr>\
          </table>",
         100.0 * other_accuracy,
@@ -69,8 +69,8 @@ fn calibration(card: &Card) -> String {
     let rejection =
         [Dots { name: "share of wrong answers", class: "b", points: rejection.collect() }];
     format!(
-        "<h2>Calibration</h2><p>Expected calibration error: {:.2} %. The second chart has the share of \
-         wrong answers if only the most confident ones are given.</p><div class=charts>{}{}</div>",
+        "<h2>Calibration</h2><p>Expected calibration error: {:.2} %. The second chart shows the share \
+         of wrong answers if only the most confident ones are given.</p><div class=charts>{}{}</div>",
         100.0 * card.calibration_error,
         dot_chart("Confidence and accuracy", [0.0, 1.0], [0.0, 1.0], &reliability),
         dot_chart("Mistakes by share of answers given", [0.8, 1.0], [0.0, most], &rejection),
@@ -120,14 +120,14 @@ fn robustness(all: &[Robustness]) -> String {
                 .collect();
             format!(
                 "<table><tr><th scope=row><b>{}</b>, {}</th>{strengths}</tr>\
-                 <tr><th scope=row>right, %</th>{accuracy}</tr></table>",
+                 <tr><th scope=row>correct, %</th>{accuracy}</tr></table>",
                 kind.change, kind.unit
             )
         })
         .collect();
     format!(
         "<h2>Robustness</h2><p>{} of the pictures, enlarged four times, changed, and read like \
-         uploads. Unchanged, {:.1} % are right. Coloured: more than 10 percentage points lost.</p>\
+         uploads. Unchanged, {:.1} % are read correctly. Coloured: more than 10 percentage points less.</p>\
          <div class=strips>{tables}</div>",
         none.examples,
         100.0 * unchanged
@@ -144,7 +144,7 @@ pub(super) fn confusion(content: &Content<'_>) -> String {
     for label in labels {
         let _ = write!(rows, "<th scope=col>{}</th>", escape(label));
     }
-    rows += "<th scope=col>right</th></tr>";
+    rows += "<th scope=col>correct</th></tr>";
     let mut pictures = String::new();
     for (is, (label, row)) in labels.iter().zip(confusion).enumerate() {
         let total: usize = row.iter().sum();

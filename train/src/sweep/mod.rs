@@ -66,7 +66,7 @@ impl<'a> Sweep<'a> {
     /// is the CPU: other devices can be lost.
     pub fn drive(&self, slots: &[ComputeDevice]) -> Result<Vec<RunOutcome>> {
         fs::create_dir_all(&self.folder)
-            .with_context(|| format!("cannot make {}", self.folder.display()))?;
+            .with_context(|| format!("cannot create {}", self.folder.display()))?;
         let name = self.folder.file_name().unwrap_or_default().to_string_lossy();
         let _lock = lock(&self.folder, &format!("the sweep '{name}'"))?;
         let bar = self.bar()?;

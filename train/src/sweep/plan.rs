@@ -136,9 +136,9 @@ impl Plan {
 
     fn parse(text: &str, folder: &Path, classes: usize) -> Result<Self> {
         let file: SweepFile = toml::from_str(text)?;
-        ensure!(!file.seeds.is_empty(), "`seeds` is empty: name at least one");
+        ensure!(!file.seeds.is_empty(), "`seeds` is empty: give at least one");
         let choices = choices(&file.vary)?;
-        ensure!(!choices.is_empty(), "[vary] is empty: name a setting and its values");
+        ensure!(!choices.is_empty(), "[vary] is empty: give at least one setting and its values");
         let combinations = match file.search {
             Search::Grid => grid(&choices, file.runs)?,
             Search::Random => random(&choices, file.runs, file.draw)?,
@@ -266,7 +266,10 @@ fn flatten(table: &toml::Table) -> Result<Vec<(String, Value)>> {
 
 /// Every combination, the last setting changing fastest.
 fn grid(choices: &[(String, Choice)], runs: Option<usize>) -> Result<Vec<Vec<Value>>> {
-    ensure!(runs.is_none(), "`runs` is for search = \"random\"; a grid has all its combinations");
+    ensure!(
+        runs.is_none(),
+        "`runs` is for search = \"random\"; a grid always has all combinations"
+    );
     let mut combinations = vec![Vec::new()];
     for (name, choice) in choices {
         let Choice::List(values) = choice else {
@@ -288,7 +291,7 @@ fn grid(choices: &[(String, Choice)], runs: Option<usize>) -> Result<Vec<Vec<Val
 /// Random combinations. The same `seed` gives the same ones, and with more `runs` the first
 /// ones stay.
 fn random(choices: &[(String, Choice)], runs: Option<usize>, seed: u64) -> Result<Vec<Vec<Value>>> {
-    let runs = runs.context("search = \"random\" needs `runs`: how many combinations to draw")?;
+    let runs = runs.context("search = \"random\" needs `runs`: how many combinations to try")?;
     ensure!((1..=MOST).contains(&runs), "`runs` must be 1 to {MOST}");
     (0..runs)
         .map(|run| {
@@ -309,7 +312,8 @@ fn draw(choice: &Choice, rng: &mut StdRng) -> Result<Value> {
         Choice::Range(range, is_whole) => (range, *is_whole),
     };
     let share: f64 = rng.random();
-    let ends = range.from.as_f64().zip(range.to.as_f64()).context("`from` and `to` are numbers")?;
+    let ends =
+        range.from.as_f64().zip(range.to.as_f64()).context("`from` and `to` must be numbers")?;
     // Whole numbers come from rounding down, so the upper end is raised by 1: then both ends
     // are as likely as the values between.
     let (from, to) = (ends.0, ends.1 + if is_whole { 1.0 } else { 0.0 });

@@ -1,4 +1,4 @@
-//! Contact sheets: many glyphs in one picture, for a look at what is generated.
+//! Contact sheets: many glyphs in one picture, to check what the generator draws.
 
 use anyhow::{Context, Result};
 use glyphic_model::{

@@ -167,7 +167,7 @@ fn rejects_a_missing_file() {
 #[test]
 fn rejects_a_truncated_file() {
     let message = refused("train-images-idx3-ubyte", |path| cut(path, 20_000));
-    assert!(message.contains("header promises"), "{message}");
+    assert!(message.contains("header says"), "{message}");
     let message = refused("train-images-idx3-ubyte", |path| cut(path, 10));
     assert!(message.contains("cut short"), "{message}");
     refused("train-labels-idx1-ubyte", |path| cut(path, 0));

@@ -50,7 +50,7 @@ fn a_packed_checkpoint_is_the_same_elsewhere() {
     elsewhere.load(&id, &Device::flex()).unwrap();
     // Nothing is overwritten.
     let error = archive::unpack(&elsewhere, &bytes).unwrap_err().to_string();
-    assert!(error.contains("exists already"), "{error}");
+    assert!(error.contains("already exists"), "{error}");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_network_from_onnx_gives_the_same_answers() {
         assert_eq!(elsewhere.ids().unwrap(), ["again"]);
     };
     rejected(b"no onnx", "not an ONNX file");
-    rejected(b"", "does not say what its outputs are");
+    rejected(b"", "does not say what its outputs mean");
     rejected(&bytes[..bytes.len() / 2], "not an ONNX file");
     // Another network's manifest.
     let text = "\"channels\":24";
@@ -190,7 +190,7 @@ fn a_network_from_safetensors_gives_the_same_answers() {
         changed[at..at + from.len()].copy_from_slice(to.as_bytes());
         changed
     };
-    rejected(&with("\"glyphic\":", "\"another\":"), "does not say what its outputs are");
+    rejected(&with("\"glyphic\":", "\"another\":"), "does not say what its outputs mean");
     rejected(&with("linears.0.bias", "linears.1.bias"), "no tensor 'linears.0.bias'");
     rejected(&with("\\\"channels\\\":24", "\\\"channels\\\":25"), "multiply-adds");
     let mut broken = bytes.clone();
@@ -240,7 +240,7 @@ fn a_network_from_safetensors_gives_the_same_answers() {
         let (shape, dtype, bytes) = same(tensor);
         Some((vec![shape.iter().product()], dtype, bytes))
     };
-    refused(&flat, false, "not a kernel");
+    refused(&flat, false, "four dimensions");
     let turned = |name: &str, tensor: TensorView| {
         let (mut shape, dtype, bytes) = same(tensor);
         if name == "linears.0.weight" {
@@ -248,7 +248,7 @@ fn a_network_from_safetensors_gives_the_same_answers() {
         }
         Some((shape, dtype, bytes))
     };
-    refused(&turned, false, "not those that its manifest names");
+    refused(&turned, false, "do not match its manifest");
 }
 
 /// What PyTorch would compute from the file, layer by layer.
@@ -315,7 +315,29 @@ fn exports_into_the_folder_where_one_stands() {
     let (done, error) = train(&["export", "stable", "glyphic.txt"]);
     assert!(!done && error.contains("*.onnx"), "{error}");
     let (done, error) = train(&["import", "glyphic.zip"]);
-    assert!(!done && error.contains("exists already"), "{error}");
+    assert!(!done && error.contains("already exists"), "{error}");
+}
+
+#[test]
+fn imports_a_network_without_metadata_as_a_new_checkpoint() {
+    let (registry, id) = released();
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = Registry::new(folder.path().join("artifacts"));
+    archive::unpack(&elsewhere, &archive::pack(&registry, &id).unwrap()).unwrap();
+    let bytes = safetensors::export(&elsewhere.load(&id, &Device::flex()).unwrap()).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    fs::write(folder.path().join("bare.safetensors"), serialize(file.iter(), None).unwrap())
+        .unwrap();
+    let import = |options: &[&str]| {
+        let arguments = [&["import", "bare.safetensors"], options].concat();
+        crate::common::run(folder.path(), &arguments)
+    };
+    let refused = import(&["--like", &id]);
+    assert!(!refused.status.success());
+    assert!(crate::common::errors(&refused).contains("with --id"), "{refused:?}");
+    crate::common::assert_success(&import(&["--like", &id, "--id", "bare"]));
+    let labels = |id: &str| elsewhere.manifest(id).unwrap().labels;
+    assert_eq!(labels("bare"), labels(&id));
 }
 
 #[test]

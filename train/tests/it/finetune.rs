@@ -90,6 +90,24 @@ fn a_new_symbol_is_learned_and_the_old_ones_are_kept() {
     let child = registry.load(&manifest.id, &Device::flex()).unwrap();
     let classifier = child.into_classifier(&Device::flex());
     assert_eq!(classifier.classify(&[line]).unwrap()[0].index, 2);
+
+    // Another parent than the promoted one, and more samples than examples that are replayed.
+    let parent = manifest.parent.clone().unwrap();
+    arguments.retain(|argument| *argument != "--promote");
+    arguments.extend(["--from", &parent, "--sample-share", "1"]);
+    arguments.extend(["--learning-rate", "0.002", "--seed", "5"]);
+    assert_success(&run(folder.path(), &arguments));
+    let other = manifests(folder.path())
+        .into_iter()
+        .find(|other| other.parent.is_some() && other.id != manifest.id)
+        .unwrap();
+    assert_eq!(other.parent.as_ref(), Some(&parent));
+    assert_eq!(
+        (&other.training["learning_rate"], &other.training["seed"]),
+        (&json!(0.002), &json!(5))
+    );
+    let examples = [&manifest, &other].map(|of| of.datasets[0].training);
+    assert!(examples[0] < 128 && examples[1] >= 256, "{examples:?}");
 }
 
 #[test]
@@ -208,12 +226,18 @@ fn an_audit_finds_the_labels_that_were_exchanged() {
     let folder = folder();
     let data = train_two_symbols(folder.path());
     fs::rename(data.join("plus/3.png"), data.join("ring/plus3.png")).unwrap();
-    let output = run(folder.path(), &["audit", "--data", data.to_str().unwrap()]);
-    assert_success(&output);
-    let audits = folder.path().join("artifacts/audits");
-    let file = fs::read_dir(audits).unwrap().next().unwrap().unwrap().path();
-    let audit: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    let audited = |more: &[&str]| -> Value {
+        let arguments = ["audit", "--data", data.to_str().unwrap()];
+        assert_success(&run(folder.path(), &[&arguments[..], more].concat()));
+        let audits = folder.path().join("artifacts/audits");
+        let file = fs::read_dir(audits).unwrap().next().unwrap().unwrap().path();
+        serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+    };
+    let audit = audited(&[]);
     assert_eq!((&audit["doubted"], &audit["examples"]), (&json!(1), &json!(32)), "{audit}");
     let doubt = &audit["doubts"][0];
     assert_eq!((&doubt["label"], &doubt["suggested"]), (&json!("ring"), &json!("plus")));
+    // The most that are listed.
+    let audit = audited(&["--most", "0"]);
+    assert_eq!((&audit["doubted"], &audit["doubts"]), (&json!(1), &json!([])), "{audit}");
 }

@@ -126,5 +126,5 @@ fn a_checkpoint_of_the_cpu_is_fine_tuned_on_the_gpu() {
     let output = command.output().unwrap();
     assert_success(&output);
     let said = errors(&output);
-    assert!(said.contains("held-back samples: 2 of 2 right, before 0"), "{said}");
+    assert!(said.contains("held-back samples: 2 of 2 correct, 0 before"), "{said}");
 }

@@ -141,6 +141,13 @@ fn rejects_resuming_on_other_data() {
     assert_eq!(output.status.code(), Some(1));
     assert!(errors(&output).contains("has changed since the run began"), "{}", errors(&output));
     assert_eq!(runs(folder.path()).len(), 1, "the run is kept");
+
+    // The same data may be elsewhere.
+    let elsewhere = folder.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let moved = small_mnist(&elsewhere, 600);
+    assert_success(&run(folder.path(), &["resume", "--data", moved.to_str().unwrap()]));
+    assert_eq!(manifests(folder.path()).len(), 1);
 }
 
 #[test]

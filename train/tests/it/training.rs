@@ -5,7 +5,7 @@ use std::fs;
 use crate::common::{assert_success, errors, folder, manifests, run, small_mnist, two_symbols};
 use glyphic_train::{
     card::{Card, robustness::CHANGES},
-    data::load,
+    data::{self, load},
 };
 
 #[test]
@@ -29,7 +29,17 @@ fn learns_a_folder_of_two_symbols() {
     let output = run(folder.path(), &["eval", "stable", "--data", data.to_str().unwrap()]);
     assert_success(&output);
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("100.000 %  (32 of 32)"), "{said}");
+    assert!(said.contains("100.000 %  (32 of 32)") && said.contains("Speed:"), "{said}");
+    let checkpoint = folder.path().join("artifacts/checkpoints").join(&manifest.id);
+    for name in ["report-symbols.html", "report-symbols.json"] {
+        fs::remove_file(checkpoint.join(name)).unwrap();
+    }
+    let arguments = ["eval", "--data", data.to_str().unwrap(), "--quick", "--report", "page.html"];
+    let output = run(folder.path(), &arguments);
+    assert_success(&output);
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("Speed:"), "{output:?}");
+    assert!(fs::read_to_string(folder.path().join("page.html")).unwrap().contains("<svg"));
+    assert!(!checkpoint.join("report-symbols.html").exists(), "the page is elsewhere");
 
     // Nothing of the run is left but its checkpoint.
     let artifacts = folder.path().join("artifacts");
@@ -200,6 +210,22 @@ fn ten_drawings_make_a_new_symbol() {
     assert_success(&output);
     let picture = image::open(&sheet).unwrap().to_luma8();
     assert!(picture.pixels().any(|pixel| pixel[0] < 64), "nothing is drawn");
+
+    // As they are: a row of the first three drawings, and no negatives.
+    let arguments = ["draw", drawings, "--as-drawn", "--columns", "3", "--out", "mine.png"];
+    let output = run(folder.path(), &arguments);
+    assert_success(&output);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said, "mine.png: rows from top to bottom: hook\n");
+    let picture = image::open(folder.path().join("mine.png")).unwrap().to_luma8();
+    assert_eq!(picture.dimensions(), (3 * 60, 60));
+    let hook = &data::strokes::read(&file).unwrap()[2].strokes;
+    let (glyph, cell) =
+        (hook.glyph().unwrap(), |x: u32, y: u32| picture.get_pixel(122 + x, 2 + y)[0]);
+    for (i, ink) in glyph.pixels().iter().enumerate() {
+        let (x, y) = (2 * (i % 28) as u32, 2 * (i / 28) as u32);
+        assert_eq!(cell(x, y), 255 - ink, "the pixel {i} of the third drawing");
+    }
 }
 
 /// Counts TFRecords and checks their checksums.

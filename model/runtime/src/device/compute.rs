@@ -25,7 +25,7 @@ impl ComputeDevice {
         self.adapter.is_none() && self.remote.is_none()
     }
 
-    /// burn-flex on the CPU.
+    /// This machine's CPU.
     pub fn cpu() -> Self {
         Self { device: Device::flex(), adapter: None, remote: None, note: None }
     }
@@ -39,8 +39,8 @@ impl fmt::Display for ComputeDevice {
                 note.iter().try_for_each(|note| write!(f, ", because {note}"))
             }
             Self { remote: Some(address), .. } => write!(f, "the device lent at {address}"),
-            Self { note: Some(note), .. } => write!(f, "CPU (burn-flex), because {note}"),
-            _ => f.write_str("CPU (burn-flex)"),
+            Self { note: Some(note), .. } => write!(f, "CPU, because {note}"),
+            _ => f.write_str("CPU"),
         }
     }
 }

@@ -40,7 +40,7 @@ pub enum DeviceError {
     )]
     NoAdapter,
     /// `gpu:N` was asked for, but there are not that many adapters.
-    #[error("there is no gpu:{asked}: this machine has {found} adapter(s), see `train devices`")]
+    #[error("there is no gpu:{asked}: this machine has {found} adapter(s); see `train devices`")]
     NoSuchAdapter {
         /// The number asked for.
         asked: usize,

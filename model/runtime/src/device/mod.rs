@@ -34,7 +34,7 @@ pub enum DeviceChoice {
     Auto,
     /// The adapter at this index in [`adapters`], or the best one. Software adapters count too.
     Gpu(Option<usize>),
-    /// burn-flex on the CPU.
+    /// This machine's CPU.
     Cpu,
     /// A device that another machine lends with `train lend`. Needs the cargo feature `remote`.
     Remote(RemoteAddress),

@@ -68,8 +68,8 @@ pub enum RegistryError {
     NothingToRollBackTo,
     /// Another checkpoint was promoted after this promotion was decided.
     #[error(
-        "'{found}' was promoted in the meantime instead of '{expected}': \
-         check it, then decide again"
+        "'{found}' was promoted in the meantime and replaced '{expected}': \
+         look at it, then decide again"
     )]
     PromotedMeanwhile {
         /// The checkpoint that was expected to be promoted.
@@ -106,7 +106,7 @@ pub enum RegistryError {
         reason: String,
     },
     /// A checkpoint with this id exists, and checkpoints are never overwritten.
-    #[error("a checkpoint '{0}' exists already, and checkpoints are never overwritten")]
+    #[error("a checkpoint '{0}' already exists, and checkpoints are never overwritten")]
     Exists(String),
     /// A file operation failed.
     #[error("cannot {action} {}: {source}", path.display())]

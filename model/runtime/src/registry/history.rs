@@ -47,7 +47,7 @@ impl Registry {
         self.promote_if_allowed(id, None, &PromotionPolicy::default(), &Basis::Forced)
     }
 
-    /// Promotes a checkpoint, unless the policy objects to it in the place of the promoted one, and
+    /// Promotes a checkpoint, unless the policy objects to it instead of the promoted one, and
     /// only if `from` (if given) is still the promoted one: a decision that compared it with
     /// another checkpoint may be out of date.
     ///

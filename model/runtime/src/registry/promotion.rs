@@ -111,7 +111,7 @@ impl Default for PromotionPolicy {
 }
 
 impl PromotionPolicy {
-    /// The objections to promoting `next` in the place of `present`; none if it may be promoted.
+    /// The objections to promoting `next` instead of `present`; none if it may be promoted.
     /// `present` is `None` if nothing is promoted yet: then there is nothing to lose.
     pub fn objections(
         &self,
@@ -229,25 +229,25 @@ impl fmt::Display for Objection {
             }
             Self::LessAccurate { set, present, before, after, allowed } => write!(
                 f,
-                "its accuracy on the {set} is {:.2} %, {:.2} points below that of '{present}', \
-                 and {allowed} may be lost",
+                "its accuracy on the {set} is {:.2} %, {:.2} points below that of '{present}'; at \
+                 most {allowed} are allowed",
                 100.0 * after,
                 100.0 * (before - after)
             ),
             Self::LosesValidation { tallies: [before, after], allowed } => write!(
                 f,
-                "it reads {} of {} validation examples correctly, its parent {}; \
-                 it may lose {allowed}",
+                "it reads {} of {} validation examples correctly, its parent {}; at most {allowed} \
+                 fewer are allowed",
                 after.right, after.of, before.right
             ),
             Self::LosesSynthetic { tallies: [before, after], allowed } => write!(
                 f,
-                "it reads {} of {} synthetic examples correctly, its parent {}; \
-                 it may lose {allowed}: check the samples' labels",
+                "it reads {} of {} synthetic examples correctly, its parent {}; at most {allowed} \
+                 fewer are allowed: check the samples' labels",
                 after.right, after.of, before.right
             ),
             Self::NothingHeldBack => {
-                f.write_str("no sample was held back to measure it with; label a few more")
+                f.write_str("no sample was held back to measure it; label a few more")
             }
             Self::NoGain { tallies: [before, after], least } => write!(
                 f,

@@ -156,7 +156,7 @@ impl Registry {
     }
 
     /// Until the result is dropped, [`remove_leftovers`](Self::remove_leftovers) does not remove
-    /// what is being published. Any number of publications may hold this lock.
+    /// the checkpoints being published. Any number of publications may hold this lock.
     fn begin_publication(&self) -> Result<File, RegistryError> {
         let path = self.root().join(PUBLICATION_LOCK);
         let file = File::create(&path).map_err(at("write", &path))?;

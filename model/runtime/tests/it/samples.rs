@@ -1,4 +1,4 @@
-//! Every form of a sample's line, and what is said of lines that are none.
+//! Every form of a sample's line, and the errors for lines that are not samples.
 
 use crate::inputs::five;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -99,7 +99,7 @@ fn lines_are_numbered_as_in_the_file() {
 #[test]
 fn what_is_no_sample_is_refused_with_the_reason() {
     for (line, expected) in [
-        ("nonsense", "not the JSON of a sample"),
+        ("nonsense", "not a sample in JSON"),
         (r#"{"label": 7, "strokes": [[[0, 0], [9, 9]]]}"#, "expected a string, at column"),
         (r#"{"label": " ", "strokes": [[[0, 0], [9, 9]]]}"#, "label is empty"),
         (r#"{"label": "7\u200b", "strokes": [[[0, 0], [9, 9]]]}"#, "label has the invisible"),

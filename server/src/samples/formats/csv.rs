@@ -109,7 +109,9 @@ impl Columns {
         let values: Vec<u8> = record
             .iter()
             .skip(self.pixels)
-            .map(|field| field.trim().parse().map_err(|_| format!("'{field}' is not 0 to 255")))
+            .map(|field| {
+                field.trim().parse().map_err(|_| format!("'{field}' is not a number from 0 to 255"))
+            })
             .collect::<Result<_, String>>()?;
         let glyph = Glyph::try_from(values.as_slice()).map_err(|error| error.to_string())?;
         Ok(Incoming {

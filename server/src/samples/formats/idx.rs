@@ -114,7 +114,7 @@ pub(super) fn read(archive: &mut Archive<'_>) -> Result<Vec<Incoming>, FormatErr
     Reading::check_samples(numbers.len())?;
     if pictures.len() != numbers.len() * PIXELS {
         return Err(FormatError::damaged(format!(
-            "there are {} labels, but {} bytes of pictures, which is another number of pictures of 28 × 28",
+            "there are {} labels, but {} bytes of pictures, which are not as many pictures of 28 × 28",
             numbers.len(),
             pictures.len()
         )));
@@ -163,7 +163,7 @@ fn body<'a>(
     }
     if body.len() != word(4) as usize * item {
         return Err(FormatError::damaged(format!(
-            "the header of the file of {what} says that it holds {}, but it does not",
+            "the header of the file of {what} says that it has {}, but it does not",
             word(4)
         )));
     }

@@ -151,7 +151,7 @@ pub fn read(
         }
     };
     if samples.is_empty() {
-        return Err(FormatError::damaged("it holds no samples"));
+        return Err(FormatError::damaged("it has no samples"));
     }
     Reading::check_samples(samples.len())?;
     kept(samples, reading, keeping)

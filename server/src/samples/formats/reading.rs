@@ -55,7 +55,7 @@ impl Reading {
         match samples <= MAX_SAMPLES {
             true => Ok(()),
             false => Err(FormatError::damaged(format!(
-                "it holds {samples} samples, over {MAX_SAMPLES}: split the file"
+                "it has {samples} samples, over the limit of {MAX_SAMPLES}: split the file"
             ))),
         }
     }

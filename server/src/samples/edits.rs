@@ -7,7 +7,7 @@ use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
 use super::{
     sample::Filter,
-    store::{bind_filter, matches_filter, next_labelling},
+    store::{bind_filter, matches_filter, matching, next_labelling},
 };
 use crate::store::{Store, StoreError, id_after, now};
 
@@ -77,7 +77,7 @@ impl Store {
 
     /// Removes the samples that match for good; returns how many.
     pub async fn erase(&self, filter: &Filter) -> Result<u64, StoreError> {
-        let sql = concat!("DELETE FROM samples WHERE ", matches_filter!());
+        let sql = matching!(filter, "DELETE FROM samples WHERE ", "");
         let mut transaction = self.begin().await?;
         let erased = bind_filter!(sqlx::query(sql), filter).execute(&mut *transaction).await?;
         forget_edits(&mut transaction).await?;
@@ -172,11 +172,12 @@ async fn note_edits(
     filter: &Filter,
     what: &str,
 ) -> Result<u64, StoreError> {
-    let note = concat!(
+    let note = matching!(
+        filter,
         "INSERT INTO edits (batch, sample, what, label, confirmed, deleted) \
          SELECT CAST($14 AS TEXT), id, CAST($15 AS TEXT), label, confirmed, deleted \
          FROM samples WHERE ",
-        matches_filter!()
+        ""
     );
     let noted = bind_filter!(sqlx::query(note), filter).bind(batch.to_owned());
     Ok(noted.bind(what.to_owned()).execute(&mut **transaction).await?.rows_affected())

@@ -140,7 +140,8 @@ impl<'a> Room<'a> {
             of,
             flag,
         };
-        if !self.sender.trusted {
+        // Whose network is not known is not one client.
+        if !self.sender.trusted && !self.sender.network.is_empty() {
             let of_client = |of: String, flag: &'static str| Full {
                 client: Some(&self.sender.network),
                 source: None,

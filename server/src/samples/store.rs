@@ -32,37 +32,60 @@ macro_rules! light_columns {
     };
 }
 
-/// The condition for a [`Filter`], whose fields are `$1` to `$13`.
+/// The condition for a [`Filter`], whose fields are `$1` to `$13`; `$whose` is the part about the
+/// visitor.
 macro_rules! matches_filter {
-    () => {
-        "(CAST($1 AS TEXT) IS NULL OR label = $1) \
-         AND (CAST($2 AS TEXT) IS NULL OR prediction = $2) \
-         AND (CAST($3 AS TEXT) IS NULL OR verdict = $3) \
-         AND (CAST($4 AS TEXT) IS NULL OR checkpoint = $4) \
-         AND (CAST($5 AS TEXT) IS NULL OR source = $5) \
-         AND (CAST($6 AS BIGINT) IS NULL OR created >= $6) \
-         AND (CAST($7 AS BIGINT) IS NULL OR created < $7) \
-         AND (CAST($8 AS BIGINT) IS NULL \
-              OR CASE WHEN label <> prediction THEN 1 ELSE 0 END = $8) \
-         AND (CAST($9 AS BIGINT) IS NULL OR CASE WHEN label IS NULL THEN 0 ELSE 1 END = $9) \
-         AND (CAST($10 AS BIGINT) IS NULL OR held_back = $10) \
-         AND CASE WHEN deleted IS NULL THEN 0 ELSE 1 END = $11 \
-         AND (CAST($12 AS TEXT) IS NULL OR visitor = $12) \
-         AND (CAST($13 AS BIGINT) IS NULL \
+    ($whose:literal) => {
+        concat!(
+            "(CAST($1 AS TEXT) IS NULL OR label = $1) \
+             AND (CAST($2 AS TEXT) IS NULL OR prediction = $2) \
+             AND (CAST($3 AS TEXT) IS NULL OR verdict = $3) \
+             AND (CAST($4 AS TEXT) IS NULL OR checkpoint = $4) \
+             AND (CAST($5 AS TEXT) IS NULL OR source = $5) \
+             AND (CAST($6 AS BIGINT) IS NULL OR created >= $6) \
+             AND (CAST($7 AS BIGINT) IS NULL OR created < $7) \
+             AND (CAST($8 AS BIGINT) IS NULL \
+                  OR CASE WHEN label <> prediction THEN 1 ELSE 0 END = $8) \
+             AND (CAST($9 AS BIGINT) IS NULL OR CASE WHEN label IS NULL THEN 0 ELSE 1 END = $9) \
+             AND (CAST($10 AS BIGINT) IS NULL OR held_back = $10) \
+             AND CASE WHEN deleted IS NULL THEN 0 ELSE 1 END = $11 AND ",
+            $whose,
+            " AND (CAST($13 AS BIGINT) IS NULL \
               OR CASE WHEN trusted = 0 AND confirmed = 0 THEN 1 ELSE 0 END = $13)"
+        )
     };
 }
 pub(super) use matches_filter;
 
+/// A statement about the samples that match a [`Filter`]. For those of a visitor it is one that an
+/// index serves: who has sent little costs little, however much is there.
+macro_rules! matching {
+    ($filter:expr, $before:expr, $after:expr) => {
+        match $filter.visitor {
+            Some(_) => concat!($before, matches_filter!("visitor = $12"), $after),
+            None => concat!($before, matches_filter!("CAST($12 AS TEXT) IS NULL"), $after),
+        }
+    };
+}
+pub(super) use matching;
+
+/// A statement about the samples of one visitor, or about all that meet a condition.
+macro_rules! of_visitor {
+    ($visitor:expr, $before:expr, $otherwise:literal, $after:expr) => {
+        match $visitor {
+            Some(_) => concat!($before, "visitor = $1", $after),
+            None => concat!($before, "CAST($1 AS TEXT) IS NULL AND ", $otherwise, $after),
+        }
+    };
+}
+
 /// These columns of a page of the samples that match, newest first: those before
 /// the id `$14`, at most `$15`.
 macro_rules! page {
-    ($columns:expr) => {
-        concat!(
-            "SELECT ",
-            $columns,
-            " FROM samples WHERE ",
-            matches_filter!(),
+    ($filter:expr, $columns:expr) => {
+        matching!(
+            $filter,
+            concat!("SELECT ", $columns, " FROM samples WHERE "),
             " AND (CAST($14 AS TEXT) IS NULL OR id < $14) ORDER BY id DESC LIMIT $15"
         )
     };
@@ -123,7 +146,7 @@ impl Store {
         before: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Sample>, StoreError> {
-        self.page(page!(light_columns!()), filter, before, limit).await
+        self.page(page!(filter, light_columns!()), filter, before, limit).await
     }
 
     async fn page(
@@ -146,7 +169,7 @@ impl Store {
         before: Option<&str>,
         bytes: i64,
     ) -> Result<Vec<Sample>, StoreError> {
-        let lengths = bind_filter!(sqlx::query(page!("LENGTH(raw)")), filter);
+        let lengths = bind_filter!(sqlx::query(page!(filter, "LENGTH(raw)")), filter);
         let lengths = lengths.bind(before.map(str::to_owned)).bind(MOST_AT_ONCE);
         let lengths = lengths.fetch_all(&self.pool).await?;
         let mut taken = 0;
@@ -155,7 +178,7 @@ impl Store {
             taken <= bytes
         };
         let count = lengths.iter().take_while(fits).count().max(1);
-        self.page(page!(columns!()), filter, before, count as i64).await
+        self.page(page!(filter, columns!()), filter, before, count as i64).await
     }
 
     /// A text that changes with every change of the samples.
@@ -170,14 +193,14 @@ impl Store {
 
     /// How many samples match.
     pub async fn count(&self, filter: &Filter) -> Result<i64, StoreError> {
-        let sql = concat!("SELECT COUNT(*) FROM samples WHERE ", matches_filter!());
+        let sql = matching!(filter, "SELECT COUNT(*) FROM samples WHERE ", "");
         let row = bind_filter!(sqlx::query(sql), filter).fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
     }
 
     /// How many labels the samples that match have.
     pub async fn count_labels(&self, filter: &Filter) -> Result<i64, StoreError> {
-        let sql = concat!("SELECT COUNT(DISTINCT label) FROM samples WHERE ", matches_filter!());
+        let sql = matching!(filter, "SELECT COUNT(DISTINCT label) FROM samples WHERE ", "");
         let row = bind_filter!(sqlx::query(sql), filter).fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
     }
@@ -247,16 +270,19 @@ impl Store {
         visitor: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Sample>, StoreError> {
-        let sql = concat!(
-            "SELECT ",
-            light_columns!(),
-            " FROM samples WHERE label IS NOT NULL AND held_back = 0 AND deleted IS NULL \
-             AND labelled <= (SELECT MAX(labelled_until) FROM jobs \
-             WHERE candidate = $1 AND recipe = 'samples') \
-             AND CASE WHEN CAST($2 AS TEXT) IS NULL THEN trusted + confirmed > 0 \
-             ELSE visitor = $2 END ORDER BY id DESC LIMIT $3"
+        let sql = of_visitor!(
+            visitor,
+            concat!(
+                "SELECT ",
+                light_columns!(),
+                " FROM samples WHERE label IS NOT NULL AND held_back = 0 AND deleted IS NULL \
+                 AND labelled <= (SELECT MAX(labelled_until) FROM jobs \
+                 WHERE candidate = $2 AND recipe = 'samples') AND "
+            ),
+            "trusted + confirmed > 0",
+            " ORDER BY id DESC LIMIT $3"
         );
-        let query = sqlx::query(sql).bind(checkpoint.to_owned()).bind(visitor.map(str::to_owned));
+        let query = sqlx::query(sql).bind(visitor.map(str::to_owned)).bind(checkpoint.to_owned());
         let rows = query.bind(limit).fetch_all(&self.pool).await?;
         rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
     }
@@ -271,28 +297,34 @@ impl Store {
     /// Samples by source, those that disagree most often with the network first: there a wrongly
     /// labelled batch shows. If `visitor` is given, those of that visitor.
     pub async fn by_source(&self, visitor: Option<&str>) -> Result<Vec<Count>, StoreError> {
-        let sql = "SELECT source, COUNT(*), \
-                   CAST(SUM(CASE WHEN label <> prediction THEN 1 ELSE 0 END) AS BIGINT) AS odds \
-                   FROM samples WHERE deleted IS NULL \
-                   AND (CAST($1 AS TEXT) IS NULL OR visitor = $1) \
-                   GROUP BY source ORDER BY odds DESC, source";
+        let sql = of_visitor!(
+            visitor,
+            "SELECT source, COUNT(*), \
+             CAST(SUM(CASE WHEN label <> prediction THEN 1 ELSE 0 END) AS BIGINT) AS odds \
+             FROM samples WHERE deleted IS NULL AND ",
+            "1 = 1",
+            " GROUP BY source ORDER BY odds DESC, source"
+        );
         let query = sqlx::query(sql).bind(visitor.map(str::to_owned));
         counts(&query.fetch_all(&self.pool).await?)
     }
 
     /// Samples by label: those that count, or the `unconfirmed` ones of visitors. If `visitor` is
-    /// given, all those of that visitor.
+    /// given, those of that visitor, in any case.
     pub async fn by_label(
         &self,
         unconfirmed: bool,
         visitor: Option<&str>,
     ) -> Result<Vec<Count>, StoreError> {
-        let sql = "SELECT label, COUNT(*), \
-                   CAST(SUM(CASE WHEN label <> prediction THEN 1 ELSE 0 END) AS BIGINT) \
-                   FROM samples WHERE deleted IS NULL AND label IS NOT NULL \
-                   AND CASE WHEN CAST($1 AS TEXT) IS NOT NULL THEN visitor = $1 \
-                   WHEN trusted + confirmed > 0 THEN $2 = 0 ELSE $2 = 1 END \
-                   GROUP BY label ORDER BY label";
+        let sql = of_visitor!(
+            visitor,
+            "SELECT label, COUNT(*), \
+             CAST(SUM(CASE WHEN label <> prediction THEN 1 ELSE 0 END) AS BIGINT) \
+             FROM samples WHERE deleted IS NULL AND label IS NOT NULL \
+             AND CAST($2 AS BIGINT) IS NOT NULL AND ",
+            "CASE WHEN trusted + confirmed > 0 THEN 0 ELSE 1 END = $2",
+            " GROUP BY label ORDER BY label"
+        );
         let query = sqlx::query(sql).bind(visitor.map(str::to_owned));
         counts(&query.bind(i64::from(unconfirmed)).fetch_all(&self.pool).await?)
     }
@@ -305,11 +337,14 @@ impl Store {
         time: i64,
         visitor: Option<&str>,
     ) -> Result<i64, StoreError> {
-        let sql = "SELECT COUNT(*) FROM samples \
-                   WHERE labelled > $1 AND label IS NOT NULL AND deleted IS NULL \
-                   AND CASE WHEN CAST($2 AS TEXT) IS NULL THEN trusted + confirmed > 0 \
-                   ELSE visitor = $2 END";
-        let query = sqlx::query(sql).bind(time).bind(visitor.map(str::to_owned));
+        let sql = of_visitor!(
+            visitor,
+            "SELECT COUNT(*) FROM samples \
+             WHERE labelled > $2 AND label IS NOT NULL AND deleted IS NULL AND ",
+            "trusted + confirmed > 0",
+            ""
+        );
+        let query = sqlx::query(sql).bind(visitor.map(str::to_owned)).bind(time);
         let row = query.fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
     }

@@ -354,6 +354,9 @@ fn samples_of_older_databases_count() {
         let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
         for statement in [
             "DROP INDEX samples_by_room",
+            "DROP INDEX samples_by_kind",
+            "DROP INDEX samples_by_progress",
+            "DROP INDEX samples_by_counts",
             "DROP INDEX samples_by_visitor",
             "ALTER TABLE samples DROP COLUMN trusted",
             "ALTER TABLE samples DROP COLUMN visitor",

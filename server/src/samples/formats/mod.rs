@@ -74,7 +74,7 @@ impl Format {
             Self::Jsonl => Growing::Jsonl,
             Self::Csv => Growing::Csv { begun: false },
             Self::Idx => Growing::Idx(idx::Growing::begin()?),
-            Self::Png => Growing::Png(archive::Growing::begin()?),
+            Self::Png => Growing::Png(Box::new(archive::Growing::begin()?)),
         })
     }
 }
@@ -91,7 +91,7 @@ pub enum Growing {
     /// MNIST's files.
     Idx(idx::Growing),
     /// Folders of pictures.
-    Png(archive::Growing),
+    Png(Box<archive::Growing>),
 }
 
 impl Growing {

@@ -15,7 +15,10 @@ pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<Vec<Incoming>, For
         .map_err(|error| FormatError::damaged(format!("it is not UTF-8: {error}")))?;
     let mut counted = reading.pixels();
     for line in text.lines() {
-        counted.add(pixels_to_decode(line))?;
+        match pixels_to_decode(line) {
+            0 => reading.go_on()?,
+            pixels => counted.add(pixels)?,
+        }
     }
     let read = lines(text).map(|(number, line)| {
         reading.go_on()?;

@@ -24,11 +24,10 @@ use crate::{
 
 /// Files of samples that are written at once, and for one client.
 const EXPORTS: (usize, usize) = (4, 2);
-/// Files of samples that are read at once, and from one client; each may be large.
-const IMPORTS: (usize, usize) = (2, 1);
 /// Most clients that one address has follow the jobs: pages that are open.
 const FOLLOWED_BY_ONE: usize = 16;
-/// Longest answer, in bytes: a sample with an input of 8 MiB, in base64.
+/// Longest answer that is not sent as it is read, in bytes: a sample with an input of 8 MiB, in
+/// base64.
 const LONGEST_ANSWER: usize = 12 << 20;
 
 /// What every request handler shares; cheap to clone.
@@ -58,8 +57,6 @@ pub struct AppParts {
     pub(crate) lanes: Lanes,
     /// Places for files of samples that are written.
     pub(crate) exports: Places,
-    /// Places for files of samples that are read.
-    pub(crate) imports: Places,
     /// Room in memory for the bodies of requests.
     pub(crate) bodies: Rooms,
     /// Room in memory for the bodies of answers.
@@ -94,7 +91,6 @@ impl App {
             neighbours: None,
             lanes: Lanes::default(),
             exports: Places::new(EXPORTS.0, EXPORTS.1),
-            imports: Places::new(IMPORTS.0, IMPORTS.1),
             bodies: Rooms::new(mib(limits.request_memory_mib), limits.max_body()),
             answers: Rooms::new(mib(limits.answer_memory_mib), LONGEST_ANSWER),
             followers: Places::new((usize::from(limits.connections) / 4).max(1), FOLLOWED_BY_ONE),

@@ -224,6 +224,10 @@ pub struct Limits {
     /// any more get 429. One client may have a quarter of it, or one answer.
     #[arg(long, env = "GLYPHIC_ANSWER_MEMORY_MIB", default_value_t = Limits::default().answer_memory_mib, value_parser = clap::value_parser!(u16).range(1..))]
     pub answer_memory_mib: u16,
+    /// The most megapixels of all pictures in a file of samples that is imported: about 100 of them are
+    /// decoded in a second.
+    #[arg(long, env = "GLYPHIC_IMPORT_MEGAPIXELS", default_value_t = Limits::default().import_megapixels, value_parser = clap::value_parser!(u32).range(1..))]
+    pub import_megapixels: u32,
     /// The most requests that may wait for the network; any more get 429. On the CPU, requests for
     /// a few glyphs do not wait.
     #[arg(long, env = "GLYPHIC_QUEUE", default_value_t = Limits::default().queue, value_parser = clap::value_parser!(u16).range(1..))]
@@ -256,6 +260,7 @@ impl Default for Limits {
             max_body_mib: 16,
             request_memory_mib: 128,
             answer_memory_mib: 32,
+            import_megapixels: 500,
             queue: 256,
             max_batch: 64,
             rate: 0,

@@ -6,10 +6,15 @@ use std::{env, ffi::OsString, path::Path};
 use glyphic_runtime::device::TOKEN_VARIABLE;
 use sqlx::any::AnyConnectOptions;
 
+use crate::memory;
+
 /// The schemes of databases.
 const SCHEMES: [&str; 3] = ["sqlite", "postgres", "postgresql"];
 /// Parameters of a database's URL that are secrets have one of these in their names.
 const SECRET_PARAMETERS: [&str; 4] = ["pass", "secret", "token", "key"];
+/// The folders of an artifacts folder, with which relative paths begin.
+const FOLDERS: [&str; 7] =
+    ["artifacts", "audits", "checkpoints", "data", "datasets", "jobs", "runs"];
 /// What stands in the place of what is not shown.
 const HIDDEN: &str = "…";
 
@@ -101,7 +106,10 @@ pub fn without_secrets(message: &str, url: &str) -> String {
 /// known to need. `borrows` if it computes on devices that others lend, for which it needs a token.
 pub fn environment(borrows: bool) -> impl Iterator<Item = (OsString, OsString)> {
     env::vars_os().filter(move |(name, _)| {
-        name.to_str().is_some_and(|name| is_passed_on(name) || (borrows && name == TOKEN_VARIABLE))
+        name.to_str().is_some_and(|name| {
+            let passed_on = is_passed_on(name) || (borrows && name == TOKEN_VARIABLE);
+            passed_on && !memory::is_set_here(name)
+        })
     })
 }
 
@@ -126,12 +134,32 @@ pub fn without_paths(message: &str, known: &[&Path]) -> String {
     }
 }
 
-/// A word without its path: whatever has a slash and a letter.
+/// A word without its path.
 fn without_path(word: &str) -> String {
     let around = |c: char| c.is_whitespace() || "\"'`()[]{}<>,.;:".contains(c);
     let inner = word.trim_matches(around);
-    let is_path = inner.contains(['/', '\\']) && inner.contains(char::is_alphabetic);
-    if is_path { word.replacen(inner, HIDDEN, 1) } else { word.to_owned() }
+    if is_path(inner) { word.replacen(inner, HIDDEN, 1) } else { word.to_owned() }
+}
+
+/// Whether a word, without what is around it, is a path or a URL. A label may have a slash in it
+/// too, as in `a/b`, `1/2` or `km/h`: a word with one slash is a path only if it begins like one, or
+/// in one of this program's folders, or ends like the name of a file.
+fn is_path(word: &str) -> bool {
+    let separators = ['/', '\\'];
+    if !word.contains(separators) || !word.contains(char::is_alphabetic) {
+        return false;
+    }
+    let begins = word.starts_with(separators) || word.starts_with('~');
+    // After a drive's letter, a scheme or a name, as in `C:\\x`, `ws://x`, `data=/x`.
+    let goes_on = [":/", ":\\", "=/", "=\\"].iter().any(|part| word.contains(part));
+    let mut parts = word.split(separators);
+    let of_ours = parts.next().is_some_and(|first| FOLDERS.contains(&first));
+    let is_file =
+        parts.next_back().and_then(|last| last.rsplit_once('.')).is_some_and(|(name, ending)| {
+            let letters = ending.chars().all(|c| c.is_ascii_alphanumeric());
+            !name.is_empty() && letters && (2..=8).contains(&ending.len())
+        });
+    begins || goes_on || of_ours || is_file || word.matches(separators).count() > 1
 }
 
 #[cfg(test)]
@@ -198,13 +226,19 @@ mod tests {
             ("the program [\"/no/such/program\"] cannot start", "the program [\"…\"] cannot start"),
             ("cannot read 'C:\\data\\x', or runs/x.bpk.", "cannot read '…', or …."),
             ("remote:ws://10.0.0.7:8090 does not answer", "… does not answer"),
+            ("cannot make jobs/a1, nor ../x or ~/x", "cannot make …, nor ..… or …"),
+            ("cannot read --data=/x, my/own/data, set/train.csv", "cannot read …, …, …"),
         ] {
             let expected = format!("{shown} (the server's log names the paths)");
             assert_eq!(without_paths(message, &[known]), expected);
             // What was stored already is not changed again.
             assert_eq!(without_paths(&expected, &[]), expected);
         }
-        let plain = "it reads 3/4 of 12 held-back samples (75 %), its parent 2; and serves now";
-        assert_eq!(without_paths(plain, &[known, Path::new("artifacts")]), plain);
+        for plain in [
+            "it reads 3/4 of 12 held-back samples (75 %), its parent 2; and serves now",
+            "the data has the labels a/b 1/2 km/h and/or n/a.; 'w/o' is new",
+        ] {
+            assert_eq!(without_paths(plain, &[known, Path::new("artifacts")]), plain);
+        }
     }
 }

@@ -61,6 +61,7 @@ async fn serve(config: Config) -> Result<()> {
             "  token       {token}   (required for changes; set your own with --admin-token)"
         );
     }
+    let _ = writeln!(io::stdout(), "  changes     {}", admin.describe(listener.local_addr()?));
     let app = App::new(models, config.limits.clone())
         .with_thresholds(config.thresholds)
         .with_admin(admin)

@@ -5,7 +5,11 @@
 //! A statement that has returned is on disk: SQLite writes ahead and syncs at
 //! every commit, PostgreSQL does so by default.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use sqlx::{
     Any, AnyPool, AssertSqlSafe, Executor, Row, Transaction,
@@ -14,7 +18,10 @@ use sqlx::{
 };
 use thiserror::Error;
 
-use crate::secrets::{shown_url, without_secrets};
+use crate::{
+    database_files::DatabaseFiles,
+    secrets::{shown_url, without_secrets},
+};
 
 /// Longest wait for a connection; then the database counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,6 +44,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
 pub struct Store {
     pub(crate) pool: AnyPool,
     is_sqlite: bool,
+    /// Of SQLite.
+    files: Option<Arc<DatabaseFiles>>,
 }
 
 /// Why the database did not do what it was asked to do.
@@ -53,6 +62,13 @@ pub enum StoreError {
     /// It cannot be reached, or a statement failed.
     #[error("the database failed: {0}")]
     Failed(#[from] sqlx::Error),
+    /// Its file was deleted or replaced while it was open.
+    #[error(
+        "the database's file {} was deleted or replaced while the server used it, so nothing more \
+         is kept: put the file back, or restart the server",
+        .0.display()
+    )]
+    Lost(PathBuf),
     /// There is no such sample.
     #[error("there is no sample '{0}'")]
     NoSuchSample(String),
@@ -115,7 +131,11 @@ impl Store {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        Ok(Self { pool, is_sqlite })
+        let files = match is_sqlite {
+            true => Some(DatabaseFiles::of(&pool).await.map_err(|error| refused(&error))?.into()),
+            false => None,
+        };
+        Ok(Self { pool, is_sqlite, files })
     }
 
     /// The URL of an SQLite file, which is made if it is missing.
@@ -170,17 +190,52 @@ impl Store {
     /// Closes its connections.
     pub async fn close(&self) {
         self.pool.close().await;
+        if let Some(files) = &self.files {
+            files.close().await;
+        }
+    }
+
+    /// Whether what is written will be found again.
+    ///
+    /// # Errors
+    /// [`StoreError::Lost`] if the database's file was deleted or replaced.
+    pub fn check_files(&self) -> Result<(), StoreError> {
+        match self.files.as_ref().and_then(|files| files.lost()) {
+            Some(lost) => Err(StoreError::Lost(lost.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Now by the database's clock, in milliseconds since 1970: the same for all its servers. The
+    /// clock of an SQLite database is this machine's.
+    pub(crate) async fn clock(&self) -> Result<i64, StoreError> {
+        if self.is_sqlite {
+            return Ok(now());
+        }
+        let clock = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        Ok(sqlx::query(clock).fetch_one(&self.pool).await?.try_get(0)?)
     }
 
     /// A transaction that may write. There is one at a time in a database, so that decisions
     /// that depend on its content (duplicates, held-back samples, quotas) stay valid.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        self.check_files()?;
         if self.is_sqlite {
-            return self.pool.begin_with("BEGIN IMMEDIATE").await;
+            return Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?);
         }
         let mut transaction = self.pool.begin().await?;
         sqlx::query(WRITERS).execute(&mut *transaction).await?;
         Ok(transaction)
+    }
+
+    /// Ends a transaction that may have written. When this returns, it is on disk, in a file that
+    /// will be found again.
+    pub(crate) async fn commit(
+        &self,
+        transaction: Transaction<'static, Any>,
+    ) -> Result<(), StoreError> {
+        transaction.commit().await?;
+        self.check_files()
     }
 }
 
@@ -191,7 +246,21 @@ pub fn now() -> i64 {
 
 /// A unique name. Names are in the order of time.
 pub(crate) fn new_id() -> String {
-    format!("{:011x}{:08x}", now(), fastrand::u32(..))
+    id_at(now())
+}
+
+/// A unique name that comes after `last`, even if the clock of the server that gave that one is
+/// ahead; `last` may be empty.
+pub(crate) fn id_after(last: &str) -> String {
+    let before = last.get(..TIME).and_then(|time| i64::from_str_radix(time, 16).ok());
+    id_at(before.map_or(0, |time| time + 1).max(now()))
+}
+
+/// Hexadecimal digits of a name that are its time.
+const TIME: usize = 11;
+
+fn id_at(time: i64) -> String {
+    format!("{time:0TIME$x}{:08x}", fastrand::u32(..))
 }
 
 fn migrations(is_sqlite: bool) -> Migrator {
@@ -204,4 +273,23 @@ fn migrations(is_sqlite: bool) -> Migrator {
     // Migrations only add: an older program can work with a newer schema.
     migrator.set_ignore_missing(true);
     migrator
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_after_the_last_one_whatever_the_clock_says() {
+        let a_day_ahead = id_at(now() + 86_400_000);
+        let mut last = a_day_ahead.clone();
+        for _ in 0..100 {
+            let next = id_after(&last);
+            assert!(next > last && next.len() == a_day_ahead.len(), "{next} after {last}");
+            last = next;
+        }
+        let a_day_behind = id_at(now() - 86_400_000);
+        assert!(id_after(&a_day_behind) < a_day_ahead);
+        assert!(id_after("") > a_day_behind);
+    }
 }

@@ -17,10 +17,10 @@ use glyphic_model::{
     labels::{self, BadLabel},
     preprocess::{Point, StrokeError, Strokes},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use thiserror::Error;
 
-use crate::decode::{DecodeError, decode};
+use crate::decode::{DecodeError, decode, pixels};
 
 /// A sample as its line describes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,6 +115,24 @@ struct Keys {
 pub fn lines(text: &str) -> impl Iterator<Item = (usize, Result<SampleLine, SampleError>)> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines.map(|(i, line)| (i + 1, SampleLine::parse(line)))
+}
+
+/// How many pixels must be decoded to read a line: those of an image without a glyph. 0 if it has
+/// none or cannot be read; [`SampleLine::parse`] says why.
+pub fn pixels_to_decode(line: &str) -> u64 {
+    #[derive(Deserialize)]
+    struct Image {
+        #[serde(default)]
+        glyph: Option<IgnoredAny>,
+        #[serde(default)]
+        image: Option<String>,
+    }
+    match serde_json::from_str(line) {
+        Ok(Image { glyph: None, image: Some(image) }) => {
+            decoded("image", &image).ok().and_then(|file| pixels(&file).ok()).unwrap_or(0)
+        }
+        _ => 0,
+    }
 }
 
 impl SampleLine {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::http::{
-    HeaderMap,
+    HeaderMap, HeaderName, Version,
     header::{AUTHORIZATION, HOST},
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -47,6 +47,28 @@ impl Admin {
         if self.token.is_some() { Ok(()) } else { from_this_machine(headers) }
     }
 
+    /// Where no token is set: refuses HTTP/1.0. Browsers and today's programs speak 1.1 or later,
+    /// but nginx, unless it is told otherwise, speaks 1.0 to the servers behind it, with their own
+    /// name as `Host` and no word of itself.
+    pub fn check_version(&self, version: Version) -> Result<(), ApiError> {
+        match self.token.is_some() || version >= Version::HTTP_11 {
+            true => Ok(()),
+            false => Err(ApiError::OtherName),
+        }
+    }
+
+    /// Who may change what on this server, for the output of its start.
+    pub fn describe(&self, address: SocketAddr) -> String {
+        match &self.token {
+            Some(_) => "need the token; without it, samples can be sent".to_owned(),
+            None => format!(
+                "by anybody who connects to {address}: everybody on this machine, and whoever \
+                 reaches it through a tunnel or a proxy that does not say so. With --admin-token \
+                 they need the token"
+            ),
+        }
+    }
+
     /// Refuses a change without the token, in a time that does not tell how much of a wrong token
     /// was right.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), ApiError> {
@@ -62,19 +84,39 @@ impl Admin {
     }
 }
 
-/// Headers in which a proxy names its client.
-const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
+/// Headers in which proxies say that they are there, beside all `X-Forwarded-…`.
+const OF_PROXIES: [&str; 10] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-original-host",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "cdn-loop",
+];
+/// The same, by the beginning of their names.
+const OF_PROXIES_BY_BEGINNING: &str = "x-forwarded";
 
 /// Without a token only this machine may change anything, and only under one of its own names:
 /// with a name that resolves to this machine, another site's pages could get past the browser's
 /// same-origin policy (DNS rebinding).
 fn from_this_machine(headers: &HeaderMap) -> Result<(), ApiError> {
-    let forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
     let host = headers.get(HOST).map_or(Ok("localhost"), |host| host.to_str());
-    match !forwarded && host.is_ok_and(is_own_name) {
+    match !names_proxy(headers) && host.is_ok_and(is_own_name) {
         true => Ok(()),
         false => Err(ApiError::OtherName),
     }
+}
+
+/// Whether a request has come through a proxy that says so.
+fn names_proxy(headers: &HeaderMap) -> bool {
+    headers
+        .keys()
+        .map(HeaderName::as_str)
+        .any(|name| OF_PROXIES.contains(&name) || name.starts_with(OF_PROXIES_BY_BEGINNING))
 }
 
 /// Whether a host, with or without a port, is a name or an address of this machine alone.

@@ -62,7 +62,8 @@ pub enum ApiError {
     /// A change was asked for from elsewhere, on a server without a token.
     #[error(
         "without a token, changes are accepted only from this machine, as localhost, and not \
-         through a proxy; to allow others, start the server with --admin-token"
+         through a proxy, nor with HTTP/1.0, which proxies speak; to allow others, start the \
+         server with --admin-token"
     )]
     OtherName,
     /// The request took too long.
@@ -119,6 +120,17 @@ pub enum ApiError {
     /// A label or a source that cannot be one.
     #[error("the label or source {0}; it must be 1 to {MAX_CHARACTERS} visible characters")]
     BadLabel(#[from] BadLabel),
+    /// More labels than an IDX file has numbers for.
+    #[error(
+        "an IDX file holds at most {most} labels, and these samples have {found}; choose another \
+         format, or fewer samples with label=…, source=… or model=…"
+    )]
+    TooManyLabels {
+        /// How many it holds.
+        most: i64,
+        /// How many there are.
+        found: i64,
+    },
     /// A file of samples that cannot be read.
     #[error("the samples cannot be read: {0}")]
     BadSamples(String),
@@ -178,10 +190,12 @@ impl ApiError {
             Self::Store(StoreError::JobUnderWay(_)) => (409, "job_under_way"),
             Self::Store(StoreError::Quota { .. }) => (507, "quota"),
             Self::Store(StoreError::Open { .. } | StoreError::Failed(_)) => (503, "database"),
+            Self::Store(StoreError::Lost(_)) => (503, "database_lost"),
             Self::TrainingOff(_) => (503, "training_off"),
             Self::NoExamples(_) => (404, "no_training_data"),
             Self::NothingDrawn => (422, "nothing_drawn"),
             Self::BadLabel(_) => (400, "bad_label"),
+            Self::TooManyLabels { .. } => (422, "too_many_labels"),
             Self::BadSamples(_) => (422, "bad_samples"),
             Self::NoSuchPath => (404, "no_such_path"),
             Self::NoSuchMethod => (405, "no_such_method"),
@@ -231,6 +245,11 @@ impl ApiError {
             Self::Store(StoreError::Failed(_) | StoreError::Open { .. }) => {
                 "the database does not answer; nothing was kept. Try again in a moment; the \
                  server's log says why"
+                    .to_owned()
+            }
+            Self::Store(StoreError::Lost(_)) => {
+                "the database's file was deleted or replaced while the server used it; nothing was \
+                 kept, and nothing is until the file is put back or the server is restarted"
                     .to_owned()
             }
             other => other.to_string(),
@@ -286,8 +305,16 @@ impl From<FormatError> for ApiError {
         match error {
             FormatError::Damaged(problem) => Self::BadSamples(problem),
             FormatError::Write(problem) => Self::Unavailable(problem),
+            FormatError::Abandoned => Self::Unavailable(error.to_string()),
             FormatError::Raw(error) => error.into(),
         }
+    }
+}
+
+/// A file of the server's own that could not be read.
+impl From<std::io::Error> for ApiError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }
 

@@ -15,13 +15,18 @@ const HEAVY_WAITING: usize = 32;
 /// Heavy computations of one client that wait or run.
 const HEAVY_OF_ONE: usize = 8;
 
-/// The threads for computations: one lane for light and one for heavy ones.
+/// Files of samples that may wait for a thread. Each is in memory as it was sent.
+const FILES_WAITING: usize = 1;
+
+/// The threads for computations: one lane for light and one for heavy ones, and one for files.
 #[derive(Clone)]
 pub struct Lanes {
     /// Strokes and small pictures: a millisecond or two each.
     pub light: Lane,
     /// Photographs and other large inputs: up to a second each.
     pub heavy: Lane,
+    /// Files of samples: some seconds each.
+    pub files: Lane,
 }
 
 /// Threads for computations of one kind, with a limited number of computations that wait.
@@ -33,12 +38,14 @@ pub struct Lane {
 
 impl Default for Lanes {
     /// As many threads as cores for light work, and half as many for heavy work: half of the cores
-    /// stay free for light work, whatever is heavy.
+    /// stay free for light work, whatever is heavy. Of files of samples, which come from whoever
+    /// may change the server, one is read at a time, and one of a client.
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
             light: Lane::new(cores, LIGHT_WAITING, LIGHT_WAITING),
             heavy: Lane::new((cores / 2).max(1), HEAVY_WAITING, HEAVY_OF_ONE),
+            files: Lane::new(1, FILES_WAITING, 1),
         }
     }
 }

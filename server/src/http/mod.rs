@@ -17,6 +17,7 @@ mod models;
 mod nearest;
 pub mod openapi;
 pub mod page;
+mod pieces;
 mod predict;
 mod read;
 pub mod room;
@@ -152,7 +153,10 @@ async fn refuse_other_sites(State(app): State<App>, request: Request, next: Next
         }
     };
     let allowed = match own {
-        true => app.admin.check_sender(headers),
+        true => app
+            .admin
+            .check_sender(headers)
+            .and_then(|()| app.admin.check_version(request.version())),
         false => Err(ApiError::OtherSite),
     };
     match allowed {

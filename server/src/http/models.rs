@@ -1,5 +1,7 @@
 //! `/api/models`: the checkpoints, promotion and roll-back.
 
+use std::fs::File;
+
 use axum::{
     extract::State,
     http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
@@ -18,6 +20,7 @@ use super::{
     openapi::{
         BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unavailable, Unprocessable,
     },
+    pieces,
     schemas::{ComparisonSchema, MetricsSchema, SpeedSchema},
 };
 use crate::{app::App, shadow::ShadowReport};
@@ -241,7 +244,7 @@ pub async fn comparison(
 /// A checkpoint's report, as a page.
 pub async fn page(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let page = file(&app, id, REPORT_FILE).await?;
-    Ok(from_elsewhere("text/html; charset=utf-8", page))
+    from_elsewhere("text/html; charset=utf-8", page)
 }
 
 /// A checkpoint's card: its results in detail.
@@ -250,17 +253,17 @@ pub async fn page(State(app): State<App>, Path(id): Path<String>) -> Result<Resp
         BadRequest, NotFound, Unprocessable))]
 pub async fn card(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let card = file(&app, id, CARD_FILE).await?;
-    Ok(from_elsewhere("application/json", card))
+    from_elsewhere("application/json", card)
 }
 
-/// A file of a checkpoint, as whoever made the checkpoint wrote it.
-fn from_elsewhere(content_type: &'static str, file: Vec<u8>) -> Response {
+/// A file of a checkpoint, as whoever made the checkpoint wrote it, however long it is.
+fn from_elsewhere(content_type: &'static str, file: File) -> Result<Response, ApiError> {
     let headers = [(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, REPORT_POLICY)];
-    (headers, file).into_response()
+    Ok((headers, pieces::file(file)?).into_response())
 }
 
-async fn file(app: &App, id: String, name: &'static str) -> Result<Vec<u8>, ApiError> {
+async fn file(app: &App, id: String, name: &'static str) -> Result<File, ApiError> {
     let registry = app.models.registry().clone();
-    let file = blocking(move || registry.file(&id, name)).await?;
+    let file = blocking(move || registry.open_file(&id, name)).await?;
     file.ok_or(ApiError::NoSuchPath)
 }

@@ -90,7 +90,7 @@ impl Room {
 }
 
 /// The answer, holding room until it is taken. Answers that are made as they are sent, and small
-/// ones, hold none.
+/// ones, hold none; one that is longer than a client's room holds all of that.
 ///
 /// # Errors
 /// [`ApiError::Busy`] if there is no room for it.
@@ -102,7 +102,8 @@ pub fn hold_answer(
     let length = answer.body().size_hint().exact().filter(|&length| length > SMALL);
     let Some(length) = length else { return Ok(answer) };
     let mut room = rooms.none(client);
-    room.hold(usize::try_from(length).map_err(|_| ApiError::Busy)?)?;
+    let most = rooms.of_one * STEP;
+    room.hold(usize::try_from(length).map_or(most, |length| length.min(most)))?;
     Ok(answer.map(|body| Body::new(HeldBody { body, rest: Bytes::new(), _room: room })))
 }
 

@@ -1,7 +1,7 @@
 //! `/api/samples/export` and `/api/samples/import`.
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     extract::State,
     http::{
         HeaderMap, StatusCode,
@@ -9,11 +9,8 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use bytes::BytesMut;
 use glyphic_model::labels;
 use serde::{Deserialize, Serialize};
-use tokio::{io::AsyncReadExt, sync::mpsc};
-use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
@@ -24,13 +21,14 @@ use super::{
         BadRequest, Forbidden, Full, TooLarge, TooManyRequests, Unauthorized, Unavailable,
         Unprocessable,
     },
+    pieces::{self, Pieces},
     samples::{About, MAX_RAW, check, checked_label, read},
 };
 use crate::{
     app::App,
     samples::{
         Filter, FormatError, Incoming, NewSample,
-        formats::{self, Format, Growing},
+        formats::{self, Format, Growing, Reading},
     },
     store::Store,
 };
@@ -39,8 +37,6 @@ use crate::{
 const CHUNK: i64 = 200;
 /// Bytes of inputs that are read from the database at once.
 const INPUTS: i64 = 1 << 20;
-/// Longest piece of a file that is sent at once.
-const PIECE: usize = 64 << 10;
 
 /// The file's format.
 #[derive(Deserialize, IntoParams)]
@@ -53,7 +49,7 @@ pub struct ExportOptions {
 /// The samples that match, as a file.
 #[utoipa::path(get, path = "/api/samples/export", tag = "samples", params(ExportOptions, Filter),
     responses((status = 200, description = "The file", content((String = "application/x-ndjson"), (String = "text/csv; charset=utf-8"), (inline(Vec<u8>) = "application/zip"))),
-        BadRequest, TooManyRequests, Unavailable))]
+        BadRequest, Unprocessable, TooManyRequests, Unavailable))]
 pub async fn export(
     State(app): State<App>,
     Client(client): Client,
@@ -62,21 +58,27 @@ pub async fn export(
 ) -> Result<Response, ApiError> {
     let store = app.training()?.store.clone();
     check(&filter)?;
+    // Refused before the first byte: later, the transfer could only be broken off.
+    if let Some(most) = format.most_labels() {
+        let found = store.count_labels(&filter).await?;
+        if found > most {
+            return Err(ApiError::TooManyLabels { most, found });
+        }
+    }
     let place = app.exports.take(client)?;
     let (content_type, name) = format.file();
-    let (send, receive) = mpsc::channel(1);
+    let (pieces, body) = pieces::body();
     let growing = format.begin()?;
     let whole = matches!(format, Format::Jsonl);
     tokio::spawn(async move {
         // Held until the last byte is sent.
         let _place = place;
-        if let Err(broken) = write(store, filter, growing, whole, &send).await {
+        if let Err(broken) = write(store, filter, growing, whole, &pieces).await {
             tracing::error!(error = %broken, "an export broke off");
             // The client gets a broken transfer, not a short file.
-            let _ = send.send(Err(std::io::Error::other("the export broke off"))).await;
+            let _ = pieces.send(Err(std::io::Error::other("the export broke off"))).await;
         }
     });
-    let body = Body::from_stream(ReceiverStream::new(receive));
     let disposition = format!("attachment; filename=\"{name}\"");
     let headers = [(CONTENT_TYPE, content_type.to_owned()), (CONTENT_DISPOSITION, disposition)];
     Ok((headers, body).into_response())
@@ -108,14 +110,19 @@ pub async fn import(
 ) -> Result<(StatusCode, Json<ImportReport>), ApiError> {
     let training = app.training()?;
     let (bytes, room) = receive(&app, client, &headers, body).await?;
-    let place = app.imports.take(client)?;
-    let incoming = blocking(move || {
-        let samples = formats::read(&bytes);
+    // Dropped with this request: when the client disconnects, and when its time is over.
+    let (reading, _reader) = Reading::new(app.limits.import_megapixels);
+    let incoming = app.lanes.files.compute(client, move || {
+        let samples = formats::read(&bytes, &reading);
         // Held until the work is done, even if the client has disconnected.
-        drop((room, place));
-        samples
+        drop(room);
+        Ok(samples?)
     });
-    let incoming = incoming.await?;
+    let incoming = incoming.await.inspect_err(|error| {
+        if let ApiError::Busy = error {
+            app.metrics().turned_away("imports");
+        }
+    })?;
     let source = checked_label(about.source.as_deref().unwrap_or("import"))?;
     let mut samples = Vec::with_capacity(incoming.len());
     for (i, sample) in incoming.into_iter().enumerate() {
@@ -156,9 +163,6 @@ async fn checked(
     Ok(NewSample { held_back, ..sample })
 }
 
-/// Where the pieces of a file go, or why there are no more.
-type Pieces = mpsc::Sender<Result<Bytes, std::io::Error>>;
-
 /// Writes the samples to the client as it takes them. Without their `whole` inputs, more of them are
 /// read at once.
 async fn write(
@@ -180,29 +184,11 @@ async fn write(
             let bytes = file.add(&sample)?;
             // It may be some MiB, and the client may be slow.
             drop(sample);
-            if !send(client, bytes.into()).await {
+            if !pieces::send(client, bytes.into()).await {
                 return Ok(());
             }
         }
     }
     let Some(rest) = blocking(move || file.finish()).await? else { return Ok(()) };
-    let mut rest = tokio::fs::File::from_std(rest);
-    loop {
-        let mut piece = BytesMut::with_capacity(PIECE);
-        let read = rest.read_buf(&mut piece).await.map_err(|error| FormatError::write(&error))?;
-        if read == 0 || !send(client, piece.freeze()).await {
-            return Ok(());
-        }
-    }
-}
-
-/// Sends bytes piece by piece, as the client takes them; false if it is gone.
-async fn send(client: &Pieces, mut bytes: Bytes) -> bool {
-    while !bytes.is_empty() {
-        let piece = bytes.split_to(bytes.len().min(PIECE));
-        if client.send(Ok(piece)).await.is_err() {
-            return false;
-        }
-    }
-    true
+    pieces::send_file(client, rest).await.map_err(|error| FormatError::write(&error).into())
 }

@@ -10,6 +10,7 @@
 
 mod child;
 mod events;
+mod heartbeat;
 mod job;
 mod runner;
 mod settings;

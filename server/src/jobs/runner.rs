@@ -15,13 +15,14 @@ use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 use super::{
     child::{Progress, TrainingProcess},
+    heartbeat::Watch,
     job::{Ending, Job, JobState, Recipe},
     training::TrainingService,
 };
 use crate::{
     models::{Models, ModelsError},
     samples::{Filter, SampleRecord},
-    store::{StoreError, now},
+    store::StoreError,
 };
 
 /// Time between two looks for a job.
@@ -46,13 +47,14 @@ impl TrainingService {
     pub(crate) async fn run_jobs(self, models: Models, mut stop: watch::Receiver<bool>) {
         let mut purged: Option<Instant> = None;
         let mut away = false;
+        let mut watch = Watch::default();
         while !*stop.borrow() {
             if purged.is_none_or(|last| last.elapsed() > PURGE_EVERY) {
                 purged = Some(Instant::now());
                 self.purge().await;
             }
             self.ask_by_itself().await;
-            match self.store.claim_job(&self.owner).await {
+            match self.store.claim_job(&self.owner, &mut watch).await {
                 Ok(Some(job)) => self.run_job(job, &models, &mut stop).await,
                 Ok(None) => away = false,
                 Err(error) if !away => {
@@ -82,7 +84,8 @@ impl TrainingService {
                 .map_or((0, 0), |job| (job.labelled_until, job.started.unwrap_or(job.created)));
             let new = self.store.labelled_since(until).await?;
             let enough = every_samples.is_some_and(|count| new as u64 >= count);
-            let old = every.is_some_and(|time| now() - begun >= time.as_millis() as i64);
+            let now = self.store.clock().await?;
+            let old = every.is_some_and(|time| now - begun >= time.as_millis() as i64);
             Ok::<_, StoreError>(match (enough, old && new > 0) {
                 (true, _) => Some("samples"),
                 (_, true) => Some("schedule"),
@@ -96,7 +99,15 @@ impl TrainingService {
     }
 
     async fn purge(&self) {
-        let ago = |time: Duration| now() - time.as_millis() as i64;
+        // By this server's clock, if that were ahead, samples would be purged too early.
+        let now = match self.store.clock().await {
+            Ok(now) => now,
+            Err(error) => {
+                tracing::error!(%error, "samples could not be purged");
+                return;
+            }
+        };
+        let ago = |time: Duration| now - time.as_millis() as i64;
         let created_before = self.settings.keep.map_or(i64::MIN, ago);
         match self.store.purge(ago(self.settings.keep_deleted), created_before).await {
             Ok(0) => {}

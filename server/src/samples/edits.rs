@@ -8,14 +8,15 @@ use super::{
     sample::Filter,
     store::{bind_filter, matches_filter, next_labelling},
 };
-use crate::store::{Store, StoreError, new_id, now};
+use crate::store::{Store, StoreError, id_after, now};
 
 impl Store {
     /// Gives a sample a label, or confirms the one it has.
     pub async fn relabel(&self, id: &str, label: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let labelling = next_labelling(&mut transaction).await?;
-        note_edit(&mut transaction, &new_id(), id, "relabel").await?;
+        let batch = next_batch(&mut transaction).await?;
+        note_edit(&mut transaction, &batch, id, "relabel").await?;
         sqlx::query(
             "UPDATE samples SET confirmed = 1, label = $1, \
              labelled = CASE WHEN label = $1 THEN labelled ELSE $2 END WHERE id = $3",
@@ -25,7 +26,7 @@ impl Store {
         .bind(id.to_owned())
         .execute(&mut *transaction)
         .await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(())
     }
 
@@ -39,22 +40,22 @@ impl Store {
             matches_filter!()
         );
         let filter = Filter { deleted: 0, ..filter.clone() };
-        let batch = new_id();
         let mut transaction = self.begin().await?;
+        let batch = next_batch(&mut transaction).await?;
         let noted = bind_filter!(sqlx::query(note), filter).bind(batch.clone());
         let count = noted.execute(&mut *transaction).await?.rows_affected();
         delete_batch(&mut transaction, batch).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(count)
     }
 
     /// Deletes one sample.
     pub async fn delete_one(&self, id: &str) -> Result<(), StoreError> {
-        let batch = new_id();
         let mut transaction = self.begin().await?;
+        let batch = next_batch(&mut transaction).await?;
         note_edit(&mut transaction, &batch, id, "delete").await?;
         delete_batch(&mut transaction, batch).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(())
     }
 
@@ -88,7 +89,7 @@ impl Store {
             .bind(batch)
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok((what, count as u64))
     }
 
@@ -104,9 +105,17 @@ impl Store {
         sqlx::query("DELETE FROM edits WHERE sample NOT IN (SELECT id FROM samples)")
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(purged.rows_affected())
     }
+}
+
+/// The id of a change that is made now. It comes after those of all earlier changes, so that the last
+/// one is the last, whatever the clocks of the servers say.
+async fn next_batch(transaction: &mut Transaction<'static, Any>) -> Result<String, StoreError> {
+    let last = sqlx::query("SELECT COALESCE(MAX(batch), '') FROM edits");
+    let last: String = last.fetch_one(&mut **transaction).await?.try_get(0)?;
+    Ok(id_after(&last))
 }
 
 /// Deletes the samples whose state was stored for an edit.

@@ -96,7 +96,7 @@ impl Store {
             let one = add_one(&mut transaction, sample, labelling, &mut room, &mut held_back);
             added.push(one.await?);
         }
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(added)
     }
 
@@ -156,6 +156,13 @@ impl Store {
     /// How many samples match.
     pub async fn count(&self, filter: &Filter) -> Result<i64, StoreError> {
         let sql = concat!("SELECT COUNT(*) FROM samples WHERE ", matches_filter!());
+        let row = bind_filter!(sqlx::query(sql), filter).fetch_one(&self.pool).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// How many labels the samples that match have.
+    pub async fn count_labels(&self, filter: &Filter) -> Result<i64, StoreError> {
+        let sql = concat!("SELECT COUNT(DISTINCT label) FROM samples WHERE ", matches_filter!());
         let row = bind_filter!(sqlx::query(sql), filter).fetch_one(&self.pool).await?;
         Ok(row.try_get(0)?)
     }

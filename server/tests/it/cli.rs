@@ -40,7 +40,7 @@ fn without_a_command_it_serves() {
 }
 
 /// All options of serving, each with a value other than its default.
-const EVERY_OPTION: [&str; 30] = [
+const EVERY_OPTION: [&str; 31] = [
     "--addr=127.0.0.2:81",
     "--artifacts=s3://bucket/path",
     "--artifacts-copy=copy",
@@ -64,6 +64,7 @@ const EVERY_OPTION: [&str; 30] = [
     "--max-body-mib=17",
     "--request-memory-mib=171",
     "--answer-memory-mib=172",
+    "--import-megapixels=173",
     "--queue=18",
     "--max-batch=19",
     "--rate=20",
@@ -117,6 +118,7 @@ fn every_option_of_serving_reaches_the_configuration() {
     let limits = &config.limits;
     assert_eq!((limits.max_body(), limits.queue, limits.max_batch), (17 << 20, 18, 19));
     assert_eq!((limits.request_memory_mib, limits.answer_memory_mib), (171, 172));
+    assert_eq!(limits.import_megapixels, 173);
     assert_eq!((limits.rate, limits.behind_proxy, limits.connections), (20, true, 21));
     assert_eq!((limits.connections_per_client, limits.drain_seconds), (Some(22), 23));
 }

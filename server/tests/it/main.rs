@@ -4,6 +4,7 @@
 
 mod api;
 mod auto;
+mod bounds;
 mod cli;
 mod common;
 mod description;

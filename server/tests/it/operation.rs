@@ -160,6 +160,127 @@ fn without_a_token_changes_are_taken_under_this_machines_names_alone() {
 }
 
 #[test]
+fn whatever_says_proxy_makes_a_change_need_the_token() {
+    let artifacts = TestArtifacts::released();
+    let id = artifacts.registry.current().unwrap();
+    let open = Server::start(&artifacts);
+    let admin = Admin::new(Some(TOKEN.to_owned()), "127.0.0.1:1".parse().unwrap(), false).0;
+    let guarded = Server::start_changed(&artifacts, Limits::default(), None, move |app| {
+        app.with_admin(admin)
+    });
+    // The proxy says that the request is for this machine, as its server's own name.
+    let promote = |server: &Server, version: &str, lines: &str| {
+        let head = format!(
+            "POST /api/models/{id}/promote HTTP/{version}\r\nhost: localhost:8080\r\n\
+             content-length: 0\r\nconnection: close\r\n{lines}\r\n"
+        );
+        raw(server.address, &head)
+    };
+    assert_eq!(status(&promote(&open, "1.1", "")), 200);
+    for (version, line) in [
+        ("1.0", ""),
+        ("1.1", "x-forwarded-for: 203.0.113.9\r\n"),
+        ("1.1", "X-Forwarded-Proto: https\r\n"),
+        ("1.1", "x-forwarded-host: glyphic.example\r\n"),
+        ("1.1", "x-forwarded-port: 443\r\n"),
+        ("1.1", "x-forwarded-anything: \r\n"),
+        ("1.1", "forwarded: for=203.0.113.9\r\n"),
+        ("1.1", "via: 1.1 proxy\r\n"),
+        ("1.1", "x-real-ip: 203.0.113.9\r\n"),
+        ("1.1", "cf-connecting-ip: 203.0.113.9\r\n"),
+        ("1.1", "true-client-ip: 203.0.113.9\r\n"),
+    ] {
+        let answer = promote(&open, version, line);
+        assert_eq!(status(&answer), 403, "{version} {line}: {answer}");
+        assert!(answer.contains("--admin-token"), "{answer}");
+        assert_eq!(status(&promote(&guarded, version, line)), 401, "{version} {line}");
+        let with_token = format!("{line}authorization: Bearer {TOKEN}\r\n");
+        assert_eq!(status(&promote(&guarded, version, &with_token)), 200, "{version} {line}");
+    }
+}
+
+/// What a server prints when it starts, up to what it says of changes.
+fn said_at_the_start(artifacts: &TestArtifacts, arguments: &[&str]) -> String {
+    use std::io::{BufRead, BufReader};
+    let mut program = Program(
+        Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--device", "cpu", "--artifacts"])
+            .arg(artifacts.folder.path())
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let mut said = String::new();
+    for line in BufReader::new(program.0.stdout.take().unwrap()).lines() {
+        said += &format!("{}\n", line.unwrap());
+        if said.contains("  changes ") {
+            return said;
+        }
+    }
+    panic!("it does not say who may change what: {said}");
+}
+
+#[test]
+fn the_start_says_who_may_change_what() {
+    let artifacts = TestArtifacts::released();
+    let said = said_at_the_start(&artifacts, &["--addr", "127.0.0.1:0"]);
+    for part in ["by anybody who connects to 127.0.0.1:", "everybody on this machine", "proxy"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(said.contains("With --admin-token they need the token"), "{said}");
+    for arguments in [
+        ["--addr", "127.0.0.1:0", "--admin-token", TOKEN].as_slice(),
+        &["--addr", "127.0.0.1:0", "--behind-proxy"],
+        &["--addr", "0.0.0.0:0"],
+    ] {
+        let said = said_at_the_start(&artifacts, arguments);
+        assert!(said.contains("changes     need the token"), "{arguments:?}: {said}");
+        let made = said.contains("  token  ");
+        assert_eq!(made, !arguments.contains(&"--admin-token"), "{said}");
+        assert!(!said.contains(TOKEN), "{said}");
+    }
+}
+
+#[test]
+fn probes_have_an_address_of_their_own() {
+    let artifacts = TestArtifacts::released();
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (address, probes) = (free(), free());
+    let _server = ServerProgram::start(
+        Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--device", "cpu", "--connections", "8", "--connections-per-client", "8"])
+            .arg("--artifacts")
+            .arg(artifacts.folder.path())
+            .args(["--addr", &address.to_string(), "--probe-addr", &probes.to_string()])
+            .stderr(Stdio::null()),
+    );
+    // All connections are taken, and more wait.
+    let _idle: Vec<TcpStream> = (0..32).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let begun = Instant::now();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: {probes}\r\nconnection: close\r\n\r\n");
+        let answer = raw(probes, &head);
+        assert_eq!(status(&answer), 200, "{path}: {answer}");
+        assert!(begun.elapsed() < Duration::from_secs(1), "{path}: {:?}", begun.elapsed());
+    }
+    // Nothing else is there.
+    let head = format!("GET /api/models HTTP/1.1\r\nhost: {probes}\r\nconnection: close\r\n\r\n");
+    assert_eq!(status(&raw(probes, &head)), 404);
+    let probe = |variable: Option<SocketAddr>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+        command.arg("probe").env("GLYPHIC_ADDR", free().to_string());
+        if let Some(address) = variable {
+            command.env("GLYPHIC_PROBE_ADDR", address.to_string());
+        }
+        command.output().unwrap().status.success()
+    };
+    assert!(probe(Some(probes)));
+    assert!(!probe(None), "nobody listens there");
+}
+
+#[test]
 fn one_client_may_ask_so_often_and_another_one_is_not_its_victim() {
     let artifacts = TestArtifacts::released();
     let limits = Limits { rate: 5, behind_proxy: true, ..Limits::default() };

@@ -212,6 +212,47 @@ fn finds_relabels_deletes_and_undoes() {
     });
 }
 
+/// Changes that were made by a server whose clock is a day ahead, or a day behind.
+#[test]
+fn undo_takes_back_the_last_change_whatever_the_clocks_say() {
+    let postgres = Postgres::start();
+    let artifacts = TestArtifacts::released();
+    let file = artifacts.database();
+    for url in [file, postgres.url()] {
+        let setup = TrainingSetup { url: Some(url.clone()), ..TrainingSetup::default() };
+        let server = Server::training(&artifacts, setup);
+        let drawings = drawings(4);
+        let first = server.teach("7", "me", &drawings[0].1)["id"].clone();
+        let second = server.teach("7", "me", &drawings[2].1)["id"].clone();
+        let path = |id: &Value| format!("/api/samples/{}", id.as_str().unwrap());
+        let label = |id: &Value| server.get(&path(id)).1["label"].clone();
+        let relabel = |id: &Value, label: &str| {
+            let (status, answer) = server.send("PATCH", &path(id), &json!({ "label": label }));
+            assert_eq!(status, 200, "{answer}");
+        };
+        let undo = || server.post_json("/api/samples/undo", &json!({})).1;
+        let moved = |days: i64| {
+            let time = glyphic_server::store::now() + days * 86_400_000;
+            let change = format!("UPDATE edits SET batch = '{time:011x}00000000'");
+            execute(&url, &[&change]);
+        };
+        for days in [1, -1] {
+            relabel(&first, "1");
+            moved(days);
+            relabel(&second, "2");
+            assert_eq!((label(&first), label(&second)), (json!("1"), json!("2")));
+            assert_eq!(undo()["undone"], "relabel");
+            assert_eq!((label(&first), label(&second)), (json!("1"), json!("7")), "{days} days");
+            // Also one that deletes, after one that was taken back.
+            assert_eq!(server.send("DELETE", &path(&second), &json!({})).0, 200);
+            assert_eq!(undo()["undone"], "delete");
+            assert_eq!(list(&server, "label=7")["total"], 1);
+            assert_eq!(undo()["undone"], "relabel");
+            assert_eq!((label(&first), label(&second)), (json!("7"), json!("7")), "{days} days");
+        }
+    }
+}
+
 /// Label and pixels of every sample: what no format may lose.
 fn pictures(server: &Server) -> BTreeSet<(String, String)> {
     let lines = server.download("/api/samples/export?format=jsonl");
@@ -525,7 +566,7 @@ fn a_lost_database_is_told_and_found_again() {
 #[test]
 fn old_and_deleted_samples_are_purged_in_time() {
     let artifacts = TestArtifacts::released();
-    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+    let url = artifacts.database();
     let server = Server::training(&artifacts, TrainingSetup::default());
     for (label, strokes) in drawings(6) {
         server.teach(&label, "me", &strokes);
@@ -558,7 +599,7 @@ fn a_server_purges_what_is_older_than_it_may_keep() {
     drop(server);
     // Time goes by for two of them.
     execute(
-        &artifacts,
+        &artifacts.database(),
         &[
             "UPDATE samples SET created = created - 2 * 86400000 WHERE label = 'a'",
             "UPDATE samples SET deleted = deleted - 7200000 WHERE label = 'c'",

@@ -11,7 +11,7 @@ use csv::{ReaderBuilder, StringRecord, Writer};
 use glyphic_model::{Glyph, glyph::PIXELS};
 use glyphic_runtime::cells::{of_cell, to_cell};
 
-use super::archive::temporary;
+use super::{archive::temporary, reading::Reading};
 use crate::samples::{
     incoming::{FormatError, Incoming},
     sample::{Form, Sample},
@@ -54,12 +54,13 @@ fn record(fields: impl Iterator<Item = String>) -> Result<Vec<u8>, FormatError> 
     writer.into_inner().map_err(|error| FormatError::write(&error))
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Incoming>, FormatError> {
+pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<Vec<Incoming>, FormatError> {
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
     let mut columns = Columns::default();
     let mut samples = Vec::new();
     for (i, record) in reader.records().enumerate() {
         let problem = |problem: String| FormatError::damaged(format!("line {}: {problem}", i + 1));
+        reading.go_on()?;
         let record = record.map_err(|error| problem(error.to_string()))?;
         if i == 0 && record.get(1).is_some_and(|field| field.trim().parse::<u8>().is_err()) {
             columns = Columns::of(&record).ok_or_else(|| {

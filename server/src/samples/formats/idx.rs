@@ -11,7 +11,10 @@ use glyphic_model::{
     glyph::{PIXELS, SIDE},
 };
 
-use super::archive::{self, temporary};
+use super::{
+    archive::{self, Archive, temporary},
+    reading::Reading,
+};
 use crate::samples::{
     RawError,
     incoming::{FormatError, Incoming},
@@ -21,6 +24,8 @@ use crate::samples::{
 const PICTURES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
 const LABELS: &str = "labels.txt";
+/// Most labels: each is a byte.
+pub(super) const MOST_LABELS: i64 = 256;
 
 /// MNIST's files that are being written. How many pictures there are, and which labels, is known
 /// only at the end, so the pictures wait in a temporary file of their own.
@@ -94,15 +99,19 @@ fn header(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
-pub(super) fn read(files: &[(String, Vec<u8>)]) -> Result<Vec<Incoming>, FormatError> {
-    let find = |part: &str| {
-        let file = files.iter().find(|(name, _)| name.contains(part));
-        file.map(|(_, content)| content.as_slice()).ok_or_else(|| {
+pub(super) fn read(archive: &mut Archive<'_>) -> Result<Vec<Incoming>, FormatError> {
+    let files = archive.files()?;
+    let mut find = |part: &str| {
+        let file = files.iter().find(|(_, name)| name.contains(part));
+        let (place, _) = file.ok_or_else(|| {
             FormatError::damaged(format!("the zip has no file whose name contains '{part}'"))
-        })
+        })?;
+        archive.read(*place)
     };
-    let pictures = body("pictures", find("images-idx3-ubyte")?, PICTURES_MAGIC, 16)?;
-    let numbers = body("labels", find("labels-idx1-ubyte")?, LABELS_MAGIC, 8)?;
+    let (pictures, numbers) = (find("images-idx3-ubyte")?, find("labels-idx1-ubyte")?);
+    let pictures = body("pictures", &pictures, PICTURES_MAGIC, 16)?;
+    let numbers = body("labels", &numbers, LABELS_MAGIC, 8)?;
+    Reading::check_samples(numbers.len())?;
     if pictures.len() != numbers.len() * PIXELS {
         return Err(FormatError::damaged(format!(
             "there are {} labels, but {} bytes of pictures, which are not as many pictures of 28 × 28",
@@ -110,7 +119,7 @@ pub(super) fn read(files: &[(String, Vec<u8>)]) -> Result<Vec<Incoming>, FormatE
             pictures.len()
         )));
     }
-    let texts = find(LABELS).ok().map(|lines| String::from_utf8_lossy(lines).into_owned());
+    let texts = find(LABELS).ok().map(|lines| String::from_utf8_lossy(&lines).into_owned());
     let text = |number: u8| match &texts {
         None => Ok(number.to_string()),
         Some(texts) => texts.lines().nth(usize::from(number)).map(str::to_owned).ok_or_else(|| {

@@ -13,6 +13,7 @@ mod csv;
 mod idx;
 mod jsonl;
 mod png;
+mod reading;
 
 use std::fs::File;
 
@@ -23,9 +24,9 @@ use super::{
     record::SampleRecord,
     sample::Sample,
 };
-
-/// Most samples that one file may hold.
-const MAX_SAMPLES: usize = 20_000;
+use archive::Archive;
+use reading::MAX_SAMPLES;
+pub use reading::{Reader, Reading};
 
 /// A file format of samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
@@ -49,6 +50,14 @@ impl Format {
             Self::Csv => ("text/csv; charset=utf-8", "samples.csv"),
             Self::Idx => ("application/zip", "samples-idx.zip"),
             Self::Png => ("application/zip", "samples-png.zip"),
+        }
+    }
+
+    /// Most labels that a file of this format holds, if there is a limit.
+    pub fn most_labels(self) -> Option<i64> {
+        match self {
+            Self::Idx => Some(idx::MOST_LABELS),
+            Self::Jsonl | Self::Csv | Self::Png => None,
         }
     }
 
@@ -112,37 +121,32 @@ impl Growing {
     }
 }
 
-/// Reads a file of samples, whose format shows in its first bytes.
-pub fn read(bytes: &[u8]) -> Result<Vec<Incoming>, FormatError> {
-    let many = |many: usize| {
-        FormatError::damaged(format!(
-            "it has {many} samples, over the limit of {MAX_SAMPLES}: split the file"
-        ))
-    };
-    // The number of lines or files is checked before anything is parsed.
+/// Reads a file of samples, whose format shows in its first bytes. How many there are, and how large
+/// their pictures, is checked before any of them is decoded.
+///
+/// # Errors
+/// It is damaged, or holds nothing, or too much; or nobody waits for it any more.
+pub fn read(bytes: &[u8], reading: &Reading) -> Result<Vec<Incoming>, FormatError> {
     let samples = if bytes.starts_with(b"PK") {
-        let files = archive::unpack(bytes)?;
-        if files.len() > MAX_SAMPLES {
-            return Err(many(files.len()));
-        }
-        match files.iter().any(|(name, _)| name.contains("-ubyte")) {
-            true => idx::read(&files)?,
-            false => png::read(files)?,
+        let mut archive = Archive::open(bytes)?;
+        match archive.has("-ubyte") {
+            true => idx::read(&mut archive)?,
+            false => png::read(&mut archive, reading)?,
         }
     } else {
         let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
         // A header, and a line's end at the end of the file.
         if lines > MAX_SAMPLES + 1 {
-            return Err(many(lines));
+            Reading::check_samples(lines)?;
         }
         match bytes.trim_ascii_start().starts_with(b"{") {
-            true => jsonl::read(bytes)?,
-            false => csv::read(bytes)?,
+            true => jsonl::read(bytes, reading)?,
+            false => csv::read(bytes, reading)?,
         }
     };
-    match samples.len() {
-        0 => Err(FormatError::damaged("it has no samples")),
-        1..=MAX_SAMPLES => Ok(samples),
-        count => Err(many(count)),
+    if samples.is_empty() {
+        return Err(FormatError::damaged("it has no samples"));
     }
+    Reading::check_samples(samples.len())?;
+    Ok(samples)
 }

@@ -30,7 +30,7 @@ use glyphic_server::{
     store::Store,
 };
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor, SqliteConnection};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -61,6 +61,11 @@ pub struct TestArtifacts {
 }
 
 impl TestArtifacts {
+    /// The address of the database that a server makes here by default.
+    pub fn database(&self) -> String {
+        Store::file_url(&self.registry.root().join("glyphic.db"))
+    }
+
     /// Holds the repository's released checkpoint, promoted.
     pub fn released() -> Self {
         let released = Registry::new(repository().join("artifacts"));
@@ -272,14 +277,15 @@ pub fn picture(name: &str) -> Vec<u8> {
     fs::read(repository().join("model/tests/pictures").join(name)).unwrap()
 }
 
-/// Changes the database in an artifacts folder as no server does.
-pub fn execute(artifacts: &TestArtifacts, statements: &[&'static str]) {
-    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+/// Changes a database as no server does.
+pub fn execute(url: &str, statements: &[&str]) {
+    sqlx::any::install_default_drivers();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        let mut connection = AnyConnection::connect(url).await.unwrap();
         for &statement in statements {
-            connection.execute(statement).await.unwrap();
+            connection.execute(AssertSqlSafe(statement)).await.unwrap();
         }
+        connection.close().await.unwrap();
     });
 }
 

@@ -1,7 +1,10 @@
 //! Training jobs on samples: when they begin, and every way in which they can end. The trainer is
 //! the real one.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use crate::{
     common::{
@@ -47,7 +50,7 @@ fn wait_for_begun_job(server: &Server, reason: &str) -> String {
 
 /// What the store holds so far now came through a server whose clock is an hour ahead.
 fn label_an_hour_ahead(artifacts: &TestArtifacts) {
-    execute(artifacts, &["UPDATE samples SET labelled = labelled + 3600000"]);
+    execute(&artifacts.database(), &["UPDATE samples SET labelled = labelled + 3600000"]);
 }
 
 #[test]
@@ -88,7 +91,7 @@ fn programs_of_other_versions_share_the_database() {
     let artifacts = TestArtifacts::released();
     drop(Server::training(&artifacts, TrainingSetup::default()));
     execute(
-        &artifacts,
+        &artifacts.database(),
         &[
             "INSERT INTO _sqlx_migrations (version, description, success, checksum, \
              execution_time) VALUES (99, 'from the future', 1, x'00', 0)",
@@ -116,7 +119,10 @@ fn labels_that_are_not_allowed_any_more_do_not_stop_the_training() {
     let server = Server::training(&artifacts, short());
     teach_some(&server);
     server.teach("7", "old", &seven());
-    execute(&artifacts, &["UPDATE samples SET label = '7' || char(8203) WHERE source = 'old'"]);
+    execute(
+        &artifacts.database(),
+        &["UPDATE samples SET label = '7' || char(8203) WHERE source = 'old'"],
+    );
     let job = train(&server);
     assert!(["promoted", "candidate"].contains(&job["state"].as_str().unwrap()), "{job}");
     let id = job["candidate"].as_str().unwrap();
@@ -196,18 +202,13 @@ fn a_job_outlives_a_restart_of_its_server() {
 fn a_running_job_is_taken_over_only_when_its_server_is_silent_whatever_the_clocks_say() {
     let postgres = Postgres::start();
     let artifacts = TestArtifacts::released();
-    let file = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+    let file = artifacts.database();
     for url in [file, postgres.url()] {
         let mut setup = TrainingSetup::with_program(&["sh", "-c", "exit 1"]);
         setup.url = Some(url.clone());
         let server = Server::training(&artifacts, setup);
         teach_some(&server);
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let mut connection = runtime.block_on(sqlx::AnyConnection::connect(&url)).unwrap();
-        let mut execute = |statement: String| {
-            let statement = sqlx::AssertSqlSafe(statement);
-            runtime.block_on(connection.execute(statement)).unwrap();
-        };
+        let execute = |statement: String| execute(&url, &[&statement]);
         let behind = glyphic_server::store::now() - 3_600_000;
         execute(format!(
             "INSERT INTO jobs (id, created, reason, state, active, owner, heartbeat, attempts, \

@@ -221,7 +221,7 @@ fn finds_relabels_deletes_and_undoes() {
 fn undo_takes_back_the_last_change_whatever_the_clocks_say() {
     let postgres = Postgres::start();
     let artifacts = TestArtifacts::released();
-    let file = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+    let file = artifacts.database();
     for url in [file, postgres.url()] {
         let setup = TrainingSetup { url: Some(url.clone()), ..TrainingSetup::default() };
         let server = Server::training(&artifacts, setup);
@@ -238,7 +238,7 @@ fn undo_takes_back_the_last_change_whatever_the_clocks_say() {
         let moved = |days: i64| {
             let time = glyphic_server::store::now() + days * 86_400_000;
             let change = format!("UPDATE edits SET batch = '{time:011x}00000000'");
-            execute(&url, &change);
+            execute(&url, &[&change]);
         };
         for days in [1, -1] {
             relabel(&first, "1");
@@ -255,16 +255,6 @@ fn undo_takes_back_the_last_change_whatever_the_clocks_say() {
             assert_eq!((label(&first), label(&second)), (json!("7"), json!("7")), "{days} days");
         }
     }
-}
-
-/// Runs a statement beside the servers of a database.
-fn execute(url: &str, statement: &str) {
-    use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut connection = AnyConnection::connect(url).await.unwrap();
-        connection.execute(AssertSqlSafe(statement)).await.unwrap();
-        connection.close().await.unwrap();
-    });
 }
 
 /// Label and pixels of every sample: what no format may lose.
@@ -582,7 +572,7 @@ fn a_lost_database_is_told_and_found_again() {
 #[test]
 fn old_and_deleted_samples_are_purged_in_time() {
     let artifacts = TestArtifacts::released();
-    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+    let url = artifacts.database();
     let server = Server::training(&artifacts, TrainingSetup::default());
     for (label, strokes) in drawings(6) {
         server.teach(&label, "me", &strokes);
@@ -615,7 +605,7 @@ fn a_server_purges_what_is_older_than_it_may_keep() {
     drop(server);
     // Time goes by for two of them.
     execute(
-        &artifacts,
+        &artifacts.database(),
         &[
             "UPDATE samples SET created = created - 2 * 86400000 WHERE label = 'a'",
             "UPDATE samples SET deleted = deleted - 7200000 WHERE label = 'c'",

@@ -68,7 +68,8 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        Ok(Self { holder: app.admin.is_holder(&parts.headers), visitor: visitor(&parts.headers)? })
+        let holder = app.admin.is_holder(&parts.headers, parts.version);
+        Ok(Self { holder, visitor: visitor(&parts.headers)? })
     }
 }
 

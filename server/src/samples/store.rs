@@ -373,7 +373,7 @@ async fn add_one(
     held_back: &mut HeldBack,
 ) -> Result<Added, StoreError> {
     let hash = hash(&sample.glyph);
-    let twins = "SELECT id, label, held_back, visitor, trusted, trusted + confirmed FROM samples \
+    let twins = "SELECT id, label, held_back, visitor, trusted FROM samples \
                  WHERE glyph_hash = $1 AND deleted IS NULL ORDER BY id";
     let twins = sqlx::query(twins).bind(hash.clone()).fetch_all(&mut **transaction).await?;
     let mut contradicts = None;
@@ -384,20 +384,18 @@ async fn add_one(
         // A picture must not be trained on under one label and evaluated under
         // another.
         role = Some(held_back);
-        // A visitor learns nothing of what others sent, and cannot take their place.
         let of_visitor: Option<String> = twin.try_get(3)?;
-        let own = of_visitor == sender.visitor && twin.try_get::<i64, _>(4)? == 0;
-        if !sender.trusted && !own {
-            continue;
-        }
-        if label == sample.label {
-            if sender.trusted && label.is_some() && twin.try_get::<i64, _>(5)? == 0 {
-                // The same, taught by somebody who is trusted.
-                confirm(transaction, &id, labelling).await?;
-            }
+        // What one of them sent does not stand for what another one teaches: it is the other's to
+        // delete.
+        let is_trusted = twin.try_get::<i64, _>(4)? != 0;
+        let is_own = is_trusted == sender.trusted && (is_trusted || of_visitor == sender.visitor);
+        if is_own && label == sample.label {
             return Ok(Added { id, duplicate: true, contradicts: None, held_back });
         }
-        contradicts = Some(id);
+        // A visitor learns nothing of what others sent.
+        if (is_own || sender.trusted) && label != sample.label {
+            contradicts = Some(id);
+        }
     }
     let bytes = (sample.raw.len() + sample.glyph.pixels().len()) as u64;
     room.take(transaction, &sample.source, bytes).await?;
@@ -434,20 +432,6 @@ async fn add_one(
         .execute(&mut **transaction)
         .await?;
     Ok(Added { id, duplicate: false, contradicts, held_back })
-}
-
-/// Makes a visitor's sample count: it is as if it had got its label now.
-async fn confirm(
-    transaction: &mut Transaction<'static, Any>,
-    id: &str,
-    labelling: i64,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE samples SET confirmed = 1, labelled = $1 WHERE id = $2")
-        .bind(labelling)
-        .bind(id.to_owned())
-        .execute(&mut **transaction)
-        .await?;
-    Ok(())
 }
 
 /// The time of a labelling that is made now: later than every earlier one, even if another

@@ -129,12 +129,17 @@ fn the_same_picture_of_two_visitors_is_each_ones_own() {
         assert_eq!((status, &other["duplicate"]), (201, &json!(false)));
         let (_, other) = bob.send(server, "1", "b", &seven());
         assert_ne!(other["contradicts"], json!(first));
-        // Who has the token confirms what they teach again.
-        let (_, taught) = Person::holder().send(server, "7", "me", &seven());
-        assert_eq!(taught["duplicate"], true);
-        let id = taught["id"].as_str().unwrap();
-        let (_, kept) = Person::holder().get(server, &format!("/api/samples/{id}"));
-        assert_eq!((&kept["trusted"], &kept["confirmed"]), (&json!(false), &json!(true)));
+        // What the token's holder teaches is not a visitor's to delete.
+        let holder = Person::holder();
+        let id = holder.teach(server, "7", "me", &seven());
+        let (_, again) = holder.send(server, "7", "me", &seven());
+        assert_eq!((&again["duplicate"], &again["id"]), (&json!(true), &json!(id)));
+        for visitor in [&ana, &bob] {
+            assert_eq!(visitor.post(server, "/api/samples/delete", &json!({})).0, 200);
+        }
+        let (status, kept) = holder.get(server, &format!("/api/samples/{id}"));
+        assert_eq!((status, &kept["trusted"]), (200, &json!(true)));
+        assert_eq!(holder.count(server, ""), 1);
     });
 }
 
@@ -230,6 +235,15 @@ fn without_a_token_only_this_machines_own_names_are_answered() {
     let forwarded = "x-forwarded-for: 203.0.113.9\r\n";
     assert_eq!(get("localhost", "/", forwarded).0, 200);
     assert_eq!(get("localhost", "/api/samples", forwarded).0, 401);
+    // Nor does nginx, which says nothing of itself, but speaks HTTP/1.0.
+    let old = |path: &str| {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nhost: localhost:8080\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer[9..12].parse::<u16>().unwrap()
+    };
+    assert_eq!((old("/api/models"), old("/api/samples")), (200, 401));
 }
 
 /// A photograph of a drawn 7, as a JPEG with text in its EXIF data.

@@ -10,9 +10,12 @@ use std::{
     },
 };
 
-use axum::http::{
-    HeaderMap, HeaderName, Version,
-    header::{AUTHORIZATION, HOST},
+use axum::{
+    extract::Request,
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Version,
+        header::{AUTHORIZATION, HOST, VIA},
+    },
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use subtle::ConstantTimeEq;
@@ -45,16 +48,6 @@ impl Admin {
     /// Where no token is set: refuses a request from another machine or another site.
     pub fn check_sender(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         if self.token.is_some() { Ok(()) } else { from_this_machine(headers) }
-    }
-
-    /// Where no token is set: refuses HTTP/1.0. Browsers and today's programs speak 1.1 or later,
-    /// but nginx, unless it is told otherwise, speaks 1.0 to the servers behind it, with their own
-    /// name as `Host` and no word of itself.
-    pub fn check_version(&self, version: Version) -> Result<(), ApiError> {
-        match self.token.is_some() || version >= Version::HTTP_11 {
-            true => Ok(()),
-            false => Err(ApiError::OtherName),
-        }
     }
 
     /// Who may change what on this server, for the output of its start.
@@ -108,6 +101,15 @@ fn from_this_machine(headers: &HeaderMap) -> Result<(), ApiError> {
     match !names_proxy(headers) && host.is_ok_and(is_own_name) {
         true => Ok(()),
         false => Err(ApiError::OtherName),
+    }
+}
+
+/// Gives a request in HTTP/1.0 the header of a proxy. Browsers and today's programs speak 1.1 or
+/// later, but nginx, unless it is told otherwise, speaks 1.0 to the servers behind it, with their own
+/// name as `Host` and no word of itself.
+pub fn mark_proxy(request: &mut Request) {
+    if request.version() < Version::HTTP_11 {
+        request.headers_mut().entry(VIA).or_insert(HeaderValue::from_static("1.0 unknown"));
     }
 }
 

@@ -8,6 +8,7 @@
 
 /// glibc's settings: blocks from this size on are the system's own, and a heap whose free end is this
 /// long shrinks (bytes). The networks' buffers are kept, so they are not affected.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 const SETTINGS: [(&str, &str); 2] =
     [("MALLOC_MMAP_THRESHOLD_", "4194304"), ("MALLOC_TRIM_THRESHOLD_", "1048576")];
 /// Says which of them this program has set, so that it starts itself once and its children do not

@@ -492,12 +492,15 @@ export default {
   "error job_under_way": "Ya hay un entrenamiento en marcha; espera o cancélalo.",
   "error quota": "No caben más muestras: elimina algunas.",
   "error database": "La base de datos no responde y no se guardó nada; inténtalo de nuevo en un momento.",
+  "error database_lost":
+    "Alguien borró o reemplazó el archivo de la base de datos mientras el servidor lo usaba, y no se guardó nada: hay que devolverlo a su sitio o reiniciar el servidor.",
   "error training_off": "Este servidor no guarda muestras ni entrena.",
   "error no_training_data":
     "Los ejemplos con los que aprendió este punto de control no están en este servidor; su registro explica por qué.",
   "error nothing_drawn": "No hay tinta: de una imagen en blanco no se aprende nada.",
   "error bad_label": "Una etiqueta debe tener de 1 a 32 caracteres visibles.",
   "error bad_samples": "Las muestras no se pueden leer:",
+  "error too_many_labels": "Un archivo IDX admite como mucho 256 etiquetas: elige otro formato o menos muestras.",
   "error no_such_path": "En esta dirección no hay nada.",
   "error no_such_method": "Esta dirección no admite ese método.",
   "error open_inference": "El servidor no puede hacerlo:",

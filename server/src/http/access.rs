@@ -10,9 +10,12 @@ use std::{
     },
 };
 
-use axum::http::{
-    HeaderMap, HeaderName, Version,
-    header::{AUTHORIZATION, HOST},
+use axum::{
+    extract::Request,
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Version,
+        header::{AUTHORIZATION, HOST, VIA},
+    },
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use subtle::ConstantTimeEq;
@@ -72,16 +75,6 @@ impl Admin {
         }
     }
 
-    /// Where no token is set: refuses HTTP/1.0. Browsers and today's programs speak 1.1 or later,
-    /// but nginx, unless it is told otherwise, speaks 1.0 to the servers behind it, with their own
-    /// name as `Host` and no word of itself.
-    pub fn check_version(&self, version: Version) -> Result<(), ApiError> {
-        match self.token.is_some() || version >= Version::HTTP_11 {
-            true => Ok(()),
-            false => Err(ApiError::OtherName),
-        }
-    }
-
     /// Who may change what on this server, for the output of its start.
     pub fn describe(&self, address: SocketAddr) -> String {
         match &self.token {
@@ -134,6 +127,15 @@ fn is_from_here(headers: &HeaderMap) -> bool {
 fn is_own_host(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).map_or(Ok("localhost"), |host| host.to_str());
     host.is_ok_and(is_own_name)
+}
+
+/// Gives a request in HTTP/1.0 the header of a proxy. Browsers and today's programs speak 1.1 or
+/// later, but nginx, unless it is told otherwise, speaks 1.0 to the servers behind it, with their own
+/// name as `Host` and no word of itself.
+pub fn mark_proxy(request: &mut Request) {
+    if request.version() < Version::HTTP_11 {
+        request.headers_mut().entry(VIA).or_insert(HeaderValue::from_static("1.0 unknown"));
+    }
 }
 
 /// Whether a request has come through a proxy that says so.

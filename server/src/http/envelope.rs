@@ -40,6 +40,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Wraps a request.
 pub async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
+    access::mark_proxy(&mut request);
     let client = client(&request, app.limits.behind_proxy);
     if let Some(client) = client {
         request.extensions_mut().insert(Client(client));

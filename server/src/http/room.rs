@@ -156,6 +156,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_answer_that_is_longer_than_all_room_of_a_client_waits_for_nothing_but_that() {
+        let rooms = Rooms::new(16 * STEP, STEP);
+        let client = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let answer = || Response::new(Body::from(vec![0; 40 * STEP]));
+        let held = hold_answer(&rooms, client, answer()).unwrap();
+        assert_eq!(held.body().size_hint().exact(), Some(40 * STEP as u64));
+        assert!(hold_answer(&rooms, client, answer()).is_err(), "one at a time");
+        drop(held);
+        assert!(hold_answer(&rooms, client, answer()).is_ok());
+    }
+
+    #[test]
     fn room_is_taken_in_all_and_by_each_client_and_comes_back() {
         let rooms = Rooms::new(16 * STEP, STEP);
         let client = |last| IpAddr::from(Ipv4Addr::new(10, 0, 0, last));

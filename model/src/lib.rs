@@ -21,6 +21,7 @@
 //! | [`backend`] | what the two have in common |
 //! | [`classifier`] | glyphs to predictions |
 //! | [`prediction`] | the network's answer for a glyph |
+//! | [`answer`] | the answer for a drawing or a picture as JSON, in servers and browsers |
 //! | [`explain`] | the layers' feature maps for a glyph, and which ink mattered |
 //! | [`verdict`] | whether a prediction is accepted, unsure, or rejected |
 //! | [`mod@label_errors`] | which labels of a dataset are likely wrong |
@@ -30,6 +31,7 @@
 //! of checkpoints.
 
 mod agreement;
+pub mod answer;
 pub mod backend;
 mod burn_network;
 pub mod checkpoint;

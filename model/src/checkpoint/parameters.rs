@@ -31,9 +31,9 @@ struct Parameter {
 }
 
 impl Parameters {
-    /// Reads burnpack bytes, as `burn_pack` describes them: a header, a description of the tensors
-    /// as CBOR, their numbers. `burn_pack::Reader` reads every type of tensor there is, quantized
-    /// ones too; it would be a sixth of what browsers load.
+    /// Reads burnpack bytes, which `burn_pack` describes: a header, a description of the tensors
+    /// as CBOR, their numbers. `burn_pack::Reader` reads every type of tensor there is, and would
+    /// add 21 KB to the 143 that browsers load.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
         let header = Header::from_bytes(bytes).map_err(|error| error.to_string())?;
         if header.version > FORMAT_VERSION {

@@ -2,7 +2,6 @@
 
 pub mod access;
 mod aliases;
-mod answer;
 pub mod body;
 mod checkpoint;
 pub mod connections;

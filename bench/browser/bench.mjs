@@ -84,8 +84,9 @@ const makers = {
     const reader = new Reader(JSON.parse(new TextDecoder().decode(manifest)).id, manifest, weights);
     return (pixels) => {
       const reading = reader.readPixels(pixels);
-      const { probabilities } = reading;
+      const { json } = reading;
       reading.free();
+      const { probabilities } = JSON.parse(json).lines[0].digits[0];
       return probabilities.indexOf(Math.max(...probabilities));
     };
   },

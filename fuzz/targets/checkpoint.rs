@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use burn::tensor::Device;
 use glyphic_model::{
     Classifier, Glyph,
-    checkpoint::{network_from_bytes, network_to_bytes},
+    checkpoint::{layers_from_bytes, network_from_bytes, network_to_bytes},
     glyph::PIXELS,
     network::{ConvolutionConfig, NetworkConfig},
 };
@@ -40,8 +40,13 @@ fuzz_target!(init: {
         }
         _ => bytes.to_vec(),
     };
+    let labels = vec![String::new(); config.classes];
+    let layers = layers_from_bytes(config, &bytes);
+    if let Ok(layers) = &layers {
+        let classifier = Classifier::of_layers(layers, labels.clone()).expect("it has layers");
+        let _ = classifier.classify(&[Glyph::new([128; PIXELS])]);
+    }
     if let Ok(network) = network_from_bytes(config, bytes, &Device::flex()) {
-        let labels = vec![String::new(); config.classes];
         let classifier = Classifier::new(network, labels, &Device::flex());
         let _ = classifier.classify(&[Glyph::new([128; PIXELS])]);
     }

@@ -2,68 +2,57 @@
 
 use std::sync::Arc;
 
-use burn::{
-    module::Module,
-    tensor::{DataError, Device, Tensor, TensorData},
-};
-use thiserror::Error;
+use burn::{module::Module, tensor::Device};
+use glyphic_kernels::LayerWeights;
 
 use crate::{
-    cpu::CpuNetwork,
-    glyph::{Glyph, PIXELS, SIDE},
-    network::{Network, normalise},
+    backend::{Backend, DeviceFailed},
+    burn_network::BurnNetwork,
+    cpu::{CpuNetwork, OneThread},
+    glyph::Glyph,
+    network::Network,
     prediction::Prediction,
     verdict::Thresholds,
 };
 
-/// In a browser burn computes: the kernels would add 18 KB to what it loads, and were not
-/// measured there yet.
-const CPU_KERNELS: bool = cfg!(not(target_arch = "wasm32"));
-
 /// A trained network with its batch norms folded, and the labels of its outputs.
 #[derive(Clone, Debug)]
 pub struct Classifier {
-    network: Network,
+    backend: Arc<dyn Backend>,
+    /// Whether the backend is the CPU's kernels.
+    by_kernels: bool,
     labels: Vec<String>,
     temperature: f32,
     thresholds: Thresholds,
-    device: Device,
-    /// Whether batches are padded to a power of two.
-    padded: bool,
-    /// The same network for the CPU kernels, if they compute it.
-    cpu: Option<Arc<CpuNetwork>>,
-}
-
-/// The device failed while computing, or its results could not be read.
-#[derive(Debug, Error)]
-#[error("the compute device failed: {0}")]
-pub struct DeviceFailed(String);
-
-impl From<DataError> for DeviceFailed {
-    fn from(error: DataError) -> Self {
-        Self(error.to_string())
-    }
 }
 
 impl Classifier {
-    /// Prepares a trained network for inference on `device`.
+    /// Prepares a trained network for inference on `device`: by the kernels on the CPU, unless
+    /// their results differ from burn's; otherwise by burn.
     pub fn new(network: Network, labels: Vec<String>, device: &Device) -> Self {
         let network = network.valid().to_device(device).fold();
-        // A GPU compiles kernels for each shape that it encounters. Rounding batches up to powers
-        // of two keeps the number of shapes small.
-        let padded = *device != Device::flex();
-        Self {
-            cpu: (CPU_KERNELS && !padded)
-                .then(|| CpuNetwork::checked(&network))
-                .flatten()
-                .map(Arc::new),
-            network,
-            labels,
-            temperature: 1.0,
-            thresholds: Thresholds::default(),
-            device: device.clone(),
-            padded,
+        let on_cpu = *device == Device::flex();
+        match on_cpu.then(|| CpuNetwork::checked(&network)).flatten() {
+            Some(cpu) => Self::by(Arc::new(cpu), true, labels),
+            None => Self::by(Arc::new(BurnNetwork::new(network, device)), false, labels),
         }
+    }
+
+    /// The same, computed by burn on the CPU too, to compare burn with the kernels.
+    pub fn through_burn(network: Network, labels: Vec<String>, device: &Device) -> Self {
+        let network = network.valid().to_device(device).fold();
+        Self::by(Arc::new(BurnNetwork::new(network, device)), false, labels)
+    }
+
+    /// Prepares layers for inference by the kernels on the calling thread, for programs without
+    /// burn. `None` without layers; they must fit as for [`CpuNetwork::new`].
+    pub fn of_layers(layers: &[LayerWeights], labels: Vec<String>) -> Option<Self> {
+        Some(Self::by(Arc::new(OneThread(CpuNetwork::new(layers)?)), true, labels))
+    }
+
+    fn by(backend: Arc<dyn Backend>, by_kernels: bool, labels: Vec<String>) -> Self {
+        let thresholds = Thresholds::default();
+        Self { backend, by_kernels, labels, temperature: 1.0, thresholds }
     }
 
     /// Sets the temperature (above 0): logits are divided by it before softmax, so that
@@ -87,29 +76,14 @@ impl Classifier {
         &self.labels
     }
 
-    /// The network with its norms folded.
-    pub(crate) fn network(&self) -> &Network {
-        &self.network
+    /// The network.
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        &*self.backend
     }
 
-    /// Whether the CPU kernels ([`CpuNetwork`]) compute, and not burn.
+    /// Whether the CPU's kernels compute, and not burn.
     pub fn uses_kernels(&self) -> bool {
-        self.cpu.is_some()
-    }
-
-    /// The same classifier, computed by burn on the CPU too, to compare burn with the kernels.
-    pub fn through_burn(self) -> Self {
-        Self { cpu: None, ..self }
-    }
-
-    /// The CPU's kernels, if they compute.
-    fn cpu(&self) -> Option<&CpuNetwork> {
-        self.cpu.as_deref().filter(|_| CPU_KERNELS)
-    }
-
-    /// The device that computes.
-    pub fn device(&self) -> &Device {
-        &self.device
+        self.by_kernels
     }
 
     /// Reads a batch of glyphs. The predictions are in the order of the glyphs.
@@ -131,10 +105,7 @@ impl Classifier {
         if glyphs.is_empty() {
             return Ok(Vec::new());
         }
-        if let Some(cpu) = self.cpu() {
-            return Ok(cpu.logits(glyphs));
-        }
-        self.run_burn(glyphs, |pixels| self.network.forward(pixels))
+        self.backend.logits(glyphs)
     }
 
     /// The input of the last layer for each glyph: a feature vector, in which glyphs that look
@@ -145,27 +116,6 @@ impl Classifier {
     /// # Errors
     /// The device fails.
     pub fn features(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
-        if let Some(cpu) = self.cpu() {
-            return Ok(cpu.features(glyphs));
-        }
-        self.run_burn(glyphs, |pixels| self.network.features(pixels))
-    }
-
-    /// Has burn compute a row for each glyph.
-    fn run_burn(
-        &self,
-        glyphs: &[Glyph],
-        compute: impl FnOnce(Tensor<4>) -> Tensor<2>,
-    ) -> Result<Vec<Vec<f32>>, DeviceFailed> {
-        let batch = if self.padded { glyphs.len().next_power_of_two() } else { glyphs.len() };
-        let mut pixels: Vec<f32> =
-            glyphs.iter().flat_map(|glyph| glyph.pixels().map(f32::from)).collect();
-        pixels.resize(batch * PIXELS, 0.0);
-        let pixels =
-            Tensor::<4>::from_data(TensorData::new(pixels, [batch, 1, SIDE, SIDE]), &self.device);
-        let rows = compute(normalise(pixels));
-        let [_, width] = rows.dims();
-        let values: Vec<f32> = rows.into_data().try_into_vec()?;
-        Ok(values.chunks(width).take(glyphs.len()).map(<[f32]>::to_vec).collect())
+        self.backend.features(glyphs)
     }
 }

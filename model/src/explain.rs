@@ -1,11 +1,11 @@
 //! Explaining a prediction: the layers' feature maps for a glyph, and which of its ink mattered.
 
-use burn::tensor::{Tensor, TensorData};
+use glyphic_kernels::LayerMaps;
 
 use crate::{
-    classifier::{Classifier, DeviceFailed},
+    backend::DeviceFailed,
+    classifier::Classifier,
     glyph::{Glyph, PIXELS, SIDE},
-    network::normalise,
 };
 
 /// The output of a convolution for a glyph.
@@ -31,11 +31,7 @@ impl Classifier {
     /// # Errors
     /// The device fails.
     pub fn layers(&self, glyph: &Glyph) -> Result<Vec<FeatureMaps>, DeviceFailed> {
-        let pixels: Vec<f32> = glyph.pixels().iter().map(|&ink| f32::from(ink)).collect();
-        let data = TensorData::new(pixels, [1, 1, SIDE, SIDE]);
-        let pixels = normalise(Tensor::<4>::from_data(data, self.device()));
-        let outputs = self.network().convolution_outputs(pixels);
-        outputs.into_iter().map(FeatureMaps::of).collect()
+        Ok(self.backend().maps(glyph)?.into_iter().map(FeatureMaps::of).collect())
     }
 
     /// The filters of the first convolution, with the norm folded in: the side of each in pixels,
@@ -45,9 +41,7 @@ impl Classifier {
     /// # Errors
     /// The device fails.
     pub fn filters(&self) -> Result<Option<(usize, Vec<f32>)>, DeviceFailed> {
-        let Some(weights) = self.network().first_weights() else { return Ok(None) };
-        let [_, _, side, _] = weights.dims();
-        Ok(Some((side, values(weights)?)))
+        self.backend().filters()
     }
 
     /// How much the ink of each pixel contributed to a label: by how much the label's logit falls,
@@ -89,17 +83,11 @@ impl Classifier {
 }
 
 impl FeatureMaps {
-    fn of(output: Tensor<4>) -> Result<Self, DeviceFailed> {
-        let [_, channels, side, _] = output.dims();
-        let values = values(output)?;
+    fn of(LayerMaps { channels, side, values }: LayerMaps) -> Self {
         let strongest = values.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
         let maps = values.iter().map(|value| (value / strongest * 255.0) as u8).collect();
-        Ok(Self { channels, side, maps })
+        Self { channels, side, maps }
     }
-}
-
-fn values(tensor: Tensor<4>) -> Result<Vec<f32>, DeviceFailed> {
-    Ok(tensor.into_data().try_into_vec()?)
 }
 
 /// The pixels of the patch with this upper left corner.

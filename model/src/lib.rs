@@ -16,8 +16,12 @@
 //! | [`network`] | the architecture and its configuration |
 //! | [`layer_weights`] | the network's weights, for programs without burn |
 //! | [`cpu`] | the network on the CPU, computed by [`glyphic_kernels`] |
+//! | `burn_network` | the network on any device, computed by burn |
+//! | `agreement` | whether the two give the same results |
+//! | [`backend`] | what the two have in common |
 //! | [`classifier`] | glyphs to predictions |
 //! | [`prediction`] | the network's answer for a glyph |
+//! | [`answer`] | the answer for a drawing or a picture as JSON, in servers and browsers |
 //! | [`explain`] | the layers' feature maps for a glyph, and which ink mattered |
 //! | [`verdict`] | whether a prediction is accepted, unsure, or rejected |
 //! | [`labels`] | which texts can be labels and sources |
@@ -27,6 +31,10 @@
 //! The crate `glyphic-runtime` adds what browsers do not have: image files, devices and the folder
 //! of checkpoints.
 
+mod agreement;
+pub mod answer;
+pub mod backend;
+mod burn_network;
 pub mod checkpoint;
 pub mod classifier;
 pub mod cpu;

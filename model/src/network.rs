@@ -46,6 +46,9 @@ pub struct ConvolutionConfig {
 #[error("the network's architecture is impossible: {0}")]
 pub struct ImpossibleNetwork(String);
 
+/// Added to the variance by batch norm, so that nothing is divided by 0. Checkpoints do not store
+/// it.
+pub const EPSILON: f64 = 1e-5;
 /// The most parameters of a network, so that a damaged manifest cannot make the loader allocate
 /// without bound.
 const MAX_PARAMETERS: usize = 100_000_000;
@@ -178,7 +181,7 @@ impl NetworkConfig {
     }
 
     /// Inputs and outputs of the hidden linear layers and of the output layer.
-    fn linear_sizes(&self) -> (Vec<[usize; 2]>, [usize; 2]) {
+    pub(crate) fn linear_sizes(&self) -> (Vec<[usize; 2]>, [usize; 2]) {
         let side = self.convolutions.iter().fold(SIDE, |side, conv| conv.output_side(side));
         let channels = self.convolutions.last().map_or(1, |conv| conv.channels);
         let mut from = channels * side * side;
@@ -340,7 +343,8 @@ impl Convolution {
             .with_stride([stride, stride])
             .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
             .with_bias(false);
-        Self { conv: conv.init(device), norm: Some(BatchNormConfig::new(channels).init(device)) }
+        let norm = BatchNormConfig::new(channels).with_epsilon(EPSILON);
+        Self { conv: conv.init(device), norm: Some(norm.init(device)) }
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {

@@ -1,6 +1,6 @@
 //! Verdicts: whether a prediction can be trusted.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::prediction::Prediction;
 
@@ -61,6 +61,12 @@ impl Verdict {
             Self::NotADigit => "not_a_digit",
             Self::Blank => "blank",
         }
+    }
+}
+
+impl Serialize for Verdict {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -19,9 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glyphic_model::{
-    Classifier, Glyph, Prediction, checkpoint::Manifest, classifier::DeviceFailed,
-};
+use glyphic_model::{Classifier, Glyph, Prediction, backend::DeviceFailed, checkpoint::Manifest};
 use thiserror::Error;
 use tokio::sync::oneshot;
 

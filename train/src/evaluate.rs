@@ -1,6 +1,6 @@
 //! Measuring a network on examples.
 
-use glyphic_model::{Classifier, Glyph, Prediction, checkpoint::Score, classifier::DeviceFailed};
+use glyphic_model::{Classifier, Glyph, Prediction, backend::DeviceFailed, checkpoint::Score};
 
 use crate::example::Example;
 

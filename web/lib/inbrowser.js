@@ -10,7 +10,6 @@ const LONGEST_SIDE = 2048;
 // The same limit as the server's.
 const MAX_PIXELS = 24e6;
 const SIDE = 28;
-const VERDICTS = ["read", "unsure", "not_a_digit"];
 // In ms. The first answer includes the download of the code.
 const TIMEOUT = { manifest: 10_000, weights: 60_000, answer: 60_000 };
 // Delay before a checkpoint that could not be used is tried again, in ms.
@@ -61,25 +60,15 @@ export class InBrowser {
   }
 
   // Reads an input, { strokes }, { pixels } or { blob }, with `boxes` or without. The answer
-  // has the same form as the server's.
+  // is the server's, from the same code, but for the timing and the glyphs' pictures.
   async read(input) {
-    const { task, scale = 1, ...given } = await prepared(input);
-    const boxes = input.boxes?.map((box) => box.map((value) => value / scale));
-    const { result, compute } = await this.#ask(task, { ...given, boxes });
-    const digits = digitsOf(result, scale);
-    let next = 0;
-    const lines = [...result.lines].map((length) => {
-      const own = digits.slice(next, (next += length));
-      return { text: textOf(own), box: around(own.map(({ box }) => box)), digits: own };
+    const { task, ...given } = await prepared(input);
+    const { result, compute } = await this.#ask(task, { ...given, boxes: input.boxes });
+    const { seen, ...answer } = result;
+    answer.lines.flatMap(({ digits }) => digits).forEach((digit, i) => {
+      digit.seen = picture(seen.subarray(SIDE * SIDE * i, SIDE * SIDE * (i + 1)));
     });
-    return {
-      text: lines.map(({ text }) => text).filter(Boolean).join("\n"),
-      verdict: result.verdict,
-      lines,
-      labels: result.labels,
-      model: this.checkpoint,
-      timing_us: { decode: 0, queue: 0, compute: 1000 * compute },
-    };
+    return { ...answer, timing_us: { decode: 0, queue: 0, compute: 1000 * compute } };
   }
 
   // Computes what happens inside the network: "layers", "filters" or "occlusion".
@@ -137,14 +126,14 @@ async function bytes(path, timeout, cache = "default") {
   }
 }
 
-// The worker's task for an input; `scale` is the size of its pixels in the input's units.
+// The worker's task for an input and what it needs.
 async function prepared({ strokes, pixels, blob }) {
   if (strokes) return { task: "strokes", strokes };
   if (pixels) return { task: "pixels", pixels: Uint8Array.from(pixels) };
   return { task: "picture", ...(await decoded(blob)) };
 }
 
-// The picture's pixels, rotated as its metadata say.
+// The picture's pixels, rotated as its metadata say, and the factor that they were scaled down by.
 async function decoded(blob) {
   const { bitmap, scale } = await scaledDown(blob);
   const { width, height } = bitmap;
@@ -217,34 +206,4 @@ function picture(seen) {
   seen.forEach((ink, i) => rgba.set([ink, ink, ink, 255], 4 * i));
   canvas.getContext("2d").putImageData(new ImageData(rgba, SIDE, SIDE), 0, 0);
   return canvas.toDataURL();
-}
-
-// The symbols in the form of the server's answer.
-function digitsOf({ places, probabilities, seen, strokes, labels }, scale) {
-  return strokes.map((whole, i) => {
-    const part = (values, size) => values.subarray(size * i, size * (i + 1));
-    const [x, y, width, height, in_distribution, counts, verdict] = part(places, 7);
-    const own = [...part(probabilities, labels.length)];
-    const ranked = labels.map((label, at) => ({ label, confidence: own[at] }))
-      .sort((a, b) => b.confidence - a.confidence);
-    return {
-      ...ranked[0],
-      box: [x, y, width, height].map((value) => value * scale),
-      verdict: VERDICTS[verdict],
-      counts: counts === 1,
-      in_distribution,
-      best: ranked.slice(0, 2),
-      probabilities: own,
-      strokes: whole && [...whole],
-      seen: picture(part(seen, SIDE * SIDE)),
-    };
-  });
-}
-
-const textOf = (digits) => digits.filter(({ counts }) => counts).map(({ label }) => label).join("");
-
-function around(boxes) {
-  const [left, top] = [0, 1].map((axis) => Math.min(...boxes.map((box) => box[axis])));
-  const [right, bottom] = [0, 1].map((axis) => Math.max(...boxes.map((box) => box[axis] + box[axis + 2])));
-  return [left, top, right - left, bottom - top];
 }

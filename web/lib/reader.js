@@ -7,23 +7,21 @@ import init, { Reader } from "./glyphic.js";
 const WARM_UP = 20;
 
 let reader = null;
-let labels = [];
 
 const tasks = {
   // Verifies a checkpoint and uses it from now on.
   load({ id, manifest, weights }) {
     const before = reader;
     reader = new Reader(id, manifest, weights);
-    labels = reader.labels;
     before?.free();
     const someInk = new Uint8Array(784).fill(255, 350, 434);
     for (let i = 0; i < WARM_UP; i++) reader.readPixels(someInk).free();
-    return labels;
+    return reader.labels;
   },
   strokes({ strokes, boxes }) {
     const points = Float32Array.from(strokes.flat(2));
     const lengths = Uint32Array.from(strokes, (stroke) => stroke.length);
-    return reading(reader.readStrokes(points, lengths, boxes && Float32Array.from(boxes.flat())));
+    return reading(reader.readStrokes(points, lengths, flat(boxes)));
   },
   layers({ pixels }) {
     const layers = reader.layers(pixels);
@@ -34,8 +32,8 @@ const tasks = {
   filters: () => reader.filters(),
   occlusion: ({ pixels, label }) => reader.occlusion(pixels, label),
   pixels: ({ pixels }) => reading(reader.readPixels(pixels)),
-  picture: ({ width, height, rgba, boxes }) =>
-    reading(reader.readPicture(width, height, rgba, boxes && Float32Array.from(boxes.flat()))),
+  picture: ({ width, height, rgba, scale, boxes }) =>
+    reading(reader.readPicture(width, height, rgba, scale, flat(boxes))),
 };
 
 addEventListener("message", async ({ data: { number, task, ...given } }) => {
@@ -53,10 +51,11 @@ addEventListener("message", async ({ data: { number, task, ...given } }) => {
   }
 });
 
+const flat = (boxes) => boxes && Float32Array.from(boxes.flat());
+
+// The answer with the pixels of the glyphs that the network read, one after the other.
 function reading(found) {
-  const { verdict, lines, places, probabilities, seen } = found;
-  const count = lines.reduce((sum, length) => sum + length, 0);
-  const strokes = Array.from({ length: count }, (_, i) => found.strokes(i));
+  const { json, seen } = found;
   found.free();
-  return { verdict, lines, places, probabilities, seen, strokes, labels };
+  return { ...JSON.parse(json), seen };
 }

@@ -39,11 +39,11 @@ fn main() -> Result<()> {
     let registry = Registry::new(&artifacts);
     let device = Device::flex();
     let checkpoint = registry.load(&registry.current()?, &device)?;
-    let mut classifier = checkpoint.into_classifier(&device);
-    ensure!(classifier.uses_kernels(), "the network could not be packed");
-    if burn {
-        classifier = classifier.through_burn();
-    }
+    let classifier = match burn {
+        false => checkpoint.into_classifier(&device),
+        true => Classifier::through_burn(checkpoint.network, checkpoint.manifest.labels, &device),
+    };
+    ensure!(burn || classifier.uses_kernels(), "the network could not be packed");
     let glyphs = glyphs(&artifacts)?;
     for batch in [1, 8, 64, 256] {
         images_per_second(&classifier, &glyphs[..batch], seconds / 5.0)?;

@@ -3,23 +3,15 @@
 use std::sync::{Mutex, PoisonError};
 
 use pulp::Arch;
-use rayon::{iter::ParallelIterator, slice::ParallelSlice};
 
 use crate::{
-    layers::LayerWeights,
+    layers::{LayerMaps, LayerWeights},
     layout::{LayerLayout, Map, Windows},
     packed::{PackedWeights, Registers},
     products::LayerOutput,
 };
 
-/// Batches of at least this many pictures are split between threads. For smaller ones, waking a
-/// thread costs as much as reading a few pictures, and on a busy server all cores are in use
-/// anyway.
-const PARALLEL_FROM: usize = 32;
-/// The most pictures that one thread takes at a time.
-const CHUNK: usize = 32;
-
-/// A network for inference on the CPU.
+/// A network for inference on the CPU, on the calling thread.
 #[derive(Debug)]
 pub struct Inference {
     arch: Arch,
@@ -76,64 +68,62 @@ impl Inference {
 
     /// The logits of each picture, in the order of the pictures. `pixel` returns the network's
     /// input for pixel `i` of a picture, counted row by row.
-    pub fn logits<P: Sync>(
+    pub fn logits<P>(
         &self,
         pictures: &[P],
-        pixel: impl Fn(&P, usize) -> f32 + Copy + Sync,
+        pixel: impl Fn(&P, usize) -> f32 + Copy,
     ) -> Vec<Vec<f32>> {
         self.run(&self.layers, pictures, pixel)
     }
 
     /// The input of the last layer for each picture: `[side, side, channels]`, flattened.
-    pub fn features<P: Sync>(
+    pub fn features<P>(
         &self,
         pictures: &[P],
-        pixel: impl Fn(&P, usize) -> f32 + Copy + Sync,
+        pixel: impl Fn(&P, usize) -> f32 + Copy,
     ) -> Vec<Vec<f32>> {
         self.run(&self.layers[..self.layers.len().saturating_sub(1)], pictures, pixel)
     }
 
-    /// The output of the last of these layers for each picture.
-    fn run<P: Sync>(
-        &self,
-        layers: &[PackedLayer],
-        pictures: &[P],
-        pixel: impl Fn(&P, usize) -> f32 + Copy + Sync,
-    ) -> Vec<Vec<f32>> {
-        if pictures.len() < PARALLEL_FROM {
-            return self.run_sequentially(layers, pictures, pixel);
-        }
-        // At most an equal share for each thread, so that none of them idles.
-        let share = pictures.len().div_ceil(rayon::current_num_threads());
-        let parts = pictures.par_chunks(share.min(CHUNK));
-        parts.map(|part| self.run_sequentially(layers, part, pixel)).flatten_iter().collect()
+    /// The output of each layer for a picture, first to last.
+    pub fn maps<P>(&self, picture: &P, pixel: impl Fn(&P, usize) -> f32 + Copy) -> Vec<LayerMaps> {
+        self.with_maps(|maps| {
+            self.forward(&self.layers, |i| pixel(picture, i), maps);
+            self.layers.iter().zip(&maps[1..]).map(|(layer, map)| layer.to.maps(map)).collect()
+        })
     }
 
-    /// The same on the calling thread, one picture after the other.
-    fn run_sequentially<P>(
+    /// The output of the last of these layers for each picture.
+    fn run<P>(
         &self,
         layers: &[PackedLayer],
         pictures: &[P],
         pixel: impl Fn(&P, usize) -> f32 + Copy,
     ) -> Vec<Vec<f32>> {
+        self.with_maps(|maps| {
+            pictures.iter().map(|p| self.forward(layers, |i| pixel(p, i), maps).to_vec()).collect()
+        })
+    }
+
+    /// Lends buffers that no other thread uses.
+    fn with_maps<R>(&self, compute: impl FnOnce(&mut [Vec<f32>]) -> R) -> R {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = spare().pop();
         let sizes = [self.input.size()].into_iter().chain(self.layers.iter().map(|l| l.to.size()));
         let mut maps = kept.unwrap_or_else(|| sizes.map(|size| vec![0.0; size]).collect());
-        let rows =
-            pictures.iter().map(|p| self.forward(layers, |i| pixel(p, i), &mut maps)).collect();
+        let result = compute(&mut maps);
         spare().push(maps);
-        rows
+        result
     }
 
     /// The output of the last of these layers for one picture.
-    fn forward(
+    fn forward<'a>(
         &self,
         layers: &[PackedLayer],
         pixel: impl Fn(usize) -> f32,
-        maps: &mut [Vec<f32>],
-    ) -> Vec<f32> {
-        let Some((mut input, outputs)) = maps.split_first_mut() else { return Vec::new() };
+        maps: &'a mut [Vec<f32>],
+    ) -> &'a [f32] {
+        let Some((mut input, outputs)) = maps.split_first_mut() else { return &[] };
         let side = self.input.side;
         for y in 0..side {
             let at = self.input.at(0, y);
@@ -142,17 +132,26 @@ impl Inference {
             }
         }
         for (layer, output) in layers.iter().zip(outputs) {
-            self.arch.dispatch(LayerOutput {
-                windows: &layer.windows,
-                panels: &layer.packed,
-                outputs: &layer.outputs,
-                channels: layer.to.channels,
-                floor: layer.floor,
-                input,
-                output,
-            });
+            layer.forward(self.arch, input, output);
             input = output;
         }
-        input.clone()
+        input
+    }
+}
+
+impl PackedLayer {
+    /// Neither generic nor inlined, so that it is compiled as this crate is: for speed, even into
+    /// a program that is compiled for size.
+    #[inline(never)]
+    fn forward(&self, arch: Arch, input: &[f32], output: &mut [f32]) {
+        arch.dispatch(LayerOutput {
+            windows: &self.windows,
+            panels: &self.packed,
+            outputs: &self.outputs,
+            channels: self.to.channels,
+            floor: self.floor,
+            input,
+            output,
+        });
     }
 }

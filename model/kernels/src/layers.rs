@@ -1,4 +1,4 @@
-//! A layer's shape and weights, as burn and PyTorch lay them out.
+//! A layer's weights and its output, as burn and PyTorch lay them out.
 
 /// A layer's weights. Every layer but the last is followed by ReLU.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,4 +34,15 @@ impl LayerWeights {
         let (Self::Convolution { weights, bias, .. } | Self::Linear { weights, bias, .. }) = self;
         (weights, bias)
     }
+}
+
+/// A layer's output for one picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerMaps {
+    /// The number of maps; of a linear layer its outputs.
+    pub channels: usize,
+    /// The side of each map in pixels; 1 for a linear layer.
+    pub side: usize,
+    /// `[channels, side, side]`, after ReLU except in the last layer.
+    pub values: Vec<f32>,
 }

@@ -1,6 +1,6 @@
 //! The memory layout of a network's maps, windows and weights.
 
-use crate::layers::LayerWeights;
+use crate::layers::{LayerMaps, LayerWeights};
 
 /// The layout of a square feature map: channels last, with a border of zeros. Sides and padding
 /// are in pixels.
@@ -105,6 +105,13 @@ impl Map {
     /// All places (x, y), row by row.
     pub(crate) fn places(self) -> impl Iterator<Item = (usize, usize)> {
         (0..self.side * self.side).map(move |i| (i % self.side, i / self.side))
+    }
+
+    /// The values without the padding, map by map.
+    pub(crate) fn maps(self, values: &[f32]) -> LayerMaps {
+        let Self { side, channels, .. } = self;
+        let of_channel = |c| self.places().map(move |(x, y)| values[self.at(x, y) + c]);
+        LayerMaps { channels, side, values: (0..channels).flat_map(of_channel).collect() }
     }
 }
 

@@ -13,12 +13,13 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `layers` | a layer's shape and weights, as burn and PyTorch lay them out |
+//! | `layers` | a layer's weights and its output, as burn and PyTorch lay them out |
 //! | `layout` | the memory layout of maps, windows and weights |
 //! | `packed` | weights packed into panels that fit the CPU's registers |
 //! | `products` | the three products: a layer's output, its input's and its weights' gradient |
 //! | `elementwise` | batch norm and ReLU between two products, forward and backward |
 //! | `inference` | [`Inference`] |
+//! | `parallel` | [`in_parallel`]: batches split between threads |
 //! | `training` | [`Training`] |
 //!
 //! ```
@@ -41,9 +42,11 @@ mod inference;
 mod layers;
 mod layout;
 mod packed;
+mod parallel;
 mod products;
 mod training;
 
 pub use inference::Inference;
-pub use layers::LayerWeights;
+pub use layers::{LayerMaps, LayerWeights};
+pub use parallel::in_parallel;
 pub use training::{BatchStatistics, Gradients, Parameters, Training, WrongValueCount};

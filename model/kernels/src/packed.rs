@@ -70,9 +70,15 @@ impl WithSimd for MeasureRegisters {
     type Output = Registers;
 
     fn with_simd<S: Simd>(self, _: S) -> Registers {
-        // A block of 4 windows needs 4 registers of sums for each vector, one for each vector's
-        // weight and one for the window's value: 4 vectors need 21 of 32, 2 vectors 11 of 16.
-        let max_vectors = if S::REGISTER_COUNT >= 32 { 4 } else { 2 };
-        Registers { lanes: S::F32_LANES, max_vectors }
+        Registers { lanes: S::F32_LANES, max_vectors: max_vectors::<S>() }
     }
+}
+
+/// How many vectors wide a panel may be.
+///
+/// A block of 4 windows needs 4 registers of sums for each vector, one for each vector's weight and
+/// one for the window's value: 4 vectors need 21 of 32, 2 vectors 11 of 16. WebAssembly does not say
+/// how many the CPU has: most have 16.
+pub(crate) const fn max_vectors<S: Simd>() -> usize {
+    if S::REGISTER_COUNT >= 32 && !cfg!(target_family = "wasm") { 4 } else { 2 }
 }

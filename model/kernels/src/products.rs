@@ -16,7 +16,7 @@ use pulp::{Simd, WithSimd};
 use crate::{
     elementwise::{at_least, load, store},
     layout::Windows,
-    packed::PackedWeights,
+    packed::{PackedWeights, max_vectors},
 };
 
 /// The number of windows in a block.
@@ -24,14 +24,15 @@ const ROWS: usize = 4;
 /// The number of values of a window in a block of the weights' gradient.
 const VALUES: usize = 6;
 
-/// Calls a function with the panel's width in vectors as its const generic argument.
+/// Calls a function with the panel's width in vectors as its const generic argument. What is wider
+/// than any panel is not compiled.
 macro_rules! by_width {
     ($panel:expr, $function:ident :: <$simd:ident>($($argument:expr),*)) => {
         match $panel.vectors {
             1 => $function::<$simd, 1>($($argument),*),
-            2 => $function::<$simd, 2>($($argument),*),
-            3 => $function::<$simd, 3>($($argument),*),
-            _ => $function::<$simd, 4>($($argument),*),
+            3 if max_vectors::<$simd>() >= 3 => $function::<$simd, 3>($($argument),*),
+            4 if max_vectors::<$simd>() >= 4 => $function::<$simd, 4>($($argument),*),
+            _ => $function::<$simd, 2>($($argument),*),
         }
     };
 }

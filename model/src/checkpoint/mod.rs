@@ -14,6 +14,7 @@
 mod error;
 mod format;
 mod manifest;
+mod parameters;
 mod weights;
 
 pub use error::CheckpointError;
@@ -23,9 +24,12 @@ pub use format::{
 pub use manifest::{
     DatasetRecord, EpochMetrics, FileRecord, Manifest, Metrics, Score, WeightsRecord,
 };
+pub use parameters::layers_from_bytes;
 pub use weights::{network_from_bytes, network_to_bytes, sha256, weights_to_bytes};
 
 use burn::tensor::Device;
+use glyphic_kernels::LayerWeights;
+use parameters::Parameters;
 
 use crate::{classifier::Classifier, network::Network};
 
@@ -48,13 +52,9 @@ impl Checkpoint {
         weights: Vec<u8>,
         device: &Device,
     ) -> Result<Self, CheckpointError> {
-        let id = || manifest.id.clone();
-        manifest.check_weights(&weights)?;
+        manifest.layers(&weights)?;
         let network = network_from_bytes(&manifest.network, weights, device)
-            .map_err(|reason| CheckpointError::WrongWeights { id: id(), reason })?;
-        if !weights::is_finite(&network) {
-            return Err(CheckpointError::NotFinite(id()));
-        }
+            .map_err(|reason| manifest.wrong_weights(reason))?;
         Ok(Self { manifest, network })
     }
 
@@ -64,5 +64,37 @@ impl Checkpoint {
         Classifier::new(self.network, labels, device)
             .with_temperature(temperature)
             .with_thresholds(thresholds)
+    }
+}
+
+impl Manifest {
+    /// Verifies the content of the weights' file, as [`Checkpoint::verify`] does, and turns the
+    /// checkpoint into a classifier that the CPU's kernels compute, without burn.
+    ///
+    /// # Errors
+    /// The weights' checksum or shapes do not fit the manifest, or a weight is not finite.
+    pub fn into_classifier(self, weights: &[u8]) -> Result<Classifier, CheckpointError> {
+        let layers = self.layers(weights)?;
+        let without_layers = self.wrong_weights("it has no layers".to_owned());
+        let Self { labels, temperature, thresholds, .. } = self;
+        let classifier = Classifier::of_layers(&layers, labels).ok_or(without_layers)?;
+        Ok(classifier.with_temperature(temperature).with_thresholds(thresholds))
+    }
+
+    /// The layers in the weights' file, the norms folded, after all checks.
+    fn layers(&self, weights: &[u8]) -> Result<Vec<LayerWeights>, CheckpointError> {
+        self.check_weights(weights)?;
+        let wrong = |reason| self.wrong_weights(reason);
+        let parameters = Parameters::read(weights).map_err(wrong)?;
+        let are_finite = parameters.are_finite();
+        let layers = parameters.into_layers(&self.network).map_err(wrong)?;
+        match are_finite {
+            true => Ok(layers),
+            false => Err(CheckpointError::NotFinite(self.id.clone())),
+        }
+    }
+
+    fn wrong_weights(&self, reason: String) -> CheckpointError {
+        CheckpointError::WrongWeights { id: self.id.clone(), reason }
     }
 }

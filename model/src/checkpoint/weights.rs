@@ -1,13 +1,14 @@
 //! A network's parameters as burnpack bytes.
 
 use burn::{
-    module::{Module, ModuleVisitor, Param},
+    module::Module,
     store::ModuleRecord,
-    tensor::{Bytes, DType, Device, Tensor},
+    tensor::{Bytes, Device},
 };
 use burn_pack::{Reader, Writer};
 use sha2::{Digest, Sha256};
 
+use super::parameters::Parameters;
 use crate::network::{Network, NetworkConfig};
 
 /// The parameters with burn's ids, to which an optimiser's state refers: for a run that may be
@@ -45,13 +46,7 @@ pub fn network_from_bytes(
     device: &Device,
 ) -> Result<Network, String> {
     // Checked here because burn panics if a tensor is not of floats.
-    let tensors = Reader::from_bytes(Bytes::from_bytes_vec(bytes.clone()))
-        .and_then(Reader::into_tensors)
-        .map_err(|error| error.to_string())?;
-    if let Some(tensor) = tensors.iter().find(|tensor| tensor.dtype != DType::F32) {
-        return Err(format!("{} is {:?}, not F32", tensor.name, tensor.dtype));
-    }
-    drop(tensors);
+    Parameters::read(&bytes)?;
     let record =
         ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| e.to_string())?;
     config.init(device).try_load_record(record).map_err(|e| e.to_string())
@@ -60,20 +55,6 @@ pub fn network_from_bytes(
 /// SHA-256 of `bytes`, in hex.
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Whether every parameter is a finite number.
-pub(super) fn is_finite(network: &Network) -> bool {
-    struct Finite(bool);
-    impl ModuleVisitor for Finite {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let values: Result<Vec<f32>, _> = param.val().try_into_vec_as();
-            self.0 &= values.is_ok_and(|values| values.iter().all(|v| v.is_finite()));
-        }
-    }
-    let mut finite = Finite(true);
-    network.visit(&mut finite);
-    finite.0
 }
 
 type WeightsError = Box<dyn std::error::Error>;

@@ -91,7 +91,7 @@ impl Bounds {
     }
 
     /// The same box in units that are smaller by the factor `scale`.
-    pub(super) fn scaled(&self, scale: f32) -> Self {
+    pub fn scaled(&self, scale: f32) -> Self {
         Self {
             left: self.left * scale,
             top: self.top * scale,

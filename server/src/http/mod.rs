@@ -2,7 +2,6 @@
 
 pub mod access;
 mod aliases;
-mod answer;
 pub mod body;
 pub mod caller;
 mod checkpoint;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::{body::Body, extract::State, http::HeaderMap};
-use glyphic_model::{Thresholds, Verdict, checkpoint::Manifest};
+use glyphic_model::{Thresholds, Verdict, answer::LabelProbability, checkpoint::Manifest};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
@@ -11,7 +11,6 @@ use utoipa::{
 };
 
 use super::{
-    answer::LabelProbability,
     body::{decode, receive},
     error::ApiError,
     extract::{Client, Json, Query},
@@ -20,7 +19,7 @@ use super::{
         BadRequest, NotFound, TooLarge, TooManyRequests, Unavailable, Unprocessable,
         UnsupportedType,
     },
-    schemas::ThresholdsSchema,
+    schemas::{LabelProbabilitySchema, ThresholdsSchema},
 };
 use crate::{
     app::App,
@@ -77,6 +76,7 @@ pub struct PredictAnswer {
     /// `read`, `unsure`, `not_a_digit`, or `blank` if there is no ink.
     verdict: &'static str,
     /// The two most probable labels.
+    #[schema(value_type = Vec<LabelProbabilitySchema>)]
     best: Vec<LabelProbability>,
     /// The in-distribution score, 0 to 1: how probably it is one of the labels at all.
     in_distribution: Option<f32>,

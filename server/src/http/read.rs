@@ -3,21 +3,24 @@
 use std::time::{Duration, Instant};
 
 use axum::{body::Body, extract::State, http::HeaderMap};
-use glyphic_model::{Thresholds, number::Bounds};
+use glyphic_model::{answer::ReadText, number::Bounds};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    answer::ReadText,
     body::{decode, receive},
     error::ApiError,
     extract::{Client, Json, Query},
     input::{FormInput, Input, JsonInput},
     openapi::{BadRequest, TooLarge, TooManyRequests, Unavailable, Unprocessable, UnsupportedType},
     predict::{Timing, micros},
-    schemas::ThresholdsSchema,
+    schemas::ReadTextSchema,
 };
-use crate::{app::App, config::ThresholdOverrides, samples::RawError};
+use crate::{
+    app::App,
+    config::ThresholdOverrides,
+    samples::{RawError, data_url},
+};
 
 /// Most boxes in a request.
 const MOST_BOXES: usize = 256;
@@ -71,14 +74,8 @@ impl ReadOptions {
 #[derive(Serialize, ToSchema)]
 pub struct ReadAnswer {
     #[serde(flatten)]
+    #[schema(value_type = ReadTextSchema)]
     text: ReadText,
-    /// The labels, in the order of the probabilities.
-    labels: Vec<String>,
-    /// The checkpoint that answered.
-    model: String,
-    /// The thresholds that the verdicts were decided by.
-    #[schema(value_type = ThresholdsSchema)]
-    thresholds: Thresholds,
     /// Where the time went.
     timing_us: Timing,
 }
@@ -113,16 +110,18 @@ pub async fn read(
     let decode = micros(begun.elapsed());
     let predicted = app.models.engine().predict_all(glyphs).await?;
     let thresholds = app.thresholds_over(&predicted.model, options.thresholds())?;
-    let labels = predicted.model.labels.clone();
     let reading = lattice.best(predicted.prediction, thresholds);
     let symbols = reading.lines.iter().flat_map(|line| &line.symbols);
     app.shadow.compare(&predicted.model, symbols.map(|symbol| (&symbol.glyph, &symbol.prediction)));
     app.metrics().stage("decode", Duration::from_micros(decode));
     Ok(Json(ReadAnswer {
-        text: ReadText::new(reading, &labels, thresholds, options.explain != 0),
-        labels,
-        model: predicted.model.id.clone(),
-        thresholds,
+        text: ReadText::new(
+            reading,
+            &predicted.model.labels,
+            &predicted.model.id,
+            thresholds,
+            |glyph| (options.explain != 0).then(|| data_url(glyph)),
+        ),
         timing_us: Timing {
             decode,
             queue: micros(predicted.queue),

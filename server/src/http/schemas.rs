@@ -14,6 +14,73 @@ pub struct ThresholdsSchema {
     confidence: f32,
 }
 
+/// The text in a drawing or a picture.
+#[derive(ToSchema)]
+#[schema(as = ReadText)]
+pub struct ReadTextSchema {
+    /// The text of all lines, with line breaks between them.
+    text: String,
+    /// `read`, `unsure` if any digit is, `not_a_digit` if nothing is, `blank` without ink.
+    verdict: String,
+    /// The lines, from top to bottom.
+    lines: Vec<TextLineSchema>,
+    /// The labels, in the order of the probabilities.
+    labels: Vec<String>,
+    /// The checkpoint that answered.
+    model: String,
+    /// The thresholds that the verdicts were decided by.
+    thresholds: ThresholdsSchema,
+}
+
+/// A line of text.
+#[derive(ToSchema)]
+#[schema(as = TextLine)]
+pub struct TextLineSchema {
+    /// The text of the line.
+    text: String,
+    /// The box around its symbols: `[x, y, width, height]`.
+    r#box: Vec<f32>,
+    /// Its symbols, from left to right.
+    digits: Vec<ReadSymbolSchema>,
+}
+
+/// A symbol of a line.
+#[derive(ToSchema)]
+#[schema(as = ReadSymbol)]
+pub struct ReadSymbolSchema {
+    /// The most probable label.
+    label: Option<String>,
+    /// Its probability.
+    confidence: f32,
+    /// The box around its ink: `[x, y, width, height]`.
+    r#box: Vec<f32>,
+    /// `read`, `unsure` or `not_a_digit`.
+    verdict: String,
+    /// Whether it is part of the text.
+    counts: bool,
+    /// The in-distribution score, 0 to 1: how probably it is one of the labels at all.
+    in_distribution: f32,
+    /// The two most probable labels.
+    best: Vec<LabelProbabilitySchema>,
+    /// The probability of each label.
+    probabilities: Vec<f32>,
+    /// The strokes that it consists of, if it consists of whole ones: their indices among the
+    /// strokes with points.
+    strokes: Option<Vec<usize>>,
+    /// The glyph that the network read, as a PNG data URL.
+    seen: Option<String>,
+}
+
+/// A label that it may have.
+#[derive(ToSchema)]
+#[schema(as = LabelProbability)]
+pub struct LabelProbabilitySchema {
+    /// The label.
+    label: String,
+    /// Its probability.
+    confidence: f32,
+}
+
 /// Loss and accuracy on a set of examples.
 #[derive(ToSchema)]
 #[schema(as = Score)]

@@ -2,13 +2,15 @@
 
 use crate::common::{Server, TestArtifacts, names};
 use glyphic_model::{
-    Thresholds,
+    Thresholds, Verdict,
+    answer::{LabelProbability, ReadSymbol, ReadText, TextLine},
     checkpoint::{Metrics, Score},
 };
 use glyphic_runtime::registry::{Changed, Comparison, SampleReading, Tally};
 use glyphic_server::http::schemas::{
-    ChangedSchema, ComparisonSchema, MetricsSchema, SampleReadingSchema, ScoreSchema, SpeedSchema,
-    TallySchema, ThresholdsSchema,
+    ChangedSchema, ComparisonSchema, LabelProbabilitySchema, MetricsSchema, ReadSymbolSchema,
+    ReadTextSchema, SampleReadingSchema, ScoreSchema, SpeedSchema, TallySchema, TextLineSchema,
+    ThresholdsSchema,
 };
 use glyphic_train::card::Speed;
 use serde_json::{Value, json};
@@ -116,7 +118,34 @@ fn the_json_of_other_crates_is_what_is_described() {
         changed: vec![changed.clone()],
         samples: vec![reading.clone()],
     };
+    let probability = LabelProbability { label: "7".to_owned(), confidence: 0.5 };
+    let bounds = [1.0, 2.0, 3.0, 4.0].into();
+    let symbol = ReadSymbol {
+        label: Some("7".to_owned()),
+        confidence: 0.5,
+        bounds,
+        verdict: Verdict::Read,
+        counts: true,
+        in_distribution: 1.0,
+        best: vec![probability.clone()],
+        probabilities: vec![0.5, 0.5],
+        strokes: Some(vec![0]),
+        seen: Some("data:".to_owned()),
+    };
+    let line = TextLine { text: "7".to_owned(), bounds, digits: vec![symbol.clone()] };
+    let text = ReadText {
+        text: "7".to_owned(),
+        verdict: Verdict::Read,
+        lines: vec![line.clone()],
+        labels: vec!["7".to_owned()],
+        model: "a".to_owned(),
+        thresholds: Thresholds::default(),
+    };
     for (written, schema) in [
+        (json!(text), json!(ReadTextSchema::schema())),
+        (json!(line), json!(TextLineSchema::schema())),
+        (json!(symbol), json!(ReadSymbolSchema::schema())),
+        (json!(probability), json!(LabelProbabilitySchema::schema())),
         (json!(Thresholds::default()), json!(ThresholdsSchema::schema())),
         (json!(score), json!(ScoreSchema::schema())),
         (json!(metrics), json!(MetricsSchema::schema())),

@@ -99,9 +99,10 @@ var v3=getArrayF32FromWasm0(ret[0],ret[1]).slice();
 wasm.__wbindgen_free(ret[0],ret[1]*4,4);
 return v3;
 }
-readPicture(width,height,rgba,boxes){
+readPicture(width,height,rgba,scale,boxes){
 const val3=+width;
 const val4=+height;
+const val5=+scale;
 let ptr0,len0,ptr1,len1;
 try{
 ptr0=passArray8ToWasm0(rgba,wasm.__wbindgen_malloc);
@@ -113,7 +114,7 @@ if(ptr1){wasm.__wbindgen_free(ptr1,len1*4,4);}
 if(ptr0){wasm.__wbindgen_free(ptr0,len0*1,1);}
 throw e;
 }
-const ret=wasm.reader_readPicture(this.__wbg_ptr,val3,val4,ptr0,len0,ptr1,len1);
+const ret=wasm.reader_readPicture(this.__wbg_ptr,val3,val4,ptr0,len0,val5,ptr1,len1);
 if(ret[2]){
 throw takeFromExternrefTable0(ret[1]);
 }
@@ -168,50 +169,23 @@ free(){
 const ptr=this.__destroy_into_raw();
 wasm.__wbg_reading_free(ptr,0);
 }
-get lines(){
-const ret=wasm.reading_lines(this.__wbg_ptr);
-var v1=getArrayU32FromWasm0(ret[0],ret[1]).slice();
-wasm.__wbindgen_free(ret[0],ret[1]*4,4);
-return v1;
-}
-get places(){
-const ret=wasm.reading_places(this.__wbg_ptr);
-var v1=getArrayF32FromWasm0(ret[0],ret[1]).slice();
-wasm.__wbindgen_free(ret[0],ret[1]*4,4);
-return v1;
-}
-get probabilities(){
-const ret=wasm.reading_probabilities(this.__wbg_ptr);
-var v1=getArrayF32FromWasm0(ret[0],ret[1]).slice();
-wasm.__wbindgen_free(ret[0],ret[1]*4,4);
-return v1;
-}
-get seen(){
-const ret=wasm.reading_seen(this.__wbg_ptr);
-var v1=getArrayU8FromWasm0(ret[0],ret[1]).slice();
-wasm.__wbindgen_free(ret[0],ret[1]*1,1);
-return v1;
-}
-strokes(symbol){
-const ret=wasm.reading_strokes(this.__wbg_ptr,symbol);
-let v1;
-if(ret[0]!==0){
-v1=getArrayU32FromWasm0(ret[0],ret[1]).slice();
-wasm.__wbindgen_free(ret[0],ret[1]*4,4);
-}
-return v1;
-}
-get verdict(){
+get json(){
 let deferred1_0;
 let deferred1_1;
 try{
-const ret=wasm.reading_verdict(this.__wbg_ptr);
+const ret=wasm.reading_json(this.__wbg_ptr);
 deferred1_0=ret[0];
 deferred1_1=ret[1];
 return getStringFromWasm0(ret[0],ret[1]);
 }finally{
 wasm.__wbindgen_free(deferred1_0,deferred1_1,1);
 }
+}
+get seen(){
+const ret=wasm.reading_seen(this.__wbg_ptr);
+var v1=getArrayU8FromWasm0(ret[0],ret[1]).slice();
+wasm.__wbindgen_free(ret[0],ret[1]*1,1);
+return v1;
 }
 }
 if(Symbol.dispose)Reading.prototype[Symbol.dispose]=Reading.prototype.free;
@@ -225,9 +199,6 @@ return ret;
 __wbg___wbindgen_throw_4c88d8bf264fd984:function(arg0,arg1){
 throw new Error(getStringFromWasm0(arg0,arg1));
 },
-__wbg_getRandomValues_8b6f1f663e6f188d:function(){return handleError(function(arg0,arg1){
-globalThis.crypto.getRandomValues(getArrayU8FromWasm0(arg0,arg1));
-},arguments);},
 __wbindgen_generic_0000000000000001:function(arg0,arg1){
 // Cast intrinsic for `Ref(String) -> Externref`.
 const ret=getStringFromWasm0(arg0,arg1);
@@ -256,11 +227,6 @@ const ReaderFinalization = (typeof FinalizationRegistry === 'undefined')
 const ReadingFinalization = (typeof FinalizationRegistry === 'undefined')
 ?{register:()=>{},unregister:()=>{}}
 :new FinalizationRegistry(ptr=>wasm.__wbg_reading_free(ptr,1));
-function addToExternrefTable0(obj){
-const idx=wasm.__externref_table_alloc();
-wasm.__wbindgen_externrefs.set(idx,obj);
-return idx;
-}
 function getArrayF32FromWasm0(ptr,len){
 ptr=ptr>>>0;
 return getFloat32ArrayMemory0().subarray(ptr/4,ptr/4+len);
@@ -314,14 +280,6 @@ if(cachedUint8ArrayMemory0===null||cachedUint8ArrayMemory0.byteLength===0){
 cachedUint8ArrayMemory0=new Uint8Array(wasm.memory.buffer);
 }
 return cachedUint8ArrayMemory0;
-}
-function handleError(f,args){
-try{
-return f.apply(this,args);
-}catch(e){
-const idx=addToExternrefTable0(e);
-wasm.__wbindgen_exn_store(idx);
-}
 }
 function isLikeNone(x){
 return x===undefined||x===null;

@@ -2,14 +2,14 @@
 //! compiled to WebAssembly. All of it is in `glyphic-model`, which the server uses too.
 //!
 //! Objects with nested values cost a call for each value, so results cross the border to
-//! JavaScript as flat arrays, which `web/lib/inbrowser.js` takes apart.
+//! JavaScript as JSON or flat arrays.
 
-use burn::tensor::Device;
 use glyphic_model::{
-    Classifier, Glyph, Thresholds, Verdict,
-    checkpoint::{Checkpoint, Manifest},
+    Classifier, Glyph,
+    answer::ReadText,
+    checkpoint::Manifest,
     explain::FeatureMaps,
-    number::{Bounds, Lattice, Symbol},
+    number::{Bounds, Lattice},
     preprocess::{Picture, Strokes},
 };
 use wasm_bindgen::prelude::*;
@@ -17,6 +17,7 @@ use wasm_bindgen::prelude::*;
 /// A loaded checkpoint.
 #[wasm_bindgen]
 pub struct Reader {
+    id: String,
     classifier: Classifier,
 }
 
@@ -27,11 +28,9 @@ impl Reader {
     /// # Errors
     /// The manifest or the weights are damaged, or of another version.
     #[wasm_bindgen(constructor)]
-    pub fn new(id: &str, manifest: &[u8], weights: Vec<u8>) -> Result<Reader, JsError> {
-        let device = Device::flex();
-        let manifest = Manifest::parse(id, manifest)?;
-        let classifier = Checkpoint::verify(manifest, weights, &device)?.into_classifier(&device);
-        Ok(Self { classifier })
+    pub fn new(id: &str, manifest: &[u8], weights: &[u8]) -> Result<Reader, JsError> {
+        let classifier = Manifest::parse(id, manifest)?.into_classifier(weights)?;
+        Ok(Self { id: id.to_owned(), classifier })
     }
 
     /// The labels, in the order of the probabilities.
@@ -52,15 +51,16 @@ impl Reader {
         points: &[f32],
         lengths: &[u32],
         boxes: Option<Vec<f32>>,
-    ) -> Result<FlatReading, JsError> {
+    ) -> Result<JsonReading, JsError> {
         let mut points = points.chunks_exact(2).map(|point| [point[0], point[1]]);
         let stroke = |&length: &u32| points.by_ref().take(length as usize).collect();
         let strokes = Strokes::new(lengths.iter().map(stroke).collect())?;
-        self.read(Lattice::of_strokes(&strokes, bounds(boxes).as_deref()))
+        self.read(Lattice::of_strokes(&strokes, bounds(boxes, 1.0).as_deref()), 1.0)
     }
 
-    /// Reads a picture from its RGBA bytes (alpha not premultiplied), row by row. `boxes` is
-    /// as for strokes, in pixels.
+    /// Reads a picture from its RGBA bytes (alpha not premultiplied), row by row, that was scaled
+    /// down by the factor `scale` before. `boxes` is as for strokes; these and the answer's are in
+    /// pixels of the picture as it was.
     ///
     /// # Errors
     /// A side is 0, the number of bytes is not `4 * width * height`, or the network fails.
@@ -70,11 +70,12 @@ impl Reader {
         width: usize,
         height: usize,
         rgba: Vec<u8>,
+        scale: f32,
         boxes: Option<Vec<f32>>,
-    ) -> Result<FlatReading, JsError> {
+    ) -> Result<JsonReading, JsError> {
         let picture = Picture::new(width, height, rgba)
             .ok_or_else(|| JsError::new("the picture has no pixels, or not 4 bytes for each"))?;
-        self.read(Lattice::of_picture(&picture, bounds(boxes).as_deref()))
+        self.read(Lattice::of_picture(&picture, bounds(boxes, scale).as_deref()), scale)
     }
 
     /// Reads a glyph: 784 bytes, row by row, 255 for full ink and 0 for paper.
@@ -82,8 +83,8 @@ impl Reader {
     /// # Errors
     /// There are not 784 bytes, or the network fails.
     #[wasm_bindgen(js_name = readPixels)]
-    pub fn read_pixels(&self, pixels: &[u8]) -> Result<FlatReading, JsError> {
-        self.read(Lattice::of_glyph(&Glyph::try_from(pixels)?))
+    pub fn read_pixels(&self, pixels: &[u8]) -> Result<JsonReading, JsError> {
+        self.read(Lattice::of_glyph(&Glyph::try_from(pixels)?), 1.0)
     }
 
     /// The feature maps of each convolution for a glyph (784 bytes).
@@ -113,20 +114,21 @@ impl Reader {
     }
 
     /// Classifies all candidate symbols and picks the likeliest reading of them.
-    fn read(&self, lattice: Lattice) -> Result<FlatReading, JsError> {
+    fn read(&self, lattice: Lattice, scale: f32) -> Result<JsonReading, JsError> {
         let predictions = self.classifier.classify(&lattice.glyphs())?;
         let thresholds = self.classifier.thresholds();
-        let reading = lattice.best(predictions, thresholds);
-        let verdict = reading.verdict(thresholds);
-        let lines = reading.lines.iter().map(|line| line.symbols.len()).collect();
-        let symbols = reading.lines.into_iter().flat_map(|line| line.symbols).collect();
-        Ok(FlatReading { thresholds, verdict, lines, symbols })
+        let reading = lattice.best(predictions, thresholds).scaled(scale);
+        let symbols = reading.lines.iter().flat_map(|line| &line.symbols);
+        let seen = symbols.flat_map(|symbol| *symbol.glyph.pixels()).collect();
+        let answer =
+            ReadText::new(reading, self.classifier.labels(), &self.id, thresholds, |_| None);
+        Ok(JsonReading { json: serde_json::to_string(&answer)?, seen })
     }
 }
 
-/// The given boxes that are valid.
-fn bounds(boxes: Option<Vec<f32>>) -> Option<Vec<Bounds>> {
-    let each = |b: &[f32]| Bounds::checked([b[0], b[1], b[2], b[3]]);
+/// The given boxes that are valid, in units that are larger by the factor `scale`.
+fn bounds(boxes: Option<Vec<f32>>, scale: f32) -> Option<Vec<Bounds>> {
+    let each = |b: &[f32]| Bounds::checked([b[0], b[1], b[2], b[3]].map(|number| number / scale));
     Some(boxes?.chunks_exact(4).filter_map(each).collect())
 }
 
@@ -149,63 +151,25 @@ impl Layers {
     }
 }
 
-/// The reading of one input as flat arrays.
+/// The reading of one input.
 #[wasm_bindgen(js_name = Reading)]
-pub struct FlatReading {
-    thresholds: Thresholds,
-    verdict: Verdict,
-    lines: Vec<usize>,
-    symbols: Vec<Symbol>,
+pub struct JsonReading {
+    json: String,
+    seen: Vec<u8>,
 }
 
-/// Each property is one array with the values of all symbols, because calls cost more than copies.
 #[wasm_bindgen(js_class = Reading)]
-impl FlatReading {
-    /// `read`, `unsure`, `not_a_digit` or `blank`.
+impl JsonReading {
+    /// The answer ([`ReadText`]) as JSON.
     #[wasm_bindgen(getter)]
-    pub fn verdict(&self) -> String {
-        self.verdict.name().to_owned()
+    pub fn json(&self) -> String {
+        self.json.clone()
     }
 
-    /// The number of symbols on each line.
-    #[wasm_bindgen(getter)]
-    pub fn lines(&self) -> Vec<usize> {
-        self.lines.clone()
-    }
-
-    /// Seven values for each symbol: x, y, width and height of its box, its in-distribution
-    /// score (0–1), whether it is part of the text (0 or 1), and its verdict (0 for `read`, 1
-    /// for `unsure`, 2 for `not_a_digit`).
-    #[wasm_bindgen(getter)]
-    pub fn places(&self) -> Vec<f32> {
-        let place = |symbol: &Symbol| {
-            let [x, y, width, height] = symbol.bounds.into();
-            let counts = f32::from(u8::from(symbol.counts));
-            let verdict = match self.thresholds.verdict(&symbol.prediction) {
-                Verdict::Read => 0.0,
-                Verdict::Unsure => 1.0,
-                Verdict::NotADigit | Verdict::Blank => 2.0,
-            };
-            [x, y, width, height, symbol.prediction.in_distribution, counts, verdict]
-        };
-        self.symbols.iter().flat_map(place).collect()
-    }
-
-    /// The probabilities of all labels for each symbol.
-    #[wasm_bindgen(getter)]
-    pub fn probabilities(&self) -> Vec<f32> {
-        self.symbols.iter().flat_map(|symbol| symbol.prediction.probabilities.clone()).collect()
-    }
-
-    /// The network's input for each symbol: 28 × 28 bytes, row by row, 255 for full ink and 0 for
-    /// paper.
+    /// The network's input for each symbol of the answer: 28 × 28 bytes, row by row, 255 for full
+    /// ink and 0 for paper.
     #[wasm_bindgen(getter)]
     pub fn seen(&self) -> Vec<u8> {
-        self.symbols.iter().flat_map(|symbol| *symbol.glyph.pixels()).collect()
-    }
-
-    /// The indices of the strokes that a symbol consists of, if it consists of whole strokes.
-    pub fn strokes(&self, symbol: usize) -> Option<Vec<usize>> {
-        self.symbols.get(symbol)?.strokes.clone()
+        self.seen.clone()
     }
 }

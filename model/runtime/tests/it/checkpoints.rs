@@ -55,8 +55,15 @@ fn edit(registry: &Registry, change: impl FnOnce(&mut Value)) {
     fs::write(path, manifest.to_string()).unwrap();
 }
 
+/// Why the checkpoint is refused, for the same reason with and without burn.
 fn load(registry: &Registry) -> RegistryError {
-    registry.load("one", &Device::flex()).map(|_| ()).unwrap_err()
+    let error = registry.load("one", &Device::flex()).map(|_| ()).unwrap_err();
+    let weights = fs::read(registry.folder("one").join(WEIGHTS_FILE));
+    if let (Ok(manifest), Ok(weights)) = (registry.manifest("one"), weights) {
+        let without_burn = manifest.into_classifier(&weights).unwrap_err();
+        assert_eq!(without_burn.to_string(), error.to_string());
+    }
+    error
 }
 
 #[test]
@@ -74,6 +81,26 @@ fn a_loaded_checkpoint_equals_the_published_one() {
     // The temperature of 0.5 is loaded too: it makes every prediction more confident.
     let (before, after) = (before.classify(&glyphs).unwrap(), after.classify(&glyphs).unwrap());
     assert!(after[0].confidence() > before[0].confidence());
+}
+
+#[test]
+fn released_checkpoints_give_the_same_logits_without_burn() {
+    let registry = Registry::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../artifacts"));
+    let glyphs = [crate::inputs::five().glyph().unwrap(), Glyph::new([9; 784])];
+    let ids = registry.ids().unwrap();
+    assert!(!ids.is_empty());
+    for id in ids {
+        let loaded = registry.load(&id, &Device::flex()).unwrap();
+        let weights = fs::read(registry.folder(&id).join(WEIGHTS_FILE)).unwrap();
+        let without_burn = loaded.manifest.clone().into_classifier(&weights).unwrap();
+        let with_burn = loaded.into_classifier(&Device::flex());
+        let logits = |classifier: &Classifier| classifier.logits(&glyphs).unwrap();
+        assert!(with_burn.uses_kernels() && without_burn.uses_kernels());
+        assert_eq!(logits(&without_burn), logits(&with_burn), "{id}");
+        let predictions = |classifier: &Classifier| classifier.classify(&glyphs).unwrap();
+        assert_eq!(predictions(&without_burn), predictions(&with_burn), "{id}");
+        assert_eq!(without_burn.thresholds(), with_burn.thresholds(), "{id}");
+    }
 }
 
 #[test]

@@ -1,0 +1,38 @@
+//! What computes a classifier's network: the CPU's kernels ([`CpuNetwork`](crate::cpu::CpuNetwork)),
+//! or burn on any device.
+
+use std::fmt::Debug;
+
+use burn::tensor::DataError;
+use glyphic_kernels::LayerMaps;
+use thiserror::Error;
+
+use crate::glyph::Glyph;
+
+/// A network with its norms folded. Classifiers hold it as a trait object: a program that makes
+/// none with burn, such as the browsers', is then linked without burn.
+pub(crate) trait Backend: Debug + Send + Sync {
+    /// One row per glyph, one number per label.
+    fn logits(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed>;
+
+    /// The input of the last layer, one row per glyph.
+    fn features(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed>;
+
+    /// The output of each convolution for a glyph, first to last.
+    fn maps(&self, glyph: &Glyph) -> Result<Vec<LayerMaps>, DeviceFailed>;
+
+    /// The side of the first convolution's filters and their weights, filter by filter, row by
+    /// row. `None` without a convolution.
+    fn filters(&self) -> Result<Option<(usize, Vec<f32>)>, DeviceFailed>;
+}
+
+/// The device failed while computing, or its results could not be read.
+#[derive(Debug, Error)]
+#[error("the compute device failed: {0}")]
+pub struct DeviceFailed(String);
+
+impl From<DataError> for DeviceFailed {
+    fn from(error: DataError) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,76 @@
+//! The network on any device, computed by burn.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use glyphic_kernels::LayerMaps;
+
+use crate::{
+    backend::{Backend, DeviceFailed},
+    glyph::{Glyph, PIXELS, SIDE},
+    layer_weights::values,
+    network::{Network, normalise},
+};
+
+/// A network with its norms folded, on a device.
+#[derive(Debug)]
+pub(crate) struct BurnNetwork {
+    network: Network,
+    device: Device,
+    /// Whether batches are padded to a power of two.
+    padded: bool,
+}
+
+impl BurnNetwork {
+    /// A folded network that is on `device` already.
+    pub(crate) fn new(network: Network, device: &Device) -> Self {
+        // A GPU compiles kernels for each shape that it encounters. Rounding batches up to powers
+        // of two keeps the number of shapes small.
+        let padded = *device != Device::flex();
+        Self { network, device: device.clone(), padded }
+    }
+
+    /// A row for each glyph.
+    fn rows(
+        &self,
+        glyphs: &[Glyph],
+        compute: impl FnOnce(Tensor<4>) -> Tensor<2>,
+    ) -> Result<Vec<Vec<f32>>, DeviceFailed> {
+        let batch = if self.padded { glyphs.len().next_power_of_two() } else { glyphs.len() };
+        let rows = compute(normalised(glyphs, batch, &self.device));
+        let [_, width] = rows.dims();
+        let values = values(rows)?;
+        Ok(values.chunks(width).take(glyphs.len()).map(<[f32]>::to_vec).collect())
+    }
+}
+
+impl Backend for BurnNetwork {
+    fn logits(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
+        self.rows(glyphs, |pixels| self.network.forward(pixels))
+    }
+
+    fn features(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
+        self.rows(glyphs, |pixels| self.network.features(pixels))
+    }
+
+    fn maps(&self, glyph: &Glyph) -> Result<Vec<LayerMaps>, DeviceFailed> {
+        let pixels = normalised(std::slice::from_ref(glyph), 1, &self.device);
+        let maps = |output: Tensor<4>| {
+            let [_, channels, side, _] = output.dims();
+            Ok(LayerMaps { channels, side, values: values(output)? })
+        };
+        self.network.convolution_outputs(pixels).into_iter().map(maps).collect()
+    }
+
+    fn filters(&self) -> Result<Option<(usize, Vec<f32>)>, DeviceFailed> {
+        let Some(weights) = self.network.first_weights() else { return Ok(None) };
+        let [_, _, side, _] = weights.dims();
+        Ok(Some((side, values(weights)?)))
+    }
+}
+
+/// Glyphs as the network's input, filled up to `batch` with blank ones.
+pub(crate) fn normalised(glyphs: &[Glyph], batch: usize, device: &Device) -> Tensor<4> {
+    let pixels = glyphs.iter().flat_map(|glyph| glyph.pixels().map(f32::from));
+    let mut pixels: Vec<f32> = pixels.collect();
+    pixels.resize(batch * PIXELS, 0.0);
+    normalise(Tensor::from_data(TensorData::new(pixels, [batch, 1, SIDE, SIDE]), device))
+}

@@ -322,7 +322,7 @@ fn rejects_files_that_are_too_much() {
         answer["error"]["message"].as_str().unwrap().to_owned()
     };
     let many = "{\"strokes\":[[[0,0],[9,9]]]}\n".repeat(20_002);
-    assert!(import(many.as_bytes()).contains("over 20000"));
+    assert!(import(many.as_bytes()).contains("over the limit of 20000"));
     // 300 MB of nothing in a zip of some hundred kB.
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     zip.start_file("7/a.png", zip::write::SimpleFileOptions::default()).unwrap();

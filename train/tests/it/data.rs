@@ -169,7 +169,7 @@ fn rejects_a_truncated_file() {
     let message = refused("train-images-idx3-ubyte", |path| cut(path, 20_000));
     assert!(message.contains("header says"), "{message}");
     let message = refused("train-images-idx3-ubyte", |path| cut(path, 10));
-    assert!(message.contains("cut short"), "{message}");
+    assert!(message.contains("truncated"), "{message}");
     refused("train-labels-idx1-ubyte", |path| cut(path, 0));
 }
 
@@ -291,7 +291,7 @@ fn bad_data_ends_the_program_with_one_message() {
     assert_eq!(output.status.code(), Some(1));
     let said = errors(&output);
     assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.starts_with("error: no data at /nowhere/at/all"), "{said}");
+    assert!(said.starts_with("error: there is no data at /nowhere/at/all"), "{said}");
 }
 
 #[test]

@@ -67,11 +67,11 @@ impl Admin {
     }
 
     /// Whether a request is by the token's holder or, where no token is set, by a user of this
-    /// machine. One of HTTP/1.0 may be a proxy's: see [`check_version`](Self::check_version).
-    pub fn is_holder(&self, headers: &HeaderMap, version: Version) -> bool {
+    /// machine.
+    pub fn is_holder(&self, headers: &HeaderMap) -> bool {
         match self.token {
             Some(_) => self.check(headers).is_ok(),
-            None => is_from_here(headers) && version >= Version::HTTP_11,
+            None => is_from_here(headers),
         }
     }
 

@@ -68,7 +68,7 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let holder = app.admin.is_holder(&parts.headers, parts.version);
+        let holder = app.admin.is_holder(&parts.headers);
         Ok(Self { holder, visitor: visitor(&parts.headers)? })
     }
 }

@@ -15,6 +15,7 @@ use axum::{
 use tracing::Instrument;
 
 use super::{
+    access,
     error::{ApiError, ErrorText},
     extract::Client,
     networks,

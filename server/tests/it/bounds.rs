@@ -164,7 +164,7 @@ fn an_export_with_more_labels_than_its_format_holds_is_refused_at_once() {
     let server = Server::training(&artifacts, TrainingSetup::default());
     let sample = |i: usize| {
         let strokes = json!([[[0, 0], [20 + i % 40, 1], [10, 50 + i / 10]]]);
-        let source = if i % 2 == 0 { "one" } else { "two" };
+        let source = if i < 128 { "one" } else { "two" };
         json!({ "label": format!("L{i}"), "source": source, "strokes": strokes })
     };
     let file: String = (0..257).map(|i| format!("{}\n", sample(i))).collect();

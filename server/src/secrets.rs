@@ -149,7 +149,7 @@ fn is_path(word: &str) -> bool {
     if !word.contains(separators) || !word.contains(char::is_alphabetic) {
         return false;
     }
-    let begins = word.starts_with(separators) || word.starts_with('~');
+    let begins = word.starts_with(separators) || word.starts_with('~') || word.starts_with(HIDDEN);
     // After a drive's letter, a scheme or a name, as in `C:\\x`, `ws://x`, `data=/x`.
     let goes_on = [":/", ":\\", "=/", "=\\"].iter().any(|part| word.contains(part));
     let mut parts = word.split(separators);

@@ -298,12 +298,14 @@ fn rejects_bodies_over_the_limit() {
     // One at the limit is read.
     assert_refused(predict("application/json", &vec![b' '; 16 << 20]), 400, "malformed");
     // By the announced length, before a byte of the body is sent …
-    let announced = "POST /api/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 16777217\r\n\r\n";
+    let announced =
+        "POST /api/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16777217\r\n\r\n";
     // … or, where no length is announced, once the limit is passed.
     let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, " ".repeat(1 << 20));
-    let chunked = "POST /api/predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        .to_owned()
-        + &chunk.repeat(17);
+    let chunked =
+        "POST /api/predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+            .to_owned()
+            + &chunk.repeat(17);
     for request in [announced, &chunked] {
         let mut stream = TcpStream::connect(SERVER.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

@@ -176,7 +176,8 @@ fn an_export_with_more_labels_than_its_format_holds_is_refused_at_once() {
     let message = answer["error"]["message"].as_str().unwrap();
     assert!(message.contains("256") && message.contains("257"), "{message}");
     for path in ["format=idx&source=one", "format=png", "format=csv", "format=jsonl"] {
-        assert_eq!(server.get(&format!("/api/samples/export?{path}")).0, 200, "{path}");
+        let file = server.download(&format!("/api/samples/export?{path}"));
+        assert!(file.len() > 128, "{path}");
     }
 }
 

@@ -7,7 +7,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -17,6 +20,7 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 use thiserror::Error;
+use tokio::sync::Mutex;
 
 use crate::{
     database_files::DatabaseFiles,
@@ -47,6 +51,10 @@ pub struct Store {
     is_sqlite: bool,
     /// Of SQLite.
     files: Option<Arc<DatabaseFiles>>,
+    /// Transactions that this process has ended.
+    changes: Arc<AtomicU64>,
+    /// Held while a part of a sample's image is read.
+    pub(crate) image: Arc<Mutex<()>>,
 }
 
 /// Why the database did not do what it was asked to do.
@@ -140,7 +148,7 @@ impl Store {
             true => Some(DatabaseFiles::of(&pool).await.map_err(|error| refused(&error))?.into()),
             false => None,
         };
-        Ok(Self { pool, is_sqlite, files })
+        Ok(Self { pool, is_sqlite, files, changes: Arc::default(), image: Arc::default() })
     }
 
     /// The URL of an SQLite file, which is made if it is missing.
@@ -250,8 +258,16 @@ impl Store {
         &self,
         transaction: Transaction<'static, Any>,
     ) -> Result<(), StoreError> {
-        transaction.commit().await?;
+        let ended = transaction.commit().await;
+        // Even one that seems to have failed may have changed something.
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        ended?;
         self.check_files()
+    }
+
+    /// A number that grows with every change that this process makes.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 }
 

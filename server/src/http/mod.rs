@@ -24,6 +24,7 @@ mod predict;
 mod read;
 pub mod room;
 mod sample_files;
+mod sample_input;
 mod samples;
 pub mod schemas;
 pub mod shares;

@@ -1,7 +1,7 @@
 //! `/api/samples/export` and `/api/samples/import`.
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     extract::State,
     http::{
         HeaderMap, StatusCode,
@@ -23,21 +23,20 @@ use super::{
         Unprocessable,
     },
     pieces::{self, Pieces},
+    sample_input,
     samples::{About, MAX_RAW, checked_label, read, scoped},
 };
 use crate::{
     app::App,
     samples::{
-        Filter, FormatError, Incoming, Kept, NewSample, Sender,
+        Filter, FormatError, Incoming, Kept, NewSample, SampleRecord, Sender,
         formats::{self, Format, Growing, Reading},
     },
     store::Store,
 };
 
-/// Samples that are read from the database at once, without inputs that may be large.
-const CHUNK: i64 = 200;
-/// Bytes of inputs that are read from the database at once.
-const INPUTS: i64 = 1 << 20;
+/// Bytes of strokes that are read from the database at once.
+const STROKES: i64 = 1 << 20;
 
 /// The file's format.
 #[derive(Deserialize, IntoParams)]
@@ -71,11 +70,10 @@ pub async fn export(
     let (content_type, name) = format.file();
     let (pieces, body) = pieces::body();
     let growing = format.begin()?;
-    let whole = matches!(format, Format::Jsonl);
     tokio::spawn(async move {
         // Held until the last byte is sent.
         let _place = place;
-        if let Err(broken) = write(store, filter, growing, whole, &pieces).await {
+        if let Err(broken) = write(store, filter, growing, &pieces).await {
             tracing::error!(error = %broken, "an export broke off");
             // The client gets a broken transfer, not a short file.
             let _ = pieces.send(Err(std::io::Error::other("the export broke off"))).await;
@@ -166,32 +164,33 @@ async fn checked(
     Ok(NewSample { held_back, ..sample })
 }
 
-/// Writes the samples to the client as it takes them. Without their `whole` inputs, more of them are
-/// read at once.
+/// Writes the samples to the client as it takes them: into a file of its format, or as lines of JSON.
 async fn write(
     store: Store,
     filter: Filter,
-    mut file: Growing,
-    whole: bool,
+    mut file: Option<Growing>,
     client: &Pieces,
 ) -> Result<(), ApiError> {
     let mut before: Option<String> = None;
     loop {
-        let chunk = match whole {
-            true => store.find_within(&filter, before.as_deref(), INPUTS).await?,
-            false => store.find(&filter, before.as_deref(), CHUNK).await?,
-        };
+        let chunk = store.find_within(&filter, before.as_deref(), STROKES).await?;
         let Some(last) = chunk.last() else { break };
         before = Some(last.id.clone());
         for sample in chunk {
-            let bytes = file.add(&sample)?;
-            // It may be some MiB, and the client may be slow.
-            drop(sample);
-            if !pieces::send(client, bytes.into()).await {
+            let sent = match &mut file {
+                Some(file) => pieces::send(client, file.add(&sample)?.into()).await,
+                None => {
+                    let record = SampleRecord::new(&sample);
+                    sample_input::send(&store, &sample, record, client).await?
+                        && pieces::send(client, Bytes::from_static(b"\n")).await
+                }
+            };
+            if !sent {
                 return Ok(());
             }
         }
     }
+    let Some(file) = file else { return Ok(()) };
     let Some(rest) = blocking(move || file.finish()).await? else { return Ok(()) };
     pieces::send_file(client, rest).await.map_err(|error| FormatError::write(&error).into())
 }

@@ -1,9 +1,12 @@
 //! `/api/samples`: pictures and what people say they show.
 
+use std::io;
+
 use axum::{
     body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
 };
 use glyphic_model::{glyph::PREPROCESSING_VERSION, labels};
 use serde::{Deserialize, Serialize};
@@ -19,6 +22,7 @@ use super::{
         BadRequest, Conflict, Forbidden, Full, NotFound, TooLarge, TooManyRequests, Unauthorized,
         Unavailable, Unprocessable, UnsupportedType,
     },
+    pieces, sample_input,
 };
 use crate::{
     app::App,
@@ -167,13 +171,19 @@ pub async fn list(
 #[utoipa::path(get, path = "/api/samples/{id}", tag = "samples", params(("id" = String, Path)), security((), ("token" = []), ("visitor" = [])),
     responses((status = 200, body = SampleRecord, description = "The sample, with its input"),
         BadRequest, Unauthorized, NotFound, Unavailable))]
-pub async fn one(
-    State(app): State<App>,
-    caller: Caller,
-    Id(id): Id,
-) -> Result<Json<SampleRecord>, ApiError> {
-    let sample = app.training()?.store.sample_of(&id, caller.scope()?).await?;
-    Ok(Json(SampleRecord::new(&sample).with_picture(&sample).with_input(&sample)))
+pub async fn one(State(app): State<App>, caller: Caller, Id(id): Id) -> Result<Response, ApiError> {
+    let store = app.training()?.store.clone();
+    let sample = store.sample_of(&id, caller.scope()?).await?;
+    let (pieces, body) = pieces::body();
+    tokio::spawn(async move {
+        let record = SampleRecord::new(&sample).with_picture(&sample);
+        if let Err(error) = sample_input::send(&store, &sample, record, &pieces).await {
+            tracing::error!(%error, sample = sample.id, "a sample could not be sent to its end");
+            // The client gets a broken transfer, not half an image.
+            let _ = pieces.send(Err(io::Error::other("the sample broke off"))).await;
+        }
+    });
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// The new label.
@@ -258,6 +268,7 @@ pub async fn delete_one(
         None if options.for_good == 0 => store.delete_one(&id).await?,
         visitor => store.erase_one(&id, visitor).await?,
     }
+    app.wrong_labels.forget().await;
     Ok(Json(DeletedSamples { deleted: 1 }))
 }
 
@@ -281,6 +292,7 @@ pub async fn delete(
         true => store.delete(&filter).await?,
         false => store.erase(&filter).await?,
     };
+    app.wrong_labels.forget().await;
     Ok(Json(DeletedSamples { deleted }))
 }
 

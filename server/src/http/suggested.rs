@@ -1,15 +1,25 @@
-//! Pictures that a person should look at, and the last search for wrong labels. What is remembered of
-//! it names samples and holds none: one that is deleted is gone from here too.
+//! Pictures that a person should look at, and the last answer about wrong labels.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use axum::body::Bytes;
 use glyphic_model::Glyph;
 use serde::Serialize;
 use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
 use super::error::ApiError;
-use crate::samples::{Sample, SampleRecord, data_url};
+use crate::{
+    samples::{Sample, SampleRecord, data_url},
+    store::Store,
+};
+
+/// How long the samples count as unchanged, unless this server changes them: looking at them costs
+/// about a millisecond.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A picture to look at.
 #[derive(Serialize, ToSchema)]
@@ -76,54 +86,51 @@ impl Suggestion {
     }
 }
 
-/// A sample whose label is probably wrong.
-#[derive(Clone, Debug)]
-pub struct WrongLabel {
-    /// The sample's id.
-    pub sample: String,
-    /// The label that it may have.
-    pub suggested: String,
-    /// Why it should be looked at.
-    pub why: String,
-}
-
-/// The last search for wrong labels. It is made again when samples or the checkpoint have changed;
+/// The last answer about wrong labels. It is made again when samples or the checkpoint have changed;
 /// requests that come meanwhile wait for it instead of searching too. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct WrongLabels(Arc<Mutex<Option<Search>>>);
+pub struct WrongLabels(Arc<Mutex<Option<Answer>>>);
 
-struct Search {
+struct Answer {
     /// The state of the samples and the checkpoint that were searched.
     of: (String, String),
-    /// When that state was last looked at.
-    looked: Instant,
-    found: Arc<[WrongLabel]>,
+    /// What this server had changed when that state was last looked at, and when that was.
+    looked: (u64, Instant),
+    json: Bytes,
 }
 
 impl WrongLabels {
-    /// What was found among the present samples. `state` is what they are in now, with the serving
-    /// checkpoint; `search` searches them, if nobody has yet.
+    /// The answer about the present samples, as JSON. `search` makes it for the `serving` checkpoint,
+    /// if nobody has yet. What another server has changed may be missing for [`LOOK`].
     ///
     /// # Errors
-    /// Those of `state` and `search`.
-    pub async fn found(
+    /// The database fails, or `search` does.
+    pub async fn answer(
         &self,
-        state: impl Future<Output = Result<(String, String), ApiError>>,
-        search: impl Future<Output = Result<Vec<WrongLabel>, ApiError>>,
-    ) -> Result<Arc<[WrongLabel]>, ApiError> {
-        let asked = Instant::now();
+        store: &Store,
+        serving: &str,
+        search: impl Future<Output = Result<Bytes, ApiError>>,
+    ) -> Result<Bytes, ApiError> {
         let mut last = self.0.lock().await;
-        // Of all that wait here, one looks at the state.
-        if let Some(last) = last.as_ref().filter(|last| last.looked >= asked) {
-            return Ok(Arc::clone(&last.found));
-        }
-        let looked = Instant::now();
-        let of = state.await?;
-        let found = match last.take().filter(|last| last.of == of) {
-            Some(last) => last.found,
-            None => search.await?.into(),
+        let looked = (store.changes(), Instant::now());
+        let is_fresh = |last: &&Answer| {
+            let (changes, when) = last.looked;
+            changes == looked.0 && when.elapsed() < LOOK && last.of.1 == serving
         };
-        *last = Some(Search { of, looked, found: Arc::clone(&found) });
-        Ok(found)
+        if let Some(last) = last.as_ref().filter(is_fresh) {
+            return Ok(last.json.clone());
+        }
+        let of = (store.samples_state().await?, serving.to_owned());
+        let json = match last.take().filter(|last| last.of == of) {
+            Some(last) => last.json,
+            None => search.await?,
+        };
+        *last = Some(Answer { of, looked, json: json.clone() });
+        Ok(json)
+    }
+
+    /// Forgets the answer, because a sample is deleted that may be in it.
+    pub async fn forget(&self) {
+        *self.0.lock().await = None;
     }
 }

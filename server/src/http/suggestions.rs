@@ -2,7 +2,12 @@
 
 use std::{collections::HashMap, fs, io};
 
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::{
     Glyph,
@@ -17,7 +22,7 @@ use super::{
     error::ApiError,
     extract::{Json, Query},
     openapi::{BadRequest, Forbidden, Unauthorized, Unavailable},
-    suggested::{Suggestion, WrongLabel},
+    suggested::Suggestion,
 };
 use crate::{
     app::App,
@@ -93,23 +98,20 @@ pub async fn list(
     State(app): State<App>,
     caller: Caller,
     Query(SuggestionOptions { kind }): Query<SuggestionOptions>,
-) -> Result<Json<SuggestionList>, ApiError> {
+) -> Result<Response, ApiError> {
     caller.check_holder()?;
     let (suggestions, audit) = match kind {
         SuggestionKind::Unsure => (unsure(&app).await?, AuditState::default()),
         SuggestionKind::Disagreement => (disagreement(&app).await?, AuditState::default()),
         SuggestionKind::LabelErrors => {
-            let state = async {
-                let samples = app.training()?.store.samples_state().await?;
-                Ok::<_, ApiError>((samples, app.models.engine().serving().id.clone()))
-            };
-            let found = app.wrong_labels.found(state, wrong_labels(&app)).await?;
-            (with_samples(&app, &found).await?, AuditState::default())
+            let (store, serving) = (&app.training()?.store, app.models.engine().serving());
+            let json = app.wrong_labels.answer(store, &serving.id, wrong_labels(&app)).await?;
+            return Ok(([(CONTENT_TYPE, "application/json")], json).into_response());
         }
         SuggestionKind::Training => training(&app).await?,
     };
     let labels = app.models.engine().serving().labels.clone();
-    Ok(Json(SuggestionList { labels, suggestions, audit }))
+    Ok(Json(SuggestionList { labels, suggestions, audit }).into_response())
 }
 
 /// An audit that was started.
@@ -167,18 +169,8 @@ async fn disagreement(app: &App) -> Result<Vec<Suggestion>, ApiError> {
     Ok(suggestions)
 }
 
-/// What was found, of the samples that are still there.
-async fn with_samples(app: &App, found: &[WrongLabel]) -> Result<Vec<Suggestion>, ApiError> {
-    let ids: Vec<String> = found.iter().map(|wrong| wrong.sample.clone()).collect();
-    let samples = app.training()?.store.samples(&ids).await?;
-    let suggestion = |wrong: &WrongLabel| {
-        let sample = samples.iter().find(|sample| sample.id == wrong.sample)?;
-        Some(Suggestion::of_sample(sample, &wrong.suggested, wrong.why.clone()))
-    };
-    Ok(found.iter().filter_map(suggestion).collect())
-}
-
-async fn wrong_labels(app: &App) -> Result<Vec<WrongLabel>, ApiError> {
+/// The samples whose labels are probably wrong, as JSON.
+async fn wrong_labels(app: &App) -> Result<Bytes, ApiError> {
     let filter = Filter { labelled: Some(1), ..Filter::default() };
     let samples = app.training()?.store.find(&filter, None, SEARCHED).await?;
     let (mut rows, mut labelled) = (Vec::new(), Vec::new());
@@ -202,11 +194,14 @@ async fn wrong_labels(app: &App) -> Result<Vec<WrongLabel>, ApiError> {
     let open = errors.iter().filter(|error| !labelled[error.example].0.confirmed);
     let suggestion = |error: &label_errors::LabelError| {
         let sure = 100.0 * rows[error.example][error.suggested];
-        let suggested = labels[error.suggested].clone();
+        let suggested = &labels[error.suggested];
         let why = format!("the network is {sure:.0} % sure it is {suggested}");
-        WrongLabel { sample: labelled[error.example].0.id.clone(), suggested, why }
+        Suggestion::of_sample(labelled[error.example].0, suggested, why)
     };
-    Ok(open.take(SHOWN).map(suggestion).collect())
+    let suggestions = open.take(SHOWN).map(suggestion).collect();
+    let (labels, audit) = (labels.clone(), AuditState::default());
+    let json = serde_json::to_vec(&SuggestionList { labels, suggestions, audit });
+    json.map(Bytes::from).map_err(|error| ApiError::Unavailable(error.to_string()))
 }
 
 /// The results of `train audit` for the serving checkpoint, without those that are samples now.

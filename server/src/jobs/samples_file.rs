@@ -19,8 +19,8 @@ use crate::{
     store::Store,
 };
 
-/// Samples that are read from the database at once.
-const CHUNK: i64 = 500;
+/// Bytes of strokes that are read from the database at once.
+const STROKES: i64 = 1 << 20;
 
 /// A file of samples for the trainer, which needs no image files.
 pub(super) struct SamplesFile {
@@ -83,7 +83,7 @@ impl Writer<'_> {
         let mut before: Option<String> = None;
         let mut written = 0;
         loop {
-            let chunk = self.store.find(filter, before.as_deref(), CHUNK).await?;
+            let chunk = self.store.find_within(filter, before.as_deref(), STROKES).await?;
             let Some(last) = chunk.last() else { return Ok(written) };
             before = Some(last.id.clone());
             for sample in &chunk {

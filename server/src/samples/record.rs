@@ -53,7 +53,8 @@ pub struct SampleRecord {
     #[schema(value_type = Option<Vec<Vec<Vec<f32>>>>)]
     pub strokes: Option<Value>,
     /// The picture as it was looked at, as an image file, base64; the file that was sent, if the
-    /// server keeps originals.
+    /// server keeps originals. It may be some MiB, so it is sent apart, as it is read: see
+    /// [`sample_input`](crate::http::sample_input).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 }
@@ -89,22 +90,17 @@ impl SampleRecord {
         Self { picture: Some(data_url(&sample.content.glyph)), ..self }
     }
 
-    /// With the glyph and the input it came from. An image that was not read from the database
-    /// is left out.
+    /// With the glyph and the strokes it came from; without its image.
     pub fn with_input(self, sample: &Sample) -> Self {
         let content = &sample.content;
         let mut record = Self { glyph: Some(STANDARD.encode(content.glyph.pixels())), ..self };
-        match content.form {
-            Form::Strokes => record.strokes = serde_json::from_slice(&content.raw).ok(),
-            Form::Image if content.raw.is_empty() => {}
-            Form::Image => record.image = Some(STANDARD.encode(&content.raw)),
-            // The glyph is the input.
-            Form::Pixels => {}
+        if content.form == Form::Strokes {
+            record.strokes = serde_json::from_slice(&content.raw).ok();
         }
         record
     }
 
-    /// The whole sample as a line of JSON.
+    /// The sample as a line of JSON, without its image.
     pub fn line(sample: &Sample) -> Vec<u8> {
         let record = Self::new(sample).with_input(sample);
         let mut line = serde_json::to_vec(&record).unwrap_or_default();

@@ -13,22 +13,28 @@ use super::{
 };
 use crate::store::{Store, StoreError, new_id, now};
 
-/// Most samples that are read with their inputs at once.
-const MOST_AT_ONCE: i64 = 64;
+/// Most samples that are read at once to be exported.
+const MOST_AT_ONCE: i64 = 200;
 
-macro_rules! columns {
+/// The input of a sample if it is strokes: images may be large.
+macro_rules! strokes {
     () => {
-        "id, created, source, label, verdict, prediction, confidence, checkpoint, preprocessing, \
-         form, raw, glyph, held_back, confirmed, deleted, trusted"
+        "CASE WHEN form = 'strokes' THEN raw END"
     };
 }
 
-/// The same without inputs that may be large: only strokes are included.
-macro_rules! light_columns {
+/// The columns of a [`Sample`], with its strokes or with another `$input`.
+macro_rules! columns {
     () => {
-        "id, created, source, label, verdict, prediction, confidence, checkpoint, preprocessing, \
-         form, CASE WHEN form = 'strokes' THEN raw END AS raw, glyph, held_back, confirmed, deleted, \
-         trusted"
+        columns!(strokes!())
+    };
+    ($input:expr) => {
+        concat!(
+            "id, created, source, label, verdict, prediction, confidence, checkpoint, \
+             preprocessing, form, ",
+            $input,
+            " AS raw, glyph, held_back, confirmed, deleted, trusted"
+        )
     };
 }
 
@@ -138,15 +144,15 @@ impl Store {
         Ok(added)
     }
 
-    /// The samples that match, newest first, those before `before` (an id). Raw
-    /// inputs other than strokes are left out.
+    /// The samples that match without their inputs, newest first, those before `before` (an id).
     pub async fn find(
         &self,
         filter: &Filter,
         before: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Sample>, StoreError> {
-        self.page(page!(filter, light_columns!()), filter, before, limit).await
+        self.page(page!(filter, columns!("CASE WHEN 1 = 0 THEN raw END")), filter, before, limit)
+            .await
     }
 
     async fn page(
@@ -161,15 +167,16 @@ impl Store {
         rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
     }
 
-    /// The samples that match with all raw inputs, newest first, those before `before`: at least
-    /// one, and no more than `bytes` of inputs.
+    /// The samples that match, newest first, those before `before` (an id): at least one, and no
+    /// more than `bytes` of strokes. Their images are left out.
     pub async fn find_within(
         &self,
         filter: &Filter,
         before: Option<&str>,
         bytes: i64,
     ) -> Result<Vec<Sample>, StoreError> {
-        let lengths = bind_filter!(sqlx::query(page!(filter, "LENGTH(raw)")), filter);
+        let sql = page!(filter, concat!("COALESCE(LENGTH(", strokes!(), "), 0)"));
+        let lengths = bind_filter!(sqlx::query(sql), filter);
         let lengths = lengths.bind(before.map(str::to_owned)).bind(MOST_AT_ONCE);
         let lengths = lengths.fetch_all(&self.pool).await?;
         let mut taken = 0;
@@ -179,6 +186,22 @@ impl Store {
         };
         let count = lengths.iter().take_while(fits).count().max(1);
         self.page(page!(filter, columns!()), filter, before, count as i64).await
+    }
+
+    /// A part of a sample's image: the bytes from `at` on, at most `length`.
+    pub async fn image_part(
+        &self,
+        id: &str,
+        at: usize,
+        length: usize,
+    ) -> Result<Vec<u8>, StoreError> {
+        // SQLite has the whole image in memory for each part of it: one at a time.
+        let _alone = self.image.lock().await;
+        let sql = "SELECT SUBSTR(raw, CAST($2 AS INTEGER), CAST($3 AS INTEGER)) FROM samples \
+                   WHERE id = $1 AND form = 'image'";
+        let query = sqlx::query(sql).bind(id.to_owned()).bind(at as i64 + 1).bind(length as i64);
+        let row = query.fetch_optional(&self.pool).await?;
+        Ok(row.ok_or_else(|| StoreError::NoSuchSample(id.to_owned()))?.try_get(0)?)
     }
 
     /// A text that changes with every change of the samples.
@@ -223,19 +246,14 @@ impl Store {
         Ok(sample(&row)?)
     }
 
-    /// Those of these samples that are there and not deleted, in the order of the ids. Raw inputs
-    /// other than strokes are left out.
+    /// Those of these samples that are there and not deleted, in the order of the ids.
     pub async fn samples(&self, ids: &[String]) -> Result<Vec<Sample>, StoreError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let places: Vec<String> = (1..=ids.len()).map(|i| format!("${i}")).collect();
         let sql = format!(
-            concat!(
-                "SELECT ",
-                light_columns!(),
-                " FROM samples WHERE deleted IS NULL AND id IN ({})"
-            ),
+            concat!("SELECT ", columns!(), " FROM samples WHERE deleted IS NULL AND id IN ({})"),
             places.join(", ")
         );
         let query = sqlx::query(AssertSqlSafe(sql));
@@ -252,7 +270,7 @@ impl Store {
     pub async fn unsure(&self, limit: i64) -> Result<Vec<Sample>, StoreError> {
         let sql = concat!(
             "SELECT ",
-            light_columns!(),
+            columns!(),
             " FROM samples WHERE deleted IS NULL AND confirmed = 0 \
              AND (label IS NULL OR confidence < 0.9) \
              ORDER BY CASE WHEN label IS NULL THEN 0 ELSE 1 END, confidence, id LIMIT $1"
@@ -274,7 +292,7 @@ impl Store {
             visitor,
             concat!(
                 "SELECT ",
-                light_columns!(),
+                columns!(),
                 " FROM samples WHERE label IS NOT NULL AND held_back = 0 AND deleted IS NULL \
                  AND labelled <= (SELECT MAX(labelled_until) FROM jobs \
                  WHERE candidate = $2 AND recipe = 'samples') AND "

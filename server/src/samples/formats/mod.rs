@@ -23,7 +23,6 @@ use serde::Deserialize;
 use super::{
     incoming::{FormatError, Incoming},
     kept::Keeping,
-    record::SampleRecord,
     sample::{Form, Sample},
 };
 use archive::Archive;
@@ -69,20 +68,18 @@ impl Format {
     ///
     /// # Errors
     /// There is no space for a temporary file: a zip is put together in one.
-    pub fn begin(self) -> Result<Growing, FormatError> {
+    pub fn begin(self) -> Result<Option<Growing>, FormatError> {
         Ok(match self {
-            Self::Jsonl => Growing::Jsonl,
-            Self::Csv => Growing::Csv { begun: false },
-            Self::Idx => Growing::Idx(idx::Growing::begin()?),
-            Self::Png => Growing::Png(Box::new(archive::Growing::begin()?)),
+            Self::Jsonl => None,
+            Self::Csv => Some(Growing::Csv { begun: false }),
+            Self::Idx => Some(Growing::Idx(idx::Growing::begin()?)),
+            Self::Png => Some(Growing::Png(Box::new(archive::Growing::begin()?))),
         })
     }
 }
 
 /// A file of samples that is being written.
 pub enum Growing {
-    /// JSON lines.
-    Jsonl,
     /// Comma-separated values; `begun` when the header is written.
     Csv {
         /// Whether the header is written.
@@ -101,7 +98,6 @@ impl Growing {
     /// A temporary file cannot be written, or the format has no room for another label.
     pub fn add(&mut self, sample: &Sample) -> Result<Vec<u8>, FormatError> {
         match self {
-            Self::Jsonl => Ok(SampleRecord::line(sample)),
             Self::Csv { begun } => csv::line(sample, !std::mem::replace(begun, true)),
             Self::Idx(file) => file.add(sample).map(|()| Vec::new()),
             Self::Png(file) => png::add(file, sample).map(|()| Vec::new()),
@@ -114,7 +110,7 @@ impl Growing {
     /// A temporary file cannot be written.
     pub fn finish(self) -> Result<Option<File>, FormatError> {
         match self {
-            Self::Jsonl | Self::Csv { begun: true } => Ok(None),
+            Self::Csv { begun: true } => Ok(None),
             // Without a sample, the header alone.
             Self::Csv { begun: false } => csv::header().map(Some),
             Self::Idx(file) => file.finish().map(Some),

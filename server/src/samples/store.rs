@@ -422,8 +422,9 @@ async fn add_one(
     let labelled = sample.label.as_ref().map(|_| labelling);
     let insert = "INSERT INTO samples (id, created, source, label, verdict, prediction, confidence, \
          checkpoint, preprocessing, form, raw, glyph, held_back, confirmed, deleted, trusted, \
-         glyph_hash, labelled, visitor, client, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, NULL, $14, $15, $16, $17, \
-         $18, $19)";
+         glyph_hash, labelled, visitor, client, bytes) VALUES \
+         ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, NULL, $14, $15, $16, $17, $18, \
+         $19)";
     sqlx::query(insert)
         .bind(id.clone())
         .bind(now())

@@ -24,6 +24,8 @@ use crate::{
 
 /// Files of samples that are written at once, and for one client.
 const EXPORTS: (usize, usize) = (4, 2);
+/// Images of samples that are sent at once, and to one client.
+const IMAGES: (usize, usize) = (64, 16);
 /// Most clients that one address has follow the jobs: pages that are open.
 const FOLLOWED_BY_ONE: usize = 16;
 /// Longest answer that is not sent as it is read, in bytes: a sample with an input of 8 MiB, in
@@ -57,6 +59,8 @@ pub struct AppParts {
     pub(crate) lanes: Lanes,
     /// Places for files of samples that are written.
     pub(crate) exports: Places,
+    /// Places for images of samples that are sent.
+    pub(crate) images: Places,
     /// Room in memory for the bodies of requests.
     pub(crate) bodies: Rooms,
     /// Room in memory for the bodies of answers.
@@ -91,6 +95,7 @@ impl App {
             neighbours: None,
             lanes: Lanes::default(),
             exports: Places::new(EXPORTS.0, EXPORTS.1),
+            images: Places::new(IMAGES.0, IMAGES.1),
             bodies: Rooms::new(mib(limits.request_memory_mib), limits.max_body()),
             answers: Rooms::new(mib(limits.answer_memory_mib), LONGEST_ANSWER),
             followers: Places::new((usize::from(limits.connections) / 4).max(1), FOLLOWED_BY_ONE),

@@ -15,7 +15,7 @@ use crate::{
 
 /// Bytes of an image that are read at once: a multiple of three, so that the base64 of the parts is
 /// that of the whole.
-const PART: usize = 12 << 10;
+const PART: usize = 24 << 10;
 
 /// Sends the record of a sample with its input; false if the client is gone.
 ///

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     app::App,
-    samples::{Added, Count, Filter, Keeping, Kept, NewSample, SampleRecord},
+    samples::{Added, Count, Filter, Form, Keeping, Kept, NewSample, SampleRecord},
 };
 
 /// Largest raw input that is kept, in bytes, where originals are kept.
@@ -170,12 +170,22 @@ pub async fn list(
 /// One sample, with its input: any with the token, else one of the visitor's own.
 #[utoipa::path(get, path = "/api/samples/{id}", tag = "samples", params(("id" = String, Path)), security((), ("token" = []), ("visitor" = [])),
     responses((status = 200, body = SampleRecord, description = "The sample, with its input"),
-        BadRequest, Unauthorized, NotFound, Unavailable))]
-pub async fn one(State(app): State<App>, caller: Caller, Id(id): Id) -> Result<Response, ApiError> {
+        BadRequest, Unauthorized, NotFound, TooManyRequests, Unavailable))]
+pub async fn one(
+    State(app): State<App>,
+    Client(client): Client,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Response, ApiError> {
     let store = app.training()?.store.clone();
     let sample = store.sample_of(&id, caller.scope()?).await?;
+    let is_image = sample.content.form == Form::Image;
+    let place = is_image.then(|| app.images.take(client)).transpose();
+    let place = place.inspect_err(|_| app.metrics().turned_away("answers"))?;
     let (pieces, body) = pieces::body();
     tokio::spawn(async move {
+        // Held until the last byte is sent.
+        let _place = place;
         let record = SampleRecord::new(&sample).with_picture(&sample);
         if let Err(error) = sample_input::send(&store, &sample, record, &pieces).await {
             tracing::error!(%error, sample = sample.id, "a sample could not be sent to its end");

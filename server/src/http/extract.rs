@@ -82,8 +82,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
-/// Who sends a request: see [`client`](super::networks::client). Requests without a connection are
-/// this machine's own.
+/// Who sends a request: an IPv4 address, or the first address of an IPv6 /64. Requests without a
+/// connection are this machine's own.
 #[derive(Clone, Copy)]
 pub struct Client(pub IpAddr);
 

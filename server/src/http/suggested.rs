@@ -101,7 +101,7 @@ struct Answer {
 
 impl WrongLabels {
     /// The answer about the present samples, as JSON. `search` makes it for the `serving` checkpoint,
-    /// if nobody has yet. What another server has changed may be missing for [`LOOK`].
+    /// if nobody has yet. What another server has changed may be missing for a quarter of a second.
     ///
     /// # Errors
     /// The database fails, or `search` does.

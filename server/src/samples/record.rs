@@ -53,8 +53,7 @@ pub struct SampleRecord {
     #[schema(value_type = Option<Vec<Vec<Vec<f32>>>>)]
     pub strokes: Option<Value>,
     /// The picture as it was looked at, as an image file, base64; the file that was sent, if the
-    /// server keeps originals. It may be some MiB, so it is sent apart, as it is read: see
-    /// [`sample_input`](crate::http::sample_input).
+    /// server keeps originals. It may be some MiB, so it is sent apart, as it is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 }

@@ -36,7 +36,7 @@ pub const BLANK_BELOW: u8 = 32;
 /// // From a slice, the length is checked.
 /// assert!(Glyph::try_from(&pixels[1..]).is_err());
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Glyph([u8; PIXELS]);
 
 /// A slice does not have the number of pixels of a glyph.

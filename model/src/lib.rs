@@ -24,6 +24,7 @@
 //! | [`answer`] | the answer for a drawing or a picture as JSON, in servers and browsers |
 //! | [`explain`] | the layers' feature maps for a glyph, and which ink mattered |
 //! | [`verdict`] | whether a prediction is accepted, unsure, or rejected |
+//! | [`labels`] | which texts can be labels and sources |
 //! | [`mod@label_errors`] | which labels of a dataset are likely wrong |
 //! | [`checkpoint`] | a network as files, verified when it is read |
 //!
@@ -40,6 +41,7 @@ pub mod cpu;
 pub mod explain;
 pub mod glyph;
 pub mod label_errors;
+pub mod labels;
 pub mod layer_weights;
 pub mod network;
 pub mod number;

@@ -49,4 +49,9 @@ impl Prediction {
     pub fn confidence(&self) -> f32 {
         self.probabilities.get(self.index).copied().unwrap_or(0.0)
     }
+
+    /// Whether all of it are numbers: weights that are too large give logits that are none.
+    pub fn is_finite(&self) -> bool {
+        self.in_distribution.is_finite() && self.probabilities.iter().all(|p| p.is_finite())
+    }
 }

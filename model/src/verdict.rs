@@ -39,14 +39,15 @@ impl Thresholds {
         [self.in_distribution, self.confidence].iter().all(|value| (0.0..=1.0).contains(value))
     }
 
-    /// The verdict on a prediction; never [`Verdict::Blank`], which only the ink can tell.
+    /// The verdict on a prediction; never [`Verdict::Blank`], which only the ink can tell. What is
+    /// not a number is never above a threshold.
     pub fn verdict(&self, prediction: &Prediction) -> Verdict {
-        if prediction.in_distribution < self.in_distribution {
-            Verdict::NotADigit
-        } else if prediction.confidence() < self.confidence {
-            Verdict::Unsure
-        } else {
-            Verdict::Read
+        let is_known = prediction.in_distribution >= self.in_distribution;
+        let is_sure = prediction.confidence() >= self.confidence;
+        match (is_known, is_sure) {
+            (false, _) => Verdict::NotADigit,
+            (true, false) => Verdict::Unsure,
+            (true, true) => Verdict::Read,
         }
     }
 }
@@ -66,5 +67,28 @@ impl Verdict {
 impl Serialize for Verdict {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_number_is_never_read() {
+        let prediction = |in_distribution: f32, confidence: f32| Prediction {
+            index: 0,
+            probabilities: vec![confidence, 0.0],
+            in_distribution,
+        };
+        let verdict = |thresholds: Thresholds, prediction| thresholds.verdict(&prediction);
+        let none = Thresholds::default();
+        assert_eq!(verdict(none, prediction(0.0, 0.0)), Verdict::Read);
+        assert_eq!(verdict(none, prediction(f32::NAN, 0.9)), Verdict::NotADigit);
+        assert_eq!(verdict(none, prediction(0.9, f32::NAN)), Verdict::Unsure);
+        let fitted = Thresholds { in_distribution: 0.5, confidence: 0.5 };
+        assert_eq!(verdict(fitted, prediction(0.5, 0.5)), Verdict::Read);
+        assert_eq!(verdict(fitted, prediction(0.4, 0.9)), Verdict::NotADigit);
+        assert_eq!(verdict(fitted, prediction(0.9, 0.4)), Verdict::Unsure);
     }
 }

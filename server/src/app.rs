@@ -1,15 +1,19 @@
 //! What every request handler shares.
 
-use std::{ops::Deref, sync::Arc, thread};
+use std::{ops::Deref, sync::Arc};
 
 use glyphic_model::{Thresholds, checkpoint::Manifest};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::{
     config::{Limits, ThresholdOverrides},
     http::{
         access::{Admin, Rate},
         error::ApiError,
+        lanes::Lanes,
+        room::Rooms,
+        shares::Places,
+        suggested::WrongLabels,
     },
     jobs::TrainingService,
     metrics::ServerMetrics,
@@ -18,12 +22,15 @@ use crate::{
     shadow::Shadow,
 };
 
-/// Uploads that may wait for a decoder; further requests get 429.
-const WAITING_UPLOADS: usize = 64;
-/// KiB of request bodies in memory at once; further requests get 429.
-const BODIES_KIB: usize = 256 << 10;
-/// Files of samples that are written or read at once; each may be large.
-const FILES: usize = 2;
+/// Files of samples that are written at once, and for one client.
+const EXPORTS: (usize, usize) = (4, 2);
+/// Images of samples that are sent at once, and to one client.
+const IMAGES: (usize, usize) = (64, 16);
+/// Most clients that one address has follow the jobs: pages that are open.
+const FOLLOWED_BY_ONE: usize = 16;
+/// Longest answer that is not sent as it is read, in bytes: a sample with an input of 8 MiB, in
+/// base64.
+const LONGEST_ANSWER: usize = 12 << 20;
 
 /// What every request handler shares; cheap to clone.
 #[derive(Clone)]
@@ -48,16 +55,20 @@ pub struct AppParts {
     training: Result<TrainingService, Arc<str>>,
     /// The training examples, if the server was started with them.
     neighbours: Option<Neighbours>,
-    /// A permit for each decoder that may run.
-    pub(crate) decoders: Arc<Semaphore>,
-    /// A permit for each upload that may wait for a decoder.
-    pub(crate) waiting: Arc<Semaphore>,
-    /// A permit for each file of samples that is written or read.
-    pub(crate) files: Arc<Semaphore>,
-    /// A permit for each KiB of request bodies in memory.
-    pub(crate) bodies: Arc<Semaphore>,
-    /// A permit for each client that follows the jobs: it keeps a connection for minutes.
-    pub(crate) followers: Arc<Semaphore>,
+    /// The threads for decoding and preprocessing.
+    pub(crate) lanes: Lanes,
+    /// Places for files of samples that are written.
+    pub(crate) exports: Places,
+    /// Places for images of samples that are sent.
+    pub(crate) images: Places,
+    /// Room in memory for the bodies of requests.
+    pub(crate) bodies: Rooms,
+    /// Room in memory for the bodies of answers.
+    pub(crate) answers: Rooms,
+    /// Places for clients that follow the jobs: each keeps a connection for minutes.
+    pub(crate) followers: Places,
+    /// The last search for wrong labels.
+    pub(crate) wrong_labels: WrongLabels,
     /// True when the server is to stop, so that endless answers end.
     pub(crate) stopping: watch::Sender<bool>,
 }
@@ -73,7 +84,7 @@ impl Deref for App {
 impl App {
     /// The state of a server with these models.
     pub fn new(models: Models, limits: Limits) -> Self {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let mib = |mib: u16| usize::from(mib) << 20;
         Self(Arc::new(AppParts {
             shadow: Shadow::new(0.0, models.clone(), None),
             models,
@@ -82,11 +93,13 @@ impl App {
             rate: Rate::new(limits.rate),
             training: Err("it was started without a database".into()),
             neighbours: None,
-            decoders: Arc::new(Semaphore::new(cores)),
-            files: Arc::new(Semaphore::new(FILES)),
-            waiting: Arc::new(Semaphore::new(WAITING_UPLOADS)),
-            bodies: Arc::new(Semaphore::new(BODIES_KIB.max(limits.max_body() / 1024 + 1))),
-            followers: Arc::new(Semaphore::new((usize::from(limits.connections) / 4).max(1))),
+            lanes: Lanes::default(),
+            exports: Places::new(EXPORTS.0, EXPORTS.1),
+            images: Places::new(IMAGES.0, IMAGES.1),
+            bodies: Rooms::new(mib(limits.request_memory_mib), limits.max_body()),
+            answers: Rooms::new(mib(limits.answer_memory_mib), LONGEST_ANSWER),
+            followers: Places::new((usize::from(limits.connections) / 4).max(1), FOLLOWED_BY_ONE),
+            wrong_labels: WrongLabels::default(),
             stopping: watch::Sender::new(false),
             limits,
         }))
@@ -108,7 +121,7 @@ impl App {
     }
 
     /// The same with a candidate that reads this share (0–1) of all glyphs. It comes after
-    /// [`with_training`](Self::with_training), where disagreements are kept.
+    /// [`with_training`](Self::with_training), where disagreements may be kept.
     pub fn with_shadow(self, share: f32) -> Self {
         let training = self.training.clone().ok();
         let shadow = Shadow::new(share, self.models.clone(), training);

@@ -12,7 +12,11 @@ use clap::Args;
 use glyphic_model::Thresholds;
 use glyphic_runtime::device::DeviceChoice;
 
-use crate::{jobs::JobSettings, samples::Quota, store::Store};
+use crate::{
+    jobs::JobSettings,
+    samples::{Keeping, Quota},
+    store::Store,
+};
 
 /// The flags of serving.
 #[derive(Clone, Debug, Args)]
@@ -20,6 +24,10 @@ pub struct Config {
     /// Address and port to listen on.
     #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080")]
     pub addr: SocketAddr,
+    /// A second address, for `/healthz`, `/readyz` and `/metrics` alone: it answers however many
+    /// clients keep the other one busy. Do not publish it [default: none].
+    #[arg(long, env = "GLYPHIC_PROBE_ADDR")]
+    pub probe_addr: Option<SocketAddr>,
     /// Folder with the checkpoints and CURRENT, or the URL of a registry that servers share:
     /// s3://BUCKET/PATH, gs://… or az://…, with credentials in the environment.
     #[arg(long, env = "GLYPHIC_ARTIFACTS", default_value = "artifacts")]
@@ -144,13 +152,35 @@ pub struct TrainingOptions {
     /// The most samples to keep from one source.
     #[arg(long, env = "GLYPHIC_SAMPLES_PER_SOURCE", default_value_t = 10_000)]
     pub samples_per_source: u64,
+    /// The most samples to keep from visitors at one IPv4 address or IPv6 /48.
+    #[arg(long, env = "GLYPHIC_SAMPLES_PER_CLIENT", default_value_t = 1000)]
+    pub samples_per_client: u64,
+    /// The most MiB of samples to keep.
+    #[arg(long, env = "GLYPHIC_SAMPLES_MIB", default_value_t = 2048)]
+    pub samples_mib: u64,
+    /// The most MiB of samples to keep from visitors at one IPv4 address or IPv6 /48.
+    #[arg(long, env = "GLYPHIC_SAMPLES_MIB_PER_CLIENT", default_value_t = 32)]
+    pub samples_mib_per_client: u64,
+    /// The most KiB to keep of a sample's picture or drawing: a picture is scaled down until it
+    /// fits, and of a drawing that does not fit, the glyph is kept.
+    #[arg(long, env = "GLYPHIC_SAMPLE_KIB", default_value_t = 64, value_parser = clap::value_parser!(u16).range(32..=8192))]
+    pub sample_kib: u16,
+    /// Keep pictures as they were sent, with all that is in their files, such as where a photograph
+    /// was taken. The page says so.
+    #[arg(long, env = "GLYPHIC_KEEP_ORIGINALS")]
+    pub keep_originals: bool,
+    /// With --shadow-share: keep what the two checkpoints read differently as samples to be labelled,
+    /// though nobody taught it. The page says so.
+    #[arg(long, env = "GLYPHIC_KEEP_DISAGREEMENTS")]
+    pub keep_disagreements: bool,
     /// Days after which samples are removed for good [default: never].
     #[arg(long, env = "GLYPHIC_KEEP_DAYS")]
     pub keep_days: Option<u32>,
-    /// Days for which a deletion of samples can be undone.
+    /// Days for which a deletion with the token can be undone.
     #[arg(long, env = "GLYPHIC_KEEP_DELETED_DAYS", default_value_t = 30)]
     pub keep_deleted_days: u32,
-    /// Start training after this number of new labelled samples [default: never].
+    /// Start training after this number of new labelled samples; those of visitors count once they
+    /// are confirmed [default: never].
     #[arg(long, env = "GLYPHIC_TRAIN_EVERY_SAMPLES", value_parser = clap::value_parser!(u64).range(1..))]
     pub train_every_samples: Option<u64>,
     /// Start training after this number of hours, if there are new labelled samples [default:
@@ -187,7 +217,23 @@ impl TrainingOptions {
 
     /// How many samples are taken.
     pub fn quota(&self) -> Quota {
-        Quota { total: self.samples, per_source: self.samples_per_source }
+        let bytes = |mib: u64| mib.saturating_mul(1 << 20);
+        Quota {
+            total: self.samples,
+            per_source: self.samples_per_source,
+            per_client: self.samples_per_client,
+            bytes: bytes(self.samples_mib),
+            bytes_per_client: bytes(self.samples_mib_per_client),
+        }
+    }
+
+    /// What is kept of samples.
+    pub fn keeping(&self) -> Keeping {
+        Keeping {
+            bytes: usize::from(self.sample_kib) << 10,
+            originals: self.keep_originals,
+            disagreements: self.keep_disagreements,
+        }
     }
 
     /// The settings of training jobs. `program` is the training program with its first arguments.
@@ -212,6 +258,18 @@ pub struct Limits {
     /// Largest request body in MiB.
     #[arg(long, env = "GLYPHIC_MAX_BODY_MIB", default_value_t = Limits::default().max_body_mib, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub max_body_mib: u16,
+    /// Memory in MiB for the bodies of all requests; any more get 429. One client may
+    /// have a quarter of it.
+    #[arg(long, env = "GLYPHIC_REQUEST_MEMORY_MIB", default_value_t = Limits::default().request_memory_mib, value_parser = clap::value_parser!(u16).range(1..))]
+    pub request_memory_mib: u16,
+    /// Memory in MiB for the bodies of all answers over 64 KiB that clients have not taken yet;
+    /// any more get 429. One client may have a quarter of it, or one answer.
+    #[arg(long, env = "GLYPHIC_ANSWER_MEMORY_MIB", default_value_t = Limits::default().answer_memory_mib, value_parser = clap::value_parser!(u16).range(1..))]
+    pub answer_memory_mib: u16,
+    /// The most megapixels of all pictures in a file of samples that is imported: about 100 of them are
+    /// decoded in a second.
+    #[arg(long, env = "GLYPHIC_IMPORT_MEGAPIXELS", default_value_t = Limits::default().import_megapixels, value_parser = clap::value_parser!(u32).range(1..))]
+    pub import_megapixels: u32,
     /// The most requests that may wait for the network; any more get 429. On the CPU, requests for
     /// a few glyphs do not wait.
     #[arg(long, env = "GLYPHIC_QUEUE", default_value_t = Limits::default().queue, value_parser = clap::value_parser!(u16).range(1..))]
@@ -242,6 +300,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_body_mib: 16,
+            request_memory_mib: 128,
+            answer_memory_mib: 32,
+            import_megapixels: 500,
             queue: 256,
             max_batch: 64,
             rate: 0,

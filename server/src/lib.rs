@@ -20,15 +20,19 @@ pub mod bucket;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod database_files;
 pub mod engine;
 pub mod http;
 pub mod jobs;
+pub mod log;
+pub mod memory;
 pub mod metrics;
 pub mod models;
 pub mod neighbours;
 pub mod oip;
 pub mod probe;
 pub mod samples;
+pub mod secrets;
 pub mod shadow;
 pub mod start;
 pub mod store;
@@ -43,6 +47,17 @@ use http::connections::{Connections, serve};
 
 /// Time that a training job has to stop when the server stops.
 const GRACE: Duration = Duration::from_secs(15);
+
+/// Most connections of probes.
+const PROBES: usize = 32;
+
+/// Answers probes on `listener` until the server stops.
+pub async fn answer_probes(listener: TcpListener, app: App) {
+    let connections = Connections { most: PROBES, of_one: None, drain: Duration::ZERO };
+    let (metrics, mut stopping) = (app.metrics().clone(), app.stopping.subscribe());
+    let shutdown = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
+    serve(listener, http::probes(app), connections, &metrics, shutdown).await;
+}
 
 /// Serves on `listener` until `shutdown` is done, then waits for the requests that have begun.
 pub async fn run(

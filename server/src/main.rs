@@ -7,6 +7,7 @@ use clap::Parser;
 use glyphic_server::{
     cli::{Cli, Command},
     commands::{push, write_page},
+    memory,
     probe::probe,
     start::serve_until_stopped,
 };
@@ -17,7 +18,10 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Cli { command, config } = Cli::parse();
     match command {
-        None => exit_code(serve_until_stopped(config)),
+        None => {
+            memory::set_up();
+            exit_code(serve_until_stopped(config))
+        }
         Some(Command::Train(train)) => {
             let name = iter::once(OsString::from("train"));
             glyphic_train::program::main(name.chain(train.arguments))

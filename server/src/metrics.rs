@@ -80,7 +80,19 @@ impl ServerMetrics {
     fn begin(&self) {
         for (counter, values) in [
             (&self.swaps, ["served", "refused"].as_slice()),
-            (&self.turned_away, &["queue", "decoders", "bodies", "rate", "connections"]),
+            (
+                &self.turned_away,
+                &[
+                    "queue",
+                    "decoders",
+                    "imports",
+                    "bodies",
+                    "answers",
+                    "followers",
+                    "rate",
+                    "connections",
+                ],
+            ),
             (&self.shadow, &["agreed", "disagreed"]),
         ] {
             values.iter().for_each(|value| drop(counter.with_label_values(&[*value])));

@@ -10,10 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glyphic_model::{Glyph, checkpoint::Manifest, glyph::PIXELS};
+use glyphic_model::{
+    Glyph, Prediction,
+    checkpoint::{CheckpointError, Manifest},
+    glyph::PIXELS,
+};
 use glyphic_runtime::{
     device::{ComputeDevice, Device},
-    registry::{Basis, PromotionPolicy, Registry, RegistryError},
+    registry::{Aliases, Basis, PromotionPolicy, Registry, RegistryError},
 };
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -48,8 +52,17 @@ pub struct Models {
     bucket: Option<Bucket>,
     /// What a checkpoint must keep and gain to be promoted.
     policy: PromotionPolicy,
+    /// What was last reported of the files that name checkpoints.
+    reported: Arc<StdMutex<Reported>>,
     queue: usize,
     max_batch: usize,
+}
+
+/// What is wrong with a file that names checkpoints, as it was last reported.
+#[derive(Default)]
+struct Reported {
+    current: Option<String>,
+    aliases: Option<String>,
 }
 
 /// A checkpoint's id, and its manifest or why that cannot be read.
@@ -116,9 +129,20 @@ impl Models {
         let (model, metrics) = (model?, ServerMetrics::new()?);
         metrics.serves(&model.manifest.id, None);
         let engine = Engine::start(model, queue, max_batch, metrics)?;
-        let (others, change, policy) = Default::default();
-        let bucket = None;
-        Ok(Self { registry, device, engine, others, change, bucket, policy, queue, max_batch })
+        let (others, change, bucket) = Default::default();
+        let (policy, reported) = Default::default();
+        Ok(Self {
+            registry,
+            device,
+            engine,
+            others,
+            change,
+            bucket,
+            policy,
+            reported,
+            queue,
+            max_batch,
+        })
     }
 
     /// The same, with a registry that is the copy of a shared one.
@@ -196,6 +220,34 @@ impl Models {
             Ok::<_, RegistryError>(models)
         });
         Ok(listed.await.map_err(|error| failed(&error))??)
+    }
+
+    /// Aliases and pins; none while their file is damaged, which is reported once.
+    pub fn aliases(&self) -> Aliases {
+        let aliases = self.registry.aliases();
+        self.report(&aliases, "aliases and pins have no effect", |last| &mut last.aliases);
+        aliases.unwrap_or_default()
+    }
+
+    /// Reports what is wrong with a file that names checkpoints, and what follows from it, when it
+    /// begins, when it changes, and when it ends.
+    fn report<T>(
+        &self,
+        found: &Result<T, RegistryError>,
+        consequence: &str,
+        of: impl FnOnce(&mut Reported) -> &mut Option<String>,
+    ) {
+        let problem = found.as_ref().err().map(ToString::to_string);
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = of(&mut reported);
+        if *last == problem {
+            return;
+        }
+        match &problem {
+            Some(problem) => tracing::error!("{problem}. Until then {consequence}"),
+            None => tracing::info!("what was damaged in the artifacts folder is repaired"),
+        }
+        *last = problem;
     }
 
     /// The checkpoint that a roll-back would go to.
@@ -355,7 +407,12 @@ impl Models {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let _change = self.change.lock().await;
-            let Ok(current) = self.registry.current() else { continue };
+            // Nobody may ask for the aliases for days, so they are looked at here too.
+            self.aliases();
+            let current = self.registry.current();
+            let consequence = format!("'{}' keeps serving", self.engine.serving().id);
+            self.report(&current, &consequence, |last| &mut last.current);
+            let Ok(current) = current else { continue };
             if current == self.engine.serving().id {
                 refused = None;
                 continue;
@@ -426,8 +483,12 @@ fn prepare(
     let sizes =
         std::iter::successors(Some(1), |size| Some(size * 2)).take_while(|&s| s < 2 * max_batch);
     for size in sizes {
-        let glyphs = vec![Glyph::new([0; PIXELS]); size];
-        classifier.classify(&glyphs).map_err(|error| failed(&error))?;
+        // Full of ink, which makes the largest numbers.
+        let glyphs = vec![Glyph::new([u8::MAX; PIXELS]); size];
+        let read = classifier.classify(&glyphs).map_err(|error| failed(&error))?;
+        if !read.iter().all(Prediction::is_finite) {
+            return Err(RegistryError::from(CheckpointError::Overflows(id.to_owned())).into());
+        }
     }
     Ok(Model { manifest, classifier })
 }

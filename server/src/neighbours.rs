@@ -16,8 +16,6 @@ use glyphic_runtime::{
 };
 use thiserror::Error;
 
-use crate::store::StoreError;
-
 /// Most bytes of the examples' features.
 const MEMORY: usize = 16 << 20;
 /// Most examples that are kept.
@@ -53,9 +51,6 @@ pub enum NeighboursError {
     /// The checkpoint cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] RegistryError),
-    /// The samples cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
     /// The network cannot compute the features.
     #[error("{0}")]
     Failed(String),
@@ -109,12 +104,11 @@ impl Neighbours {
     }
 
     /// The examples of a checkpoint. The first request for one waits until they are read, a second
-    /// or two; `samples` gets those that it was fine-tuned on.
+    /// or two.
     pub async fn of(
         &self,
         registry: &Registry,
         model: &str,
-        samples: impl AsyncFnOnce() -> Result<Vec<TrainingExample>, NeighboursError>,
     ) -> Result<Arc<ExamplesWithFeatures>, NeighboursError> {
         if let Some(found) = self.found(model) {
             return found;
@@ -123,11 +117,10 @@ impl Neighbours {
         if let Some(found) = self.found(model) {
             return found;
         }
-        let samples = samples().await?;
         let (neighbours, registry, model) = (self.clone(), registry.clone(), model.to_owned());
         // In a task of its own, so that the result is kept even if the client disconnects.
         let read = tokio::task::spawn_blocking(move || {
-            let read = ExamplesWithFeatures::read(&registry, &model, &*neighbours.source, samples);
+            let read = ExamplesWithFeatures::read(&registry, &model, &*neighbours.source);
             neighbours.keep(model, &read);
             drop(reading);
             read
@@ -169,7 +162,6 @@ impl ExamplesWithFeatures {
         registry: &Registry,
         model: &str,
         source: &ExampleSource,
-        mut examples: Vec<TrainingExample>,
     ) -> Result<Arc<Self>, NeighboursError> {
         let data = source(&registry.manifest(model)?).map_err(NeighboursError::NoExamples)?;
         let device = ComputeDevice::cpu().device;
@@ -177,14 +169,8 @@ impl ExamplesWithFeatures {
         let classifier = checkpoint.into_classifier(&device);
         let width = features_of(&classifier, &[Glyph::new([0; PIXELS])])?[0].values.len();
         let most = (MEMORY / width.max(1)).min(EXAMPLES);
-        // The samples come first: there are few, and they are new.
-        examples.truncate(most);
-        examples.extend(spread(data, most - examples.len()));
-        let mut features = Vec::with_capacity(examples.len());
-        for batch in examples.chunks(BATCH) {
-            let glyphs: Vec<Glyph> = batch.iter().map(|example| example.glyph.clone()).collect();
-            features.extend(features_of(&classifier, &glyphs)?);
-        }
+        let examples = spread(data, most);
+        let features = features_of_all(&classifier, &examples)?;
         Ok(Arc::new(Self { classifier, examples, features }))
     }
 
@@ -193,17 +179,28 @@ impl ExamplesWithFeatures {
         self.examples.len()
     }
 
-    /// The nearest examples, nearest first. It takes some milliseconds: do not call this on the
-    /// async runtime's threads.
-    pub fn nearest(&self, glyph: &Glyph, count: usize) -> Result<Vec<Neighbour>, NeighboursError> {
+    /// The nearest of the examples and of these samples, nearest first. It takes some milliseconds,
+    /// and some more for each hundred of samples: do not call this on the async runtime's threads.
+    /// The samples are not kept: who asked may see them, others may not, and they may be deleted.
+    pub fn nearest(
+        &self,
+        glyph: &Glyph,
+        count: usize,
+        samples: &[TrainingExample],
+    ) -> Result<Vec<Neighbour>, NeighboursError> {
         let of = &features_of(&self.classifier, std::slice::from_ref(glyph))?[0];
-        let mut near: Vec<(f32, usize)> =
-            self.features.iter().map(|other| of.cosine(other)).zip(0..).collect();
-        near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        let neighbour = |(similarity, i): (f32, usize)| {
-            Some(Neighbour { example: self.examples.get(i)?.clone(), similarity })
+        let of_samples = features_of_all(&self.classifier, samples)?;
+        let features = of_samples.iter().chain(&self.features);
+        let mut near: Vec<(f32, &TrainingExample)> = features
+            .map(|other| of.cosine(other))
+            .zip(samples.iter().chain(&self.examples))
+            .collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let neighbour = |(similarity, example): (f32, &TrainingExample)| Neighbour {
+            example: example.clone(),
+            similarity,
         };
-        Ok(near.into_iter().take(count).filter_map(neighbour).collect())
+        Ok(near.into_iter().take(count).map(neighbour).collect())
     }
 }
 
@@ -226,6 +223,18 @@ impl FeatureVector {
             .sum();
         product as f32 / (self.length * other.length).max(1.0)
     }
+}
+
+fn features_of_all(
+    classifier: &Classifier,
+    examples: &[TrainingExample],
+) -> Result<Vec<FeatureVector>, NeighboursError> {
+    let mut features = Vec::with_capacity(examples.len());
+    for batch in examples.chunks(BATCH) {
+        let glyphs: Vec<Glyph> = batch.iter().map(|example| example.glyph.clone()).collect();
+        features.extend(features_of(classifier, &glyphs)?);
+    }
+    Ok(features)
 }
 
 fn features_of(

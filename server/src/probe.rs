@@ -21,10 +21,15 @@ pub struct ProbeArgs {
     /// Address that the server listens on; for 0.0.0.0, 127.0.0.1 is asked.
     #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080")]
     addr: SocketAddr,
+    /// Its address for probes, if it has one: this one is asked then, because it answers however
+    /// busy the other is.
+    #[arg(long, env = "GLYPHIC_PROBE_ADDR")]
+    probe_addr: Option<SocketAddr>,
 }
 
 /// Fails if the server is not ready.
-pub fn probe(ProbeArgs { mut addr }: ProbeArgs) -> Result<()> {
+pub fn probe(ProbeArgs { addr, probe_addr }: ProbeArgs) -> Result<()> {
+    let mut addr = probe_addr.unwrap_or(addr);
     if addr.ip().is_unspecified() {
         addr.set_ip(if addr.is_ipv4() {
             [127, 0, 0, 1].into()

@@ -1,5 +1,6 @@
 //! Shadow mode: a candidate reads a share of what the serving checkpoint has answered. Its
-//! answers go to no client; where the two disagree, the glyph is kept as a sample.
+//! answers go to no client. Where the two disagree, the glyph is kept as a sample, if the operator
+//! wants that: nobody taught it.
 
 use std::{
     collections::VecDeque,
@@ -17,7 +18,7 @@ use crate::{
     engine::Engine,
     jobs::TrainingService,
     models::Models,
-    samples::{Form, NewSample},
+    samples::{Form, NewSample, Sender},
 };
 
 /// Time between two looks at which checkpoint is the candidate.
@@ -26,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const RETRY_EVERY: Duration = Duration::from_secs(60);
 /// Most requests whose glyphs wait for the candidate; it does not read further ones.
 const WAITING: usize = 64;
-/// Most disagreements in a report; with a database all of them are kept as samples.
+/// Most disagreements in a report.
 const REMEMBERED: usize = 100;
 /// The source of the samples that disagreements are kept as.
 const SOURCE: &str = "shadow";
@@ -63,8 +64,15 @@ pub struct ShadowReport {
     disagreed: u64,
     /// The share (0 to 1) of glyphs that both read alike.
     agreement: Option<f64>,
-    /// The last disagreements, newest first.
+    /// The last disagreements, newest first; with the token alone.
     disagreements: Vec<Disagreement>,
+}
+
+impl ShadowReport {
+    /// The same without what was in single requests.
+    pub fn without_disagreements(self) -> Self {
+        Self { disagreements: Vec::new(), ..self }
+    }
 }
 
 /// A glyph that the two read differently.
@@ -74,7 +82,7 @@ pub struct Disagreement {
     serving: String,
     /// What the candidate read.
     candidate: String,
-    /// The sample that it is kept as, if there is a database.
+    /// The sample that it is kept as, if the server keeps it.
     sample: Option<String>,
 }
 
@@ -200,7 +208,7 @@ impl Shadow {
         });
     }
 
-    /// Keeps a glyph as a sample to be labelled, within the quota of a source.
+    /// Keeps a glyph as a sample to be labelled, if that is wanted, within the quotas.
     async fn keep(
         &self,
         serving: &Manifest,
@@ -208,7 +216,7 @@ impl Shadow {
         prediction: &Prediction,
         read: String,
     ) -> Option<String> {
-        let training = self.training.as_ref()?;
+        let training = self.training.as_ref().filter(|t| t.keeping.disagreements)?;
         let sample = NewSample {
             source: SOURCE.to_owned(),
             label: None,
@@ -222,7 +230,7 @@ impl Shadow {
             glyph,
             held_back: None,
         };
-        match training.store.add(vec![sample], training.quota).await {
+        match training.store.add(vec![sample], &Sender::default(), training.quota).await {
             Ok(added) => added.into_iter().next().map(|added| added.id),
             Err(error) => {
                 tracing::debug!("a disagreement could not be stored: {error}");

@@ -3,6 +3,7 @@
 use std::{
     env,
     io::{self, Write},
+    net::SocketAddr,
     sync::Arc,
 };
 
@@ -15,11 +16,12 @@ use glyphic_train::{
 use tokio::net::TcpListener;
 
 use crate::{
-    App, auto,
+    App, answer_probes, auto,
     bucket::Bucket,
     config::{Artifacts, Config},
     http::access::Admin,
     jobs::TrainingService,
+    log,
     models::Models,
     neighbours::{ExampleSource, TrainingExample},
     run,
@@ -34,7 +36,7 @@ const TRAIN: &str = "train";
 #[tokio::main]
 pub async fn serve_until_stopped(config: Config) -> Result<()> {
     let traces = traces::sender().context("traces cannot be sent")?;
-    traces::start_log(config.log_json, traces.as_ref());
+    log::start(config.log_json, traces.as_ref());
     let served = serve(config).await;
     if let Some(traces) = traces {
         traces::finish(traces).await;
@@ -44,9 +46,11 @@ pub async fn serve_until_stopped(config: Config) -> Result<()> {
 
 async fn serve(config: Config) -> Result<()> {
     // Before the model is loaded, so that a port in use is reported at once.
-    let listener = TcpListener::bind(config.addr).await.with_context(|| {
-        format!("cannot listen on {}: choose another address with --addr", config.addr)
-    })?;
+    let listener = listen(config.addr, "--addr").await?;
+    let probes = match config.probe_addr {
+        Some(address) => Some(listen(address, "--probe-addr").await?),
+        None => None,
+    };
     let models = models(&config).await?;
     announce(&listener, &models)?;
     let (admin, made) =
@@ -57,14 +61,24 @@ async fn serve(config: Config) -> Result<()> {
             "  token       {token}   (required for changes; set your own with --admin-token)"
         );
     }
+    let _ = writeln!(io::stdout(), "  changes     {}", admin.describe(listener.local_addr()?));
     let app = App::new(models, config.limits.clone())
         .with_thresholds(config.thresholds)
         .with_admin(admin)
         .with_training(training(&config).await?)
         .with_examples(examples(&config))
         .with_shadow(config.shadow_share);
+    if let Some(probes) = probes {
+        tokio::spawn(answer_probes(probes, app.clone()));
+    }
     run(listener, app, stop_signal()).await;
     Ok(())
+}
+
+async fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener
+        .with_context(|| format!("cannot listen on {address}: choose another address with {flag}"))
 }
 
 /// The promoted checkpoint, on the device that was asked for.
@@ -133,7 +147,8 @@ async fn training(config: &Config) -> Result<Result<TrainingService, String>> {
     let itself = env::current_exe().context("the server cannot find its own program")?;
     let program = vec![itself.to_string_lossy().into_owned(), TRAIN.to_owned()];
     let settings = options.settings(&config.device, program);
-    Ok(Ok(TrainingService::new(store, options.quota(), settings)))
+    let training = TrainingService::new(store, options.quota(), settings);
+    Ok(Ok(training.keeping(options.keeping())))
 }
 
 /// The examples that checkpoints were trained on, read as the trainer reads them.

@@ -5,7 +5,14 @@
 //! A statement that has returned is on disk: SQLite writes ahead and syncs at
 //! every commit, PostgreSQL does so by default.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use sqlx::{
     Any, AnyPool, AssertSqlSafe, Executor, Row, Transaction,
@@ -13,6 +20,12 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 use thiserror::Error;
+use tokio::sync::Mutex;
+
+use crate::{
+    database_files::DatabaseFiles,
+    secrets::{shown_url, without_secrets},
+};
 
 /// Longest wait for a connection; then the database counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,6 +41,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "jobs", include_str!("migrations/2_jobs.sql")),
     (3, "labelled_until", include_str!("migrations/3_labelled_until.sql")),
     (4, "recipe", include_str!("migrations/4_recipe.sql")),
+    (5, "senders", include_str!("migrations/5_senders.sql")),
 ];
 
 /// The database; cheap to clone.
@@ -35,6 +49,12 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
 pub struct Store {
     pub(crate) pool: AnyPool,
     is_sqlite: bool,
+    /// Of SQLite.
+    files: Option<Arc<DatabaseFiles>>,
+    /// Transactions that this process has ended.
+    changes: Arc<AtomicU64>,
+    /// Held while a part of a sample's image is read.
+    pub(crate) image: Arc<Mutex<()>>,
 }
 
 /// Why the database did not do what it was asked to do.
@@ -43,7 +63,7 @@ pub enum StoreError {
     /// It cannot be opened, or its schema cannot be brought up to date.
     #[error("the database {url} cannot be used: {reason}")]
     Open {
-        /// Where it should be, without its password.
+        /// Where it should be, without what may be secret.
         url: String,
         /// What is wrong.
         reason: String,
@@ -51,6 +71,13 @@ pub enum StoreError {
     /// It cannot be reached, or a statement failed.
     #[error("the database failed: {0}")]
     Failed(#[from] sqlx::Error),
+    /// Its file was deleted or replaced while it was open.
+    #[error(
+        "the database's file {} was deleted or replaced while the server used it, so nothing more \
+         is kept: put the file back, or restart the server",
+        .0.display()
+    )]
+    Lost(PathBuf),
     /// There is no such sample.
     #[error("there is no sample '{0}'")]
     NoSuchSample(String),
@@ -58,12 +85,15 @@ pub enum StoreError {
     #[error("there is nothing to undo")]
     NothingToUndo,
     /// No more samples are taken.
-    #[error("{who} {of} samples, which is the limit: delete some, or raise {flag}")]
+    #[error(
+        "{who} {of}, which is the limit, and none of them gives way; the server's operator can \
+         delete some, or raise {flag}"
+    )]
     Quota {
         /// Who has them.
         who: String,
-        /// How many are allowed.
-        of: u64,
+        /// How many are allowed, or how many bytes.
+        of: String,
         /// The server's flag for it.
         flag: &'static str,
     },
@@ -81,8 +111,8 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let refused = |error: &dyn std::fmt::Display| StoreError::Open {
-            url: without_password(url),
-            reason: error.to_string(),
+            url: shown_url(url),
+            reason: without_secrets(&error.to_string(), url),
         };
         let is_sqlite = url.starts_with("sqlite:");
         let pool = AnyPoolOptions::new()
@@ -92,9 +122,12 @@ impl Store {
                 Box::pin(async move {
                     if is_sqlite {
                         // The write-ahead log makes readers and the writer independent; a full
-                        // sync at each commit makes it survive a power cut.
+                        // sync at each commit makes it survive a power cut. What is deleted is
+                        // overwritten. Each connection's own cache has 512 KiB: the system has the
+                        // file in its cache too.
                         let settings = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; \
-                                        PRAGMA synchronous = FULL;";
+                                        PRAGMA cache_size = -512; \
+                                        PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;";
                         connection.execute(settings).await?;
                     }
                     Ok(())
@@ -113,7 +146,11 @@ impl Store {
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        Ok(Self { pool, is_sqlite })
+        let files = match is_sqlite {
+            true => Some(DatabaseFiles::of(&pool).await.map_err(|error| refused(&error))?.into()),
+            false => None,
+        };
+        Ok(Self { pool, is_sqlite, files, changes: Arc::default(), image: Arc::default() })
     }
 
     /// The URL of an SQLite file, which is made if it is missing.
@@ -168,17 +205,71 @@ impl Store {
     /// Closes its connections.
     pub async fn close(&self) {
         self.pool.close().await;
+        if let Some(files) = &self.files {
+            files.close().await;
+        }
+    }
+
+    /// Whether what is written will be found again.
+    ///
+    /// # Errors
+    /// [`StoreError::Lost`] if the database's file was deleted or replaced.
+    pub fn check_files(&self) -> Result<(), StoreError> {
+        match self.files.as_ref().and_then(|files| files.lost()) {
+            Some(lost) => Err(StoreError::Lost(lost.to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    /// Now by the database's clock, in milliseconds since 1970: the same for all its servers. The
+    /// clock of an SQLite database is this machine's.
+    pub(crate) async fn clock(&self) -> Result<i64, StoreError> {
+        if self.is_sqlite {
+            return Ok(now());
+        }
+        let clock = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        Ok(sqlx::query(clock).fetch_one(&self.pool).await?.try_get(0)?)
+    }
+
+    /// Empties SQLite's write-ahead log, in which a copy of what was just removed may be left. While
+    /// somebody else reads or writes, it stays, until it is emptied after the next removal.
+    pub(crate) async fn overwrite_log(&self) {
+        if self.is_sqlite {
+            let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_all(&self.pool);
+            if let Err(error) = emptied.await {
+                tracing::debug!(%error, "the write-ahead log could not be emptied");
+            }
+        }
     }
 
     /// A transaction that may write. There is one at a time in a database, so that decisions
     /// that depend on its content (duplicates, held-back samples, quotas) stay valid.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        self.check_files()?;
         if self.is_sqlite {
-            return self.pool.begin_with("BEGIN IMMEDIATE").await;
+            return Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?);
         }
         let mut transaction = self.pool.begin().await?;
         sqlx::query(WRITERS).execute(&mut *transaction).await?;
         Ok(transaction)
+    }
+
+    /// Ends a transaction that may have written. When this returns, it is on disk, in a file that
+    /// will be found again.
+    pub(crate) async fn commit(
+        &self,
+        transaction: Transaction<'static, Any>,
+    ) -> Result<(), StoreError> {
+        let ended = transaction.commit().await;
+        // Even one that seems to have failed may have changed something.
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        ended?;
+        self.check_files()
+    }
+
+    /// A number that grows with every change that this process makes.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 }
 
@@ -189,7 +280,21 @@ pub fn now() -> i64 {
 
 /// A unique name. Names are in the order of time.
 pub(crate) fn new_id() -> String {
-    format!("{:011x}{:08x}", now(), fastrand::u32(..))
+    id_at(now())
+}
+
+/// A unique name that comes after `last`, even if the clock of the server that gave that one is
+/// ahead; `last` may be empty.
+pub(crate) fn id_after(last: &str) -> String {
+    let before = last.get(..TIME).and_then(|time| i64::from_str_radix(time, 16).ok());
+    id_at(before.map_or(0, |time| time + 1).max(now()))
+}
+
+/// Hexadecimal digits of a name that are its time.
+const TIME: usize = 11;
+
+fn id_at(time: i64) -> String {
+    format!("{time:0TIME$x}{:08x}", fastrand::u32(..))
 }
 
 fn migrations(is_sqlite: bool) -> Migrator {
@@ -204,10 +309,21 @@ fn migrations(is_sqlite: bool) -> Migrator {
     migrator
 }
 
-/// The URL without its password.
-fn without_password(url: &str) -> String {
-    match (url.split_once("://"), url.rfind('@')) {
-        (Some((scheme, _)), Some(at)) => format!("{scheme}://…{}", &url[at..]),
-        _ => url.to_owned(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_after_the_last_one_whatever_the_clock_says() {
+        let a_day_ahead = id_at(now() + 86_400_000);
+        let mut last = a_day_ahead.clone();
+        for _ in 0..100 {
+            let next = id_after(&last);
+            assert!(next > last && next.len() == a_day_ahead.len(), "{next} after {last}");
+            last = next;
+        }
+        let a_day_behind = id_at(now() - 86_400_000);
+        assert!(id_after(&a_day_behind) < a_day_ahead);
+        assert!(id_after("") > a_day_behind);
     }
 }

@@ -1,4 +1,4 @@
-//! The log; and traces for OpenTelemetry, where the environment names a collector
+//! Traces for OpenTelemetry, where the environment names a collector
 //! (`OTEL_EXPORTER_OTLP_ENDPOINT`, over HTTP as protobuf). Each request is a span with spans for
 //! its stages, and part of the trace that its client names.
 
@@ -21,10 +21,7 @@ use opentelemetry_sdk::{
 };
 use tracing::{Level, Span, Subscriber};
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt};
-use tracing_subscriber::{
-    EnvFilter, Layer, filter::Targets, layer::SubscriberExt, registry::LookupSpan,
-    util::SubscriberInitExt,
-};
+use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
 /// OpenTelemetry's variables for the collector's address; the second is for traces alone.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
@@ -110,17 +107,4 @@ pub fn describe(span: &Span, method: &Method, route: Option<&str>, status: Statu
     if status.is_server_error() {
         sent.set_status(Status::error(""));
     }
-}
-
-/// The log, to the standard error; and traces.
-pub fn start_log(json: bool, sender: Option<&SdkTracerProvider>) {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,glyphic_server=info".into());
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let lines = match json {
-        true => lines.json().boxed(),
-        false => lines.boxed(),
-    };
-    let spans = sender.map(layer);
-    tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).init();
 }

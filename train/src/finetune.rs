@@ -15,7 +15,7 @@ use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use burn::{module::Module, tensor::Device};
 use glyphic_model::{
-    Classifier, Prediction,
+    Classifier, Glyph, Prediction,
     checkpoint::{Checkpoint, DRAWINGS_FILE, FileRecord, Manifest, sha256},
     network::Network,
 };
@@ -38,6 +38,8 @@ use crate::{
 const BLENDS: [f32; 8] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.35, 0.2];
 /// Most pictures of a set that are kept of those that only one of the two reads correctly.
 const CHANGED: usize = 60;
+/// The name of the set of samples that were held back.
+const HELD_BACK: &str = "held_back";
 /// Most cross entropy that one example may add to a mean, in nats: that of a probability of
 /// one in a million.
 const MOST_LOSS: f64 = 13.8;
@@ -48,14 +50,15 @@ pub struct FineTuning {
     pub parent: Checkpoint,
     /// Examples to train on, the parent's validation examples and its test set.
     pub data: Data,
-    /// How many examples of `data.training`, the first ones, are samples and their variations.
+    /// How many examples of `data.training`, the first ones, are samples that count and their
+    /// variations.
     from_samples: usize,
     /// Whether there are negatives among `data.training`.
     rejects: bool,
     /// Makes synthetic examples of the parent's labels.
     generator: Generator,
     samples: Vec<LabelledSample>,
-    /// Samples that are held back from training.
+    /// Samples that are held back from training, of those that count.
     pub held_back: Vec<Example>,
 }
 
@@ -71,18 +74,19 @@ impl FineTuning {
         let parent = registry.load(&source.parent, &Device::flex())?;
         let mut samples = data::samples::read(&source.samples)?;
         ensure!(
-            samples.iter().any(|sample| !sample.held_back),
-            "{} has no labelled sample to train on",
+            samples.iter().any(|sample| !sample.held_back && sample.counts),
+            "{} has no labelled sample to train on that somebody vouches for",
             source.samples.display()
         );
         let mut own = data::load(path, config.validation)
             .context("the checkpoint's own data cannot be replayed")?;
         relabel(&mut own, &parent.manifest.labels)?;
-        remove_samples(&mut own, &samples);
+        remove_samples(&mut own, &mut samples);
         let labels = with_new_labels(&parent.manifest.labels, &samples);
-        // A label that only held-back samples have is not trained, so it cannot be measured.
+        // A label that only held-back samples have, or such as nobody vouches for, is not trained, so
+        // it cannot be measured.
         samples.retain(|sample| labels.contains(&sample.label));
-        let held_back = samples.iter().filter(|sample| sample.held_back);
+        let held_back = samples.iter().filter(|sample| sample.held_back && sample.counts);
         let held_back = examples_of(held_back, &labels)?;
 
         let (generator, drawings) = generator_of(registry, &parent.manifest, own.are_named)?;
@@ -173,10 +177,14 @@ impl FineTuning {
             let lost = pictures.iter().filter(|changed| changed.after != changed.label).count();
             all_gained += pictures.len() - lost;
             all_lost += lost;
-            changed.extend(pictures.into_iter().take(CHANGED));
+            // Samples are not copied: a checkpoint lasts longer than they may. Their readings name
+            // them.
+            if set != HELD_BACK {
+                changed.extend(pictures.into_iter().take(CHANGED));
+            }
             Ok([tally(&before, examples), tally(&after, examples)])
         };
-        let held_back = both("held_back", &self.held_back)?;
+        let held_back = both(HELD_BACK, &self.held_back)?;
         let validation = both("validation", &self.data.validation)?;
         let synthetic = both("synthetic", &self.generator.held_back())?;
         Ok(Comparison {
@@ -212,9 +220,11 @@ impl FineTuning {
     }
 }
 
-/// The parent's labels, then those that only samples to train on have, in alphabetical order.
+/// The parent's labels, then those that only samples to train on have which count, in alphabetical
+/// order.
 fn with_new_labels(labels: &[String], samples: &[LabelledSample]) -> Vec<String> {
-    let to_learn = samples.iter().filter(|sample| !sample.held_back).map(|sample| &sample.label);
+    let to_learn = samples.iter().filter(|sample| !sample.held_back && sample.counts);
+    let to_learn = to_learn.map(|sample| &sample.label);
     let new: BTreeSet<&String> = to_learn.filter(|label| !labels.contains(label)).collect();
     labels.iter().chain(new).cloned().collect()
 }
@@ -260,13 +270,21 @@ fn relabel(own: &mut Data, labels: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Drops the examples whose very picture is among the samples: the sample may correct its
-/// label.
-fn remove_samples(own: &mut Data, samples: &[LabelledSample]) {
-    let pictures: HashSet<&[u8]> = samples.iter().map(|s| s.glyph.pixels().as_slice()).collect();
+/// Drops the examples whose very picture is among the samples, because the sample may correct its
+/// label. A sample that does not count corrects nothing: it is dropped itself.
+fn remove_samples(own: &mut Data, samples: &mut Vec<LabelledSample>) {
+    let pictures = |counting: bool| -> HashSet<Glyph> {
+        let samples = samples.iter().filter(|sample| sample.counts == counting);
+        samples.map(|sample| sample.glyph.clone()).collect()
+    };
+    let (corrected, others) = (pictures(true), pictures(false));
     for set in [&mut own.training, &mut own.validation] {
-        set.retain(|example| !pictures.contains(example.glyph.pixels().as_slice()));
+        set.retain(|example| !corrected.contains(&example.glyph));
     }
+    let sets = [&own.training, &own.validation, &own.test];
+    let examples = sets.into_iter().flatten().map(|example| &example.glyph);
+    let known: HashSet<&Glyph> = examples.filter(|glyph| others.contains(*glyph)).collect();
+    samples.retain(|sample| sample.counts || !known.contains(&sample.glyph));
 }
 
 /// The examples that only one of the two reads correctly.

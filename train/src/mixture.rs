@@ -17,6 +17,11 @@ use crate::{
     synthetic::{Generator, vary::Variation},
 };
 
+/// Weight of a sample that does not count, beside 1 for one that does.
+const UNCONFIRMED: f64 = 0.5;
+/// The largest part of the examples of samples that may be of samples that do not count.
+const MOST_UNCONFIRMED: f64 = 0.25;
+
 /// What the examples to train on are made of.
 pub(crate) struct Ingredients<'a> {
     /// The checkpoint that training starts from.
@@ -32,22 +37,23 @@ pub(crate) struct Ingredients<'a> {
 }
 
 impl Ingredients<'_> {
-    /// The examples to train on, and how many of them, the first ones, are samples and their
-    /// variations.
+    /// The examples to train on, and how many of them, the first ones, are samples that count and
+    /// their variations.
     pub(crate) fn mixed(
         &self,
         source: &FineTuningSource,
         seed: u64,
     ) -> Result<(Vec<Example>, usize)> {
-        let to_learn: Vec<&LabelledSample> =
-            self.samples.iter().filter(|sample| !sample.held_back).collect();
-        let learned = examples_of(to_learn.iter().copied(), self.labels)?;
-        let pairs: Vec<(Example, &LabelledSample)> =
-            learned.iter().cloned().zip(to_learn).collect();
+        let (counting, others) = (self.to_learn(true)?, self.to_learn(false)?);
         let count = ((source.examples as f64 * source.sample_share) as usize).max(1);
-        let mut training = variations(&pairs, count, seed);
+        let of_others = unconfirmed(&counting, &others, count);
+        let mut training = variations(&counting, count - of_others, seed);
         let from_samples = training.len();
+        // The parent is the teacher for these, as for all but the first: a label that it does not
+        // believe at all is learned less.
+        training.extend(variations(&others, of_others, !seed));
         let reader = self.parent.clone().into_classifier(&Device::flex());
+        let learned: Vec<Example> = counting.into_iter().map(|(example, _)| example).collect();
         training.extend(confusable(&reader, &self.own.training, &learned, from_samples)?);
         training.extend(self.generator.training(from_samples / 2));
         if self.parent.manifest.thresholds.rejects() {
@@ -59,6 +65,34 @@ impl Ingredients<'_> {
         training.extend(replay(&self.own.training, replayed, seed));
         Ok((training, from_samples))
     }
+
+    /// The samples to train on that count, or those that do not, as examples.
+    fn to_learn(&self, counting: bool) -> Result<Vec<(Example, &LabelledSample)>> {
+        let samples = self.samples.iter();
+        let samples: Vec<&LabelledSample> =
+            samples.filter(|sample| !sample.held_back && sample.counts == counting).collect();
+        let examples = examples_of(samples.iter().copied(), self.labels)?;
+        Ok(examples.into_iter().zip(samples).collect())
+    }
+}
+
+/// How many of `count` examples of samples are of those that do not count: by their weight, and never
+/// more than a quarter.
+fn unconfirmed(
+    counting: &[(Example, &LabelledSample)],
+    others: &[(Example, &LabelledSample)],
+    count: usize,
+) -> usize {
+    let weight = |samples: &[(Example, &LabelledSample)]| {
+        let mut of_label: BTreeMap<usize, f64> = BTreeMap::new();
+        for (example, _) in samples {
+            *of_label.entry(example.label).or_default() += 1.0;
+        }
+        of_label.values().map(|samples| samples.sqrt()).sum::<f64>()
+    };
+    let others = UNCONFIRMED * weight(others);
+    let share = others / (weight(counting) + others).max(f64::MIN_POSITIVE);
+    (count as f64 * share.min(MOST_UNCONFIRMED)) as usize
 }
 
 /// The samples as examples, in order.
@@ -161,6 +195,7 @@ mod tests {
             id: "a".to_owned(),
             label: label.to_owned(),
             held_back: false,
+            counts: true,
             glyph: Glyph::new([9; PIXELS]),
             strokes: None,
         };
@@ -168,5 +203,29 @@ mod tests {
         assert_eq!(examples_of([&sample("ring")], &labels).unwrap()[0].label, 1);
         let error = examples_of([&sample("hook")], &labels).unwrap_err().to_string();
         assert!(error.contains("'hook', which is not among plus, ring"), "{error}");
+    }
+
+    #[test]
+    fn what_nobody_vouches_for_is_a_quarter_of_what_is_learned_at_most() {
+        let sample = |counts| LabelledSample {
+            id: "a".to_owned(),
+            label: "7".to_owned(),
+            held_back: false,
+            counts,
+            glyph: Glyph::new([9; PIXELS]),
+            strokes: None,
+        };
+        let (own, other) = (sample(true), sample(false));
+        let many = |sample, count: usize| -> Vec<(Example, &LabelledSample)> {
+            let example = Example { glyph: Glyph::new([9; PIXELS]), label: 7 };
+            vec![(example, sample); count]
+        };
+        let of = |counting, others| unconfirmed(&many(&own, counting), &many(&other, others), 2100);
+        assert_eq!(of(100, 0), 0);
+        assert_eq!(of(0, 100), 525);
+        assert_eq!(of(100, 10_000), 525);
+        // One in four has half of the weight: √25 / 2 beside √100.
+        assert_eq!(of(100, 25), 420);
+        assert!(variations(&many(&other, 0), 0, 1).is_empty());
     }
 }

@@ -1,6 +1,6 @@
 // Requests to the server, and the errors they end in.
 
-import { askForToken, authorization } from "./token.js";
+import { askForToken, authorization, ownSecret } from "./token.js";
 import { dictionary, english, t } from "./words.js";
 
 // The server answered with an error. `message` is for the user. `details` is the server's own
@@ -69,6 +69,7 @@ export const relabel = (id, label) =>
   request(`api/samples/${id}`, { ...json({ label }), method: "PATCH" });
 export const deleteSample = (id) => request(`api/samples/${id}`, { method: "DELETE" });
 export const deleteSamples = (filter) => request(`api/samples/delete?${query(filter)}`, post());
+export const confirmSamples = (filter) => request(`api/samples/confirm?${query(filter)}`, post());
 export const undo = () => request("api/samples/undo", post());
 export const importSamples = (file) =>
   request("api/samples/import?source=import", {
@@ -76,8 +77,12 @@ export const importSamples = (file) =>
     // Longer than the server's own limit of half a minute, so that its error arrives.
     signal: AbortSignal.timeout(60_000),
   });
-export const exportAddress = (format, filter) =>
-  `api/samples/export?${query({ ...filter, format })}`;
+// The samples that match, as a file: a Blob. A link could not say who asks.
+export const exportSamples = async (format, filter) =>
+  (await answered(`api/samples/export?${query({ ...filter, format })}`, {
+    // A server may have many, and the connection may be slow.
+    signal: AbortSignal.timeout(600_000),
+  })).blob();
 
 export const suggestions = (kind) => request(`api/suggestions?kind=${kind}`);
 export const audit = () => request("api/audits", post());
@@ -87,41 +92,51 @@ export const job = (id) => request(`api/jobs/${id}`);
 export const train = (options = {}) => request(`api/jobs?${query(options)}`, post());
 export const cancelJob = (id) => request(`api/jobs/${id}/cancel`, post());
 
-// Delay in ms before the event stream is opened again after the server refused it.
-const FOLLOW_AGAIN = 5000;
+// Delay in ms before the event stream is opened again after it ended or was refused.
+const FOLLOW_AGAIN = 3000;
 
 // Follows the server's event stream of training jobs: calls `listener.jobs(list)` and
 // `listener.progress(job)` for each event, and `listener.none()` if the server does not
-// train. Returns an object with `close()`.
+// train. Returns an object with `close()`. An EventSource could not send the token.
 export function follow(listener) {
-  let source = null;
+  const closing = new AbortController();
+  const { signal } = closing;
   let again = null;
-  let closed = false;
   const open = async () => {
     try {
       await jobs();
-      if (closed) return;
-      source = new EventSource("api/jobs/events");
-      for (const name of ["jobs", "progress"]) {
-        source.addEventListener(name, ({ data }) => listener[name](JSON.parse(data)));
-      }
-      // Browsers reconnect by themselves unless the server refused the stream.
-      source.addEventListener("error", () => {
-        if (source.readyState === EventSource.CLOSED) again = setTimeout(open, FOLLOW_AGAIN);
-      });
+      if (signal.aborted) return;
+      const { ok, body } = await fetch("api/jobs/events", { headers: authorization(), signal });
+      if (ok) await listen(body, listener);
     } catch (error) {
-      if (error.code === "training_off") listener.none();
-      else if (!closed) again = setTimeout(open, FOLLOW_AGAIN);
+      if (error.code === "training_off") return listener.none();
     }
+    if (!signal.aborted) again = setTimeout(open, FOLLOW_AGAIN);
   };
   open();
   return {
     close() {
-      closed = true;
       clearTimeout(again);
-      source?.close();
+      closing.abort();
     },
   };
+}
+
+// Passes on the server-sent events of an answer until it ends.
+async function listen(body, listener) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const events = (rest + value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) {
+      const [, name] = event.match(/^event: (jobs|progress)$/m) ?? [];
+      const [, data] = event.match(/^data: (.*)$/m) ?? [];
+      if (name && data) listener[name](JSON.parse(data));
+    }
+  }
 }
 
 // The source of this browser's samples: a random name that says nothing about the user,
@@ -142,19 +157,29 @@ export function visitor() {
 const TIMEOUT = 10_000;
 
 async function request(path, options) {
+  const response = await answered(path, options);
+  const body = await response.json().catch(() => null);
+  if (body) return body;
+  throw new Refused(response.status, null, t`The server answered ${response.status}.`);
+}
+
+// The server's answer, if it is not an error.
+async function answered(path, options) {
   let response;
   try {
-    const headers = { ...options?.headers, ...authorization() };
+    // Readings are nobody's; samples are somebody's.
+    const secret = /^api\/(samples|nearest)/.test(path) ? ownSecret() : {};
+    const headers = { ...options?.headers, ...authorization(), ...secret };
     response = await fetch(path, { signal: AbortSignal.timeout(TIMEOUT), ...options, headers });
   } catch (error) {
     throw new Unreachable(error.message);
   }
+  if (response.ok) return response;
   const body = await response.json().catch(() => null);
-  if (response.ok && body) return body;
   // Errors of the Open Inference Protocol are plain text.
   const failure = body?.error ?? {};
   const { code, message } = typeof failure === "string" ? { code: "open_inference", message: failure } : failure;
-  if (response.status === 401 && (await askForToken())) return request(path, options);
+  if (response.status === 401 && (await askForToken())) return answered(path, options);
   // A proxy answers like this for a server that is down.
   if (response.status >= 500 && !message) throw new Unreachable(`status ${response.status}`);
   throw new Refused(response.status, code, message ?? t`The server answered ${response.status}.`);

@@ -33,8 +33,8 @@ export default {
   // The token.
   "The server's token": "El token del servidor",
   "The token saved in this browser is not valid.": "El token guardado en este navegador no es válido.",
-  "Changes need the server's token. It was printed when the server started, or set with --admin-token.":
-    "Los cambios requieren el token del servidor. Se mostró al arrancar el servidor o se fijó con --admin-token.",
+  "Changes, and what others sent, need the server's token. It was printed when the server started, or set with --admin-token.":
+    "Los cambios y lo que enviaron otros requieren el token del servidor. Se mostró al arrancar el servidor o se fijó con --admin-token.",
   "Token": "Token",
   "Continue": "Continuar",
 
@@ -201,6 +201,18 @@ export default {
   "{0} to learn from.": "{0} para entrenar.",
   "{0}, nothing new to learn from.": "{0}, sin nada nuevo para entrenar.",
   "No samples yet.": "Aún no hay muestras.",
+  "{0} of yours: they count once the server's operator confirms them.":
+    "{0} de este navegador: contarán cuando las confirme quien administra el servidor.",
+  "What you save is kept so that the network can learn from it: with its label, and pictures as you send them, with all that is in their files, such as where a photo was taken.":
+    "Lo que guardas se conserva para que la red aprenda de ello: con su etiqueta, y las imágenes tal como las envías, con todo lo que hay en sus archivos, como el lugar de una foto.",
+  "What you save is kept so that the network can learn from it: with its label, and pictures scaled down, without what else is in their files.":
+    "Lo que guardas se conserva para que la red aprenda de ello: con su etiqueta, y las imágenes reducidas, sin los demás datos de sus archivos.",
+  "Your network address is kept for 30 days, so that nobody fills the server.":
+    "Tu dirección de red se conserva 30 días, para que nadie llene el servidor.",
+  "Pictures that two networks read differently are kept too, even if you do not save them.":
+    "También se conservan las imágenes que dos redes leen de forma distinta, aunque no las guardes.",
+  "What you do not save is not kept.": "Lo que no guardas no se conserva.",
+  "You can delete your samples on the page Samples.": "Puedes eliminar tus muestras en la página Muestras.",
   "Labels": "Etiquetas",
 
   // Training.
@@ -233,6 +245,25 @@ export default {
   "Samples · Glyphic": "Muestras · Glyphic",
   "The samples that Glyphic learns from: find, correct, delete and export them.":
     "Las muestras de las que aprende Glyphic: búscalas, corrígelas, elimínalas y expórtalas.",
+  "Your samples": "Tus muestras",
+  "These are the samples that this browser sent. Nobody else sees them but who has the server's token, and they count once that person confirms them. What you delete here is gone for good.":
+    "Estas son las muestras que envió este navegador. Solo las ve, además, quien tiene el token del servidor, y contarán cuando las confirme. Lo que elimines aquí no se recupera.",
+  "Show all samples, with the server's token": "Mostrar todas las muestras, con el token del servidor",
+  "Waiting to be confirmed": "Por confirmar",
+  "Visitors sent these. Until you confirm them, they bring no new label, start no training and measure nothing.":
+    "Las enviaron los visitantes. Hasta que las confirmes, no aportan etiquetas nuevas, no inician ningún entrenamiento y no miden nada.",
+  "Confirm all samples of {0}": "Confirmar todas las muestras de {0}",
+  "Confirmed {0}; “Undo” takes it back.": "Confirmadas: {0}. Se anula con «Deshacer».",
+  "Confirm all": "Confirmar todas",
+  "Delete all unconfirmed samples of {0}": "Eliminar todas las muestras sin confirmar de {0}",
+  "No longer confirmed: {0}.": "Ya no están confirmadas: {0}.",
+  "not confirmed": "sin confirmar",
+  "Confirm this sample of {0}": "Confirmar esta muestra de {0}",
+  "Confirm": "Confirmar",
+  "Confirmed.": "Confirmada.",
+  "only unconfirmed": "solo sin confirmar",
+  "Deleted for good.": "Eliminada definitivamente.",
+  "Deleted {0} for good.": "Eliminadas definitivamente: {0}.",
   "Worth a look": "Conviene revisar",
   "Click the correct label for each one.": "Haz clic en la etiqueta correcta de cada una.",
   "Why they are worth a look": "Por qué conviene revisarlas",
@@ -362,6 +393,8 @@ export default {
   "Machine-readable description:": "Descripción para programas:",
   "The server is not responding: {0}. Reload to try again.":
     "El servidor no responde: {0}. Vuelve a cargar la página para intentarlo de nuevo.",
+  "Needs the server's token if one is set; without it, it is about the samples that this browser sent.":
+    "Necesita el token del servidor, si lo hay; sin él, trata de las muestras que envió este navegador.",
   "Needs the server's token if one is set.": "Necesita el token del servidor, si lo hay.",
   "Parameters": "Parámetros",
   "Body": "Cuerpo",
@@ -431,7 +464,7 @@ export default {
   "error wrong_pixel_count": "Hacen falta exactamente 784 píxeles.",
   "error other_site": "Una página de otro sitio no puede cambiar nada en este servidor.",
   "error other_name":
-    "Sin token, solo se admiten cambios desde el propio equipo, con la dirección localhost y sin proxy; para permitir otros, inicia el servidor con --admin-token.",
+    "Sin token, este servidor solo responde en el propio equipo, con nombres como localhost, y no admite cambios a través de un proxy; para permitir otros, inícialo con --admin-token.",
   "error token_needed": "Para esto hace falta el token del servidor.",
   "error too_often": "Demasiadas peticiones desde esta dirección; inténtalo de nuevo en un momento.",
   "error too_slow": "La petición tardó demasiado.",
@@ -449,6 +482,8 @@ export default {
   "error objected": "No se puso en servicio:",
   "error bad_name": "Ese alias no es válido: usa de 1 a 32 minúsculas, dígitos y guiones.",
   "error storage": "El servidor no puede usar los archivos del punto de control; su registro explica por qué.",
+  "error damaged_registry":
+    "La lista de puntos de control del servidor está dañada y no se cambió nada: hay que repararla en el servidor.",
   "error bad_checkpoint": "El punto de control no se puede usar:",
   "error shared_registry": "El depósito compartido de puntos de control no responde como debe:",
   "error no_such_sample": "Esa muestra ya no existe.",
@@ -457,12 +492,15 @@ export default {
   "error job_under_way": "Ya hay un entrenamiento en marcha; espera o cancélalo.",
   "error quota": "No caben más muestras: elimina algunas.",
   "error database": "La base de datos no responde y no se guardó nada; inténtalo de nuevo en un momento.",
+  "error database_lost":
+    "Alguien borró o reemplazó el archivo de la base de datos mientras el servidor lo usaba, y no se guardó nada: hay que devolverlo a su sitio o reiniciar el servidor.",
   "error training_off": "Este servidor no guarda muestras ni entrena.",
   "error no_training_data":
     "Los ejemplos con los que aprendió este punto de control no están en este servidor; su registro explica por qué.",
   "error nothing_drawn": "No hay tinta: de una imagen en blanco no se aprende nada.",
   "error bad_label": "Una etiqueta debe tener de 1 a 32 caracteres visibles.",
   "error bad_samples": "Las muestras no se pueden leer:",
+  "error too_many_labels": "Un archivo IDX admite como mucho 256 etiquetas: elige otro formato o menos muestras.",
   "error no_such_path": "En esta dirección no hay nada.",
   "error no_such_method": "Esta dirección no admite ese método.",
   "error open_inference": "El servidor no puede hacerlo:",

@@ -14,6 +14,7 @@ const field = byId("teach-name");
 const message = byId("teach-message");
 const undoButton = byId("teach-undo");
 const count = byId("teach-count");
+const kept = byId("teach-kept");
 const trainButton = byId("train");
 
 let labels = [];
@@ -122,7 +123,7 @@ async function undo() {
 // Shows how many samples are new, and whether there is anything to train on.
 async function refresh() {
   try {
-    const { since_training: fresh, labelled, labels: ofSamples } = await summary();
+    const { since_training: fresh, labelled, labels: ofSamples, own, kept: policy } = await summary();
     for (const { name } of ofSamples) {
       if (![...labels, ...added].includes(name)) added.push(name);
     }
@@ -130,6 +131,11 @@ async function refresh() {
     section.hidden = false;
     // Without new samples too: those that were deleted are unlearned.
     trainButton.disabled = labelled === 0;
+    kept.textContent = whatIsKept(policy, own);
+    if (own && labelled > 0) {
+      count.textContent = t`${plural(labelled, "sample")} of yours: they count once the server's operator confirms them.`;
+      return;
+    }
     count.textContent = fresh > 0
       ? t`${plural(fresh, "new sample")} to learn from.`
       : labelled > 0 ? t`${plural(labelled, "sample")}, nothing new to learn from.` : t`No samples yet.`;
@@ -137,6 +143,21 @@ async function refresh() {
     // A server without a database keeps no samples.
     if (error.code === "training_off") section.hidden = true;
   }
+}
+
+// What the server keeps of what is sent to it, and why.
+function whatIsKept({ originals, disagreements }, own) {
+  const sentences = [
+    originals
+      ? t`What you save is kept so that the network can learn from it: with its label, and pictures as you send them, with all that is in their files, such as where a photo was taken.`
+      : t`What you save is kept so that the network can learn from it: with its label, and pictures scaled down, without what else is in their files.`,
+    own ? t`Your network address is kept for 30 days, so that nobody fills the server.` : "",
+    disagreements
+      ? t`Pictures that two networks read differently are kept too, even if you do not save them.`
+      : t`What you do not save is not kept.`,
+    t`You can delete your samples on the page Samples.`,
+  ];
+  return sentences.filter(Boolean).join(" ");
 }
 
 function say(text) {

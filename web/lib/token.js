@@ -1,13 +1,24 @@
-// The server's token, which changes need if one is set. This browser remembers it.
+// What this browser remembers of who it is: the server's token, which changes need if one is set,
+// and a secret of its own, by which it finds the samples that it sent.
 
 import { element } from "./dom.js";
 import { t } from "./words.js";
 
 const NAME = "glyphic-token";
+const SECRET = "glyphic-secret";
 
 export function authorization() {
-  const token = stored();
+  const token = stored(NAME);
   return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
+// The header by which the server knows this browser's own samples. It stores only a hash of it.
+export function ownSecret() {
+  if (!stored(SECRET)) {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    keep(SECRET, [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(""));
+  }
+  return { "Glyphic-Visitor": stored(SECRET) };
 }
 
 let asking = null;
@@ -27,9 +38,9 @@ function ask() {
   const dialog = element("dialog", { class: "token", "aria-labelledby": "token-title" },
     element("form", { method: "dialog" },
       element("h2", { id: "token-title" }, t`The server's token`),
-      element("p", { class: "hint" }, stored()
+      element("p", { class: "hint" }, stored(NAME)
         ? t`The token saved in this browser is not valid.`
-        : t`Changes need the server's token. It was printed when the server started, or set with --admin-token.`),
+        : t`Changes, and what others sent, need the server's token. It was printed when the server started, or set with --admin-token.`),
       element("label", {}, t`Token`, " ", field),
       element("div", { class: "row" },
         element("button", { type: "submit", class: "primary", value: "given" }, t`Continue`),
@@ -39,28 +50,28 @@ function ask() {
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       const given = dialog.returnValue === "given" && field.value.trim();
-      if (given) keep(given);
+      if (given) keep(NAME, given);
       dialog.remove();
       resolve(Boolean(given));
     });
   });
 }
 
-// The token for this visit, if the browser blocks storage.
-let own = null;
+// For this visit, if the browser blocks storage.
+const own = {};
 
-function stored() {
+function stored(name) {
   try {
-    return localStorage.getItem(NAME) ?? own;
+    return localStorage.getItem(name) ?? own[name];
   } catch {
-    return own;
+    return own[name];
   }
 }
 
-function keep(token) {
-  own = token;
+function keep(name, text) {
+  own[name] = text;
   try {
-    localStorage.setItem(NAME, token);
+    localStorage.setItem(name, text);
   } catch {
     // It is in `own` for this visit.
   }

@@ -1,7 +1,7 @@
 // The page of the API: shows the server's OpenAPI description and lets users try it.
 
 import { byId, element, pause } from "./dom.js";
-import { authorization } from "./token.js";
+import { authorization, ownSecret } from "./token.js";
 import { dictionary, english, t } from "./words.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
@@ -36,11 +36,20 @@ function operation(api, path, method, about) {
     element("summary", {}, element("b", { class: "method" }, method.toUpperCase()), " ",
       element("code", {}, path), " ", element("span", { lang: "en" }, ...prose(about.summary ?? ""))),
     about.description && element("p", { lang: "en" }, ...prose(about.description)),
-    about.security?.some((one) => one.token) ? element("p", { class: "hint" }, t`Needs the server's token if one is set.`) : null,
+    needs(about.security),
     parameters.length ? table(t`Parameters`, parameters.map(parameter)) : null,
     about.requestBody ? body(api, about.requestBody) : null,
     table(t`Responses`, answers),
     method === "get" ? attempt(path, parameters) : null);
+}
+
+// Who may ask for it. Schemes are alternatives.
+function needs(security = []) {
+  const has = (scheme) => security.some((one) => one[scheme]);
+  if (!has("token")) return null;
+  return element("p", { class: "hint" }, has("visitor")
+    ? t`Needs the server's token if one is set; without it, it is about the samples that this browser sent.`
+    : t`Needs the server's token if one is set.`);
 }
 
 function parameter({ name, in: place, required, description, schema }) {
@@ -102,7 +111,7 @@ function attempt(path, parameters) {
     const query = new URLSearchParams(given.filter(({ place }) => place === "query").map(({ name, field }) => [name, field.value]));
     answer.hidden = false;
     try {
-      const response = await fetch(`.${filled}${query.size ? `?${query}` : ""}`, { headers: authorization() });
+      const response = await fetch(`.${filled}${query.size ? `?${query}` : ""}`, { headers: { ...authorization(), ...ownSecret() } });
       answer.textContent = `${response.status}\n${shortened(await beginning(response))}`;
     } catch (error) {
       answer.textContent = t`no answer: ${error.message}`;

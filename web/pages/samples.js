@@ -1,13 +1,17 @@
 // The samples page: find, correct, delete, import and export samples.
 
 import {
-  Unreachable, deleteSample, deleteSamples, exportAddress, importSamples, relabel, samples, summary, told, undo,
+  Unreachable, confirmSamples, deleteSample, deleteSamples, exportSamples, importSamples, relabel, samples, summary,
+  told, undo,
 } from "./api.js";
 import { byId, element, plural } from "./dom.js";
 import { startSuggestions } from "./suggestions.js";
+import { askForToken } from "./token.js";
 import { moment, number, t } from "./words.js";
 
 const PAGE = 60;
+// The names of the files of an export.
+const FILES = { jsonl: "samples.jsonl", csv: "samples.csv", idx: "samples-idx.zip", png: "samples-png.zip" };
 
 const form = byId("filters");
 const cards = byId("cards");
@@ -17,6 +21,8 @@ const message = byId("message");
 const state = byId("state");
 
 let next = null;
+// Whether only this browser's own samples are shown; null until the server has said so.
+let own = null;
 // Counts the requests, so that the answer to an older one is ignored.
 let asked = 0;
 
@@ -24,11 +30,20 @@ form.addEventListener("input", () => load());
 form.addEventListener("submit", (event) => event.preventDefault());
 more.addEventListener("click", () => load(next));
 byId("undo").addEventListener("click", () => act(undo, ({ undone, samples: count }) =>
-  (undone === "delete"
-    ? t`Restored ${plural(count, "sample")}.`
-    : t`Restored the label of ${plural(count, "sample")}.`)));
-drop.addEventListener("click", () => act(() => deleteSamples(filter()), ({ deleted }) =>
-  t`Deleted ${plural(deleted, "sample")}; “Undo” restores them.`));
+  ({
+    delete: t`Restored ${plural(count, "sample")}.`,
+    relabel: t`Restored the label of ${plural(count, "sample")}.`,
+    confirm: t`No longer confirmed: ${plural(count, "sample")}.`,
+  }[undone])));
+drop.addEventListener("click", () => act(() => deleteSamples(filter()), ({ deleted }) => (own
+  ? t`Deleted ${plural(deleted, "sample")} for good.`
+  : t`Deleted ${plural(deleted, "sample")}; “Undo” restores them.`)));
+byId("show-all").addEventListener("click", async () => {
+  if (await askForToken()) load();
+});
+for (const [format, name] of Object.entries(FILES)) {
+  byId(`export-${format}`).addEventListener("click", () => save(format, name));
+}
 byId("import").addEventListener("change", async ({ target }) => {
   const [file] = target.files;
   target.value = "";
@@ -38,8 +53,19 @@ byId("import").addEventListener("change", async ({ target }) => {
     t`${plural(added, "sample")} added, ${duplicates} already here, ${contradictions} already here with another label.`);
 });
 
-startSuggestions(() => load());
 load();
+
+// Saves the samples that match as a file.
+async function save(format, name) {
+  try {
+    const link = element("a", { href: URL.createObjectURL(await exportSamples(format, filter())), download: name });
+    link.click();
+    // The browser needs the address for a moment.
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  } catch (error) {
+    say(...told(error));
+  }
+}
 
 // The chosen filters, as the API's parameters.
 function filter() {
@@ -47,7 +73,7 @@ function filter() {
   const time = (text) => (text ? new Date(text).getTime() : "");
   const shown = {
     disagreement: { disagreement: 1 }, unlabelled: { labelled: 0 },
-    held_back: { held_back: 1 }, deleted: { deleted: 1 },
+    held_back: { held_back: 1 }, unconfirmed: { unconfirmed: 1 }, deleted: { deleted: 1 },
   };
   return { label, prediction, verdict, source, model, since: time(since), until: time(until), ...shown[show] };
 }
@@ -59,6 +85,7 @@ async function load(before = null) {
     const [page, all] = await Promise.all([samples({ ...chosen, before, limit: PAGE }), summary()]);
     // The user has chosen other filters since.
     if (ask !== asked) return;
+    showWhose(page.own);
     const fresh = page.samples.map(card);
     if (before) cards.append(...fresh);
     else cards.replaceChildren(...fresh);
@@ -69,11 +96,8 @@ async function load(before = null) {
     next = page.next;
     more.hidden = !next;
     const narrowed = Object.values(chosen).some((value) => value !== "") && chosen.deleted !== 1;
-    drop.hidden = !narrowed || page.total === 0;
+    drop.hidden = !(narrowed || own) || page.total === 0;
     drop.textContent = t`Delete all ${page.total}`;
-    for (const format of ["jsonl", "csv", "idx", "png"]) {
-      byId(`export-${format}`).href = exportAddress(format, chosen);
-    }
     showSummary(all);
     state.dataset.state = "ready";
     state.textContent = plural(all.total, "sample");
@@ -83,7 +107,31 @@ async function load(before = null) {
   }
 }
 
-function showSummary({ labels, sources }) {
+// Shows what is for the token's holder, or what is for visitors.
+function showWhose(ofVisitor) {
+  if (own === ofVisitor) return;
+  own = ofVisitor;
+  byId("own").hidden = !own;
+  for (const id of ["look-section", "undo", "import-label", "import"]) byId(id).hidden = own;
+  if (!own) startSuggestions(() => load());
+}
+
+function showSummary({ labels, sources, unconfirmed }) {
+  byId("waiting").hidden = unconfirmed.length === 0;
+  byId("waiting").querySelector("tbody").replaceChildren(...unconfirmed.map(({ name, samples: count, disagree }) =>
+    element("tr", {},
+      element("th", { scope: "row" }, name),
+      element("td", {}, String(count)),
+      element("td", {}, number((100 * disagree) / count, 0, "%")),
+      element("td", {}, element("button", {
+        type: "button", class: "small", "aria-label": t`Confirm all samples of ${name}`,
+        onclick: () => act(() => confirmSamples({ label: name }), ({ confirmed }) =>
+          t`Confirmed ${plural(confirmed, "sample")}; “Undo” takes it back.`),
+      }, t`Confirm all`), " ", element("button", {
+        type: "button", class: "small", "aria-label": t`Delete all unconfirmed samples of ${name}`,
+        onclick: () => act(() => deleteSamples({ label: name, unconfirmed: 1 }), ({ deleted }) =>
+          t`Deleted ${plural(deleted, "sample")}; “Undo” restores them.`),
+      }, t`Delete all`)))));
   byId("labels").replaceChildren(...labels.map(({ name }) => element("option", { value: name })));
   const choice = form.elements.source;
   const chosen = choice.value;
@@ -99,8 +147,9 @@ function showSummary({ labels, sources }) {
       element("td", {}, number((100 * disagree) / count, 0, "%")),
       element("td", {}, element("button", {
         type: "button", class: "small", "aria-label": t`Delete all samples from ${name}`,
-        onclick: () => act(() => deleteSamples({ source: name }), ({ deleted }) =>
-          t`Deleted ${plural(deleted, "sample")} from ${name}; “Undo” restores them.`),
+        onclick: () => act(() => deleteSamples({ source: name }), ({ deleted }) => (own
+          ? t`Deleted ${plural(deleted, "sample")} for good.`
+          : t`Deleted ${plural(deleted, "sample")} from ${name}; “Undo” restores them.`)),
       }, t`Delete all`)))));
 }
 
@@ -114,22 +163,27 @@ function reading({ verdict, prediction, confidence }) {
 function card(sample) {
   const wrong = sample.label !== null && sample.label !== sample.prediction;
   const when = new Date(sample.created);
+  const waiting = !sample.trusted && !sample.confirmed;
   const label = element("input", {
     value: sample.label ?? "", list: "labels", maxlength: 32, size: 5, autocomplete: "off",
-    "aria-label": t`Label of this sample`, placeholder: "?",
+    "aria-label": t`Label of this sample`, placeholder: "?", readonly: own,
     onchange: () => label.value.trim() && act(() => relabel(sample.id, label.value),
       () => t`Its label is now ${label.value.trim()}.`),
   });
-  return element("article", { class: "card", "data-wrong": wrong, "data-id": sample.id },
+  return element("article", { class: "card", "data-wrong": wrong, "data-waiting": waiting, "data-id": sample.id },
     element("img", { src: sample.picture, width: 84, height: 84, alt: t`A sample of ${sample.label ?? t`something`}` }),
     element("div", {},
       label,
       element("p", {}, reading(sample)),
       element("p", { title: `${moment(when)}, ${sample.model}` },
-        sample.held_back ? `${t`held back`} · ` : "", sample.source)),
+        waiting ? `${t`not confirmed`} · ` : "", sample.held_back ? `${t`held back`} · ` : "", sample.source)),
+    waiting && !own && sample.label !== null && sample.deleted === null && element("button", {
+      type: "button", class: "small", "aria-label": t`Confirm this sample of ${sample.label}`,
+      onclick: () => act(() => relabel(sample.id, sample.label), () => t`Confirmed.`),
+    }, t`Confirm`) || "",
     sample.deleted === null && element("button", {
       type: "button", class: "small", "aria-label": t`Delete this sample of ${sample.label ?? t`something`}`,
-      onclick: () => act(() => deleteSample(sample.id), () => t`Deleted; “Undo” restores it.`),
+      onclick: () => act(() => deleteSample(sample.id), () => (own ? t`Deleted for good.` : t`Deleted; “Undo” restores it.`)),
     }, t`Delete`) || "");
 }
 

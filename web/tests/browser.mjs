@@ -82,10 +82,11 @@ export class Server {
 export let server;
 export let browser;
 
-// Starts both before the tests of a file, and ends them after it. `prepare` gets the server.
-export function serve(prepare = () => {}) {
+// Starts both before the tests of a file, and ends them after it. `prepare` gets the server, and
+// `options` are further options of its program.
+export function serve(prepare = () => {}, options = []) {
   before(async () => {
-    server = await Server.start();
+    server = await Server.start(options);
     await prepare(server);
     browser = await launch();
   });

@@ -1,7 +1,7 @@
 // The page of checkpoints, with all checkpoints of the repository; and the page of the API.
 
 import assert from "node:assert/strict";
-import { cp, readFile, readdir, writeFile } from "node:fs/promises";
+import { cp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -70,6 +70,32 @@ test("a less accurate checkpoint is promoted only after a second click; a pinned
   await card.getByRole("button", { name: "Unpin: worse" }).click();
   await card.locator(".badge", { hasText: "pinned" }).waitFor({ state: "detached" });
   await page.close();
+});
+
+test("a report from elsewhere runs nothing, sends nothing, and leads nowhere by itself", async () => {
+  const [serves] = (await readFile(join(repository, "artifacts", "CURRENT"), "utf8")).split("\n");
+  const id = "elsewhere";
+  const folder = join(server.artifacts, "checkpoints", id);
+  await cp(join(repository, "artifacts", "checkpoints", serves), folder, { recursive: true });
+  const path = join(folder, "manifest.json");
+  await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, "utf8")), id }));
+  await writeFile(join(folder, "report.html"), `<!doctype html><title>A report</title>
+    <meta http-equiv="refresh" content="0;url=/samples.html">
+    <script>location = "/models.html"</script>
+    <form action="/api/models/rollback" method="post">
+      <button style="position: fixed; inset: 0; width: 100%; height: 100%">Open</button>
+    </form>`);
+  const page = await browser.newPage();
+  const answered = [];
+  page.on("response", (response) => answered.push(response.url()));
+  const address = `${server.url}models/${id}`;
+  await page.goto(address);
+  await page.mouse.click(100, 100);
+  await page.waitForTimeout(1500);
+  assert.equal(page.url(), address);
+  assert.deepEqual(answered, [address]);
+  await page.close();
+  await rm(folder, { recursive: true });
 });
 
 test("two checkpoints read one drawing side by side, and the loaded one is unloaded", async () => {
@@ -230,7 +256,7 @@ test("a network is trained from scratch, followed, stopped, and listed when it h
   await page.locator("#begin button").dblclick();
   await page.locator("#past summary", { hasText: "Fine-tuning on" }).filter({ hasText: "failed" }).waitFor();
   await page.locator("#past summary").first().click();
-  assert.match(await page.locator("#past details").first().textContent(), /There is no labelled sample to train on: label some first\./);
+  assert.match(await page.locator("#past details").first().textContent(), /There is no labelled sample to train on: label some first,/);
   // Another event does not move the focus or close an entry.
   await page.locator("#past summary").nth(1).focus();
   await fetch(`${server.url}api/jobs?from=scratch&network=mlp&epochs=1`, { method: "POST" });

@@ -48,12 +48,33 @@ pub enum DecodeError {
     Damaged(String),
 }
 
+/// How many pixels an image file says it has, without decoding them.
+///
+/// # Errors
+/// As [`decode`], but for damage that shows only later.
+pub fn pixels(bytes: &[u8]) -> Result<u64, DecodeError> {
+    let (width, height) = header(bytes)?.dimensions();
+    Ok(u64::from(width) * u64::from(height))
+}
+
 /// Decodes the first frame of a PNG, JPEG, WebP, GIF or BMP image and turns it upright according to
 /// its EXIF orientation.
 ///
 /// # Errors
 /// The bytes are not such an image, or it exceeds a limit.
 pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
+    let mut decoder = header(bytes)?;
+    decoder.set_limits(limits()).map_err(from_image)?;
+    let orientation = decoder.orientation().map_err(from_image)?;
+    let mut upright = DynamicImage::from_decoder(decoder).map_err(from_image)?;
+    upright.apply_orientation(orientation);
+    let rgba = upright.into_rgba8();
+    Picture::new(rgba.width() as usize, rgba.height() as usize, rgba.into_raw())
+        .ok_or_else(|| DecodeError::Damaged("it has no pixels".into()))
+}
+
+/// A decoder that has read the header of an image within the limits.
+fn header(bytes: &[u8]) -> Result<impl ImageDecoder + '_, DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
     }
@@ -63,7 +84,7 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
         .ok_or(DecodeError::UnknownFormat)?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits());
-    let mut decoder = reader.into_decoder().map_err(from_image)?;
+    let decoder = reader.into_decoder().map_err(from_image)?;
     let (width, height) = decoder.dimensions();
     if width > MAX_SIDE
         || height > MAX_SIDE
@@ -71,13 +92,7 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     {
         return Err(DecodeError::TooLarge { width, height });
     }
-    decoder.set_limits(limits()).map_err(from_image)?;
-    let orientation = decoder.orientation().map_err(from_image)?;
-    let mut upright = DynamicImage::from_decoder(decoder).map_err(from_image)?;
-    upright.apply_orientation(orientation);
-    let rgba = upright.into_rgba8();
-    Picture::new(rgba.width() as usize, rgba.height() as usize, rgba.into_raw())
-        .ok_or_else(|| DecodeError::Damaged("it has no pixels".into()))
+    Ok(decoder)
 }
 
 fn limits() -> Limits {

@@ -1,17 +1,21 @@
 //! What servers and trainers need and browsers do not have, beside [`glyphic_model`]: image files,
-//! compute devices, the folder of checkpoints with its history, the JSON of samples, and the rule
-//! for held-back ones.
+//! compute devices, the folder of checkpoints with its history, the JSON of samples, the rule for
+//! held-back ones, and texts as cells of CSV files.
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`cells`] | texts in CSV files, none of which a spreadsheet takes for a formula |
 //! | [`mod@decode`] | image files to pictures, within limits; glyphs to PNG files |
+//! | [`encode`] | pictures to image files of a bounded length, without what else was in their files |
 //! | [`device`] | the choice of a GPU, the CPU or another machine's device |
 //! | [`held_back`] | which samples are held back from training |
 //! | [`registry`] | the folder of checkpoints: history, aliases, retention, promotion |
 //! | [`samples`] | the JSON of a sample |
 
+pub mod cells;
 pub mod decode;
 pub mod device;
+pub mod encode;
 pub mod held_back;
 pub mod registry;
 pub mod samples;

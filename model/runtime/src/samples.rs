@@ -7,26 +7,28 @@
 //!
 //! A sample has a `glyph` (784 pixels, base64), the `strokes` that were drawn, or an `image` (a
 //! file, base64). Beside strokes or an image, the glyph is what was made of them when they came.
-//! All other keys may be missing, and keys that are not listed here are ignored: the rest of what
+//! `trusted` and `confirmed` say whether a server's operator taught it or confirmed it; without them
+//! it counts. All other keys may be missing, and keys that are not listed here are ignored: the rest of what
 //! a server writes about a sample is decided anew.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::{
     Glyph,
     glyph::WrongLength,
+    labels::{self, BadLabel},
     preprocess::{Point, StrokeError, Strokes},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use thiserror::Error;
 
-use crate::decode::{DecodeError, decode};
+use crate::decode::{DecodeError, decode, pixels};
 
 /// A sample as its line describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SampleLine {
     /// Its id.
     pub id: Option<String>,
-    /// What it shows, without spaces around it and never empty; `None` if nobody has labelled it.
+    /// What it shows, which can be a label; `None` if nobody has labelled it.
     pub label: Option<String>,
     /// Who or what sent it.
     pub source: Option<String>,
@@ -34,6 +36,9 @@ pub struct SampleLine {
     pub prediction: Option<String>,
     /// Whether it is held back from training.
     pub held_back: Option<bool>,
+    /// Whether it counts: a server's operator taught or confirmed it. Only a server's files say that
+    /// one does not.
+    pub counts: bool,
     /// What was drawn or photographed.
     pub input: SampleInput,
     /// The glyph, which is not blank.
@@ -65,6 +70,9 @@ pub enum SampleError {
     /// Its label is blank.
     #[error("its label is empty; leave the key out if nobody has labelled it")]
     EmptyLabel,
+    /// Its label cannot be one.
+    #[error("its label {0}")]
+    BadLabel(#[from] BadLabel),
     /// Its glyph or its image is not base64.
     #[error("its {key} is not base64: {reason}")]
     NotBase64 {
@@ -101,6 +109,8 @@ struct Keys {
     source: Option<String>,
     prediction: Option<String>,
     held_back: Option<bool>,
+    trusted: Option<bool>,
+    confirmed: Option<bool>,
     glyph: Option<String>,
     strokes: Option<Vec<Vec<Point>>>,
     image: Option<String>,
@@ -113,18 +123,38 @@ pub fn lines(text: &str) -> impl Iterator<Item = (usize, Result<SampleLine, Samp
     lines.map(|(i, line)| (i + 1, SampleLine::parse(line)))
 }
 
+/// How many pixels must be decoded to read a line: those of an image without a glyph. 0 if it has
+/// none or cannot be read; [`SampleLine::parse`] says why.
+pub fn pixels_to_decode(line: &str) -> u64 {
+    #[derive(Deserialize)]
+    struct Image {
+        #[serde(default)]
+        glyph: Option<IgnoredAny>,
+        #[serde(default)]
+        image: Option<String>,
+    }
+    match serde_json::from_str(line) {
+        Ok(Image { glyph: None, image: Some(image) }) => {
+            decoded("image", &image).ok().and_then(|file| pixels(&file).ok()).unwrap_or(0)
+        }
+        _ => 0,
+    }
+}
+
 impl SampleLine {
     /// Reads a line.
     ///
     /// # Errors
     /// It is not JSON, has no glyph, no strokes and no image, or one of its keys cannot be used.
     pub fn parse(line: &str) -> Result<Self, SampleError> {
-        let Keys { id, label, source, prediction, held_back, glyph, strokes, image } =
-            serde_json::from_str(line).map_err(|error| not_a_sample(&error))?;
-        let label = label.map(|label| label.trim().to_owned());
-        if label.as_ref().is_some_and(String::is_empty) {
-            return Err(SampleError::EmptyLabel);
-        }
+        let keys = serde_json::from_str(line).map_err(|error| not_a_sample(&error))?;
+        let Keys { id, label, source, prediction, held_back, .. } = keys;
+        let Keys { trusted, confirmed, glyph, strokes, image, .. } = keys;
+        let label = match label.as_deref().map(labels::trimmed).transpose() {
+            Ok(label) => label.map(str::to_owned),
+            Err(BadLabel::Empty) => return Err(SampleError::EmptyLabel),
+            Err(error) => return Err(error.into()),
+        };
         let glyph = match glyph {
             Some(glyph) => Some(Glyph::try_from(decoded("glyph", &glyph)?.as_slice())?),
             None => None,
@@ -143,7 +173,8 @@ impl SampleLine {
         };
         let glyph = glyph.filter(|glyph| !glyph.is_blank()).ok_or(SampleError::Blank)?;
         let id = id.filter(|id| !id.is_empty());
-        Ok(Self { id, label, source, prediction, held_back, input, glyph })
+        let counts = trusted.unwrap_or(true) || confirmed.unwrap_or(false);
+        Ok(Self { id, label, source, prediction, held_back, counts, input, glyph })
     }
 }
 

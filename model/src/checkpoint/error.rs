@@ -85,4 +85,9 @@ pub enum CheckpointError {
     /// A weight is infinite or not a number.
     #[error("checkpoint '{0}' has weights that are not finite numbers")]
     NotFinite(String),
+    /// Its weights are so large that its answers are no numbers.
+    #[error(
+        "checkpoint '{0}' gives answers that are not finite numbers: its weights are too large"
+    )]
+    Overflows(String),
 }

@@ -1,9 +1,22 @@
 //! The manifest: a checkpoint's description of itself, as JSON.
 
+use std::{collections::BTreeSet, ops::RangeInclusive};
+
 use serde::{Deserialize, Serialize};
 
 use super::{error::CheckpointError, format::SCHEMA, weights::sha256};
-use crate::{glyph::PREPROCESSING_VERSION, network::NetworkConfig, verdict::Thresholds};
+use crate::{
+    glyph::PREPROCESSING_VERSION,
+    labels::{self, is_invisible},
+    network::NetworkConfig,
+    verdict::Thresholds,
+};
+
+/// The temperatures that are possible. Calibration finds 0.1 to 10; far beyond that all answers
+/// would be certain, or none.
+const TEMPERATURES: RangeInclusive<f32> = 0.05..=20.0;
+/// Most bytes of a text that is neither a label nor a list: an id, a time, a revision.
+const MAX_TEXT: usize = 100;
 
 /// The content of `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,7 +31,7 @@ pub struct Manifest {
     pub network: NetworkConfig,
     /// The label of each output, in order.
     pub labels: Vec<String>,
-    /// Logits are divided by this (above 0) before softmax, so that confidence is calibrated.
+    /// Logits are divided by this (0.05–20) before softmax, so that confidence is calibrated.
     /// Fitted on the validation examples.
     pub temperature: f32,
     /// Thresholds for verdicts, fitted on the same examples. A checkpoint without them reads
@@ -140,7 +153,7 @@ impl Manifest {
     /// Parses and checks the manifest of the checkpoint `id`.
     ///
     /// # Errors
-    /// It is damaged, inconsistent, or of another version.
+    /// It is damaged, of another version or another checkpoint, or [`check`](Self::check) fails.
     pub fn parse(id: &str, bytes: &[u8]) -> Result<Self, CheckpointError> {
         /// Parsed first, because a manifest with another schema may have other fields.
         #[derive(serde::Deserialize)]
@@ -156,37 +169,104 @@ impl Manifest {
             return Err(CheckpointError::WrongSchema { id: id.to_owned(), found });
         }
         let manifest: Manifest = serde_json::from_slice(bytes).map_err(bad)?;
-        let id = id.to_owned();
-        if !(manifest.temperature > 0.0 && manifest.temperature.is_finite()) {
-            let reason =
-                format!("its temperature is {}, but must be above 0", manifest.temperature);
-            return Err(CheckpointError::BadManifest { id, reason });
-        }
-        if !manifest.thresholds.are_valid() {
-            let reason =
-                format!("its thresholds are not between 0 and 1: {:?}", manifest.thresholds);
-            return Err(CheckpointError::BadManifest { id, reason });
-        }
         if manifest.id != id {
-            return Err(CheckpointError::WrongId { id, found: manifest.id });
+            let found = manifest.id.chars().take(MAX_TEXT).collect();
+            return Err(CheckpointError::WrongId { id: id.to_owned(), found });
         }
-        if manifest.preprocessing != PREPROCESSING_VERSION {
-            return Err(CheckpointError::WrongPreprocessing { id, found: manifest.preprocessing });
-        }
-        if let Err(reason) = manifest.network.check() {
-            return Err(CheckpointError::Impossible { id, reason });
-        }
-        // The server trusts these numbers when it decides which thread computes.
-        let stated = (manifest.parameters, manifest.macs);
-        let actual = (manifest.network.parameters(), manifest.network.macs());
-        if stated != actual {
-            let reason = format!("its parameters and multiply-adds are {actual:?}, not {stated:?}");
-            return Err(CheckpointError::BadManifest { id, reason });
-        }
-        let (labels, classes) = (manifest.labels.len(), manifest.network.classes);
-        if labels != classes {
-            return Err(CheckpointError::WrongLabels { id, labels, classes });
-        }
+        manifest.check()?;
         Ok(manifest)
+    }
+
+    /// Checks that its values are possible and fit together, whoever wrote them. Every way of a
+    /// checkpoint into a registry, and out of it, leads through here.
+    ///
+    /// # Errors
+    /// It is inconsistent, of another preprocessing, or has an impossible value.
+    pub fn check(&self) -> Result<(), CheckpointError> {
+        let id = || self.id.clone();
+        if self.preprocessing != PREPROCESSING_VERSION {
+            let found = self.preprocessing;
+            return Err(CheckpointError::WrongPreprocessing { id: id(), found });
+        }
+        if let Err(reason) = self.network.check() {
+            return Err(CheckpointError::Impossible { id: id(), reason });
+        }
+        let (labels, classes) = (self.labels.len(), self.network.classes);
+        if labels != classes {
+            return Err(CheckpointError::WrongLabels { id: id(), labels, classes });
+        }
+        let problems: [fn(&Self) -> Option<String>; 5] = [
+            Self::wrong_sizes,
+            Self::wrong_calibration,
+            Self::wrong_labels,
+            Self::wrong_metrics,
+            Self::wrong_texts,
+        ];
+        match problems.into_iter().find_map(|problem| problem(self)) {
+            Some(reason) => Err(CheckpointError::BadManifest { id: id(), reason }),
+            None => Ok(()),
+        }
+    }
+
+    /// The server trusts the sizes when it decides which thread computes.
+    fn wrong_sizes(&self) -> Option<String> {
+        let stated = (self.parameters, self.macs);
+        let actual = (self.network.parameters(), self.network.macs());
+        (stated != actual)
+            .then(|| format!("its parameters and multiply-adds are {actual:?}, not {stated:?}"))
+    }
+
+    fn wrong_calibration(&self) -> Option<String> {
+        let Self { temperature, thresholds, .. } = self;
+        if !TEMPERATURES.contains(temperature) {
+            return Some(format!(
+                "its temperature is {temperature:?}, not {} to {}",
+                TEMPERATURES.start(),
+                TEMPERATURES.end()
+            ));
+        }
+        (!thresholds.are_valid())
+            .then(|| format!("its thresholds are not between 0 and 1: {thresholds:?}"))
+    }
+
+    fn wrong_labels(&self) -> Option<String> {
+        if let Some(error) = self.labels.iter().find_map(|label| labels::check(label).err()) {
+            return Some(format!("one of its labels {error}"));
+        }
+        let mut seen = BTreeSet::new();
+        let twice = self.labels.iter().find(|label| !seen.insert(*label));
+        twice.map(|label| format!("it has the label {label:?} twice"))
+    }
+
+    fn wrong_metrics(&self) -> Option<String> {
+        let Metrics { seconds, validation, test, .. } = &self.metrics;
+        if !(seconds.is_finite() && *seconds >= 0.0) {
+            return Some(format!("its training took {seconds} seconds"));
+        }
+        let wrong = [Some(validation), test.as_ref()].into_iter().flatten();
+        let wrong = wrong.into_iter().find(|score| !score.is_possible());
+        wrong.map(|Score { accuracy, loss, .. }| {
+            format!("no checkpoint has an accuracy of {accuracy} and a loss of {loss}")
+        })
+    }
+
+    /// These are shown, and checkpoints are sorted by their time.
+    fn wrong_texts(&self) -> Option<String> {
+        let of_time = |byte: u8| byte.is_ascii_digit() || b"-:.+TZ".contains(&byte);
+        let is_short = |text: &str| text.len() <= MAX_TEXT && !text.chars().any(is_invisible);
+        if !is_short(&self.created) || !self.created.bytes().all(of_time) {
+            return Some("the time when it was made is not like 2026-01-31T12:00:00Z".to_owned());
+        }
+        [("parent", &self.parent), ("git_revision", &self.git_revision)]
+            .into_iter()
+            .find(|(_, text)| text.as_deref().is_some_and(|text| !is_short(text)))
+            .map(|(name, _)| format!("its {name} is too long or has invisible characters"))
+    }
+}
+
+impl Score {
+    /// Whether examples can have this accuracy and this loss.
+    fn is_possible(&self) -> bool {
+        (0.0..=1.0).contains(&self.accuracy) && self.loss.is_finite() && self.loss >= 0.0
     }
 }

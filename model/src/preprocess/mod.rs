@@ -18,7 +18,7 @@ mod thicken;
 
 pub use frame::frame;
 pub use ink::Ink;
-pub use picture::Picture;
 pub(crate) use picture::Sheet;
+pub use picture::{Picture, WORKING_SIDE};
 pub use strokes::{MAX_POINTS, PEN_WIDTH, Point, StrokeError, Strokes};
 pub(crate) use thicken::thicken;

@@ -12,7 +12,7 @@ use tophat::subtract_surroundings;
 
 /// Pictures are averaged down until their longest side is at most this, in pixels. It is enough for
 /// a digit a tenth as high as the photo, and bounds the work.
-const WORKING_SIDE: usize = 1024;
+pub const WORKING_SIDE: usize = 1024;
 /// Pixels with an alpha of at most this are transparent.
 const TRANSPARENT: u8 = 127;
 /// Visible pixels whose brightness differs by less than this (of 255) have the same colour.
@@ -87,25 +87,36 @@ impl Picture {
 
     /// The picture's ink as it is, without thickening fine lines. `None` if it is blank.
     pub(crate) fn sheet(&self) -> Option<Sheet> {
-        let picture = self.averaged_down();
+        let picture = self.averaged_to(WORKING_SIDE);
         let (width, height) = (picture.width, picture.height);
         let values = match picture.alpha_ink() {
             Some(alpha) => alpha,
             None => ink_on_paper(&picture.flattened(), width, height)?,
         };
         let ink = Ink::new(width, height, values)?;
-        Some(Sheet { ink, scale: self.block() })
+        Some(Sheet { ink, scale: self.block(WORKING_SIDE) })
     }
 
-    /// The side of the block of pixels that is averaged into one.
-    fn block(&self) -> usize {
-        self.width.max(self.height).div_ceil(WORKING_SIDE)
+    /// Width and height in pixels.
+    pub fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
     }
 
-    /// Averages whole blocks of pixels so that the longest side fits
-    /// [`WORKING_SIDE`]. Colours are weighted by their alpha.
-    fn averaged_down(&self) -> std::borrow::Cow<'_, Self> {
-        let block = self.block();
+    /// Its RGBA bytes, row by row.
+    pub fn rgba(&self) -> &[u8] {
+        &self.rgba
+    }
+
+    /// The side of the block of pixels that is averaged into one, so that the longest side is at
+    /// most `side`.
+    fn block(&self, side: usize) -> usize {
+        self.width.max(self.height).div_ceil(side.max(1))
+    }
+
+    /// Averages whole blocks of pixels so that the longest side is at most `side` pixels. Colours are
+    /// weighted by their alpha. Averaged to [`WORKING_SIDE`], it has the same glyph as before.
+    pub fn averaged_to(&self, side: usize) -> std::borrow::Cow<'_, Self> {
+        let block = self.block(side);
         if block <= 1 {
             return std::borrow::Cow::Borrowed(self);
         }

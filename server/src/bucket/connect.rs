@@ -7,6 +7,7 @@ use object_store::{
     aws::{AmazonS3Builder, AmazonS3ConfigKey},
     azure::{AzureConfigKey, MicrosoftAzureBuilder},
     gcp::{GoogleCloudStorageBuilder, GoogleConfigKey},
+    list::PaginatedListStore,
     path::Path,
 };
 
@@ -17,9 +18,23 @@ use super::error::BucketError;
 const TIMEOUT: &str = "5m";
 const CONNECT_TIMEOUT: &str = "3s";
 
+/// A store.
+pub struct Connected {
+    /// Its objects.
+    pub objects: Box<dyn ObjectStore>,
+    /// The pages of its lists.
+    pub pages: Box<dyn PaginatedListStore>,
+}
+
+impl Connected {
+    fn new(store: impl ObjectStore + PaginatedListStore + Clone) -> Self {
+        Self { objects: Box::new(store.clone()), pages: Box::new(store) }
+    }
+}
+
 /// The store, and the path in it. Credentials and other settings come from the environment:
 /// `AWS_…`, `GOOGLE_…`, `AZURE_…`.
-pub fn connect(url: &str) -> std::result::Result<(Box<dyn ObjectStore>, Path), BucketError> {
+pub fn connect(url: &str) -> std::result::Result<(Connected, Path), BucketError> {
     let refused = |reason: String| BucketError::Open { url: url.to_owned(), reason };
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let open = match scheme {
@@ -37,28 +52,28 @@ pub fn connect(url: &str) -> std::result::Result<(Box<dyn ObjectStore>, Path), B
     Ok((store.map_err(|error| refused(error.to_string()))?, prefix))
 }
 
-fn s3(bucket: &str) -> Result<Box<dyn ObjectStore>> {
+fn s3(bucket: &str) -> Result<Connected> {
     let set = |builder: AmazonS3Builder, (key, value)| {
         builder.with_config(AmazonS3ConfigKey::Client(key), value)
     };
     let builder = AmazonS3Builder::from_env().with_url(bucket).with_retry(retry());
-    Ok(Box::new(times().into_iter().fold(builder, set).build()?))
+    Ok(Connected::new(times().into_iter().fold(builder, set).build()?))
 }
 
-fn google(bucket: &str) -> Result<Box<dyn ObjectStore>> {
+fn google(bucket: &str) -> Result<Connected> {
     let set = |builder: GoogleCloudStorageBuilder, (key, value)| {
         builder.with_config(GoogleConfigKey::Client(key), value)
     };
     let builder = GoogleCloudStorageBuilder::from_env().with_url(bucket).with_retry(retry());
-    Ok(Box::new(times().into_iter().fold(builder, set).build()?))
+    Ok(Connected::new(times().into_iter().fold(builder, set).build()?))
 }
 
-fn azure(bucket: &str) -> Result<Box<dyn ObjectStore>> {
+fn azure(bucket: &str) -> Result<Connected> {
     let set = |builder: MicrosoftAzureBuilder, (key, value)| {
         builder.with_config(AzureConfigKey::Client(key), value)
     };
     let builder = MicrosoftAzureBuilder::from_env().with_url(bucket).with_retry(retry());
-    Ok(Box::new(times().into_iter().fold(builder, set).build()?))
+    Ok(Connected::new(times().into_iter().fold(builder, set).build()?))
 }
 
 fn times() -> [(ClientConfigKey, &'static str); 2] {

@@ -13,6 +13,7 @@
 mod connect;
 mod copied;
 mod error;
+mod listing;
 mod names;
 mod state;
 mod transfer;
@@ -25,11 +26,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use connect::{Connected, connect};
 pub use error::BucketError;
 use glyphic_runtime::registry::{Registry, RegistryError};
 use object_store::{
     Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
-    UpdateVersion, path::Path,
+    UpdateVersion, list::PaginatedListStore, path::Path,
 };
 use state::{Listed, NAMES, Taken};
 use tokio::sync::Mutex;
@@ -53,6 +55,8 @@ pub struct Bucket(Arc<BucketParts>);
 struct BucketParts {
     url: String,
     store: Box<dyn ObjectStore>,
+    /// The pages of the store's lists.
+    pages: Box<dyn PaginatedListStore>,
     prefix: Path,
     registry: Registry,
     /// The versions of the store's `CURRENT` and `MARKS` that the copy has. Locked while either
@@ -85,10 +89,11 @@ impl Bucket {
     }
 
     fn new(url: &str, registry: Registry, _lock: Option<File>) -> Result<Self, BucketError> {
-        let (store, prefix) = connect::connect(url)?;
+        let (Connected { objects: store, pages }, prefix) = connect(url)?;
         let url = url.trim_end_matches('/').to_owned();
         let (taken, listed) = Default::default();
-        Ok(Self(Arc::new(BucketParts { url, store, prefix, registry, taken, listed, _lock })))
+        let parts = BucketParts { url, store, pages, prefix, registry, taken, listed, _lock };
+        Ok(Self(Arc::new(parts)))
     }
 
     /// The copy.

@@ -21,6 +21,14 @@ pub(super) struct Taken {
 /// A checkpoint's files in the store, by their names.
 pub(super) type Files = BTreeMap<String, ObjectMeta>;
 
+/// The complete checkpoints in the store.
+#[derive(Default)]
+pub(super) struct Stored {
+    pub checkpoints: BTreeMap<String, Files>,
+    /// Whether there may be more of them than could be listed.
+    pub is_cut: bool,
+}
+
 /// The last list of checkpoints.
 #[derive(Default)]
 pub(super) struct Listed {
@@ -30,6 +38,10 @@ pub(super) struct Listed {
     pub refused: BTreeMap<String, RefusedCheckpoint>,
     /// Those of the copy that were in the store before and are missing there.
     pub missing: BTreeSet<String>,
+    /// Objects that were reported because they belong to no checkpoint.
+    pub odd: BTreeSet<String>,
+    /// Whether it was reported that the list is not complete.
+    pub is_cut: bool,
 }
 
 /// A checkpoint that could not be fetched, with its files at that time.

@@ -9,12 +9,12 @@ use std::{
 use glyphic_model::checkpoint::{MANIFEST_FILE, Manifest};
 use glyphic_runtime::registry::{Registry, RegistryError, is_id};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
-use tokio_stream::StreamExt;
 
 use super::{
     Bucket, BucketError, blocking, copied,
     copied::at,
-    state::{Files, RefusedCheckpoint},
+    listing,
+    state::{Files, RefusedCheckpoint, Stored},
 };
 
 /// The folder of checkpoints, as in an artifacts folder.
@@ -24,6 +24,8 @@ const CHECKPOINTS: &str = "checkpoints";
 const MOST_FILES: u64 = 64;
 const MOST_BYTES: u64 = 256 << 20;
 const MOST_MANIFEST: u64 = 4 << 20;
+/// Most objects that are reported because they belong to no checkpoint.
+const MOST_REPORTED: usize = 50;
 /// Time until an unchanged checkpoint that was refused is fetched again.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -35,11 +37,12 @@ impl Bucket {
         &self,
         used: Option<&[String]>,
     ) -> Result<(), BucketError> {
-        let stored = self.list(CHECKPOINTS).await?;
+        let Stored { checkpoints: stored, is_cut } = self.list(CHECKPOINTS).await?;
         for (id, files) in &stored {
             self.fetch_listed(id, files).await?;
         }
-        if let Some(used) = used {
+        // What a list that is not complete lacks may be there.
+        if let Some(used) = used.filter(|_| !is_cut) {
             self.remove_missing(&stored, used).await?;
         }
         let mut copied = copied::read(self.registry())?;
@@ -62,7 +65,7 @@ impl Bucket {
             return Ok(());
         }
         let stored = self.list(&format!("{CHECKPOINTS}/{id}")).await?;
-        match stored.get(id) {
+        match stored.checkpoints.get(id) {
             Some(files) => self.fetch_listed(id, files).await,
             None => Ok(()),
         }
@@ -103,26 +106,54 @@ impl Bucket {
     }
 
     /// The complete checkpoints below a path: those with a manifest. Objects whose names cannot be
-    /// those of a checkpoint and its files are ignored.
-    async fn list(&self, below: &str) -> Result<BTreeMap<String, Files>, BucketError> {
-        let mut found: BTreeMap<String, Files> = BTreeMap::new();
+    /// those of a checkpoint and its files are passed over, and reported once.
+    async fn list(&self, below: &str) -> Result<Stored, BucketError> {
+        let prefix = format!("{}/", self.path(below));
+        let listing = listing::list(&*self.0.pages, &prefix).await;
+        let listing = listing.map_err(self.failed("list", below))?;
+        let mut stored = Stored { is_cut: listing.is_cut, ..Stored::default() };
+        let mut odd = listing.odd;
         let folder = self.path(CHECKPOINTS);
-        let below_path = self.path(below);
-        let mut objects = self.0.store.list(Some(&below_path));
-        while let Some(object) = objects.next().await {
-            let object = object.map_err(self.failed("list", below))?;
-            let parts: Option<Vec<_>> =
-                object.location.prefix_match(&folder).map(|parts| parts.collect());
-            if let Some([id, name]) = parts.as_deref()
-                && is_id(id.as_ref())
-                && is_id(name.as_ref())
-            {
-                let name = name.as_ref().to_owned();
-                found.entry(id.as_ref().to_owned()).or_default().insert(name, object);
+        for object in listing.objects {
+            let parts = object.location.prefix_match(&folder).into_iter().flatten();
+            let parts: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
+            match parts.as_slice() {
+                [id, name] if is_id(id) && is_id(name) => {
+                    let files = stored.checkpoints.entry(id.clone()).or_default();
+                    files.insert(name.clone(), object);
+                }
+                // Some programs make an object for each folder.
+                [] | [_] => {}
+                _ => odd.push(object.location.to_string()),
             }
         }
-        found.retain(|_, files| files.contains_key(MANIFEST_FILE));
-        Ok(found)
+        stored.checkpoints.retain(|_, files| files.contains_key(MANIFEST_FILE));
+        self.report_odd(odd, stored.is_cut, below == CHECKPOINTS);
+        Ok(stored)
+    }
+
+    /// Reports objects that belong to no checkpoint, each once as long as it is there; and a list
+    /// that is not complete. `of_all` if all checkpoints were listed.
+    fn report_odd(&self, odd: Vec<String>, is_cut: bool, of_all: bool) {
+        let odd: BTreeSet<String> = odd.into_iter().take(MOST_REPORTED).collect();
+        let mut listed = self.listed();
+        for name in odd.difference(&listed.odd) {
+            tracing::warn!(
+                "the object {name:?} in {} belongs to no checkpoint and is passed over: remove it",
+                self.0.url
+            );
+        }
+        if is_cut && !listed.is_cut {
+            tracing::warn!(
+                "not all checkpoints in {} can be listed, because of objects that belong to none: \
+                 remove these; those that are promoted, pinned or have an alias are fetched anyway",
+                self.0.url
+            );
+        }
+        match of_all {
+            true => (listed.odd, listed.is_cut) = (odd, is_cut),
+            false => listed.odd.extend(odd),
+        }
     }
 
     async fn fetch_checkpoint(&self, id: &str, files: &Files) -> Result<(), BucketError> {
@@ -238,7 +269,7 @@ impl Bucket {
         for id in &gone {
             let below = format!("{CHECKPOINTS}/{id}");
             let stored = self.list(&below).await?;
-            let mut files: Vec<_> = stored.get(*id).into_iter().flatten().collect();
+            let mut files: Vec<_> = stored.checkpoints.get(*id).into_iter().flatten().collect();
             files.sort_by_key(|(name, _)| *name != MANIFEST_FILE);
             for (name, file) in files {
                 match self.0.store.delete(&file.location).await {

@@ -10,14 +10,20 @@ use std::{
     },
 };
 
-use axum::http::{
-    HeaderMap,
-    header::{AUTHORIZATION, HOST},
+use axum::{
+    extract::Request,
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Version,
+        header::{AUTHORIZATION, HOST, VIA},
+    },
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use subtle::ConstantTimeEq;
 
-use super::error::ApiError;
+use super::{
+    error::ApiError,
+    networks::{Network, TIMES, networks},
+};
 
 /// Requests after which idle clients are forgotten.
 const FORGET_EVERY: usize = 10_000;
@@ -42,9 +48,43 @@ impl Admin {
         (Self { token }, made)
     }
 
-    /// Where no token is set: refuses a request from another machine or another site.
+    /// Where no token is set: refuses a request under a name that is not this machine's. With a name
+    /// that resolves to this machine, another site's pages could get past the browser's same-origin
+    /// policy (DNS rebinding), and read what is here.
+    pub fn check_host(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        match self.token.is_some() || is_own_host(headers) {
+            true => Ok(()),
+            false => Err(ApiError::OtherName),
+        }
+    }
+
+    /// Where no token is set: refuses a change from another machine or another site.
     pub fn check_sender(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        if self.token.is_some() { Ok(()) } else { from_this_machine(headers) }
+        match self.token.is_some() || is_from_here(headers) {
+            true => Ok(()),
+            false => Err(ApiError::OtherName),
+        }
+    }
+
+    /// Whether a request is by the token's holder or, where no token is set, by a user of this
+    /// machine.
+    pub fn is_holder(&self, headers: &HeaderMap) -> bool {
+        match self.token {
+            Some(_) => self.check(headers).is_ok(),
+            None => is_from_here(headers),
+        }
+    }
+
+    /// Who may change what on this server, for the output of its start.
+    pub fn describe(&self, address: SocketAddr) -> String {
+        match &self.token {
+            Some(_) => "need the token; without it, samples can be sent".to_owned(),
+            None => format!(
+                "by anybody who connects to {address}: everybody on this machine, and whoever \
+                 reaches it through a tunnel or a proxy that does not say so. With --admin-token \
+                 they need the token"
+            ),
+        }
     }
 
     /// Refuses a change without the token, in a time that does not tell how much of a wrong token
@@ -62,19 +102,48 @@ impl Admin {
     }
 }
 
-/// Headers in which a proxy names its client.
-const FORWARDED: [&str; 4] = ["x-forwarded-for", "forwarded", "x-real-ip", "via"];
+/// Headers in which proxies say that they are there, beside all `X-Forwarded-…`.
+const OF_PROXIES: [&str; 10] = [
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-original-host",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "cdn-loop",
+];
+/// The same, by the beginning of their names.
+const OF_PROXIES_BY_BEGINNING: &str = "x-forwarded";
 
-/// Without a token only this machine may change anything, and only under one of its own names:
-/// with a name that resolves to this machine, another site's pages could get past the browser's
-/// same-origin policy (DNS rebinding).
-fn from_this_machine(headers: &HeaderMap) -> Result<(), ApiError> {
-    let forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
+/// Whether a request comes from this machine: under one of its own names, and not through a proxy.
+fn is_from_here(headers: &HeaderMap) -> bool {
+    is_own_host(headers) && !names_proxy(headers)
+}
+
+/// Whether a request is addressed to one of this machine's own names.
+fn is_own_host(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).map_or(Ok("localhost"), |host| host.to_str());
-    match !forwarded && host.is_ok_and(is_own_name) {
-        true => Ok(()),
-        false => Err(ApiError::OtherName),
+    host.is_ok_and(is_own_name)
+}
+
+/// Gives a request in HTTP/1.0 the header of a proxy. Browsers and today's programs speak 1.1 or
+/// later, but nginx, unless it is told otherwise, speaks 1.0 to the servers behind it, with their own
+/// name as `Host` and no word of itself.
+pub fn mark_proxy(request: &mut Request) {
+    if request.version() < Version::HTTP_11 {
+        request.headers_mut().entry(VIA).or_insert(HeaderValue::from_static("1.0 unknown"));
     }
+}
+
+/// Whether a request has come through a proxy that says so.
+fn names_proxy(headers: &HeaderMap) -> bool {
+    headers
+        .keys()
+        .map(HeaderName::as_str)
+        .any(|name| OF_PROXIES.contains(&name) || name.starts_with(OF_PROXIES_BY_BEGINNING))
 }
 
 /// Whether a host, with or without a port, is a name or an address of this machine alone.
@@ -100,37 +169,32 @@ fn new_token() -> String {
     })
 }
 
-/// Limits the requests a second of each client.
+/// Limits the requests a second of each client, and of the networks that it is in.
 #[derive(Clone)]
 pub struct Rate {
-    limiter: Option<Arc<DefaultKeyedRateLimiter<IpAddr>>>,
+    /// One for each width of networks, the narrowest first; none if there is no limit.
+    limiters: Arc<Vec<DefaultKeyedRateLimiter<Network>>>,
     asked: Arc<AtomicUsize>,
 }
 
 impl Rate {
     /// This number a second, and the same number at once; 0 is no limit.
     pub fn new(per_second: u32) -> Self {
-        let quota = NonZeroU32::new(per_second).map(Quota::per_second);
-        let limiter = quota.map(|quota| Arc::new(RateLimiter::keyed(quota)));
-        Self { limiter, asked: Arc::default() }
+        let quotas = TIMES.into_iter().filter_map(|times| {
+            NonZeroU32::new(per_second.saturating_mul(times)).map(Quota::per_second)
+        });
+        Self { limiters: Arc::new(quotas.map(RateLimiter::keyed).collect()), asked: Arc::default() }
     }
 
     /// Whether this client may send a request now.
     pub fn allows(&self, client: IpAddr) -> bool {
-        let Some(limiter) = &self.limiter else { return true };
         // Each of these requests may have come from another client.
         if self.asked.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
-            limiter.retain_recent();
+            self.limiters.iter().for_each(RateLimiter::retain_recent);
         }
-        limiter.check_key(&client).is_ok()
-    }
-}
-
-/// What identifies a client: its address, or the network of an IPv6 address, because a client can
-/// have any number of those.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-        v4 => v4,
+        // The narrowest network comes first: what it is refused does not count in the wider ones,
+        // where it would be taken from neighbours.
+        let mut limits = networks(client).zip(self.limiters.iter());
+        limits.all(|((network, _), limiter)| limiter.check_key(&network).is_ok())
     }
 }

@@ -8,7 +8,8 @@ use super::{
     error::ApiError,
     extract::{Json, Path},
     openapi::{
-        BadRequest, Forbidden, NotFound, TooLarge, Unauthorized, Unavailable, Unprocessable,
+        BadRequest, Conflict, Forbidden, NotFound, TooLarge, Unauthorized, Unavailable,
+        Unprocessable,
     },
 };
 use crate::app::App;
@@ -49,7 +50,7 @@ pub struct PinAnswer {
 #[utoipa::path(put, path = "/api/aliases/{alias}", tag = "checkpoints", params(("alias" = String, Path)), request_body = AliasTarget,
     security((), ("token" = [])),
     responses((status = 200, body = AliasAnswer, description = "The checkpoint has the alias"),
-        BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, Unprocessable, Unavailable))]
+        BadRequest, Unauthorized, Forbidden, NotFound, Conflict, TooLarge, Unprocessable, Unavailable))]
 pub async fn set(
     State(app): State<App>,
     Path(alias): Path<String>,
@@ -64,7 +65,7 @@ pub async fn set(
 #[utoipa::path(delete, path = "/api/aliases/{alias}", tag = "checkpoints", params(("alias" = String, Path)),
     security((), ("token" = [])),
     responses((status = 200, body = AliasRemoved, description = "No checkpoint has the alias"),
-        BadRequest, Unauthorized, Forbidden, Unavailable))]
+        BadRequest, Unauthorized, Forbidden, Conflict, Unavailable))]
 pub async fn remove(
     State(app): State<App>,
     Path(alias): Path<String>,
@@ -77,7 +78,7 @@ pub async fn remove(
 #[utoipa::path(put, path = "/api/pins/{id}", tag = "checkpoints", params(("id" = String, Path)),
     security((), ("token" = [])),
     responses((status = 200, body = PinAnswer, description = "The checkpoint is pinned"),
-        BadRequest, Unauthorized, Forbidden, NotFound, Unprocessable, Unavailable))]
+        BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Unprocessable, Unavailable))]
 pub async fn pin(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -89,7 +90,7 @@ pub async fn pin(
 #[utoipa::path(delete, path = "/api/pins/{id}", tag = "checkpoints", params(("id" = String, Path)),
     security((), ("token" = [])),
     responses((status = 200, body = PinAnswer, description = "The checkpoint is not pinned"),
-        BadRequest, Unauthorized, Forbidden, NotFound, Unprocessable, Unavailable))]
+        BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Unprocessable, Unavailable))]
 pub async fn unpin(
     State(app): State<App>,
     Path(id): Path<String>,

@@ -1,82 +1,89 @@
 //! From a request's body to a glyph, within the server's limits.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, header::CONTENT_LENGTH},
 };
-use glyphic_runtime::decode::DecodeError;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio_stream::StreamExt;
 
-use super::{error::ApiError, extract::body_within, input::Input};
+use super::{error::ApiError, input::Input, room::Room};
 use crate::{app::App, samples::Raw};
 
-/// Room in memory for a request's body, to be held until the request is answered: for the
-/// announced length, or for the longest body if none is announced.
-pub fn room_for_body(app: &App, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, ApiError> {
+/// A longer body is heavy work, whatever is in it.
+const LIGHT_BODY: usize = 256 << 10;
+
+/// The whole body, if it is within the server's limit, with the room that it takes: to be held
+/// until the request is answered. Room is taken as the bytes arrive.
+pub async fn receive(
+    app: &App,
+    client: IpAddr,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Bytes, Room), ApiError> {
     let limit = app.limits.max_body();
     let announced: Option<usize> =
         headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let length = announced.unwrap_or(limit);
-    if length > limit {
+    if announced.is_some_and(|length| length > limit) {
         return Err(ApiError::BodyTooLarge(app.limits.max_body_mib));
     }
-    let kib = u32::try_from(length / 1024 + 1).unwrap_or(u32::MAX);
-    Arc::clone(&app.bodies).try_acquire_many_owned(kib).map_err(|_| {
-        app.metrics().turned_away("bodies");
-        ApiError::Busy
-    })
+    let mut room = app.bodies.none(client);
+    let mut bytes = Vec::new();
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| ApiError::malformed("the request body broke off"))?;
+        if bytes.len() + piece.len() > limit {
+            return Err(ApiError::BodyTooLarge(app.limits.max_body_mib));
+        }
+        let length = bytes.len() + piece.len();
+        room.hold(length).inspect_err(|_| app.metrics().turned_away("bodies"))?;
+        bytes.extend_from_slice(&piece);
+    }
+    Ok((bytes.into(), room))
 }
 
-/// The whole body, if it is within the server's limit.
-pub async fn read_body(app: &App, body: Body) -> Result<Bytes, ApiError> {
-    body_within(body, app.limits.max_body_mib).await
-}
-
-/// Opens an input and makes of it what the network is to read, on a thread of
-/// [`on_a_core`], so that memory stays bounded.
+/// Opens an input and makes of it what the network is to read, on a thread of the lane for it.
 #[tracing::instrument(level = "debug", skip_all)]
 pub async fn decode<T: Send + 'static, E: Into<ApiError>>(
     app: &App,
+    client: IpAddr,
     input: Input,
     prepare: impl FnOnce(&Raw) -> Result<T, E> + Send + 'static,
 ) -> Result<(Raw, T), ApiError> {
-    let open = |input: Input| {
+    // Pixels need no decoding.
+    if let Input::Pixels(_) = input {
         let raw = input.open()?;
+        let prepared = prepare(&raw).map_err(Into::into)?;
+        return Ok((raw, prepared));
+    }
+    let turned_away = |error: &ApiError| {
+        if let ApiError::Busy = error {
+            app.metrics().turned_away("decoders");
+        }
+    };
+    let finish = move |raw: Raw| {
         let prepared = prepare(&raw).map_err(Into::into)?;
         Ok((raw, prepared))
     };
-    // Pixels need no decoding.
-    if let Input::Pixels(_) = input {
-        return open(input);
+    if input.len() > LIGHT_BODY {
+        let opened = app.lanes.heavy.compute(client, move || finish(input.open()?)).await;
+        return opened.inspect_err(turned_away);
     }
-    on_a_core(app, move || open(input)).await
-}
-
-/// Computes on a thread for blocking work. There are as many computations at once as cores, and
-/// a limited number may wait.
-pub async fn on_a_core<T: Send + 'static>(
-    app: &App,
-    compute: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, ApiError> {
-    let _waiting = Arc::clone(&app.waiting).try_acquire_owned().map_err(|_| {
-        app.metrics().turned_away("decoders");
-        ApiError::Busy
-    })?;
-    let permit = Arc::clone(&app.decoders)
-        .acquire_owned()
-        .await
-        .map_err(|error| ApiError::Unavailable(error.to_string()))?;
-    let task = tokio::task::spawn_blocking(move || {
-        let computed = compute();
-        drop(permit);
-        computed
+    // What it is shows only when it is open.
+    let opened = app.lanes.light.compute(client, move || {
+        let raw = input.open()?;
+        match raw.is_heavy() {
+            true => Ok(Err((raw, finish))),
+            false => finish(raw).map(Ok),
+        }
     });
-    task.await.map_err(|error| {
-        tracing::error!(%error, "decoding panicked");
-        ApiError::Image(DecodeError::Damaged("its decoder failed".to_owned()))
-    })?
+    match opened.await.inspect_err(turned_away)? {
+        Ok(finished) => Ok(finished),
+        Err((raw, finish)) => {
+            app.lanes.heavy.compute(client, move || finish(raw)).await.inspect_err(turned_away)
+        }
+    }
 }
 
 /// Does blocking work on a thread for it.

@@ -1,6 +1,8 @@
 //! The serving checkpoint's two files, for a browser that runs the network itself. Where the page
 //! is on a host of static files, these paths are files.
 
+use std::fs::File;
+
 use axum::{
     extract::State,
     http::header::{CACHE_CONTROL, CONTENT_TYPE},
@@ -13,6 +15,7 @@ use super::{
     body::blocking,
     error::ApiError,
     extract::{Json, Path},
+    pieces,
 };
 use crate::app::App;
 
@@ -49,13 +52,13 @@ pub async fn weights(
 ) -> Result<Response, ApiError> {
     let serving = app.models.engine().serving();
     let registry = app.models.registry().clone();
-    let bytes = blocking(move || find(&registry, &serving, &name)).await?;
-    let bytes = bytes.ok_or(ApiError::NoSuchPath)?;
+    let file = blocking(move || find(&registry, &serving, &name)).await?;
+    let file = pieces::file(file.ok_or(ApiError::NoSuchPath)?)?;
     let headers = [
         (CONTENT_TYPE, "application/octet-stream"),
         (CACHE_CONTROL, "public, max-age=31536000, immutable"),
     ];
-    Ok((headers, bytes).into_response())
+    Ok((headers, file).into_response())
 }
 
 /// The weights of this name. The network may be swapped between the request for the manifest and
@@ -64,15 +67,15 @@ fn find(
     registry: &Registry,
     serving: &Manifest,
     name: &str,
-) -> Result<Option<Vec<u8>>, RegistryError> {
+) -> Result<Option<File>, RegistryError> {
     if weights_name(serving) == name {
-        return registry.weights(serving).map(Some);
+        return registry.open_weights(serving).map(Some);
     }
     for id in registry.ids()? {
         // A damaged checkpoint cannot be the one.
         let Ok(manifest) = registry.manifest(&id) else { continue };
         if weights_name(&manifest) == name {
-            return registry.weights(&manifest).map(Some);
+            return registry.open_weights(&manifest).map(Some);
         }
     }
     Ok(None)

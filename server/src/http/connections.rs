@@ -4,12 +4,11 @@
 //! read its answer; hyper can be configured not to.
 
 use std::{
-    collections::HashMap,
     future::Future,
     io::{self, Write},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -30,7 +29,7 @@ use tokio::{
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
-use super::access;
+use super::{networks, shares::Shares};
 use crate::metrics::ServerMetrics;
 
 /// Longest time for a request's head, which begins with the connection or with the last answer;
@@ -70,7 +69,11 @@ pub async fn serve(
 ) {
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(connections.most));
-    let clients = Clients::default();
+    // Behind a proxy there is no limit for one: all connections are the proxy's.
+    let clients = match connections.of_one {
+        Some(of_one) => Shares::new(connections.most, of_one),
+        None => Shares::new(usize::MAX, usize::MAX),
+    };
     let mut shutdown = pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -87,7 +90,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let Some(one) = clients.admit(peer.ip(), connections.of_one) else {
+        let Some(one) = clients.one(networks::client(peer.ip())) else {
             metrics.turned_away("connections");
             // Without waiting: a client that is not ready to read it finds the connection closed.
             if let Ok(mut stream) = stream.into_std() {
@@ -109,43 +112,6 @@ pub async fn serve(
     if tokio::time::timeout(connections.drain, graceful.shutdown()).await.is_err() {
         let drain = connections.drain.as_secs();
         tracing::warn!("some of {open} connections did not end within {drain} s");
-    }
-}
-
-/// How many connections each client has.
-#[derive(Clone, Default)]
-struct Clients(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-/// One connection of a client, until it is dropped.
-struct One(Clients, IpAddr);
-
-impl Clients {
-    /// Counts a connection, if its client has fewer than `most`.
-    fn admit(&self, address: IpAddr, most: Option<usize>) -> Option<One> {
-        let client = access::network(address);
-        let mut counts = self.counts();
-        let count = counts.entry(client).or_default();
-        if most.is_some_and(|most| *count >= most) {
-            return None;
-        }
-        *count += 1;
-        Some(One(self.clone(), client))
-    }
-
-    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for One {
-    fn drop(&mut self) {
-        let Self(clients, client) = self;
-        let mut counts = clients.counts();
-        let left = counts.get(client).map_or(0, |count| count - 1);
-        match left {
-            0 => drop(counts.remove(client)),
-            _ => drop(counts.insert(*client, left)),
-        }
     }
 }
 

@@ -17,6 +17,9 @@ use tracing::Instrument;
 use super::{
     access,
     error::{ApiError, ErrorText},
+    extract::Client,
+    networks,
+    room::hold_answer,
 };
 use crate::{app::App, traces};
 
@@ -36,8 +39,13 @@ const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps a request.
-pub async fn envelope(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
+    access::mark_proxy(&mut request);
+    let client = client(&request, app.limits.behind_proxy);
+    if let Some(client) = client {
+        request.extensions_mut().insert(Client(client));
+    }
     let id = request_id(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -46,12 +54,23 @@ pub async fn envelope(State(app): State<App>, request: Request, next: Next) -> R
     traces::continue_trace(&span, request.headers());
     let form = ErrorText::of(request.uri().path());
     let answer = async {
-        if let Err(error) = admit(&app, &request) {
+        let route = route.as_ref().map(MatchedPath::as_str);
+        let admitted = app.admin.check_host(request.headers());
+        if let Err(error) = admitted.and_then(|()| admit(&app, route, client)) {
             return error.into_response_as(form);
         }
         let answer = tokio::time::timeout(TIME_LIMIT, next.run(request)).await;
         let slow = || ApiError::TooSlow(TIME_LIMIT.as_secs());
-        answer.unwrap_or_else(|_| slow().into_response_as(form))
+        let answer = answer.unwrap_or_else(|_| slow().into_response_as(form));
+        match (client, route.is_some_and(|route| UNLIMITED.contains(&route))) {
+            (Some(client), false) => {
+                hold_answer(&app.answers, client, answer).unwrap_or_else(|error| {
+                    app.metrics().turned_away("answers");
+                    error.into_response_as(form)
+                })
+            }
+            _ => answer,
+        }
     };
     let mut response = answer.instrument(span.clone()).await;
     let headers = response.headers_mut();
@@ -84,12 +103,10 @@ fn request_id(headers: &HeaderMap) -> HeaderValue {
 }
 
 /// Refuses a client that sends too many requests.
-fn admit(app: &App, request: &Request) -> Result<(), ApiError> {
-    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+fn admit(app: &App, route: Option<&str>, client: Option<IpAddr>) -> Result<(), ApiError> {
     if route.is_some_and(|route| UNLIMITED.contains(&route)) {
         return Ok(());
     }
-    let client = client(request, app.limits.behind_proxy);
     if client.is_none_or(|client| app.rate.allows(client)) {
         return Ok(());
     }
@@ -111,5 +128,5 @@ fn client(request: &Request, behind_proxy: bool) -> Option<IpAddr> {
         true => forwarded().or(peer),
         false => peer,
     };
-    address.map(access::network)
+    address.map(networks::client)
 }

@@ -8,7 +8,11 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use glyphic_model::{glyph::WrongLength, preprocess::StrokeError};
+use glyphic_model::{
+    glyph::WrongLength,
+    labels::{BadLabel, MAX_CHARACTERS},
+    preprocess::StrokeError,
+};
 use glyphic_runtime::{decode::DecodeError, registry::RegistryError};
 use serde_json::json;
 use thiserror::Error;
@@ -49,16 +53,18 @@ pub enum ApiError {
     /// Another site's page asks for a change.
     #[error("a page of another site may not change anything on this server")]
     OtherSite,
-    /// A change was asked for without the server's token.
+    /// A change, or what others sent, was asked for without the server's token.
     #[error("this needs the server's token: send it as 'Authorization: Bearer …'")]
     TokenNeeded,
     /// One client sends too many requests.
     #[error("more than {0} requests per second from this address; try again in a moment")]
     TooOften(u32),
-    /// A change was asked for from elsewhere, on a server without a token.
+    /// A change was asked for from elsewhere, or anything under a name of others, on a server without
+    /// a token.
     #[error(
-        "without a token, changes are accepted only from this machine, as localhost, and not \
-         through a proxy; to allow others, start the server with --admin-token"
+        "without a token, this server answers only under this machine's own names, such as \
+         localhost, and takes changes only from this machine, not through a proxy, nor with \
+         HTTP/1.0, which proxies speak; to allow others, start it with --admin-token"
     )]
     OtherName,
     /// The request took too long.
@@ -113,8 +119,19 @@ pub enum ApiError {
     #[error("the picture is blank: a sample needs some ink")]
     NothingDrawn,
     /// A label or a source that cannot be one.
-    #[error("a label or source must have 1 to 32 printable characters, not {0:?}")]
-    BadLabel(String),
+    #[error("the label or source {0}; it must be 1 to {MAX_CHARACTERS} visible characters")]
+    BadLabel(#[from] BadLabel),
+    /// More labels than an IDX file has numbers for.
+    #[error(
+        "an IDX file holds at most {most} labels, and these samples have {found}; choose another \
+         format, or fewer samples with label=…, source=… or model=…"
+    )]
+    TooManyLabels {
+        /// How many it holds.
+        most: i64,
+        /// How many there are.
+        found: i64,
+    },
     /// A file of samples that cannot be read.
     #[error("the samples cannot be read: {0}")]
     BadSamples(String),
@@ -158,7 +175,10 @@ impl ApiError {
                 RegistryError::Exists(_) => (409, "exists"),
                 RegistryError::Objected { .. } => (409, "objected"),
                 RegistryError::BadAlias(_) => (400, "bad_name"),
-                RegistryError::BadAliases { .. } | RegistryError::Io { .. } => (500, "storage"),
+                RegistryError::BadCurrent { .. } | RegistryError::BadAliases { .. } => {
+                    (409, "damaged_registry")
+                }
+                RegistryError::Io { .. } => (500, "storage"),
                 RegistryError::Checkpoint(_)
                 | RegistryError::NothingPromoted(_)
                 | RegistryError::BadFile { .. }
@@ -171,10 +191,12 @@ impl ApiError {
             Self::Store(StoreError::JobUnderWay(_)) => (409, "job_under_way"),
             Self::Store(StoreError::Quota { .. }) => (507, "quota"),
             Self::Store(StoreError::Open { .. } | StoreError::Failed(_)) => (503, "database"),
+            Self::Store(StoreError::Lost(_)) => (503, "database_lost"),
             Self::TrainingOff(_) => (503, "training_off"),
             Self::NoExamples(_) => (404, "no_training_data"),
             Self::NothingDrawn => (422, "nothing_drawn"),
             Self::BadLabel(_) => (400, "bad_label"),
+            Self::TooManyLabels { .. } => (422, "too_many_labels"),
             Self::BadSamples(_) => (422, "bad_samples"),
             Self::NoSuchPath => (404, "no_such_path"),
             Self::NoSuchMethod => (405, "no_such_method"),
@@ -187,8 +209,14 @@ impl ApiError {
             Self::Checkpoint(RegistryError::Io { action, .. }) => {
                 format!("the server cannot {action} the checkpoint's files; its log says why")
             }
+            Self::Checkpoint(RegistryError::BadCurrent { reason, .. }) => format!(
+                "the server's list of promoted checkpoints (CURRENT) cannot be read: {reason}. \
+                 Nothing was changed; it must be repaired on the server"
+            ),
             Self::Checkpoint(RegistryError::BadAliases { .. }) => {
-                "the file of aliases and pins cannot be read; the server's log says why".to_owned()
+                "the server's file of aliases and pins (MARKS) cannot be read; its log says why. \
+                 Nothing was changed; it must be repaired or deleted on the server"
+                    .to_owned()
             }
             Self::Checkpoint(RegistryError::NotFound { id, .. }) => {
                 format!("there is no checkpoint '{id}'; GET /api/models lists them")
@@ -212,9 +240,17 @@ impl ApiError {
             ) => "the shared registry failed; nothing was changed. Try again in a moment; the \
                  server's log says why"
                 .to_owned(),
-            Self::Store(StoreError::Failed(_)) => {
+            Self::TrainingOff(_) => {
+                "this server keeps no samples and does not train; its log says why".to_owned()
+            }
+            Self::Store(StoreError::Failed(_) | StoreError::Open { .. }) => {
                 "the database does not answer; nothing was kept. Try again in a moment; the \
                  server's log says why"
+                    .to_owned()
+            }
+            Self::Store(StoreError::Lost(_)) => {
+                "the database's file was deleted or replaced while the server used it; nothing was \
+                 kept, and nothing is until the file is put back or the server is restarted"
                     .to_owned()
             }
             other => other.to_string(),
@@ -249,7 +285,6 @@ impl From<NeighboursError> for ApiError {
         match error {
             NeighboursError::NoExamples(reason) => Self::NoExamples(reason),
             NeighboursError::Checkpoint(error) => Self::Checkpoint(error),
-            NeighboursError::Store(error) => Self::Store(error),
             NeighboursError::Failed(reason) => Self::Unavailable(reason),
         }
     }
@@ -270,8 +305,16 @@ impl From<FormatError> for ApiError {
         match error {
             FormatError::Damaged(problem) => Self::BadSamples(problem),
             FormatError::Write(problem) => Self::Unavailable(problem),
+            FormatError::Abandoned => Self::Unavailable(error.to_string()),
             FormatError::Raw(error) => error.into(),
         }
+    }
+}
+
+/// A file of the server's own that could not be read.
+impl From<std::io::Error> for ApiError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }
 
@@ -309,10 +352,12 @@ impl ApiError {
     pub fn into_response_as(self, form: ErrorText) -> Response {
         let (status, code) = self.status_and_code();
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        // A text, which the log quotes: it may repeat what the client sent.
+        let error = self.to_string();
         if status.is_server_error() {
-            tracing::error!(%status, code, error = %self, "request failed");
+            tracing::error!(%status, code, error, "request failed");
         } else {
-            tracing::debug!(%status, code, error = %self, "request refused");
+            tracing::debug!(%status, code, error, "request refused");
         }
         let message = self.public_message();
         let body = match form {

@@ -1,10 +1,15 @@
 //! axum's extractors with the API's error as their rejection, so that handlers take them as they
 //! are.
 
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr},
+};
+
 use axum::{
-    body::{Body, Bytes},
+    body::Bytes,
     extract::{
-        DefaultBodyLimit, FromRequest, FromRequestParts, Request,
+        FromRequest, FromRequestParts, Request,
         rejection::{BytesRejection, FailedToBufferBody, JsonRejection},
     },
     http::request::Parts,
@@ -77,16 +82,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
+/// Who sends a request: an IPv4 address, or the first address of an IPv6 /64. Requests without a
+/// connection are this machine's own.
+#[derive(Clone, Copy)]
+pub struct Client(pub IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let own = Self(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        Ok(parts.extensions.get().copied().unwrap_or(own))
+    }
+}
+
 /// The whole of a small body.
 pub async fn small_body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, state).await.map_err(|error| unread(error, SMALL_MIB))
-}
-
-/// The whole body, if it is within this limit.
-pub async fn body_within(body: Body, mib: u16) -> Result<Bytes, ApiError> {
-    let mut request = Request::new(body);
-    DefaultBodyLimit::max(usize::from(mib) << 20).apply(&mut request);
-    Bytes::from_request(request, &()).await.map_err(|error| unread(error, mib))
 }
 
 /// Why a body could not be read: it is over the limit, or the connection broke off.

@@ -24,12 +24,15 @@ pub async fn live() -> &'static str {
     "ok"
 }
 
-/// Whether a network is ready to answer.
+/// Whether a network is ready to answer, and what is sent will be found again.
 #[utoipa::path(get, path = "/readyz", tag = "operation",
     responses((status = 200, body = Ready, description = "It is ready"), Unavailable))]
 pub async fn ready(State(app): State<App>) -> Result<Json<Ready>, ApiError> {
     let engine = app.models.engine();
     engine.check_alive()?;
+    if let Ok(training) = app.training() {
+        training.store.check_files()?;
+    }
     Ok(Json(Ready { model: engine.serving().id.clone() }))
 }
 

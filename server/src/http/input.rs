@@ -85,6 +85,15 @@ impl Input {
         }
     }
 
+    /// Its length in bytes, packed.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Image(bytes) | Self::Base64(bytes) | Self::Json(bytes) | Self::Pixels(bytes) => {
+                bytes.len()
+            }
+        }
+    }
+
     /// Parses it.
     pub fn open(self) -> Result<Raw, ApiError> {
         match self {

@@ -1,6 +1,6 @@
 //! `/api/jobs`: training, from the samples or from scratch.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     extract::State,
@@ -16,15 +16,16 @@ use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    caller::Caller,
     error::ApiError,
-    extract::{Id, Json, Query},
+    extract::{Client, Id, Json, Query},
     openapi::{
         BadRequest, Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized, Unavailable,
     },
 };
 use crate::{
     app::App,
-    jobs::{Job, JobEvents, NetworkKind, Recipe},
+    jobs::{Job, JobEvents, JobViews, NetworkKind, Recipe},
 };
 
 /// Number of jobs in a list.
@@ -44,11 +45,17 @@ pub struct JobList {
     jobs: Vec<Job>,
 }
 
-/// The last jobs, newest first.
+/// The last jobs, newest first; without the token in short, without their messages.
 #[utoipa::path(get, path = "/api/jobs", tag = "training",
-    responses((status = 200, body = JobList, description = "The jobs, newest first"), Unavailable))]
-pub async fn list(State(app): State<App>) -> Result<Json<JobList>, ApiError> {
-    Ok(Json(JobList { jobs: app.training()?.store.jobs(LISTED).await? }))
+    responses((status = 200, body = JobList, description = "The jobs, newest first"), BadRequest, Unavailable))]
+pub async fn list(State(app): State<App>, caller: Caller) -> Result<Json<JobList>, ApiError> {
+    let jobs = app.training()?.store.jobs(LISTED).await?;
+    Ok(Json(JobList { jobs: jobs.into_iter().map(|job| shown(job, &caller)).collect() }))
+}
+
+/// A job as the caller may see it.
+fn shown(job: Job, caller: &Caller) -> Job {
+    if caller.is_holder() { job } else { job.in_short() }
 }
 
 /// What training starts from.
@@ -111,11 +118,15 @@ pub async fn ask(
     Ok((StatusCode::ACCEPTED, Json(job)))
 }
 
-/// One job.
+/// One job; without the token in short, without its message.
 #[utoipa::path(get, path = "/api/jobs/{id}", tag = "training", params(("id" = String, Path)),
     responses((status = 200, body = Job, description = "The job"), BadRequest, NotFound, Unavailable))]
-pub async fn one(State(app): State<App>, Id(id): Id) -> Result<Json<Job>, ApiError> {
-    Ok(Json(app.training()?.store.job(&id).await?))
+pub async fn one(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Json<Job>, ApiError> {
+    Ok(Json(shown(app.training()?.store.job(&id).await?, &caller)))
 }
 
 /// Asks a job to stop.
@@ -133,25 +144,27 @@ pub async fn cancel(State(app): State<App>, Id(id): Id) -> Result<Json<Job>, Api
 ///
 /// `jobs` has the last ten jobs, newest first, without their progress; it is sent whenever one of
 /// them begins or ends. `progress` has the waiting or running job with its progress, or `null`; it
-/// is sent when that changes, at most twice a second. The answer ends after ten minutes, and when
+/// is sent when that changes, at most twice a second. Without the token they are in short. The answer ends after ten minutes, and when
 /// the server stops: browsers ask again by themselves. A quarter of the server's connections may
-/// follow the jobs; further ones get 429.
+/// follow the jobs, and 16 of one client; further ones get 429.
 #[utoipa::path(get, path = "/api/jobs/events", tag = "training",
     responses((status = 200, content_type = "text/event-stream", body = String, description = "The events"),
-        TooManyRequests, Unavailable))]
-pub async fn events(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+        BadRequest, TooManyRequests, Unavailable))]
+pub async fn events(
+    State(app): State<App>,
+    Client(client): Client,
+    caller: Caller,
+) -> Result<impl IntoResponse, ApiError> {
     let training = app.training()?;
-    let place = Arc::clone(&app.followers).try_acquire_owned().map_err(|_| {
-        app.metrics().turned_away("followers");
-        ApiError::Busy
-    })?;
+    let place = app.followers.take(client);
+    let place = place.inspect_err(|_| app.metrics().turned_away("followers"))?;
     let state = training.subscribe();
     let mut stopping = app.stopping.subscribe();
     let (listener, events) = mpsc::channel(4);
     tokio::spawn(async move {
         let gone = listener.clone();
         tokio::select! {
-            () = pass_on(state, listener) => {}
+            () = pass_on(state, listener, caller.is_holder()) => {}
             () = gone.closed() => {}
             () = tokio::time::sleep(FOLLOW_FOR) => {}
             _ = stopping.wait_for(|stopping| *stopping) => {}
@@ -164,15 +177,18 @@ pub async fn events(State(app): State<App>) -> Result<impl IntoResponse, ApiErro
     Ok((unbuffered, events))
 }
 
-/// Sends each new state of the jobs to a listener, until it disconnects.
+/// Sends each new state of the jobs to a listener, until it disconnects; in short, unless it may see
+/// the whole.
 async fn pass_on(
-    mut state: watch::Receiver<Option<JobEvents>>,
+    mut state: watch::Receiver<Option<JobViews>>,
     listener: mpsc::Sender<Result<Event, Infallible>>,
+    whole: bool,
 ) {
     let mut before = JobEvents::default();
     loop {
         let now = state.borrow_and_update().clone();
-        if let Some(now) = now {
+        if let Some(JobViews { whole: all, in_short }) = now {
+            let now = if whole { all } else { in_short };
             let parts =
                 [("jobs", &now.jobs, &before.jobs), ("progress", &now.progress, &before.progress)];
             for (name, text, before) in parts {

@@ -3,7 +3,9 @@
 pub mod access;
 mod aliases;
 pub mod body;
+pub mod caller;
 mod checkpoint;
+mod comparison;
 pub mod connections;
 mod envelope;
 pub mod error;
@@ -11,15 +13,22 @@ pub mod extract;
 mod health;
 mod input;
 mod jobs;
+pub mod lanes;
 mod models;
 mod nearest;
+mod networks;
 pub mod openapi;
 pub mod page;
+mod pieces;
 mod predict;
 mod read;
+pub mod room;
 mod sample_files;
+mod sample_input;
 mod samples;
 pub mod schemas;
+pub mod shares;
+pub mod suggested;
 mod suggestions;
 
 use axum::{
@@ -60,6 +69,15 @@ pub fn router(app: App) -> Router {
         )
 }
 
+/// The routes for probes alone.
+pub fn probes(app: App) -> Router {
+    Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .with_state(app)
+}
+
 /// The routes that `/api/openapi.json` describes.
 fn api(app: &App) -> OpenApiRouter<App> {
     // Routes that change something on the server.
@@ -69,9 +87,9 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(aliases::set, aliases::remove))
         .routes(routes!(aliases::pin, aliases::unpin))
         .routes(routes!(models::prune))
-        .routes(routes!(samples::delete))
+        .routes(routes!(samples::confirm))
         .routes(routes!(samples::undo))
-        .routes(routes!(samples::relabel, samples::delete_one))
+        .routes(routes!(samples::relabel))
         .routes(routes!(sample_files::import))
         .routes(routes!(suggestions::audit))
         .routes(routes!(jobs::ask))
@@ -79,15 +97,18 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(oip::load))
         .routes(routes!(oip::unload))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_strangers))
-        // Adding a sample needs no token: it changes nothing until it is trained on.
+        // A visitor may add samples, and delete its own: what is done with them is decided by the
+        // routes above.
         .routes(routes!(samples::add))
+        .routes(routes!(samples::delete))
+        .routes(routes!(samples::delete_one))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_sites));
     openapi::described()
         .routes(routes!(predict::predict))
         .routes(routes!(read::read))
         .routes(routes!(nearest::nearest))
         .routes(routes!(models::list))
-        .routes(routes!(models::comparison))
+        .routes(routes!(comparison::comparison))
         .routes(routes!(models::card))
         .routes(routes!(models::shadow))
         .routes(routes!(samples::list))

@@ -1,30 +1,36 @@
 //! `/api/models`: the checkpoints, promotion and roll-back.
 
+use std::fs::File;
+
 use axum::{
     extract::State,
     http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 use glyphic_model::checkpoint::{CARD_FILE, Manifest, Metrics, REPORT_FILE};
-use glyphic_runtime::registry::{Aliases, Basis, Comparison, Registry, RegistryError};
+use glyphic_runtime::registry::{Aliases, Basis, Registry, RegistryError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     body::blocking,
+    caller::Caller,
     error::ApiError,
     extract::{Json, Path, Query},
     openapi::{
         BadRequest, Conflict, Forbidden, NotFound, Unauthorized, Unavailable, Unprocessable,
     },
-    schemas::{ComparisonSchema, MetricsSchema, SpeedSchema},
+    pieces,
+    schemas::{MetricsSchema, SpeedSchema},
 };
 use crate::{app::App, shadow::ShadowReport};
 
-/// A report contains its style and its pictures, and needs nothing else.
-const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
-     base-uri 'none'; frame-ancestors 'none'";
+/// A report contains its style and its pictures, and needs nothing else. It may come from elsewhere
+/// with its checkpoint, so it is no page of this server: in a sandbox it has an origin of its own,
+/// runs no script, sends no form, and leads nowhere by itself (`<meta http-equiv=refresh>`).
+const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
+     form-action 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox";
 
 /// Which checkpoint is serving, and on which device.
 #[derive(Serialize, ToSchema)]
@@ -102,12 +108,12 @@ pub struct ModelDescription {
 #[utoipa::path(get, path = "/api/models", tag = "checkpoints",
     responses((status = 200, body = ModelList, description = "The checkpoints, newest first")))]
 pub async fn list(State(app): State<App>) -> Result<Json<ModelList>, ApiError> {
-    let registry = app.models.registry().clone();
+    let models = app.models.clone();
     let listed = app.models.list().await?;
     let models = blocking(move || {
-        let aliases = registry.aliases()?;
+        let (registry, aliases) = (models.registry(), models.aliases());
         let describe = |(id, manifest): (String, Result<Manifest, RegistryError>)| match manifest {
-            Ok(manifest) => describe(&registry, &aliases, id, manifest),
+            Ok(manifest) => describe(registry, &aliases, id, manifest),
             Err(error) => {
                 ListedModel::Damaged { id, error: ApiError::from(error).public_message() }
             }
@@ -208,7 +214,7 @@ pub struct Pruned {
 #[utoipa::path(post, path = "/api/models/prune", tag = "checkpoints", params(PruneOptions),
     security((), ("token" = [])),
     responses((status = 200, body = Pruned, description = "Which ones were removed"),
-        BadRequest, Unauthorized, Forbidden, Unavailable))]
+        BadRequest, Unauthorized, Forbidden, Conflict, Unavailable))]
 pub async fn prune(
     State(app): State<App>,
     Query(PruneOptions { keep }): Query<PruneOptions>,
@@ -216,32 +222,19 @@ pub async fn prune(
     Ok(Json(Pruned { removed: app.models.prune(keep).await? }))
 }
 
-/// How the candidate compares with the serving checkpoint.
+/// How the candidate compares with the serving checkpoint; what they read differently is shown with
+/// the token alone.
 #[utoipa::path(get, path = "/api/shadow", tag = "checkpoints",
-    responses((status = 200, body = ShadowReport, description = "How often both agreed")))]
-pub async fn shadow(State(app): State<App>) -> Json<ShadowReport> {
-    Json(app.shadow.report())
-}
-
-/// A fine-tuned checkpoint beside its parent.
-#[utoipa::path(get, path = "/api/models/{id}/comparison", tag = "checkpoints", params(("id" = String, Path)),
-    responses((status = 200, body = ComparisonSchema, description = "What changed"),
-        BadRequest, NotFound, Unprocessable))]
-pub async fn comparison(
-    State(app): State<App>,
-    Path(id): Path<String>,
-) -> Result<Json<Comparison>, ApiError> {
-    let registry = app.models.registry().clone();
-    let comparison = blocking(move || registry.comparison(&id)).await?;
-    comparison.map(Json).ok_or(ApiError::NoSuchPath)
+    responses((status = 200, body = ShadowReport, description = "How often both agreed"), BadRequest))]
+pub async fn shadow(State(app): State<App>, caller: Caller) -> Json<ShadowReport> {
+    let report = app.shadow.report();
+    Json(if caller.is_holder() { report } else { report.without_disagreements() })
 }
 
 /// A checkpoint's report, as a page.
 pub async fn page(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let page = file(&app, id, REPORT_FILE).await?;
-    let headers =
-        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, PAGE_POLICY)];
-    Ok((headers, page).into_response())
+    from_elsewhere("text/html; charset=utf-8", page)
 }
 
 /// A checkpoint's card: its results in detail.
@@ -250,11 +243,17 @@ pub async fn page(State(app): State<App>, Path(id): Path<String>) -> Result<Resp
         BadRequest, NotFound, Unprocessable))]
 pub async fn card(State(app): State<App>, Path(id): Path<String>) -> Result<Response, ApiError> {
     let card = file(&app, id, CARD_FILE).await?;
-    Ok(([(CONTENT_TYPE, "application/json")], card).into_response())
+    from_elsewhere("application/json", card)
 }
 
-async fn file(app: &App, id: String, name: &'static str) -> Result<Vec<u8>, ApiError> {
+/// A file of a checkpoint, as whoever made the checkpoint wrote it, however long it is.
+fn from_elsewhere(content_type: &'static str, file: File) -> Result<Response, ApiError> {
+    let headers = [(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, REPORT_POLICY)];
+    Ok((headers, pieces::file(file)?).into_response())
+}
+
+async fn file(app: &App, id: String, name: &'static str) -> Result<File, ApiError> {
     let registry = app.models.registry().clone();
-    let file = blocking(move || registry.file(&id, name)).await?;
+    let file = blocking(move || registry.open_file(&id, name)).await?;
     file.ok_or(ApiError::NoSuchPath)
 }

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{decode, on_a_core, read_body, room_for_body},
+    body::{decode, receive},
+    caller::Caller,
     error::ApiError,
-    extract::{Json, Query},
+    extract::{Client, Json, Query},
     input::{FormInput, Input, JsonInput},
     openapi::{
         BadRequest, NotFound, TooLarge, TooManyRequests, Unavailable, Unprocessable,
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     app::App,
-    neighbours::{NeighboursError, TrainingExample},
+    neighbours::TrainingExample,
     samples::{Raw, Sample, data_url},
 };
 
@@ -61,8 +62,9 @@ pub struct NearestExample {
 }
 
 /// The training examples that are nearest to the input, by the features that the serving
-/// checkpoint's last layer reads.
-#[utoipa::path(post, path = "/api/nearest", tag = "reading", params(NearestOptions), request_body(content(
+/// checkpoint's last layer reads. Samples are among them with the token, or if they are the visitor's
+/// own.
+#[utoipa::path(post, path = "/api/nearest", tag = "reading", params(NearestOptions), security((), ("visitor" = [])), request_body(content(
         (inline(Vec<u8>) = "image/png"), (inline(Vec<u8>) = "application/octet-stream"),
         (JsonInput = "application/json", example = json!({"strokes": [[[10, 12], [40, 10], [72, 11], [60, 45], [48, 80], [40, 110]]]})),
         (FormInput = "multipart/form-data"), (String = "text/plain")),
@@ -71,6 +73,8 @@ pub struct NearestExample {
         BadRequest, NotFound, TooLarge, UnsupportedType, Unprocessable, TooManyRequests, Unavailable))]
 pub async fn nearest(
     State(app): State<App>,
+    Client(client): Client,
+    caller: Caller,
     Query(options): Query<NearestOptions>,
     headers: HeaderMap,
     body: Body,
@@ -79,19 +83,19 @@ pub async fn nearest(
     if !(1..=MOST).contains(&count) {
         return Err(ApiError::malformed(format!("count must be 1 to {MOST}")));
     }
-    let _room = room_for_body(&app, &headers)?;
-    let bytes = read_body(&app, body).await?;
+    let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let input = Input::read(&headers, bytes).await?;
-    let (_, glyph) = decode(&app, input, Raw::glyph).await?;
+    let (_, glyph) = decode(&app, client, input, Raw::glyph).await?;
     let model = app.models.engine().serving().id.clone();
     let neighbours = app.neighbours()?;
     let Some(glyph) = glyph else {
         return Ok(Json(NearestAnswer { model, of: 0, examples: Vec::new() }));
     };
-    let samples = async || samples(&app, &model).await;
-    let known = neighbours.of(app.models.registry(), &model, samples).await?;
-    let of = known.count();
-    let found = on_a_core(&app, move || Ok(known.nearest(&glyph, count)?)).await?;
+    let known = neighbours.of(app.models.registry(), &model).await?;
+    let samples = samples(&app, &caller, &model).await?;
+    let of = known.count() + samples.len();
+    let search = move || Ok(known.nearest(&glyph, count, &samples)?);
+    let found = app.lanes.heavy.compute(client, search).await?;
     let examples = found.into_iter().map(|neighbour| NearestExample {
         label: neighbour.example.label,
         from: neighbour.example.from.to_string(),
@@ -101,10 +105,17 @@ pub async fn nearest(
     Ok(Json(NearestAnswer { model, of, examples: examples.collect() }))
 }
 
-/// The samples that a checkpoint was fine-tuned on, if it was on this server.
-async fn samples(app: &App, checkpoint: &str) -> Result<Vec<TrainingExample>, NeighboursError> {
-    let Ok(training) = app.training() else { return Ok(Vec::new()) };
-    let samples = training.store.trained_on(checkpoint, SAMPLES).await?;
+/// The samples that a checkpoint was fine-tuned on, if it was on this server, of those that the
+/// caller may see.
+async fn samples(
+    app: &App,
+    caller: &Caller,
+    checkpoint: &str,
+) -> Result<Vec<TrainingExample>, ApiError> {
+    let (Ok(training), Ok(visitor)) = (app.training(), caller.scope()) else {
+        return Ok(Vec::new());
+    };
+    let samples = training.store.trained_on(checkpoint, visitor, SAMPLES).await?;
     let example = |sample: Sample| {
         let label = sample.content.label?;
         Some(TrainingExample { glyph: sample.content.glyph, label, from: "samples".into() })

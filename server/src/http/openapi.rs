@@ -9,7 +9,7 @@ use utoipa::{
     Modify, OpenApi, ToSchema,
     openapi::{
         ContentBuilder, Ref, RefOr, Response, ResponseBuilder,
-        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 use utoipa_axum::router::OpenApiRouter;
@@ -34,18 +34,25 @@ use crate::{app::App, samples::formats::Format};
         (name = "operation", description = "Probes and metrics"),
     ),
     components(schemas(Format, ErrorBody)),
-    modifiers(&Token)
+    modifiers(&Secrets)
 )]
 struct Description;
 
-/// The server's token, which changes need where one is set.
-struct Token;
+/// The server's token, which changes need where one is set, and the secret by which visitors find
+/// their own samples.
+struct Secrets;
 
-impl Modify for Token {
+impl Modify for Secrets {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = api.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
+        let visitor = ApiKeyValue::with_description(
+            "Glyphic-Visitor",
+            "A visitor's own secret: 22 or more random letters, digits, '-' or '_'. It finds the \
+             samples that were sent with it.",
+        );
+        components.add_security_scheme("visitor", SecurityScheme::ApiKey(ApiKey::Header(visitor)));
     }
 }
 

@@ -11,9 +11,9 @@ use utoipa::{
 };
 
 use super::{
-    body::{decode, read_body, room_for_body},
+    body::{decode, receive},
     error::ApiError,
-    extract::{Json, Query},
+    extract::{Client, Json, Query},
     input::{FormInput, Input, JsonInput},
     openapi::{
         BadRequest, NotFound, TooLarge, TooManyRequests, Unavailable, Unprocessable,
@@ -146,6 +146,7 @@ pub struct Timing {
         BadRequest, NotFound, TooLarge, UnsupportedType, Unprocessable, TooManyRequests, Unavailable))]
 pub async fn predict(
     State(app): State<App>,
+    Client(client): Client,
     Query(options): Query<PredictOptions>,
     headers: HeaderMap,
     body: Body,
@@ -153,11 +154,10 @@ pub async fn predict(
     let engine = options.engine(&app)?;
     // Before the body is read: wrong thresholds are refused at once.
     options.thresholds(&app, &engine.serving())?;
-    let _room = room_for_body(&app, &headers)?;
-    let bytes = read_body(&app, body).await?;
+    let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let begun = Instant::now();
     let input = Input::read(&headers, bytes).await?;
-    let (_, glyph) = decode(&app, input, Raw::glyph).await?;
+    let (_, glyph) = decode(&app, client, input, Raw::glyph).await?;
     app.metrics().stage("decode", begun.elapsed());
     let decode = micros(begun.elapsed());
     let Some(glyph) = glyph else {

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{decode, read_body, room_for_body},
+    body::{decode, receive},
     error::ApiError,
-    extract::{Json, Query},
+    extract::{Client, Json, Query},
     input::{FormInput, Input, JsonInput},
     openapi::{BadRequest, TooLarge, TooManyRequests, Unavailable, Unprocessable, UnsupportedType},
     predict::{Timing, micros},
@@ -90,6 +90,7 @@ pub struct ReadAnswer {
         BadRequest, TooLarge, UnsupportedType, Unprocessable, TooManyRequests, Unavailable))]
 pub async fn read(
     State(app): State<App>,
+    Client(client): Client,
     Query(options): Query<ReadOptions>,
     headers: HeaderMap,
     body: Body,
@@ -97,11 +98,10 @@ pub async fn read(
     // Before the body is read: wrong thresholds are refused at once.
     app.thresholds_over(&app.models.engine().serving(), options.thresholds())?;
     let boxes = options.boxes()?;
-    let _room = room_for_body(&app, &headers)?;
-    let bytes = read_body(&app, body).await?;
+    let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let begun = Instant::now();
     let input = Input::read(&headers, bytes).await?;
-    let found = decode(&app, input, move |raw| {
+    let found = decode(&app, client, input, move |raw| {
         let lattice = raw.lattice(boxes.as_deref())?;
         let glyphs = lattice.glyphs();
         Ok::<_, RawError>((lattice, glyphs))

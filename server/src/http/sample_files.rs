@@ -1,7 +1,5 @@
 //! `/api/samples/export` and `/api/samples/import`.
 
-use std::sync::Arc;
-
 use axum::{
     body::{Body, Bytes},
     extract::State,
@@ -11,34 +9,34 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use glyphic_model::labels;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{blocking, read_body, room_for_body},
+    body::{blocking, receive},
+    caller::Caller,
     error::ApiError,
-    extract::{Json, Query},
+    extract::{Client, Json, Query},
     openapi::{
         BadRequest, Forbidden, Full, TooLarge, TooManyRequests, Unauthorized, Unavailable,
         Unprocessable,
     },
-    samples::{About, MAX_RAW, check, checked_label, read},
+    pieces::{self, Pieces},
+    sample_input,
+    samples::{About, MAX_RAW, checked_label, read, scoped},
 };
 use crate::{
     app::App,
     samples::{
-        Filter, Incoming, NewSample, Sample,
-        formats::{self, Format},
+        Filter, FormatError, Incoming, Kept, NewSample, SampleRecord, Sender,
+        formats::{self, Format, Growing, Reading},
     },
-    store::{Store, StoreError},
+    store::Store,
 };
 
-/// Samples that are read from the database at once.
-const CHUNK: i64 = 500;
-/// The same with their raw inputs, each of which may be some MiB.
-const WHOLE: i64 = 16;
+/// Bytes of strokes that are read from the database at once.
+const STROKES: i64 = 1 << 20;
 
 /// The file's format.
 #[derive(Deserialize, IntoParams)]
@@ -48,26 +46,39 @@ pub struct ExportOptions {
     format: Format,
 }
 
-/// The samples that match, as a file.
-#[utoipa::path(get, path = "/api/samples/export", tag = "samples", params(ExportOptions, Filter),
+/// The samples that match, as a file: all with the token, else the visitor's own.
+#[utoipa::path(get, path = "/api/samples/export", tag = "samples", params(ExportOptions, Filter), security((), ("token" = []), ("visitor" = [])),
     responses((status = 200, description = "The file", content((String = "application/x-ndjson"), (String = "text/csv; charset=utf-8"), (inline(Vec<u8>) = "application/zip"))),
-        BadRequest, TooManyRequests, Unavailable))]
+        BadRequest, Unauthorized, Unprocessable, TooManyRequests, Unavailable))]
 pub async fn export(
     State(app): State<App>,
+    Client(client): Client,
+    caller: Caller,
     Query(ExportOptions { format }): Query<ExportOptions>,
     Query(filter): Query<Filter>,
 ) -> Result<Response, ApiError> {
     let store = app.training()?.store.clone();
-    check(&filter)?;
-    let place = Arc::clone(&app.files).try_acquire_owned().map_err(|_| ApiError::Busy)?;
-    let (content_type, name) = format.file();
-    let body = match format {
-        Format::Jsonl => stream(store, filter, place),
-        _ => {
-            let samples = all(&store, &filter).await?;
-            Body::from(blocking(move || format.write(&samples)).await?)
+    let filter = scoped(filter, &caller)?;
+    // Refused before the first byte: later, the transfer could only be broken off.
+    if let Some(most) = format.most_labels() {
+        let found = store.count_labels(&filter).await?;
+        if found > most {
+            return Err(ApiError::TooManyLabels { most, found });
         }
-    };
+    }
+    let place = app.exports.take(client)?;
+    let (content_type, name) = format.file();
+    let (pieces, body) = pieces::body();
+    let growing = format.begin()?;
+    tokio::spawn(async move {
+        // Held until the last byte is sent.
+        let _place = place;
+        if let Err(broken) = write(store, filter, growing, &pieces).await {
+            tracing::error!(error = %broken, "an export broke off");
+            // The client gets a broken transfer, not a short file.
+            let _ = pieces.send(Err(std::io::Error::other("the export broke off"))).await;
+        }
+    });
     let disposition = format!("attachment; filename=\"{name}\"");
     let headers = [(CONTENT_TYPE, content_type.to_owned()), (CONTENT_DISPOSITION, disposition)];
     Ok((headers, body).into_response())
@@ -92,27 +103,33 @@ pub struct ImportReport {
         BadRequest, Unauthorized, Forbidden, TooLarge, Unprocessable, TooManyRequests, Unavailable, Full))]
 pub async fn import(
     State(app): State<App>,
+    Client(client): Client,
     Query(about): Query<About>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<ImportReport>), ApiError> {
     let training = app.training()?;
-    let room = room_for_body(&app, &headers)?;
-    let place = Arc::clone(&app.files).try_acquire_owned().map_err(|_| ApiError::Busy)?;
-    let bytes = read_body(&app, body).await?;
-    let incoming = blocking(move || {
-        let samples = formats::read(&bytes);
+    let (bytes, room) = receive(&app, client, &headers, body).await?;
+    let keeping = training.keeping;
+    // Dropped with this request: when the client disconnects, and when its time is over.
+    let (reading, _reader) = Reading::new(app.limits.import_megapixels);
+    let incoming = app.lanes.files.compute(client, move || {
+        let samples = formats::read(&bytes, &reading, keeping);
         // Held until the work is done, even if the client has disconnected.
-        drop((room, place));
-        samples
+        drop(room);
+        Ok(samples?)
     });
-    let incoming = incoming.await?;
+    let incoming = incoming.await.inspect_err(|error| {
+        if let ApiError::Busy = error {
+            app.metrics().turned_away("imports");
+        }
+    })?;
     let source = checked_label(about.source.as_deref().unwrap_or("import"))?;
     let mut samples = Vec::with_capacity(incoming.len());
     for (i, sample) in incoming.into_iter().enumerate() {
         samples.push(checked(&app, sample, i + 1, &about, &source).await?);
     }
-    let added = training.store.add(samples, training.quota).await?;
+    let added = training.store.add(samples, &Sender::holder(), training.quota).await?;
     training.wake();
     let duplicates = added.iter().filter(|added| added.duplicate).count();
     let contradictions = added.iter().filter(|added| added.contradicts.is_some()).count();
@@ -136,52 +153,44 @@ async fn checked(
     if raw.len() > MAX_RAW {
         return Err(refused("its raw input is larger than 8 MiB"));
     }
+    let text = |what: &str, text: String| match labels::trimmed(&text) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(error) => Err(refused(&format!("its {what} {error}"))),
+    };
     let label = label.or_else(|| about.label.clone());
-    let label = label.as_deref().map(checked_label).transpose()?;
-    let from = from.map_or_else(|| Ok(source.to_owned()), |from| checked_label(&from))?;
-    let sample = read(app, glyph, label, from, form, raw).await?;
+    let label = label.map(|label| text("label", label)).transpose()?;
+    let from = from.map_or_else(|| Ok(source.to_owned()), |from| text("source", from))?;
+    let sample = read(app, Kept { form, raw, glyph }, label, from).await?;
     Ok(NewSample { held_back, ..sample })
 }
 
-/// JSON lines, sent as they come from the database: the inputs may be large.
-fn stream(store: Store, filter: Filter, place: OwnedSemaphorePermit) -> Body {
-    let (send, receive) = mpsc::channel::<Result<Bytes, std::io::Error>>(2);
-    tokio::spawn(async move {
-        // Held until the last line is sent.
-        let _place = place;
-        let mut before: Option<String> = None;
-        loop {
-            let chunk = match store.find_whole(&filter, before.as_deref(), WHOLE).await {
-                Ok(chunk) => chunk,
-                Err(error) => {
-                    tracing::error!(%error, "an export was interrupted");
-                    // The client gets a broken transfer, not a short file.
-                    let _ =
-                        send.send(Err(std::io::Error::other("the export was interrupted"))).await;
-                    return;
+/// Writes the samples to the client as it takes them: into a file of its format, or as lines of JSON.
+async fn write(
+    store: Store,
+    filter: Filter,
+    mut file: Option<Growing>,
+    client: &Pieces,
+) -> Result<(), ApiError> {
+    let mut before: Option<String> = None;
+    loop {
+        let chunk = store.find_within(&filter, before.as_deref(), STROKES).await?;
+        let Some(last) = chunk.last() else { break };
+        before = Some(last.id.clone());
+        for sample in chunk {
+            let sent = match &mut file {
+                Some(file) => pieces::send(client, file.add(&sample)?.into()).await,
+                None => {
+                    let record = SampleRecord::new(&sample);
+                    sample_input::send(&store, &sample, record, client).await?
+                        && pieces::send(client, Bytes::from_static(b"\n")).await
                 }
             };
-            let Some(last) = chunk.last() else { return };
-            before = Some(last.id.clone());
-            let lines = Format::Jsonl.write(&chunk).unwrap_or_default();
-            if send.send(Ok(lines.into())).await.is_err() {
-                return;
+            if !sent {
+                return Ok(());
             }
         }
-    });
-    Body::from_stream(ReceiverStream::new(receive))
-}
-
-async fn all(store: &Store, filter: &Filter) -> Result<Vec<Sample>, StoreError> {
-    let mut samples: Vec<Sample> = Vec::new();
-    loop {
-        let before = samples.last().map(|sample| sample.id.clone());
-        let mut chunk = store.find(filter, before.as_deref(), CHUNK).await?;
-        if chunk.is_empty() {
-            return Ok(samples);
-        }
-        // These formats hold pictures alone.
-        chunk.iter_mut().for_each(|sample| sample.content.raw = Vec::new());
-        samples.extend(chunk);
     }
+    let Some(file) = file else { return Ok(()) };
+    let Some(rest) = blocking(move || file.finish()).await? else { return Ok(()) };
+    pieces::send_file(client, rest).await.map_err(|error| FormatError::write(&error).into())
 }

@@ -1,33 +1,36 @@
 //! `/api/samples`: pictures and what people say they show.
 
+use std::io;
+
 use axum::{
     body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
 };
-use glyphic_model::{Glyph, glyph::PREPROCESSING_VERSION};
+use glyphic_model::{glyph::PREPROCESSING_VERSION, labels};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{decode, read_body, room_for_body},
+    body::{decode, receive},
+    caller::Caller,
     error::ApiError,
-    extract::{Id, Json, Query},
+    extract::{Client, Id, Json, Query},
     input::{FormInput, Input, JsonInput, form_fields},
     openapi::{
         BadRequest, Conflict, Forbidden, Full, NotFound, TooLarge, TooManyRequests, Unauthorized,
         Unavailable, Unprocessable, UnsupportedType,
     },
+    pieces, sample_input,
 };
 use crate::{
     app::App,
-    samples::{Added, Count, Filter, Form, NewSample, Raw, SampleRecord},
+    samples::{Added, Count, Filter, Form, Keeping, Kept, NewSample, SampleRecord},
 };
 
-/// Largest raw input that is kept, in bytes.
+/// Largest raw input that is kept, in bytes, where originals are kept.
 pub const MAX_RAW: usize = 8 << 20;
-/// Most characters of a label or a source.
-const MAX_LABEL: usize = 32;
 /// Most samples that one answer lists.
 const MAX_LISTED: i64 = 500;
 
@@ -73,8 +76,9 @@ pub struct AddedSample {
     held_back: bool,
 }
 
-/// Keeps a sample; answers when it is on disk.
-#[utoipa::path(post, path = "/api/samples", tag = "samples", params(About), request_body(content(
+/// Keeps a sample; answers when it is on disk. A visitor's counts, and may be trained on with its new
+/// label, once the token's holder has confirmed it.
+#[utoipa::path(post, path = "/api/samples", tag = "samples", params(About), security((), ("visitor" = [])), request_body(content(
         (inline(Vec<u8>) = "image/png"), (inline(Vec<u8>) = "image/jpeg"), (inline(Vec<u8>) = "application/octet-stream"),
         (JsonInput = "application/json", example = json!({"strokes": [[[10, 12], [40, 10], [72, 11], [60, 45], [48, 80], [40, 110]]]})),
         (FormInput = "multipart/form-data"), (String = "text/plain")),
@@ -84,25 +88,27 @@ pub struct AddedSample {
         BadRequest, Forbidden, TooLarge, UnsupportedType, Unprocessable, TooManyRequests, Unavailable, Full))]
 pub async fn add(
     State(app): State<App>,
+    Client(client): Client,
+    caller: Caller,
     Query(about): Query<About>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<AddedSample>), ApiError> {
     let training = app.training()?;
-    let _room = room_for_body(&app, &headers)?;
-    let bytes = read_body(&app, body).await?;
+    let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let (input, about) = with_fields(&headers, bytes, about).await?;
     let label = about.label.as_deref().map(checked_label).transpose()?;
     let source = checked_label(about.source.as_deref().unwrap_or("api"))?;
-    let (raw, glyph) = decode(&app, input, Raw::glyph).await?;
-    let glyph = glyph.ok_or(ApiError::NothingDrawn)?;
-    let (form, raw) = raw.into_bytes();
-    if raw.len() > MAX_RAW {
+    let keeping = training.keeping;
+    let (_, kept) = decode(&app, client, input, move |raw| keeping.of(raw)).await?;
+    let kept = kept.ok_or(ApiError::NothingDrawn)?;
+    if kept.raw.len() > MAX_RAW {
         return Err(ApiError::BodyTooLarge((MAX_RAW >> 20) as u16));
     }
-    let sample = read(&app, glyph, label, source, form, raw).await?;
+    let sample = read(&app, kept, label, source).await?;
     let sent = sample.clone();
-    let added = training.store.add(vec![sample], training.quota).await?.remove(0);
+    let sender = caller.sender(client);
+    let added = training.store.add(vec![sample], &sender, training.quota).await?.remove(0);
     training.wake();
     let status = if added.duplicate { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(AddedSample::new(added, sent))))
@@ -130,21 +136,24 @@ pub struct SampleList {
     total: i64,
     /// What to send as `before` for the next page; `null` on the last one.
     next: Option<String>,
+    /// Whether only the visitor's own samples are listed.
+    own: bool,
     /// The samples, newest first.
     samples: Vec<SampleRecord>,
 }
 
-/// The samples that match, newest first.
-#[utoipa::path(get, path = "/api/samples", tag = "samples", params(Filter, Page),
+/// The samples that match, newest first: all with the token, else the visitor's own.
+#[utoipa::path(get, path = "/api/samples", tag = "samples", params(Filter, Page), security((), ("token" = []), ("visitor" = [])),
     responses((status = 200, body = SampleList, description = "A page of samples, newest first"),
-        BadRequest, Unavailable))]
+        BadRequest, Unauthorized, Unavailable))]
 pub async fn list(
     State(app): State<App>,
+    caller: Caller,
     Query(filter): Query<Filter>,
     Query(page): Query<Page>,
 ) -> Result<Json<SampleList>, ApiError> {
     let store = &app.training()?.store;
-    check(&filter)?;
+    let filter = scoped(filter, &caller)?;
     let limit = page.limit.unwrap_or(100).clamp(1, MAX_LISTED);
     let before = page.before.filter(|id| id.chars().all(|c| c.is_ascii_alphanumeric()));
     let samples = store.find(&filter, before.as_deref(), limit).await?;
@@ -153,17 +162,38 @@ pub async fn list(
     Ok(Json(SampleList {
         total: store.count(&filter).await?,
         next: next.flatten(),
+        own: !caller.is_holder(),
         samples: shown.collect(),
     }))
 }
 
-/// One sample, with its input.
-#[utoipa::path(get, path = "/api/samples/{id}", tag = "samples", params(("id" = String, Path)),
+/// One sample, with its input: any with the token, else one of the visitor's own.
+#[utoipa::path(get, path = "/api/samples/{id}", tag = "samples", params(("id" = String, Path)), security((), ("token" = []), ("visitor" = [])),
     responses((status = 200, body = SampleRecord, description = "The sample, with its input"),
-        BadRequest, NotFound, Unavailable))]
-pub async fn one(State(app): State<App>, Id(id): Id) -> Result<Json<SampleRecord>, ApiError> {
-    let sample = app.training()?.store.sample(&id).await?;
-    Ok(Json(SampleRecord::new(&sample).with_picture(&sample).with_input(&sample)))
+        BadRequest, Unauthorized, NotFound, TooManyRequests, Unavailable))]
+pub async fn one(
+    State(app): State<App>,
+    Client(client): Client,
+    caller: Caller,
+    Id(id): Id,
+) -> Result<Response, ApiError> {
+    let store = app.training()?.store.clone();
+    let sample = store.sample_of(&id, caller.scope()?).await?;
+    let is_image = sample.content.form == Form::Image;
+    let place = is_image.then(|| app.images.take(client)).transpose();
+    let place = place.inspect_err(|_| app.metrics().turned_away("answers"))?;
+    let (pieces, body) = pieces::body();
+    tokio::spawn(async move {
+        // Held until the last byte is sent.
+        let _place = place;
+        let record = SampleRecord::new(&sample).with_picture(&sample);
+        if let Err(error) = sample_input::send(&store, &sample, record, &pieces).await {
+            tracing::error!(%error, sample = sample.id, "a sample could not be sent to its end");
+            // The client gets a broken transfer, not half an image.
+            let _ = pieces.send(Err(io::Error::other("the sample broke off"))).await;
+        }
+    });
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// The new label.
@@ -173,7 +203,7 @@ pub struct Relabel {
     label: String,
 }
 
-/// Gives a sample another label, or confirms the one it has.
+/// Gives a sample another label, or confirms the one it has. A visitor's sample counts from then on.
 #[utoipa::path(patch, path = "/api/samples/{id}", tag = "samples", params(("id" = String, Path)), request_body = Relabel, security((), ("token" = [])),
     responses((status = 200, body = SampleRecord, description = "The sample as it is now"),
         BadRequest, Unauthorized, Forbidden, NotFound, TooLarge, Unavailable))]
@@ -190,6 +220,30 @@ pub async fn relabel(
     Ok(Json(SampleRecord::new(&sample).with_picture(&sample)))
 }
 
+/// Number of confirmed samples.
+#[derive(Serialize, ToSchema)]
+pub struct ConfirmedSamples {
+    /// How many were confirmed.
+    confirmed: u64,
+}
+
+/// Confirms the labels of all samples that match, of those that visitors sent. They count from then
+/// on, and are trained on with labels that the network does not have yet. `undo` takes it back.
+#[utoipa::path(post, path = "/api/samples/confirm", tag = "samples", params(Filter), security((), ("token" = [])),
+    responses((status = 200, body = ConfirmedSamples, description = "They are confirmed"),
+        BadRequest, Unauthorized, Forbidden, Unavailable))]
+pub async fn confirm(
+    State(app): State<App>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<ConfirmedSamples>, ApiError> {
+    check(&filter)?;
+    narrowed(&filter)?;
+    let training = app.training()?;
+    let confirmed = training.store.confirm(&filter).await?;
+    training.wake();
+    Ok(Json(ConfirmedSamples { confirmed }))
+}
+
 /// Number of deleted samples.
 #[derive(Serialize, ToSchema)]
 pub struct DeletedSamples {
@@ -197,47 +251,72 @@ pub struct DeletedSamples {
     deleted: u64,
 }
 
-/// Deletes a sample; `undo` brings it back.
-#[utoipa::path(delete, path = "/api/samples/{id}", tag = "samples", params(("id" = String, Path)), security((), ("token" = [])),
+/// How samples are deleted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeleteOptions {
+    /// 1: `undo` does not bring them back, and nothing of them is left. Visitors always delete like
+    /// this
+    #[serde(default)]
+    #[param(required = false)]
+    for_good: u8,
+}
+
+/// Deletes a sample: any with the token, else one of the visitor's own. With the token, `undo` brings
+/// it back, unless it is deleted for good.
+#[utoipa::path(delete, path = "/api/samples/{id}", tag = "samples", params(("id" = String, Path), DeleteOptions), security((), ("token" = []), ("visitor" = [])),
     responses((status = 200, body = DeletedSamples, description = "It is deleted"),
         BadRequest, Unauthorized, Forbidden, NotFound, Unavailable))]
 pub async fn delete_one(
     State(app): State<App>,
+    caller: Caller,
     Id(id): Id,
+    Query(options): Query<DeleteOptions>,
 ) -> Result<Json<DeletedSamples>, ApiError> {
-    app.training()?.store.delete_one(&id).await?;
+    let store = &app.training()?.store;
+    match caller.scope()? {
+        None if options.for_good == 0 => store.delete_one(&id).await?,
+        visitor => store.erase_one(&id, visitor).await?,
+    }
+    app.wrong_labels.forget().await;
     Ok(Json(DeletedSamples { deleted: 1 }))
 }
 
-/// Deletes all samples that match, a whole source for example.
-#[utoipa::path(post, path = "/api/samples/delete", tag = "samples", params(Filter), security((), ("token" = [])),
+/// Deletes all samples that match, a whole source for example; without the token all that match of
+/// the visitor's own.
+#[utoipa::path(post, path = "/api/samples/delete", tag = "samples", params(Filter, DeleteOptions), security((), ("token" = []), ("visitor" = [])),
     responses((status = 200, body = DeletedSamples, description = "They are deleted"),
         BadRequest, Unauthorized, Forbidden, Unavailable))]
 pub async fn delete(
     State(app): State<App>,
+    caller: Caller,
     Query(filter): Query<Filter>,
+    Query(options): Query<DeleteOptions>,
 ) -> Result<Json<DeletedSamples>, ApiError> {
-    check(&filter)?;
-    if filter.is_empty() {
-        return Err(ApiError::malformed(
-            "say which samples: label, prediction, verdict, model, source, since, until, \
-             disagreement, labelled or held_back",
-        ));
+    let filter = scoped(filter, &caller)?;
+    let store = &app.training()?.store;
+    if caller.is_holder() {
+        narrowed(&filter)?;
     }
-    let deleted = app.training()?.store.delete(&filter).await?;
+    let deleted = match caller.is_holder() && options.for_good == 0 {
+        true => store.delete(&filter).await?,
+        false => store.erase(&filter).await?,
+    };
+    app.wrong_labels.forget().await;
     Ok(Json(DeletedSamples { deleted }))
 }
 
 /// A change that was undone.
 #[derive(Serialize, ToSchema)]
 pub struct Undone {
-    /// `delete` or `relabel`.
+    /// `delete`, `relabel` or `confirm`.
     undone: String,
     /// Number of samples that are as before.
     samples: u64,
 }
 
-/// Undoes the last deletion or relabelling.
+/// Undoes the last deletion, relabelling or confirmation. What was deleted for good is not brought
+/// back.
 #[utoipa::path(post, path = "/api/samples/undo", tag = "samples", security((), ("token" = [])),
     responses((status = 200, body = Undone, description = "What was undone"),
         Unauthorized, Forbidden, Conflict, Unavailable))]
@@ -255,40 +334,72 @@ pub struct SampleSummary {
     labelled: i64,
     /// Those that are still to be labelled.
     to_label: i64,
-    /// Those that were labelled since the last successful fine-tuning began.
+    /// Those that count and were labelled since the last successful fine-tuning began.
     since_training: i64,
-    /// By label.
+    /// By label, without those in `unconfirmed`.
     labels: Vec<Count>,
+    /// Those that visitors sent and nobody has confirmed yet, by label.
+    unconfirmed: Vec<Count>,
     /// By source.
     sources: Vec<Count>,
+    /// Whether only the visitor's own samples are counted.
+    own: bool,
+    /// What is kept.
+    #[schema(inline)]
+    kept: KeptInputs,
 }
 
-/// Counts of samples, by label and by source.
-#[utoipa::path(get, path = "/api/samples/summary", tag = "samples",
-    responses((status = 200, body = SampleSummary, description = "The counts"), Unavailable))]
-pub async fn summary(State(app): State<App>) -> Result<Json<SampleSummary>, ApiError> {
-    let store = &app.training()?.store;
+/// What this server keeps of what is sent to it.
+#[derive(Serialize, ToSchema)]
+pub struct KeptInputs {
+    /// Most bytes of a sample's input.
+    bytes: usize,
+    /// Whether pictures are kept as they were sent, with all that is in their files.
+    originals: bool,
+    /// Whether what two networks read differently is kept, though nobody taught it.
+    disagreements: bool,
+}
+
+/// Counts of samples, by label and by source: of all with the token, else of the visitor's own.
+#[utoipa::path(get, path = "/api/samples/summary", tag = "samples", security((), ("token" = []), ("visitor" = [])),
+    responses((status = 200, body = SampleSummary, description = "The counts"),
+        BadRequest, Unauthorized, Unavailable))]
+pub async fn summary(
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<Json<SampleSummary>, ApiError> {
+    let training = app.training()?;
+    let store = &training.store;
+    let visitor = caller.scope()?;
     let since = store.last_learned().await?;
-    let unlabelled = Filter { labelled: Some(0), ..Filter::default() };
+    let all = Filter { visitor: visitor.map(str::to_owned), ..Filter::default() };
+    let that_are = |labelled| Filter { labelled: Some(labelled), ..all.clone() };
+    let unconfirmed = match visitor {
+        None => store.by_label(true, None).await?,
+        Some(_) => Vec::new(),
+    };
+    let Keeping { bytes, originals, disagreements } = training.keeping;
     Ok(Json(SampleSummary {
-        total: store.count(&Filter::default()).await?,
-        labelled: store.labelled_since(0).await?,
-        to_label: store.count(&unlabelled).await?,
-        since_training: store.labelled_since(since).await?,
-        labels: store.by_label().await?,
-        sources: store.by_source().await?,
+        total: store.count(&all).await?,
+        labelled: store.count(&that_are(1)).await?,
+        to_label: store.count(&that_are(0)).await?,
+        since_training: store.labelled_since(since, visitor).await?,
+        labels: store.by_label(false, visitor).await?,
+        unconfirmed,
+        sources: store.by_source(visitor).await?,
+        own: visitor.is_some(),
+        kept: KeptInputs { bytes, originals, disagreements },
     }))
 }
 
-/// Has the network read a glyph, and makes a sample of both.
+/// Has the network read what is kept of an input, and makes a sample of both.
 pub async fn read(
     app: &App,
-    glyph: Glyph,
+    kept: Kept,
     label: Option<String>,
     source: String,
-    form: Form,
-    raw: Vec<u8>,
 ) -> Result<NewSample, ApiError> {
+    let Kept { form, raw, glyph } = kept;
     let predicted = app.models.engine().predict(glyph.clone()).await?;
     let (model, prediction) = (predicted.model, predicted.prediction);
     Ok(NewSample {
@@ -308,16 +419,31 @@ pub async fn read(
 
 /// A label or a source, without the spaces around it.
 pub fn checked_label(text: &str) -> Result<String, ApiError> {
-    let text = text.trim();
-    let printable = |c: char| !c.is_control();
-    match text.chars().count() {
-        1..=MAX_LABEL if text.chars().all(printable) => Ok(text.to_owned()),
-        _ => Err(ApiError::BadLabel(text.chars().take(40).collect())),
+    Ok(labels::trimmed(text)?.to_owned())
+}
+
+/// The filter for what its sender may see.
+///
+/// # Errors
+/// It is one that no database takes, or its sender may see nothing.
+pub fn scoped(filter: Filter, caller: &Caller) -> Result<Filter, ApiError> {
+    check(&filter)?;
+    Ok(Filter { visitor: caller.scope()?.map(str::to_owned), ..filter })
+}
+
+/// Refuses a filter that matches everything.
+fn narrowed(filter: &Filter) -> Result<(), ApiError> {
+    match filter.is_empty() {
+        false => Ok(()),
+        true => Err(ApiError::malformed(
+            "say which samples: label, prediction, verdict, model, source, since, until, \
+             disagreement, labelled, held_back or unconfirmed",
+        )),
     }
 }
 
 /// Refuses a filter that no database takes.
-pub fn check(filter: &Filter) -> Result<(), ApiError> {
+fn check(filter: &Filter) -> Result<(), ApiError> {
     match filter.is_sound() {
         true => Ok(()),
         false => Err(ApiError::malformed("a filter must not contain a NUL")),

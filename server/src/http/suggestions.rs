@@ -2,7 +2,12 @@
 
 use std::{collections::HashMap, fs, io};
 
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::{
     Glyph,
@@ -13,14 +18,16 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     body::blocking,
+    caller::Caller,
     error::ApiError,
     extract::{Json, Query},
     openapi::{BadRequest, Forbidden, Unauthorized, Unavailable},
+    suggested::Suggestion,
 };
 use crate::{
     app::App,
     jobs::Recipe,
-    samples::{Filter, Sample, SampleRecord, data_url},
+    samples::{Filter, Sample},
 };
 
 /// Most suggestions of an answer.
@@ -83,63 +90,28 @@ pub struct AuditState {
     doubted: Option<usize>,
 }
 
-/// A picture to look at.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum Suggestion {
-    /// A sample.
-    Sample(Box<SuggestedSample>),
-    /// A training example.
-    Example(Box<SuggestedExample>),
-}
-
-/// A sample to look at.
-#[derive(Serialize, ToSchema)]
-pub struct SuggestedSample {
-    #[serde(flatten)]
-    record: SampleRecord,
-    /// The sample's id.
-    sample: String,
-    /// The label that it may have.
-    suggested: String,
-    /// Why it should be looked at.
-    why: String,
-}
-
-/// A training example to look at.
-#[derive(Serialize, ToSchema)]
-pub struct SuggestedExample {
-    /// `null`: it is not a sample yet.
-    sample: Option<String>,
-    /// Its 784 pixels, 0 to 255.
-    #[schema(value_type = Vec<u32>)]
-    pixels: Vec<u8>,
-    /// The picture as a PNG data URL.
-    picture: String,
-    /// The label that it has.
-    label: String,
-    /// The label that it may have.
-    suggested: String,
-    /// Why it should be looked at.
-    why: String,
-}
-
 /// Pictures that a person should look at, most urgent first.
-#[utoipa::path(get, path = "/api/suggestions", tag = "samples", params(SuggestionOptions),
+#[utoipa::path(get, path = "/api/suggestions", tag = "samples", params(SuggestionOptions), security((), ("token" = [])),
     responses((status = 200, body = SuggestionList, description = "The pictures, most urgent first"),
-        BadRequest, Unavailable))]
+        BadRequest, Unauthorized, Unavailable))]
 pub async fn list(
     State(app): State<App>,
+    caller: Caller,
     Query(SuggestionOptions { kind }): Query<SuggestionOptions>,
-) -> Result<Json<SuggestionList>, ApiError> {
+) -> Result<Response, ApiError> {
+    caller.check_holder()?;
     let (suggestions, audit) = match kind {
         SuggestionKind::Unsure => (unsure(&app).await?, AuditState::default()),
         SuggestionKind::Disagreement => (disagreement(&app).await?, AuditState::default()),
-        SuggestionKind::LabelErrors => (wrong_labels(&app).await?, AuditState::default()),
+        SuggestionKind::LabelErrors => {
+            let (store, serving) = (&app.training()?.store, app.models.engine().serving());
+            let json = app.wrong_labels.answer(store, &serving.id, wrong_labels(&app)).await?;
+            return Ok(([(CONTENT_TYPE, "application/json")], json).into_response());
+        }
         SuggestionKind::Training => training(&app).await?,
     };
     let labels = app.models.engine().serving().labels.clone();
-    Ok(Json(SuggestionList { labels, suggestions, audit }))
+    Ok(Json(SuggestionList { labels, suggestions, audit }).into_response())
 }
 
 /// An audit that was started.
@@ -167,7 +139,7 @@ async fn unsure(app: &App) -> Result<Vec<Suggestion>, ApiError> {
             None => "not labelled yet".to_owned(),
             Some(_) => format!("{:.0} % sure when it arrived", 100.0 * sample.content.confidence),
         };
-        suggestion(sample, &sample.content.prediction, why)
+        Suggestion::of_sample(sample, &sample.content.prediction, why)
     };
     Ok(samples.iter().map(suggestion).collect())
 }
@@ -188,7 +160,7 @@ async fn disagreement(app: &App) -> Result<Vec<Suggestion>, ApiError> {
         let Ok(sample) = store.sample(&reading.id).await else { continue };
         if sample.deleted.is_none() && !sample.confirmed {
             let why = format!("read as {} before, as {} now", reading.before, reading.after);
-            suggestions.push(suggestion(&sample, &reading.after, why));
+            suggestions.push(Suggestion::of_sample(&sample, &reading.after, why));
         }
         if suggestions.len() == SHOWN {
             break;
@@ -197,7 +169,8 @@ async fn disagreement(app: &App) -> Result<Vec<Suggestion>, ApiError> {
     Ok(suggestions)
 }
 
-async fn wrong_labels(app: &App) -> Result<Vec<Suggestion>, ApiError> {
+/// The samples whose labels are probably wrong, as JSON.
+async fn wrong_labels(app: &App) -> Result<Bytes, ApiError> {
     let filter = Filter { labelled: Some(1), ..Filter::default() };
     let samples = app.training()?.store.find(&filter, None, SEARCHED).await?;
     let (mut rows, mut labelled) = (Vec::new(), Vec::new());
@@ -220,12 +193,15 @@ async fn wrong_labels(app: &App) -> Result<Vec<Suggestion>, ApiError> {
     let errors = label_errors(&rows, &given);
     let open = errors.iter().filter(|error| !labelled[error.example].0.confirmed);
     let suggestion = |error: &label_errors::LabelError| {
-        let sample = labelled[error.example].0;
         let sure = 100.0 * rows[error.example][error.suggested];
         let suggested = &labels[error.suggested];
-        suggestion(sample, suggested, format!("the network is {sure:.0} % sure it is {suggested}"))
+        let why = format!("the network is {sure:.0} % sure it is {suggested}");
+        Suggestion::of_sample(labelled[error.example].0, suggested, why)
     };
-    Ok(open.take(SHOWN).map(suggestion).collect())
+    let suggestions = open.take(SHOWN).map(suggestion).collect();
+    let (labels, audit) = (labels.clone(), AuditState::default());
+    let json = serde_json::to_vec(&SuggestionList { labels, suggestions, audit });
+    json.map(Bytes::from).map_err(|error| ApiError::Unavailable(error.to_string()))
 }
 
 /// The results of `train audit` for the serving checkpoint, without those that are samples now.
@@ -268,31 +244,13 @@ async fn training(app: &App) -> Result<(Vec<Suggestion>, AuditState), ApiError> 
         if training.store.has_glyph(&glyph).await? {
             continue;
         }
-        suggestions.push(Suggestion::Example(Box::new(SuggestedExample {
-            sample: None,
-            picture: data_url(&glyph),
-            why: format!(
-                "{:.0} points more likely to be {}",
-                100.0 * doubt.margin,
-                doubt.suggested
-            ),
-            pixels,
-            label: doubt.label,
-            suggested: doubt.suggested,
-        })));
+        let DoubtedExample { label, suggested, margin, .. } = doubt;
+        let why = format!("{:.0} points more likely to be {suggested}", 100.0 * margin);
+        suggestions.push(Suggestion::of_example(&glyph, label, suggested, why));
         if suggestions.len() == SHOWN {
             break;
         }
     }
     let (examples, doubted) = (Some(audit.examples), Some(audit.doubted));
     Ok((suggestions, AuditState { state: Some("ready"), failure, examples, doubted }))
-}
-
-fn suggestion(sample: &Sample, suggested: &str, why: String) -> Suggestion {
-    Suggestion::Sample(Box::new(SuggestedSample {
-        record: SampleRecord::new(sample).with_picture(sample),
-        sample: sample.id.clone(),
-        suggested: suggested.to_owned(),
-        why,
-    }))
 }

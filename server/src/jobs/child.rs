@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{job::NetworkKind, settings::JobSettings};
+use crate::secrets;
 
 /// Longest time for an audit of the training data.
 const AUDIT: Duration = Duration::from_secs(1800);
@@ -214,6 +215,9 @@ fn command(
     let mut command = Command::new(program);
     command.args(first).args(name).arg("--artifacts").arg(artifacts);
     command.args(["--device", device]).kill_on_drop(true);
+    // Neither the token nor the credentials of stores and databases: it reads pictures that
+    // strangers have sent.
+    command.env_clear().envs(secrets::environment(device.contains("remote:")));
     // The server's own may be a URL, which `train` would reject before it reads --artifacts.
     command.env("GLYPHIC_ARTIFACTS", artifacts);
     if let Some(data) = &settings.data {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
-use super::{job::JobEvents, training::TrainingService};
+use super::{
+    job::{Job, JobEvents, JobViews},
+    training::TrainingService,
+};
 
 /// Time between two looks at the database.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -26,18 +29,26 @@ impl TrainingService {
             }
             // The database may be away for a moment.
             let Ok(jobs) = self.store.jobs(JOBS).await else { continue };
-            let active = jobs.iter().find(|job| job.is_active());
-            let progress = active.map_or(Value::Null, |job| json!(job)).to_string().into();
-            let mut listed = json!(jobs);
-            for job in listed.as_array_mut().into_iter().flatten() {
-                job["progress"] = Value::Null;
-            }
-            let events = Some(JobEvents { jobs: listed.to_string().into(), progress });
+            let in_short: Vec<Job> = jobs.iter().cloned().map(Job::in_short).collect();
+            let events =
+                Some(JobViews { whole: JobEvents::of(&jobs), in_short: JobEvents::of(&in_short) });
             self.events.send_if_modified(|last| {
                 let is_news = *last != events;
                 *last = events;
                 is_news
             });
         }
+    }
+}
+
+impl JobEvents {
+    fn of(jobs: &[Job]) -> Self {
+        let active = jobs.iter().find(|job| job.is_active());
+        let progress = active.map_or(Value::Null, |job| json!(job)).to_string().into();
+        let mut listed = json!(jobs);
+        for job in listed.as_array_mut().into_iter().flatten() {
+            job["progress"] = Value::Null;
+        }
+        Self { jobs: listed.to_string().into(), progress }
     }
 }

@@ -80,15 +80,15 @@ pub struct Job {
     pub parent: Option<String>,
     /// The checkpoint that came of it.
     pub candidate: Option<String>,
-    /// Labelled samples when it began.
-    pub samples: i64,
+    /// Samples that it trains on or is measured with; with the token alone.
+    pub samples: Option<i64>,
     /// The newest labelling when it began; see [`Store::labelled_since`](crate::store::Store::labelled_since).
     #[serde(skip)]
     pub labelled_until: i64,
     /// The progress that the trainer reports.
     #[schema(value_type = JobProgress)]
     pub progress: Value,
-    /// How it ended, in words.
+    /// How it ended, in words; in short without the token.
     pub message: Option<String>,
     /// When training began.
     pub started: Option<i64>,
@@ -138,6 +138,15 @@ pub struct Ending {
     pub message: String,
 }
 
+/// The state of the jobs, for those who follow them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobViews {
+    /// For the token's holder.
+    pub whole: JobEvents,
+    /// For visitors.
+    pub in_short: JobEvents,
+}
+
 /// The state of the jobs, as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobEvents {
@@ -151,6 +160,18 @@ impl Job {
     /// Whether it waits or runs.
     pub fn is_active(&self) -> bool {
         matches!(self.state, JobState::Queued | JobState::Running)
+    }
+
+    /// As visitors see it: nothing that is said of samples, of their number or of labels.
+    pub fn in_short(self) -> Self {
+        let message = match self.state {
+            JobState::Queued | JobState::Running => None,
+            JobState::Promoted => Some("its checkpoint is now serving"),
+            JobState::Candidate => Some("its checkpoint is not serving"),
+            JobState::Failed => Some("it failed"),
+            JobState::Cancelled => Some("it was cancelled"),
+        };
+        Self { samples: None, message: message.map(str::to_owned), ..self }
     }
 }
 

@@ -10,12 +10,14 @@
 
 mod child;
 mod events;
+mod heartbeat;
 mod job;
 mod runner;
+mod samples_file;
 mod settings;
 mod store;
 mod training;
 
-pub use job::{Ending, Job, JobEvents, JobState, NetworkKind, Recipe};
+pub use job::{Ending, Job, JobEvents, JobState, JobViews, NetworkKind, Recipe};
 pub use settings::JobSettings;
 pub use training::TrainingService;

@@ -1,26 +1,25 @@
 //! The loop that takes training jobs and runs them, one at a time.
 
 use std::{
-    fs::File,
-    io::{BufWriter, Write},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use glyphic_runtime::registry::{Basis, CANDIDATE, Comparison, Objection, Registry, RegistryError};
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 use super::{
     child::{Progress, TrainingProcess},
+    heartbeat::Watch,
     job::{Ending, Job, JobState, Recipe},
+    samples_file,
     training::TrainingService,
 };
 use crate::{
     models::{Models, ModelsError},
-    samples::{Filter, SampleRecord},
-    store::{StoreError, now},
+    store::StoreError,
 };
 
 /// Time between two looks for a job.
@@ -37,21 +36,22 @@ const SILENCE: Duration = Duration::from_secs(900);
 const GRACE: Duration = Duration::from_secs(5);
 /// Time between two purges.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
-/// Samples that are read from the database at once.
-const CHUNK: i64 = 500;
+/// Time after which it is forgotten from which network a visitor's sample came.
+const NETWORKS_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 impl TrainingService {
     /// Runs jobs until `stop` is true. A job that is running then goes back to the queue.
     pub(crate) async fn run_jobs(self, models: Models, mut stop: watch::Receiver<bool>) {
         let mut purged: Option<Instant> = None;
         let mut away = false;
+        let mut watch = Watch::default();
         while !*stop.borrow() {
             if purged.is_none_or(|last| last.elapsed() > PURGE_EVERY) {
                 purged = Some(Instant::now());
-                self.purge().await;
+                self.purge(models.registry().root()).await;
             }
             self.ask_by_itself().await;
-            match self.store.claim_job(&self.owner).await {
+            match self.store.claim_job(&self.owner, &mut watch).await {
                 Ok(Some(job)) => self.run_job(job, &models, &mut stop).await,
                 Ok(None) => away = false,
                 Err(error) if !away => {
@@ -68,7 +68,7 @@ impl TrainingService {
         }
     }
 
-    /// Asks for a job if there are enough new samples, or if it is time.
+    /// Asks for a job if there are enough new samples that count, or if it is time.
     async fn ask_by_itself(&self) {
         let (every_samples, every) = (self.settings.every_samples, self.settings.every);
         if every_samples.is_none() && every.is_none() {
@@ -79,9 +79,10 @@ impl TrainingService {
             let (until, begun) = last
                 .as_ref()
                 .map_or((0, 0), |job| (job.labelled_until, job.started.unwrap_or(job.created)));
-            let new = self.store.labelled_since(until).await?;
+            let new = self.store.labelled_since(until, None).await?;
             let enough = every_samples.is_some_and(|count| new as u64 >= count);
-            let old = every.is_some_and(|time| now() - begun >= time.as_millis() as i64);
+            let now = self.store.clock().await?;
+            let old = every.is_some_and(|time| now - begun >= time.as_millis() as i64);
             Ok::<_, StoreError>(match (enough, old && new > 0) {
                 (true, _) => Some("samples"),
                 (_, true) => Some("schedule"),
@@ -94,13 +95,40 @@ impl TrainingService {
         }
     }
 
-    async fn purge(&self) {
-        let ago = |time: Duration| now() - time.as_millis() as i64;
+    async fn purge(&self, artifacts: &Path) {
+        // By this server's clock, if that were ahead, samples would be purged too early.
+        let now = match self.store.clock().await {
+            Ok(now) => now,
+            Err(error) => {
+                tracing::error!(%error, "samples could not be purged");
+                return;
+            }
+        };
+        let ago = |time: Duration| now - time.as_millis() as i64;
         let created_before = self.settings.keep.map_or(i64::MIN, ago);
         match self.store.purge(ago(self.settings.keep_deleted), created_before).await {
             Ok(0) => {}
             Ok(count) => tracing::info!("purged {count} samples"),
             Err(error) => tracing::error!(%error, "samples could not be purged"),
+        }
+        if let Err(error) = self.store.forget_networks(ago(NETWORKS_KEPT)).await {
+            tracing::error!(%error, "the networks of visitors could not be forgotten");
+        }
+        self.remove_folders(&artifacts.join("jobs")).await;
+    }
+
+    /// Removes the folders of jobs that are over: a server that was killed left its copy of the
+    /// samples in one.
+    async fn remove_folders(&self, folders: &Path) {
+        // Listed first: the folder of a job that begins meanwhile is not among them.
+        let entries: Vec<_> = std::fs::read_dir(folders).into_iter().flatten().flatten().collect();
+        let Ok(active) = self.store.active_job().await else { return };
+        for entry in entries {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if active.as_ref().is_none_or(|job| !name.starts_with(&job.id)) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
         }
     }
 
@@ -127,6 +155,8 @@ impl TrainingService {
         let _ = std::fs::remove_dir_all(&folder);
         let Some(ending) = ending else { return };
         tracing::info!("training job {}: {}", job.id, ending.message);
+        let message = self.for_everybody(&ending.message, models.registry().root());
+        let ending = Ending { message, ..ending };
         // The database may be away for a moment; the result must not be lost.
         while let Err(error) = self.store.end_job(&job.id, &self.owner, ending.clone()).await {
             tracing::error!(%error, "the result of job {} could not be stored", job.id);
@@ -201,12 +231,10 @@ impl TrainingService {
         let artifacts = models.registry().root();
         let started = match &job.recipe {
             Recipe::Samples => {
-                let labelled = self.store.labelled_since(0).await?;
-                ensure!(labelled > 0, "there is no labelled sample to train on: label some first");
-                let samples = self.write_samples(folder).await?;
-                let parent = models.engine().serving().id.clone();
-                self.store.begin_job(&job.id, &self.owner, &parent, labelled).await?;
-                TrainingProcess::finetune(&self.settings, artifacts, &parent, &samples)
+                let parent = models.engine().serving();
+                let file = samples_file::write(&self.store, &parent.labels, folder).await?;
+                self.store.begin_job(&job.id, &self.owner, &parent.id, file.samples).await?;
+                TrainingProcess::finetune(&self.settings, artifacts, &parent.id, &file.path)
             }
             Recipe::Scratch { network, epochs } => {
                 TrainingProcess::train(&self.settings, artifacts, *network, *epochs)
@@ -234,29 +262,6 @@ impl TrainingService {
             }
             Err(_) => None,
         }
-    }
-
-    /// Writes all labelled samples to a file for the trainer, which needs no image files.
-    async fn write_samples(&self, folder: &Path) -> Result<PathBuf> {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot create {}", folder.display()))?;
-        let path = folder.join("samples.jsonl");
-        let cannot = || format!("cannot write {}", path.display());
-        let mut file = BufWriter::new(File::create(&path).with_context(cannot)?);
-        let filter = Filter { labelled: Some(1), ..Filter::default() };
-        let mut before: Option<String> = None;
-        loop {
-            let chunk = self.store.find(&filter, before.as_deref(), CHUNK).await?;
-            for sample in &chunk {
-                file.write_all(&SampleRecord::line(sample)).with_context(cannot)?;
-            }
-            match chunk.last() {
-                Some(last) => before = Some(last.id.clone()),
-                None => break,
-            }
-        }
-        file.flush().with_context(cannot)?;
-        Ok(path)
     }
 
     /// The job as it is now, if it is still this server's. Waits until the database answers.

@@ -1,13 +1,19 @@
 //! Training jobs, one at a time over all servers of a database.
 
+use std::time::Instant;
+
 use serde_json::Value;
 use sqlx::{Row, any::AnyRow};
 
-use super::job::{Ending, Job, JobState, NetworkKind, Recipe};
-use crate::store::{Store, StoreError, new_id, now};
+use super::{
+    heartbeat::{Heartbeat, Watch},
+    job::{Ending, Job, JobState, NetworkKind, Recipe},
+};
+use crate::{
+    secrets::without_paths,
+    store::{Store, StoreError, id_after, now},
+};
 
-/// A job without a heartbeat for this time is taken over by another server, in ms.
-const ABANDONED_AFTER: i64 = 15_000;
 /// Times that a job is started before it counts as failed.
 const ATTEMPTS: i64 = 2;
 
@@ -24,10 +30,22 @@ macro_rules! newest_labelling {
     };
 }
 
+/// A heartbeat that is made at `$1`: always another one than before, also if the clock stands still.
+macro_rules! next_heartbeat {
+    () => {
+        "CASE WHEN heartbeat = $1 THEN heartbeat + 1 ELSE $1 END"
+    };
+}
+
 impl Store {
     /// Asks for a job. Fails with [`StoreError::JobUnderWay`] if there is one.
     pub async fn ask_for_job(&self, reason: &str, recipe: &Recipe) -> Result<Job, StoreError> {
-        let id = new_id();
+        let created = self.clock().await?;
+        let mut transaction = self.begin().await?;
+        // After all earlier ones, so that the last job is the last, whatever the clocks say.
+        let last = sqlx::query("SELECT COALESCE(MAX(id), '') FROM jobs");
+        let last: String = last.fetch_one(&mut *transaction).await?.try_get(0)?;
+        let id = id_after(&last);
         let (network, epochs) = match recipe {
             Recipe::Scratch { network, epochs } => (Some(network.name().to_owned()), Some(*epochs)),
             Recipe::Samples | Recipe::Unknown(_) => (None, None),
@@ -40,13 +58,14 @@ impl Store {
             ", $4, $5, $6, '{}') ON CONFLICT (active) DO NOTHING",
         ))
         .bind(id.clone())
-        .bind(now())
+        .bind(created)
         .bind(reason.to_owned())
         .bind(recipe.name().to_owned())
         .bind(network)
         .bind(epochs)
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
+        self.commit(transaction).await?;
         if asked.rows_affected() == 1 {
             return self.job(&id).await;
         }
@@ -98,17 +117,40 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    /// Takes the waiting job, or one without a heartbeat, for the server `owner`. Two servers that
-    /// try at once do not both get it. A job that was started too often fails here.
-    pub async fn claim_job(&self, owner: &str) -> Result<Option<Job>, StoreError> {
-        let abandoned = now() - ABANDONED_AFTER;
+    /// Takes the waiting job, or one whose server has stopped, for the server `owner`. Two servers
+    /// that try at once do not both get it. A job that was started too often fails here. `watch` is
+    /// what this server has seen of others' jobs: this is to be called every second or so.
+    pub(super) async fn claim_job(
+        &self,
+        owner: &str,
+        watch: &mut Watch,
+    ) -> Result<Option<Job>, StoreError> {
+        self.check_files()?;
+        let running =
+            "SELECT id, owner, heartbeat FROM jobs WHERE active = 1 AND state = 'running'";
+        let stopped = match sqlx::query(running).fetch_optional(&self.pool).await? {
+            Some(row) => {
+                let heartbeat = Heartbeat {
+                    job: row.try_get(0)?,
+                    owner: row.try_get(1)?,
+                    time: row.try_get(2)?,
+                };
+                watch.has_stopped(heartbeat.clone(), Instant::now()).then_some(heartbeat)
+            }
+            None => None,
+        };
+        // Nothing has this id.
+        let (job, time) = stopped.map_or((String::new(), None), |h| (h.job, h.time));
+        let now = self.clock().await?;
         sqlx::query(
             "UPDATE jobs SET state = 'failed', active = NULL, finished = $1, \
              message = 'the server that trained it stopped, twice; start it again' \
-             WHERE active = 1 AND state = 'running' AND heartbeat < $2 AND attempts >= $3",
+             WHERE active = 1 AND state = 'running' AND id = $2 \
+             AND COALESCE(heartbeat, 0) = COALESCE(CAST($3 AS BIGINT), 0) AND attempts >= $4",
         )
-        .bind(now())
-        .bind(abandoned)
+        .bind(now)
+        .bind(job.clone())
+        .bind(time)
         .bind(ATTEMPTS)
         .execute(&self.pool)
         .await?;
@@ -116,12 +158,14 @@ impl Store {
             "UPDATE jobs SET state = 'running', owner = $1, heartbeat = $2, started = $2, \
              attempts = attempts + 1, labelled_until = ",
             newest_labelling!(),
-            " WHERE active = 1 AND (state = 'queued' OR heartbeat < $3) \
+            " WHERE active = 1 AND (state = 'queued' OR (id = $3 \
+             AND COALESCE(heartbeat, 0) = COALESCE(CAST($4 AS BIGINT), 0))) \
              AND recipe IN ('samples', 'scratch')",
         ))
         .bind(owner.to_owned())
-        .bind(now())
-        .bind(abandoned)
+        .bind(now)
+        .bind(job)
+        .bind(time)
         .execute(&self.pool)
         .await?;
         match claimed.rows_affected() {
@@ -138,10 +182,11 @@ impl Store {
         owner: &str,
         progress: &Value,
     ) -> Result<Option<Job>, StoreError> {
-        let reported = sqlx::query(
-            "UPDATE jobs SET heartbeat = $1, progress = $2 \
-             WHERE id = $3 AND owner = $4 AND active = 1",
-        )
+        let reported = sqlx::query(concat!(
+            "UPDATE jobs SET heartbeat = ",
+            next_heartbeat!(),
+            ", progress = $2 WHERE id = $3 AND owner = $4 AND active = 1",
+        ))
         .bind(now())
         .bind(progress.to_string())
         .bind(id.to_owned())
@@ -154,9 +199,14 @@ impl Store {
         }
     }
 
-    /// Sets the time of a job's last heartbeat.
+    /// Gives a job another heartbeat.
     pub async fn heartbeat(&self, id: &str, owner: &str) -> Result<(), StoreError> {
-        sqlx::query("UPDATE jobs SET heartbeat = $1 WHERE id = $2 AND owner = $3 AND active = 1")
+        let sql = concat!(
+            "UPDATE jobs SET heartbeat = ",
+            next_heartbeat!(),
+            " WHERE id = $2 AND owner = $3 AND active = 1",
+        );
+        sqlx::query(sql)
             .bind(now())
             .bind(id.to_owned())
             .bind(owner.to_owned())
@@ -216,6 +266,7 @@ impl Store {
 
     /// Asks a job to stop. One that waits stops at once.
     pub async fn cancel_job(&self, id: &str) -> Result<Job, StoreError> {
+        self.check_files()?;
         sqlx::query(
             "UPDATE jobs SET state = 'cancelled', active = NULL, finished = $1, \
              message = 'cancelled before it began' \
@@ -256,14 +307,15 @@ fn job(row: &AnyRow) -> Result<Job, sqlx::Error> {
         cancel: row.try_get::<i64, _>("cancel")? != 0,
         parent: row.try_get("parent")?,
         candidate: row.try_get("candidate")?,
-        samples: row.try_get("samples")?,
+        samples: Some(row.try_get("samples")?),
         labelled_until: match row.try_get("labelled_until")? {
             // As in `last_learned`.
             0 => row.try_get::<Option<i64>, _>("started")?.unwrap_or(row.try_get("created")?),
             until => until,
         },
         progress: serde_json::from_str(&row.try_get::<String, _>("progress")?).unwrap_or_default(),
-        message: row.try_get("message")?,
+        // Older versions stored it with paths.
+        message: row.try_get::<Option<String>, _>("message")?.map(|m| without_paths(&m, &[])),
         started: row.try_get("started")?,
         finished: row.try_get("finished")?,
     })

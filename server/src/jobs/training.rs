@@ -12,11 +12,12 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     child,
-    job::{Job, JobEvents, Recipe},
+    job::{Job, JobViews, Recipe},
     settings::JobSettings,
 };
 use crate::{
-    samples::Quota,
+    samples::{Keeping, Quota},
+    secrets::without_paths,
     store::{Store, StoreError},
 };
 
@@ -27,12 +28,14 @@ pub struct TrainingService {
     pub store: Store,
     /// How many samples are taken.
     pub quota: Quota,
+    /// What is kept of them.
+    pub keeping: Keeping,
     pub(super) settings: Arc<JobSettings>,
     /// This server's name among those that share the database.
     pub(super) owner: String,
     pub(super) wake: Arc<Notify>,
     /// The last state of the jobs, for those who follow them.
-    pub(super) events: watch::Sender<Option<JobEvents>>,
+    pub(super) events: watch::Sender<Option<JobViews>>,
     /// Whether an audit of the training data is running.
     auditing: Arc<AtomicBool>,
     /// Why the last audit failed. A lock is enough: it is rarely used.
@@ -45,8 +48,13 @@ impl TrainingService {
         let owner = format!("{}-{:08x}", std::process::id(), fastrand::u32(..));
         let settings = Arc::new(settings);
         let (wake, auditing, audit_failure) = (Arc::default(), Arc::default(), Arc::default());
-        let events = watch::Sender::new(None);
-        Self { store, quota, settings, owner, wake, events, auditing, audit_failure }
+        let (events, keeping) = (watch::Sender::new(None), Keeping::default());
+        Self { store, quota, keeping, settings, owner, wake, events, auditing, audit_failure }
+    }
+
+    /// The same, with what is kept of samples.
+    pub fn keeping(self, keeping: Keeping) -> Self {
+        Self { keeping, ..self }
     }
 
     /// Asks for a training job.
@@ -62,7 +70,7 @@ impl TrainingService {
     }
 
     /// The last state of the jobs; `None` until the first look at the database.
-    pub fn subscribe(&self) -> watch::Receiver<Option<JobEvents>> {
+    pub fn subscribe(&self) -> watch::Receiver<Option<JobViews>> {
         self.events.subscribe()
     }
 
@@ -72,17 +80,28 @@ impl TrainingService {
             return;
         }
         let started = child::start_audit(&self.settings, artifacts, checkpoint);
-        let training = self.clone();
+        let (training, artifacts) = (self.clone(), artifacts.to_owned());
         tokio::spawn(async move {
             let failure = match started {
                 Ok(child) => child::end_of_audit(child).await.err(),
                 Err(error) => Some(error.to_string()),
             };
+            if let Some(failure) = &failure {
+                tracing::warn!("the audit of the training data failed: {failure}");
+            }
             if let Ok(mut last) = training.audit_failure.lock() {
-                *last = failure;
+                *last = failure.map(|failure| training.for_everybody(&failure, &artifacts));
             }
             training.auditing.store(false, Ordering::Release);
         });
+    }
+
+    /// A message that everybody may read: where files are on this machine is for its log alone.
+    pub(super) fn for_everybody(&self, message: &str, artifacts: &Path) -> String {
+        let program = self.settings.program.iter().map(Path::new);
+        let data = self.settings.data.as_deref();
+        let known: Vec<&Path> = program.chain(data).chain([artifacts]).collect();
+        without_paths(message, &known)
     }
 
     /// Whether an audit of the training data is running.
@@ -90,7 +109,7 @@ impl TrainingService {
         self.auditing.load(Ordering::Acquire)
     }
 
-    /// Why the last audit failed.
+    /// Why the last audit failed, for everybody.
     pub fn audit_failure(&self) -> Option<String> {
         self.audit_failure.lock().ok()?.clone()
     }

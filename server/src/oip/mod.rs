@@ -16,7 +16,7 @@ mod protocol;
 mod request;
 mod response;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     body::Body,
@@ -35,9 +35,9 @@ use crate::{
     app::App,
     engine::Engine,
     http::{
-        body::{read_body, room_for_body},
+        body::receive,
         error::{ApiError, ErrorText},
-        extract::{Json, Path, small_body},
+        extract::{Client, Json, Path, small_body},
     },
 };
 use outputs::OUTPUTS;
@@ -234,11 +234,12 @@ struct OutputTensor {
         BadRequest, NotFound, TooLarge, TooManyRequests, Unavailable))]
 pub async fn infer(
     State(app): State<App>,
+    Client(client): Client,
     name: ModelName,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
-    read(&app, &name, &headers, body).await
+    read(&app, client, &name, &headers, body).await
 }
 
 /// Reads pictures with this version of a model.
@@ -249,11 +250,12 @@ pub async fn infer(
         BadRequest, NotFound, TooLarge, TooManyRequests, Unavailable))]
 pub async fn infer_version(
     State(app): State<App>,
+    Client(client): Client,
     name: ModelName,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
-    read(&app, &name, &headers, body).await
+    read(&app, client, &name, &headers, body).await
 }
 
 /// Which models of the repository are wanted.
@@ -451,13 +453,13 @@ fn readiness(app: &App, name: ModelName) -> Answered<ModelReady> {
 
 async fn read(
     app: &App,
+    client: IpAddr,
     name: &ModelName,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
     let engine = name.engine(app)?;
-    let _room = room_for_body(app, headers)?;
-    let bytes = read_body(app, body).await?;
+    let (bytes, _room) = receive(app, client, headers, body).await?;
     let headers = headers.clone();
     // Parsing megabytes of numbers takes too long for the async runtime's threads.
     let parsed = tokio::task::spawn_blocking(move || ParsedRequest::parse(&headers, &bytes));

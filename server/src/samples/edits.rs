@@ -1,4 +1,5 @@
-//! Changes to samples in the database: relabelling and deleting them, undoing that, and purging.
+//! Changes to samples in the database: relabelling, confirming and deleting them, undoing that, and
+//! removing them for good.
 //!
 //! Before a change, what it replaces is noted in `edits`, under the id of its batch.
 
@@ -6,59 +7,107 @@ use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
 use super::{
     sample::Filter,
-    store::{bind_filter, matches_filter, next_labelling},
+    store::{bind_filter, matches_filter, matching, next_labelling},
 };
-use crate::store::{Store, StoreError, new_id, now};
+use crate::store::{Store, StoreError, id_after, now};
 
 impl Store {
     /// Gives a sample a label, or confirms the one it has.
     pub async fn relabel(&self, id: &str, label: &str) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         let labelling = next_labelling(&mut transaction).await?;
-        note_edit(&mut transaction, &new_id(), id, "relabel").await?;
+        let batch = next_batch(&mut transaction).await?;
+        note_edit(&mut transaction, &batch, id, "relabel").await?;
         sqlx::query(
             "UPDATE samples SET confirmed = 1, label = $1, \
-             labelled = CASE WHEN label = $1 THEN labelled ELSE $2 END WHERE id = $3",
+             labelled = CASE WHEN label = $1 AND trusted + confirmed > 0 THEN labelled ELSE $2 END \
+             WHERE id = $3",
         )
         .bind(label.to_owned())
         .bind(labelling)
         .bind(id.to_owned())
         .execute(&mut *transaction)
         .await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(())
+    }
+
+    /// Confirms the labels of those samples that match, have one, were sent by visitors and are not
+    /// confirmed yet; returns how many. They count from now on.
+    pub async fn confirm(&self, filter: &Filter) -> Result<u64, StoreError> {
+        let filter =
+            Filter { labelled: Some(1), unconfirmed: Some(1), deleted: 0, ..filter.clone() };
+        let mut transaction = self.begin().await?;
+        let batch = next_batch(&mut transaction).await?;
+        let labelling = next_labelling(&mut transaction).await?;
+        let count = note_edits(&mut transaction, &batch, &filter, "confirm").await?;
+        sqlx::query(
+            "UPDATE samples SET confirmed = 1, labelled = $1 \
+             WHERE id IN (SELECT sample FROM edits WHERE batch = $2)",
+        )
+        .bind(labelling)
+        .bind(batch)
+        .execute(&mut *transaction)
+        .await?;
+        self.commit(transaction).await?;
+        Ok(count)
     }
 
     /// Deletes the samples that match; returns how many. They can be brought
     /// back by [`undo`](Self::undo) until they are purged.
     pub async fn delete(&self, filter: &Filter) -> Result<u64, StoreError> {
-        let note = concat!(
-            "INSERT INTO edits (batch, sample, what, label, confirmed, deleted) \
-             SELECT CAST($12 AS TEXT), id, 'delete', label, confirmed, deleted \
-             FROM samples WHERE ",
-            matches_filter!()
-        );
         let filter = Filter { deleted: 0, ..filter.clone() };
-        let batch = new_id();
         let mut transaction = self.begin().await?;
-        let noted = bind_filter!(sqlx::query(note), filter).bind(batch.clone());
-        let count = noted.execute(&mut *transaction).await?.rows_affected();
+        let batch = next_batch(&mut transaction).await?;
+        let count = note_edits(&mut transaction, &batch, &filter, "delete").await?;
         delete_batch(&mut transaction, batch).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(count)
     }
 
     /// Deletes one sample.
     pub async fn delete_one(&self, id: &str) -> Result<(), StoreError> {
-        let batch = new_id();
         let mut transaction = self.begin().await?;
+        let batch = next_batch(&mut transaction).await?;
         note_edit(&mut transaction, &batch, id, "delete").await?;
         delete_batch(&mut transaction, batch).await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok(())
     }
 
-    /// Undoes the last deletion or relabelling; returns which of them it was and for how many
+    /// Removes the samples that match for good; returns how many.
+    pub async fn erase(&self, filter: &Filter) -> Result<u64, StoreError> {
+        let sql = matching!(filter, "DELETE FROM samples WHERE ", "");
+        let mut transaction = self.begin().await?;
+        let erased = bind_filter!(sqlx::query(sql), filter).execute(&mut *transaction).await?;
+        forget_edits(&mut transaction).await?;
+        self.commit(transaction).await?;
+        self.overwrite_log().await;
+        Ok(erased.rows_affected())
+    }
+
+    /// Removes one sample for good, also one that was deleted before; if `visitor` is given, only if
+    /// it is that visitor's.
+    pub async fn erase_one(&self, id: &str, visitor: Option<&str>) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        let erased = sqlx::query(
+            "DELETE FROM samples \
+             WHERE id = $1 AND (CAST($2 AS TEXT) IS NULL OR visitor = $2)",
+        )
+        .bind(id.to_owned())
+        .bind(visitor.map(str::to_owned))
+        .execute(&mut *transaction)
+        .await?;
+        if erased.rows_affected() == 0 {
+            return Err(StoreError::NoSuchSample(id.to_owned()));
+        }
+        forget_edits(&mut transaction).await?;
+        self.commit(transaction).await?;
+        self.overwrite_log().await;
+        Ok(())
+    }
+
+    /// Undoes the last deletion, confirmation or relabelling; returns which of them it was and for how many
     /// samples.
     pub async fn undo(&self) -> Result<(String, u64), StoreError> {
         let mut transaction = self.begin().await?;
@@ -88,7 +137,7 @@ impl Store {
             .bind(batch)
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
+        self.commit(transaction).await?;
         Ok((what, count as u64))
     }
 
@@ -101,12 +150,45 @@ impl Store {
             .bind(created_before)
             .execute(&mut *transaction)
             .await?;
-        sqlx::query("DELETE FROM edits WHERE sample NOT IN (SELECT id FROM samples)")
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+        forget_edits(&mut transaction).await?;
+        self.commit(transaction).await?;
+        self.overwrite_log().await;
         Ok(purged.rows_affected())
     }
+}
+
+/// Removes what was noted of samples that are gone.
+async fn forget_edits(transaction: &mut Transaction<'static, Any>) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM edits WHERE sample NOT IN (SELECT id FROM samples)")
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// Stores the states of the samples that match before an edit; returns how many they are.
+async fn note_edits(
+    transaction: &mut Transaction<'static, Any>,
+    batch: &str,
+    filter: &Filter,
+    what: &str,
+) -> Result<u64, StoreError> {
+    let note = matching!(
+        filter,
+        "INSERT INTO edits (batch, sample, what, label, confirmed, deleted) \
+         SELECT CAST($14 AS TEXT), id, CAST($15 AS TEXT), label, confirmed, deleted \
+         FROM samples WHERE ",
+        ""
+    );
+    let noted = bind_filter!(sqlx::query(note), filter).bind(batch.to_owned());
+    Ok(noted.bind(what.to_owned()).execute(&mut **transaction).await?.rows_affected())
+}
+
+/// The id of a change that is made now. It comes after those of all earlier changes, so that the last
+/// one is the last, whatever the clocks of the servers say.
+async fn next_batch(transaction: &mut Transaction<'static, Any>) -> Result<String, StoreError> {
+    let last = sqlx::query("SELECT COALESCE(MAX(batch), '') FROM edits");
+    let last: String = last.fetch_one(&mut **transaction).await?.try_get(0)?;
+    Ok(id_after(&last))
 }
 
 /// Deletes the samples whose state was stored for an edit.

@@ -31,6 +31,9 @@ pub enum FormatError {
     /// The file could not be written.
     #[error("the file could not be written: {0}")]
     Write(String),
+    /// Nobody waits for the samples any more.
+    #[error("whoever sent the samples has not waited for them to be read")]
+    Abandoned,
     /// An input in the file cannot be read.
     #[error(transparent)]
     Raw(#[from] RawError),

@@ -2,20 +2,27 @@
 //! come and go as files. Nothing in here knows HTTP.
 //!
 //! ```text
-//! raw input ─► glyph ─► NewSample ─► store ─► Sample ─► formats (jsonl, csv, idx, png)
-//!                                                ▲              │
-//!                                                └── Incoming ◄─┘
+//! raw input ─► Kept ─► NewSample ─► store ─► Sample ─► formats (jsonl, csv, idx, png)
+//!                          ▲          │                    │
+//!                          │          └ quota: what gives way
+//!                          └────────────── Incoming ◄──────┘
 //! ```
 
 mod edits;
 pub mod formats;
 mod incoming;
+mod kept;
+mod quota;
 mod raw;
 mod record;
 mod sample;
+mod sender;
 mod store;
 
 pub use incoming::{FormatError, Incoming};
+pub use kept::{Keeping, Kept};
+pub use quota::Quota;
 pub use raw::{Raw, RawError};
 pub use record::{SampleRecord, data_url};
-pub use sample::{Added, Count, Filter, Form, NewSample, Quota, Sample};
+pub use sample::{Added, Count, Filter, Form, NewSample, Sample};
+pub use sender::Sender;

@@ -7,10 +7,19 @@ use glyphic_model::{
     number::{Bounds, Lattice},
     preprocess::{StrokeError, Strokes},
 };
-use glyphic_runtime::decode::{DecodeError, decode};
+use glyphic_runtime::decode::{DecodeError, decode, pixels};
 use thiserror::Error;
 
 use super::sample::Form;
+
+/// Most pixels of a picture that is decoded in a few milliseconds.
+const LIGHT_PIXELS: u64 = 1 << 19;
+/// Most bytes of such a picture's file: a JPEG may hide many scans in a small picture.
+const LIGHT_BYTES: usize = 128 << 10;
+/// Most points of a drawing that is drawn in a few milliseconds.
+const LIGHT_POINTS: usize = 4096;
+/// Most strokes of such a drawing: the segmentations grow with them.
+const LIGHT_STROKES: usize = 48;
 
 /// An input, without what it was packed in.
 #[derive(Clone, Debug)]
@@ -38,6 +47,22 @@ pub enum RawError {
 }
 
 impl Raw {
+    /// Whether making a glyph or a lattice of it may take more than some milliseconds: a photograph,
+    /// or a drawing of very many points.
+    pub fn is_heavy(&self) -> bool {
+        match self {
+            // What is no image is refused at once.
+            Self::Image(bytes) => {
+                pixels(bytes).is_ok_and(|pixels| pixels > LIGHT_PIXELS || bytes.len() > LIGHT_BYTES)
+            }
+            Self::Strokes(strokes) => {
+                let points: usize = strokes.points().iter().map(Vec::len).sum();
+                points > LIGHT_POINTS || strokes.points().len() > LIGHT_STROKES
+            }
+            Self::Pixels(_) => false,
+        }
+    }
+
     /// Decodes and frames. `None` if it is blank. A large image may take some hundred
     /// milliseconds: do not call this on the async runtime's threads.
     pub fn glyph(&self) -> Result<Option<Glyph>, RawError> {

@@ -36,6 +36,8 @@ pub struct SampleRecord {
     pub form: Form,
     /// Whether it is held back from training, to measure what was learned.
     pub held_back: bool,
+    /// Whether the token's holder sent it, not a visitor.
+    pub trusted: bool,
     /// Whether somebody looked at it and agreed with its label.
     pub confirmed: bool,
     /// When it was deleted, in milliseconds since 1970.
@@ -46,11 +48,12 @@ pub struct SampleRecord {
     /// The glyph's 784 pixels, base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub glyph: Option<String>,
-    /// The strokes as they were sent: `[[[x, y], …], …]`.
+    /// The strokes as they were sent: `[[[x, y], …], …]`. Very long drawings are kept as their glyph.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Vec<Vec<f32>>>>)]
     pub strokes: Option<Value>,
-    /// The image file as it was sent, base64.
+    /// The picture as it was looked at, as an image file, base64; the file that was sent, if the
+    /// server keeps originals. It may be some MiB, so it is sent apart, as it is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 }
@@ -71,6 +74,7 @@ impl SampleRecord {
             preprocessing: content.preprocessing,
             form: content.form,
             held_back: sample.held_back,
+            trusted: sample.trusted,
             confirmed: sample.confirmed,
             deleted: sample.deleted,
             picture: None,
@@ -85,22 +89,17 @@ impl SampleRecord {
         Self { picture: Some(data_url(&sample.content.glyph)), ..self }
     }
 
-    /// With the glyph and the input it came from. An image that was not read from the database
-    /// is left out.
+    /// With the glyph and the strokes it came from; without its image.
     pub fn with_input(self, sample: &Sample) -> Self {
         let content = &sample.content;
         let mut record = Self { glyph: Some(STANDARD.encode(content.glyph.pixels())), ..self };
-        match content.form {
-            Form::Strokes => record.strokes = serde_json::from_slice(&content.raw).ok(),
-            Form::Image if content.raw.is_empty() => {}
-            Form::Image => record.image = Some(STANDARD.encode(&content.raw)),
-            // The glyph is the input.
-            Form::Pixels => {}
+        if content.form == Form::Strokes {
+            record.strokes = serde_json::from_slice(&content.raw).ok();
         }
         record
     }
 
-    /// The whole sample as a line of JSON.
+    /// The sample as a line of JSON, without its image.
     pub fn line(sample: &Sample) -> Vec<u8> {
         let record = Self::new(sample).with_input(sample);
         let mut line = serde_json::to_vec(&record).unwrap_or_default();

@@ -35,7 +35,7 @@ pub struct NewSample {
     pub preprocessing: u32,
     /// The form of `raw`.
     pub form: Form,
-    /// The input as it came.
+    /// The input as it is kept.
     pub raw: Vec<u8>,
     /// The glyph that the network read.
     pub glyph: Glyph,
@@ -54,6 +54,8 @@ pub struct Sample {
     pub content: NewSample,
     /// Whether it is held back from training, to measure what was learned.
     pub held_back: bool,
+    /// Whether the token's holder sent it or, on a server without a token, a user of this machine.
+    pub trusted: bool,
     /// Whether somebody looked at it and agreed with its label.
     pub confirmed: bool,
     /// When it was deleted.
@@ -98,6 +100,11 @@ pub struct Filter {
     pub labelled: Option<i64>,
     /// 1: held back from training; 0: trained on
     pub held_back: Option<i64>,
+    /// 1: sent by visitors and not confirmed yet; 0: the others
+    pub unconfirmed: Option<i64>,
+    /// Of this visitor alone, the hash of whose secret it is
+    #[serde(skip)]
+    pub visitor: Option<String>,
     /// 1: deleted ones; 0: those that are not
     #[serde(default)]
     #[param(required = false)]
@@ -111,21 +118,13 @@ impl Filter {
         texts.iter().all(|text| text.as_ref().is_none_or(|text| !text.contains('\0')))
     }
 
-    /// Whether it matches everything.
+    /// Whether it matches everything that its sender may see.
     pub fn is_empty(&self) -> bool {
         let texts = [&self.label, &self.prediction, &self.verdict, &self.model, &self.source];
-        let numbers = [self.since, self.until, self.disagreement, self.labelled, self.held_back];
+        let Self { since, until, disagreement, labelled, held_back, unconfirmed, .. } = *self;
+        let numbers = [since, until, disagreement, labelled, held_back, unconfirmed];
         texts.iter().all(|text| text.is_none()) && numbers.iter().all(Option::is_none)
     }
-}
-
-/// How many samples a server takes.
-#[derive(Clone, Copy, Debug)]
-pub struct Quota {
-    /// In all.
-    pub total: u64,
-    /// From one source.
-    pub per_source: u64,
 }
 
 /// Counts for one source or label.

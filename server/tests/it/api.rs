@@ -130,13 +130,27 @@ fn a_request_may_set_the_thresholds() {
     }
 }
 
+/// A report comes with its checkpoint, which may come from anywhere.
+#[track_caller]
+fn assert_in_a_sandbox(response: &ureq::http::Response<ureq::Body>) {
+    let header = |name: &str| response.headers()[name].to_str().unwrap();
+    let policy: Vec<&str> = header("content-security-policy").split("; ").collect();
+    for directive in
+        ["default-src 'none'", "form-action 'none'", "base-uri 'none'", "img-src data:", "sandbox"]
+    {
+        assert!(policy.contains(&directive), "{directive} is not in {policy:?}");
+    }
+    assert_eq!(header("x-content-type-options"), "nosniff");
+}
+
 #[test]
 fn shows_a_checkpoints_report() {
     let id = ARTIFACTS.registry.current().unwrap();
     let mut page = ureq::get(SERVER.url(&format!("/models/{id}"))).call().unwrap();
-    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
-    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    assert_in_a_sandbox(&page);
     assert!(page.body_mut().read_to_string().unwrap().contains("Confusion matrix"));
+    let card = ureq::get(SERVER.url(&format!("/api/models/{id}/report"))).call().unwrap();
+    assert_in_a_sandbox(&card);
     let (status, card) = SERVER.get(&format!("/api/models/{id}/report"));
     assert_eq!((status, &card["id"]), (200, &json!(id)));
     assert!(card["score"]["accuracy"].as_f64().unwrap() > 0.99);
@@ -281,13 +295,17 @@ fn rejects_other_content_types() {
 
 #[test]
 fn rejects_bodies_over_the_limit() {
+    // One at the limit is read.
+    assert_refused(predict("application/json", &vec![b' '; 16 << 20]), 400, "malformed");
     // By the announced length, before a byte of the body is sent …
-    let announced = "POST /api/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 16777217\r\n\r\n";
+    let announced =
+        "POST /api/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16777217\r\n\r\n";
     // … or, where no length is announced, once the limit is passed.
     let chunk = format!("{:x}\r\n{}\r\n", 1 << 20, " ".repeat(1 << 20));
-    let chunked = "POST /api/predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-        .to_owned()
-        + &chunk.repeat(17);
+    let chunked =
+        "POST /api/predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+            .to_owned()
+            + &chunk.repeat(17);
     for request in [announced, &chunked] {
         let mut stream = TcpStream::connect(SERVER.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

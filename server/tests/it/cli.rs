@@ -40,7 +40,7 @@ fn without_a_command_it_serves() {
 }
 
 /// All options of serving, each with a value other than its default.
-const EVERY_OPTION: [&str; 27] = [
+const EVERY_OPTION: [&str; 37] = [
     "--addr=127.0.0.2:81",
     "--artifacts=s3://bucket/path",
     "--artifacts-copy=copy",
@@ -60,7 +60,17 @@ const EVERY_OPTION: [&str; 27] = [
     "--data=digits",
     "--train-arguments=--epochs 2 --seed 7",
     "--train-device=cpu,remote:ws://there:8090",
+    "--probe-addr=127.0.0.2:82",
     "--max-body-mib=17",
+    "--request-memory-mib=171",
+    "--answer-memory-mib=172",
+    "--import-megapixels=173",
+    "--samples-per-client=174",
+    "--samples-mib=175",
+    "--samples-mib-per-client=176",
+    "--sample-kib=177",
+    "--keep-originals",
+    "--keep-disagreements",
     "--queue=18",
     "--max-batch=19",
     "--rate=20",
@@ -88,6 +98,7 @@ fn every_option_of_serving_reaches_the_configuration() {
     let line = ["server"].into_iter().chain(EVERY_OPTION);
     let config = Cli::try_parse_from(line).unwrap().config;
     assert_eq!(config.addr, "127.0.0.2:81".parse().unwrap());
+    assert_eq!(config.probe_addr, Some("127.0.0.2:82".parse().unwrap()));
     assert_eq!(config.artifacts, Artifacts::Shared("s3://bucket/path".to_owned()));
     assert_eq!(config.folder(), Path::new("copy"));
     assert_eq!(config.device, DeviceChoice::Gpu(Some(3)));
@@ -100,7 +111,10 @@ fn every_option_of_serving_reaches_the_configuration() {
     let training = &config.training;
     assert_eq!(training.url(Path::new("a")), "sqlite://x.db");
     let quota = training.quota();
-    assert_eq!((quota.total, quota.per_source), (11, 12));
+    assert_eq!((quota.total, quota.per_source, quota.per_client), (11, 12, 174));
+    assert_eq!((quota.bytes, quota.bytes_per_client), (175 << 20, 176 << 20));
+    let keeping = training.keeping();
+    assert_eq!((keeping.bytes, keeping.originals, keeping.disagreements), (177 << 10, true, true));
     let settings = training.settings(&config.device, vec!["trainer".to_owned()]);
     assert_eq!(settings.program, ["trainer"]);
     assert_eq!((settings.keep, settings.keep_deleted), (Some(days(13)), days(14)));
@@ -112,6 +126,8 @@ fn every_option_of_serving_reaches_the_configuration() {
 
     let limits = &config.limits;
     assert_eq!((limits.max_body(), limits.queue, limits.max_batch), (17 << 20, 18, 19));
+    assert_eq!((limits.request_memory_mib, limits.answer_memory_mib), (171, 172));
+    assert_eq!(limits.import_megapixels, 173);
     assert_eq!((limits.rate, limits.behind_proxy, limits.connections), (20, true, 21));
     assert_eq!((limits.connections_per_client, limits.drain_seconds), (Some(22), 23));
 }

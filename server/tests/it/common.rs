@@ -26,11 +26,11 @@ use glyphic_server::{
     jobs::{JobSettings, TrainingService},
     models::Models,
     run,
-    samples::Quota,
+    samples::{Keeping, Quota},
     store::Store,
 };
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor, SqliteConnection};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -61,6 +61,11 @@ pub struct TestArtifacts {
 }
 
 impl TestArtifacts {
+    /// The address of the database that a server makes here by default.
+    pub fn database(&self) -> String {
+        Store::file_url(&self.registry.root().join("glyphic.db"))
+    }
+
     /// Holds the repository's released checkpoint, promoted.
     pub fn released() -> Self {
         let released = Registry::new(repository().join("artifacts"));
@@ -96,9 +101,18 @@ impl TestArtifacts {
 
 /// The same in any registry.
 pub fn publish(registry: &Registry, id: &str) -> Network {
+    publish_changed(registry, id, |network| network)
+}
+
+/// The same, of a network that is changed first.
+pub fn publish_changed(
+    registry: &Registry,
+    id: &str,
+    change: impl FnOnce(Network) -> Network,
+) -> Network {
     let conv = ConvolutionConfig { channels: 8, kernel: 5, stride: 2, padding: 2 };
     let config = NetworkConfig { convolutions: vec![conv, conv], hidden: vec![], classes: 10 };
-    let network = config.init(&Device::flex());
+    let network = change(config.init(&Device::flex()));
     let score = Score { accuracy: 0.1, loss: 2.3, examples: 10 };
     let draft = Draft {
         id: id.to_owned(),
@@ -169,10 +183,11 @@ impl Server {
                 let models = Models::start(registry, ComputeDevice::cpu(), queue, batch).unwrap();
                 let shutdown = async { drop(stopped.await) };
                 let mut app = App::new(models, limits);
-                if let Some(TrainingSetup { url, quota, settings }) = training {
+                if let Some(TrainingSetup { url, quota, keeping, settings }) = training {
                     let url = url.unwrap_or_else(|| Store::file_url(&root.join("glyphic.db")));
                     let store = Store::open(&url).await.unwrap();
-                    app = app.with_training(Ok(TrainingService::new(store, quota, settings)));
+                    let training = TrainingService::new(store, quota, settings).keeping(keeping);
+                    app = app.with_training(Ok(training));
                 }
                 // Not before: a test that waits must find files in place, not half read.
                 ready.send(listener.local_addr().unwrap()).unwrap();
@@ -262,14 +277,15 @@ pub fn picture(name: &str) -> Vec<u8> {
     fs::read(repository().join("model/tests/pictures").join(name)).unwrap()
 }
 
-/// Changes the database in an artifacts folder as no server does.
-pub fn execute(artifacts: &TestArtifacts, statements: &[&'static str]) {
-    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+/// Changes a database as no server does.
+pub fn execute(url: &str, statements: &[&str]) {
+    sqlx::any::install_default_drivers();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        let mut connection = AnyConnection::connect(url).await.unwrap();
         for &statement in statements {
-            connection.execute(statement).await.unwrap();
+            connection.execute(AssertSqlSafe(statement)).await.unwrap();
         }
+        connection.close().await.unwrap();
     });
 }
 
@@ -278,6 +294,7 @@ pub struct TrainingSetup {
     /// The database; a file in the artifacts folder by default.
     pub url: Option<String>,
     pub quota: Quota,
+    pub keeping: Keeping,
     pub settings: JobSettings,
 }
 
@@ -285,7 +302,8 @@ impl Default for TrainingSetup {
     fn default() -> Self {
         Self {
             url: None,
-            quota: Quota { total: 100_000, per_source: 10_000 },
+            quota: Quota::default(),
+            keeping: Keeping::default(),
             settings: JobSettings {
                 program: vec![env!("CARGO_BIN_EXE_server").to_owned(), "train".to_owned()],
                 data: Some(repository().join("artifacts/datasets/mnist")),

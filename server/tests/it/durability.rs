@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::Path,
     process::{Command, Stdio},
     sync::{
@@ -14,7 +15,7 @@ use std::{
 };
 
 use crate::{
-    common::{TestArtifacts, repetitions},
+    common::{TestArtifacts, read, repetitions, seven},
     programs::{Postgres, ServerProgram},
 };
 use glyphic_server::{samples::Filter, store::Store};
@@ -153,6 +154,69 @@ fn a_full_disk_refuses_and_keeps_what_was_acknowledged() {
             store.sample(&id).await.unwrap();
         }
     });
+}
+
+/// What a client that sends a sample is answered: the status and the error's code.
+fn sent(address: &str, number: usize) -> (u16, Value) {
+    let strokes = json!([[[0, 0], [30 + number, 1], [20, 80]]]);
+    let body = json!({ "label": "7", "strokes": strokes }).to_string();
+    let request = ureq::post(format!("{address}/api/samples"));
+    let request = request.config().http_status_as_error(false).build();
+    let (status, answer) = read(request.content_type("application/json").send(body.as_bytes()));
+    (status, answer["error"]["code"].clone())
+}
+
+#[test]
+fn a_database_that_is_deleted_or_replaced_under_the_server_takes_nothing_more() {
+    let artifacts = TestArtifacts::released();
+    let root = artifacts.registry.root();
+    let server = start(root, None);
+    let address = server.url.clone();
+    let ready = || {
+        let request = ureq::get(format!("{address}/readyz"));
+        read(request.config().http_status_as_error(false).build().call())
+    };
+    let lost = json!("database_lost");
+    assert_eq!(sent(&address, 0).0, 201);
+    assert_eq!(ready().0, 200);
+    let mut number = 1;
+    for name in ["glyphic.db", "glyphic.db-wal"] {
+        let (file, aside) = (root.join(name), root.join("aside"));
+        for replaced in [false, true] {
+            fs::rename(&file, &aside).unwrap();
+            if replaced {
+                fs::copy(&aside, &file).unwrap();
+            }
+            assert_eq!(sent(&address, number), (503, lost.clone()), "{name}, {replaced}");
+            let (status, answer) = ready();
+            assert_eq!((status, &answer["error"]["code"]), (503, &lost), "{answer}");
+            let message = answer["error"]["message"].as_str().unwrap();
+            assert!(message.contains("deleted or replaced"), "{message}");
+            assert!(!answer.to_string().contains(root.to_str().unwrap()), "{answer}");
+            for (method, path, body) in [
+                ("POST", "/api/samples/delete?label=7", json!({})),
+                ("POST", "/api/samples/undo", json!({})),
+                ("PATCH", "/api/samples/a", json!({ "label": "7" })),
+                ("POST", "/api/jobs", json!({})),
+            ] {
+                let (status, answer) = server.send(method, path, &body);
+                assert_eq!((status, &answer["error"]["code"]), (503, &lost), "{path}: {answer}");
+            }
+            // It goes on reading, and all is well when the file is back.
+            let drawn = json!({ "strokes": seven() });
+            assert_eq!(server.send("POST", "/api/predict", &drawn).0, 200);
+            fs::rename(&aside, &file).unwrap();
+            assert_eq!(ready().0, 200, "{name}, {replaced}");
+            assert_eq!(sent(&address, number).0, 201, "{name}, {replaced}: nothing was kept");
+            number += 1;
+        }
+    }
+    // Deleted for good, it is made anew by the next start.
+    fs::remove_file(root.join("glyphic.db")).unwrap();
+    assert_eq!(sent(&address, number), (503, lost));
+    drop(server);
+    let server = start(root, None);
+    assert_eq!(sent(&server.url, number).0, 201);
 }
 
 #[test]

@@ -9,10 +9,7 @@ use axum::{
     response::IntoResponse,
 };
 use glyphic_runtime::registry::RegistryError;
-use glyphic_server::http::{
-    error::ApiError,
-    extract::{Json, body_within},
-};
+use glyphic_server::http::{error::ApiError, extract::Json};
 use serde_json::Value;
 
 async fn answer(error: ApiError) -> (StatusCode, Value) {
@@ -66,15 +63,12 @@ async fn a_damaged_file_of_a_checkpoint_is_422_and_named_without_its_folder() {
 }
 
 #[tokio::test]
-async fn a_body_over_its_limit_is_413_and_one_at_the_limit_is_read() {
+async fn a_body_of_json_over_its_limit_is_413() {
     let json = format!("\"{}\"", "7".repeat(3 << 20));
     let request = Request::builder().header("content-type", "application/json");
     let request = request.body(Body::from(json)).unwrap();
     let refused = Json::<Value>::from_request(request, &()).await.map(drop).unwrap_err();
-    for error in [refused, body_within(Body::from(vec![0; (1 << 20) + 1]), 1).await.unwrap_err()] {
-        let (status, body) = answer(error).await;
-        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
-        assert_eq!(body["error"]["code"], "body_too_large");
-    }
-    assert_eq!(body_within(Body::from(vec![0; 1 << 20]), 1).await.unwrap().len(), 1 << 20);
+    let (status, body) = answer(refused).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(body["error"]["code"], "body_too_large");
 }

@@ -4,6 +4,7 @@
 
 mod api;
 mod auto;
+mod bounds;
 mod cli;
 mod common;
 mod description;
@@ -16,11 +17,15 @@ mod mutated;
 mod neighbours;
 mod operation;
 mod programs;
+mod quotas;
 mod registry;
 mod samples;
 mod scratch;
+mod secrets;
 mod several;
 mod shared;
+mod strangers;
 mod swap;
 mod teaching;
 mod traces;
+mod visitors;

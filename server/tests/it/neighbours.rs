@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use crate::common::{Server, TestArtifacts, TrainingSetup, drawings, repository, seven, train};
+use crate::{
+    common::{Server, TestArtifacts, TrainingSetup, drawings, repository, seven, train},
+    strangers::Person,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::checkpoint::Manifest;
 use glyphic_server::{config::Limits, neighbours::TrainingExample};
@@ -142,6 +145,21 @@ fn a_fine_tuned_checkpoint_finds_the_samples_it_learned_from() {
     assert!(!is_itself(&nearest(&seven())));
     let learned = drawings.iter().filter(|(_, strokes)| is_itself(&nearest(strokes))).count();
     assert_eq!(learned as u64, 12 - held_back, "all but those held back");
+
+    // Others do not see them: what comes through a proxy is not from this machine.
+    let (_, drawn) = &drawings[0];
+    let stranger = Person::from("203.0.113.9");
+    let body = json!({ "strokes": drawn });
+    let (status, answer) = stranger.post(&server, "/api/nearest?count=50", &body);
+    assert_eq!(status, 200, "{answer}");
+    assert!(examples(&answer).iter().all(|(_, from, _)| from != "samples"), "{answer}");
+    // Nor does anybody see what was deleted.
+    assert!(is_itself(&nearest(drawn)));
+    let listed = server.get("/api/samples?limit=500").1;
+    let first = listed["samples"].as_array().unwrap().last().unwrap()["id"].clone();
+    let path = format!("/api/samples/{}", first.as_str().unwrap());
+    assert_eq!(server.send("DELETE", &path, &json!({})).0, 200);
+    assert!(!is_itself(&nearest(drawn)));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     common::{Server, TestArtifacts, TrainingSetup, seven, wait_until},
-    programs::Program,
+    programs::{Program, ServerProgram},
 };
 use glyphic_server::{config::Limits, http::access::Admin};
 use serde_json::json;
@@ -49,7 +49,7 @@ fn header<'a>(answer: &'a str, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn changes_need_the_token_and_reading_does_not() {
+fn changes_need_the_token_and_reading_does_not_but_for_samples() {
     let artifacts = TestArtifacts::released();
     let admin = Admin::new(Some(TOKEN.to_owned()), "127.0.0.1:1".parse().unwrap(), false).0;
     let setup = TrainingSetup::default();
@@ -66,6 +66,7 @@ fn changes_need_the_token_and_reading_does_not() {
         ("PUT", format!("/api/pins/{id}")),
         ("DELETE", format!("/api/pins/{id}")),
         ("POST", "/api/samples/delete?source=a".to_owned()),
+        ("POST", "/api/samples/confirm?source=a".to_owned()),
         ("POST", "/api/samples/undo".to_owned()),
         ("POST", "/api/samples/import".to_owned()),
         ("PATCH", "/api/samples/a".to_owned()),
@@ -108,9 +109,11 @@ fn changes_need_the_token_and_reading_does_not() {
     let strokes = json!({ "strokes": seven(), "label": "7" });
     assert_eq!(server.post_json("/api/predict", &strokes).0, 200);
     assert_eq!(server.post_json("/api/samples", &strokes).0, 201);
-    for path in ["/", "/api/models", "/api/samples", "/metrics", "/v2", "/api/openapi.json"] {
+    for path in ["/", "/api/models", "/api/jobs", "/metrics", "/v2", "/api/openapi.json"] {
         assert_eq!(server.get(path).0, 200, "{path}");
     }
+    // What others sent is not for everybody.
+    assert_eq!(server.get("/api/samples").0, 401);
 }
 
 #[test]
@@ -160,6 +163,127 @@ fn without_a_token_changes_are_taken_under_this_machines_names_alone() {
 }
 
 #[test]
+fn whatever_says_proxy_makes_a_change_need_the_token() {
+    let artifacts = TestArtifacts::released();
+    let id = artifacts.registry.current().unwrap();
+    let open = Server::start(&artifacts);
+    let admin = Admin::new(Some(TOKEN.to_owned()), "127.0.0.1:1".parse().unwrap(), false).0;
+    let guarded = Server::start_changed(&artifacts, Limits::default(), None, move |app| {
+        app.with_admin(admin)
+    });
+    // The proxy says that the request is for this machine, as its server's own name.
+    let promote = |server: &Server, version: &str, lines: &str| {
+        let head = format!(
+            "POST /api/models/{id}/promote HTTP/{version}\r\nhost: localhost:8080\r\n\
+             content-length: 0\r\nconnection: close\r\n{lines}\r\n"
+        );
+        raw(server.address, &head)
+    };
+    assert_eq!(status(&promote(&open, "1.1", "")), 200);
+    for (version, line) in [
+        ("1.0", ""),
+        ("1.1", "x-forwarded-for: 203.0.113.9\r\n"),
+        ("1.1", "X-Forwarded-Proto: https\r\n"),
+        ("1.1", "x-forwarded-host: glyphic.example\r\n"),
+        ("1.1", "x-forwarded-port: 443\r\n"),
+        ("1.1", "x-forwarded-anything: \r\n"),
+        ("1.1", "forwarded: for=203.0.113.9\r\n"),
+        ("1.1", "via: 1.1 proxy\r\n"),
+        ("1.1", "x-real-ip: 203.0.113.9\r\n"),
+        ("1.1", "cf-connecting-ip: 203.0.113.9\r\n"),
+        ("1.1", "true-client-ip: 203.0.113.9\r\n"),
+    ] {
+        let answer = promote(&open, version, line);
+        assert_eq!(status(&answer), 403, "{version} {line}: {answer}");
+        assert!(answer.contains("--admin-token"), "{answer}");
+        assert_eq!(status(&promote(&guarded, version, line)), 401, "{version} {line}");
+        let with_token = format!("{line}authorization: Bearer {TOKEN}\r\n");
+        assert_eq!(status(&promote(&guarded, version, &with_token)), 200, "{version} {line}");
+    }
+}
+
+/// What a server prints when it starts, up to what it says of changes.
+fn said_at_the_start(artifacts: &TestArtifacts, arguments: &[&str]) -> String {
+    use std::io::{BufRead, BufReader};
+    let mut program = Program(
+        Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--device", "cpu", "--artifacts"])
+            .arg(artifacts.folder.path())
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let mut said = String::new();
+    for line in BufReader::new(program.0.stdout.take().unwrap()).lines() {
+        said += &format!("{}\n", line.unwrap());
+        if said.contains("  changes ") {
+            return said;
+        }
+    }
+    panic!("it does not say who may change what: {said}");
+}
+
+#[test]
+fn the_start_says_who_may_change_what() {
+    let artifacts = TestArtifacts::released();
+    let said = said_at_the_start(&artifacts, &["--addr", "127.0.0.1:0"]);
+    for part in ["by anybody who connects to 127.0.0.1:", "everybody on this machine", "proxy"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(said.contains("With --admin-token they need the token"), "{said}");
+    for arguments in [
+        ["--addr", "127.0.0.1:0", "--admin-token", TOKEN].as_slice(),
+        &["--addr", "127.0.0.1:0", "--behind-proxy"],
+        &["--addr", "0.0.0.0:0"],
+    ] {
+        let said = said_at_the_start(&artifacts, arguments);
+        assert!(said.contains("changes     need the token"), "{arguments:?}: {said}");
+        let made = said.contains("  token  ");
+        assert_eq!(made, !arguments.contains(&"--admin-token"), "{said}");
+        assert!(!said.contains(TOKEN), "{said}");
+    }
+}
+
+#[test]
+fn probes_have_an_address_of_their_own() {
+    let artifacts = TestArtifacts::released();
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (address, probes) = (free(), free());
+    let _server = ServerProgram::start(
+        Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--device", "cpu", "--connections", "8", "--connections-per-client", "8"])
+            .arg("--artifacts")
+            .arg(artifacts.folder.path())
+            .args(["--addr", &address.to_string(), "--probe-addr", &probes.to_string()])
+            .stderr(Stdio::null()),
+    );
+    // All connections are taken, and more wait.
+    let _idle: Vec<TcpStream> = (0..32).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let begun = Instant::now();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: {probes}\r\nconnection: close\r\n\r\n");
+        let answer = raw(probes, &head);
+        assert_eq!(status(&answer), 200, "{path}: {answer}");
+        assert!(begun.elapsed() < Duration::from_secs(1), "{path}: {:?}", begun.elapsed());
+    }
+    // Nothing else is there.
+    let head = format!("GET /api/models HTTP/1.1\r\nhost: {probes}\r\nconnection: close\r\n\r\n");
+    assert_eq!(status(&raw(probes, &head)), 404);
+    let probe = |variable: Option<SocketAddr>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+        command.arg("probe").env("GLYPHIC_ADDR", free().to_string());
+        if let Some(address) = variable {
+            command.env("GLYPHIC_PROBE_ADDR", address.to_string());
+        }
+        command.output().unwrap().status.success()
+    };
+    assert!(probe(Some(probes)));
+    assert!(!probe(None), "nobody listens there");
+}
+
+#[test]
 fn one_client_may_ask_so_often_and_another_one_is_not_its_victim() {
     let artifacts = TestArtifacts::released();
     let limits = Limits { rate: 5, behind_proxy: true, ..Limits::default() };
@@ -191,6 +315,30 @@ fn one_client_may_ask_so_often_and_another_one_is_not_its_victim() {
         line.strip_prefix("glyphic_turned_away_total{reason=\"rate\"} ")?.parse::<usize>().ok()
     });
     assert!(count.unwrap() > refused, "{count:?}");
+}
+
+#[test]
+fn a_client_with_a_whole_ipv6_network_is_not_thousands_of_clients() {
+    let artifacts = TestArtifacts::released();
+    let limits = Limits { rate: 5, behind_proxy: true, ..Limits::default() };
+    let server = Server::start_with(&artifacts, limits);
+    let answered = |addresses: &mut dyn Iterator<Item = String>| {
+        let begun = Instant::now();
+        let ask = |client: &String| {
+            asked(&server, "GET", "/v2", &format!("x-forwarded-for: {client}\r\n"))
+        };
+        let answered = addresses.filter(|client| status(&ask(client)) == 200).count();
+        (answered, 1 + begun.elapsed().as_secs() as usize)
+    };
+    // Each request from another /64: of one /56, then of one /48.
+    let (of_the_56, seconds) = answered(&mut (0..200).map(|i| format!("2001:db8:7:{i:x}::1")));
+    assert!((5..=10 * (1 + seconds)).contains(&of_the_56), "{of_the_56} in {seconds} s");
+    let mut wider = (1..200).map(|i| format!("2001:db8:7:{:x}::1", i << 8));
+    let (of_the_48, seconds) = answered(&mut wider);
+    assert!((5..=20 * (1 + seconds)).contains(&of_the_48), "{of_the_48} in {seconds} s");
+    // Another network, and IPv4, are others.
+    let mut others = ["2001:db8:8::1", "203.0.113.9"].map(str::to_owned).into_iter();
+    assert_eq!(answered(&mut others).0, 2);
 }
 
 #[test]
@@ -367,6 +515,60 @@ fn a_server_that_stops_answers_what_it_has_begun() {
     assert_eq!(status(&answer), 200, "{answer}");
     assert_eq!(header(&answer, "connection"), Some("close"));
     stopping.join().unwrap();
+}
+
+#[test]
+fn no_request_writes_a_line_of_its_own_into_the_log() {
+    // A line like those of the log, an escape code in both of its forms, and turned around.
+    let forged = "%0A2026-01-01T00:00:00.000000Z%20ERROR%20forged%0D%1B%5B31m%C2%9B31m%E2%80%AE";
+    let requests = [
+        ("GET", format!("/api/suggestions?kind={forged}")),
+        ("POST", format!("/api/jobs?from={forged}")),
+        ("GET", format!("/api/samples?limit={forged}")),
+        ("POST", format!("/api/samples?label=7{forged}7&source=7{forged}7")),
+        ("POST", format!("/api/models/{forged}/promote")),
+        ("POST", format!("/api/models/a/promote?from={forged}&force=1")),
+        ("PUT", format!("/api/aliases/{forged}")),
+        ("GET", format!("/api/models/{forged}/report")),
+        ("GET", format!("/v2/models/{forged}")),
+        ("GET", format!("/v2/models/glyphic/versions/{forged}")),
+        ("GET", format!("/{forged}")),
+    ];
+    for json in [false, true] {
+        let artifacts = TestArtifacts::released();
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let server = ServerProgram::start(
+            Command::new(env!("CARGO_BIN_EXE_server"))
+                .args(["--addr", "127.0.0.1:0", "--device", "cpu", "--artifacts"])
+                .arg(artifacts.folder.path())
+                .args(json.then_some("--log-json"))
+                .env("RUST_LOG", "debug")
+                .stderr(log.reopen().unwrap()),
+        );
+        let address = server.url.rsplit("//").next().unwrap();
+        for (method, path) in &requests {
+            let head = format!(
+                "{method} {path} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\n\
+                 connection: close\r\n\r\n"
+            );
+            let answer = raw(address.parse().unwrap(), &head);
+            assert!((400..500).contains(&status(&answer)), "{method} {path}: {answer}");
+        }
+        drop(server);
+        let log = std::fs::read_to_string(log.path()).unwrap();
+        let invisible = |c: char| c != '\n' && glyphic_model::labels::is_invisible(c);
+        assert!(!log.contains(invisible), "{log:?}");
+        // What they sent is there, and nothing of it is lost in JSON.
+        assert!(log.matches("forged").count() > 10, "{log}");
+        for line in log.lines() {
+            if json {
+                let event: serde_json::Value = serde_json::from_str(line).expect(line);
+                assert!(event["timestamp"].is_string(), "{line}");
+            } else {
+                assert!(line.starts_with('2') && !line.starts_with("2026-01-01T00:00"), "{line}");
+            }
+        }
+    }
 }
 
 #[test]

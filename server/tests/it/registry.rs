@@ -1,13 +1,20 @@
 //! Aliases, pins, retention, the policy of promotions, checkpoints loaded beside the one that
 //! serves, and a candidate that reads along.
 
-use std::fs;
+use std::{fs, process::Command, time::Duration};
 
-use crate::common::{Server, TestArtifacts, TrainingSetup, seven, wait_until};
-use burn::tensor::Device;
+use crate::{
+    common::{Server, TestArtifacts, TrainingSetup, publish_changed, seven, wait_until},
+    programs::ServerProgram,
+};
+use burn::{
+    module::{Module, ModuleMapper, Param},
+    tensor::{Device, Tensor},
+};
 use glyphic_model::{Classifier, preprocess::Strokes};
 use glyphic_server::config::Limits;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 /// The checkpoints a, b, … of which the first is promoted.
 fn several(ids: &[&str]) -> TestArtifacts {
@@ -136,6 +143,114 @@ fn what_is_worse_or_reads_something_else_is_promoted_only_by_force() {
 }
 
 #[test]
+fn a_checkpoint_that_no_training_made_is_neither_promoted_nor_loaded_nor_listed() {
+    let artifacts = several(&["good", "boasts", "certain", "doubled"]);
+    change(&artifacts, "boasts", |manifest| {
+        manifest["metrics"]["validation"]["accuracy"] = json!(5.0);
+    });
+    change(&artifacts, "certain", |manifest| manifest["temperature"] = json!(1e-40));
+    change(&artifacts, "doubled", |manifest| manifest["labels"][1] = json!("0"));
+    let server = Server::start(&artifacts);
+    for id in ["boasts", "certain", "doubled"] {
+        for force in ["", "?force=1"] {
+            let path = format!("/api/models/{id}/promote{force}");
+            assert_refused(server.post(&path, "", b""), 422, "bad_checkpoint");
+        }
+        assert_eq!(server.post(&format!("/v2/repository/models/{id}/load"), "", b"").0, 422);
+        assert!(listed(&server, id)["error"].as_str().unwrap().contains("manifest.json"));
+        // Nor by hand.
+        fs::write(artifacts.folder.path().join("CURRENT"), format!("{id}\ngood\n")).unwrap();
+        std::thread::sleep(Duration::from_millis(800));
+        assert_eq!(server.get("/readyz").1["model"], "good");
+    }
+}
+
+#[test]
+fn a_checkpoint_whose_answers_would_be_no_numbers_never_serves() {
+    struct Enlarged;
+    impl ModuleMapper for Enlarged {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|tensor| tensor * 1e30)
+        }
+    }
+    let artifacts = several(&["good"]);
+    publish_changed(&artifacts.registry, "huge", |network| network.map(&mut Enlarged));
+    let server = Server::start(&artifacts);
+    let (status, body) = server.post("/api/models/huge/promote?force=1", "", b"");
+    assert_refused((status, body.clone()), 422, "bad_checkpoint");
+    assert!(body["error"]["message"].as_str().unwrap().contains("not finite"), "{body}");
+    assert_eq!(server.get("/readyz").1["model"], "good");
+}
+
+#[test]
+fn damaged_files_of_the_registry_are_said_once_and_fail_no_request() {
+    let artifacts = several(&["a", "b"]);
+    let log = NamedTempFile::new().unwrap();
+    let server = ServerProgram::start(
+        Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--addr", "127.0.0.1:0", "--device", "cpu", "--artifacts"])
+            .arg(artifacts.registry.root())
+            .stderr(log.reopen().unwrap()),
+    );
+    let [current, marks] = ["CURRENT", "MARKS"].map(|name| artifacts.folder.path().join(name));
+    let none = json!({});
+    let reads = || {
+        for path in ["/api/models", "/readyz", "/v2", "/api/shadow"] {
+            assert_eq!(server.send("GET", path, &none).0, 200, "{path}");
+        }
+        assert_eq!(server.send("POST", "/v2/repository/index", &none).0, 200);
+        let drawn = json!({ "strokes": seven() });
+        let (status, answer) = server.send("POST", "/api/predict", &drawn);
+        assert_eq!((status, &answer["model"]), (200, &json!("a")), "{answer}");
+    };
+    let refused = |method: &str, path: &str| {
+        let (status, answer) = server.send(method, path, &json!({ "id": "a" }));
+        assert_refused((status, answer.clone()), 409, "damaged_registry");
+        let root = artifacts.folder.path().to_str().unwrap();
+        assert!(!answer.to_string().contains(root), "{answer}");
+    };
+
+    fs::write(&marks, "{").unwrap();
+    for _ in 0..3 {
+        reads();
+        refused("PUT", "/api/aliases/best");
+        refused("PUT", "/api/pins/a");
+        refused("POST", "/api/models/prune?keep=0");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    fs::remove_file(&marks).unwrap();
+    std::thread::sleep(Duration::from_millis(800));
+
+    for damage in ["folder", "bytes"] {
+        fs::remove_file(&current).unwrap();
+        match damage {
+            "folder" => fs::create_dir(&current).unwrap(),
+            _ => fs::write(&current, b"\xff\xfe\n").unwrap(),
+        }
+        for _ in 0..3 {
+            reads();
+            refused("POST", "/api/models/b/promote");
+            refused("POST", "/api/models/stable/promote");
+            refused("POST", "/api/models/rollback");
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        if damage == "folder" {
+            fs::remove_dir(&current).unwrap();
+        }
+        fs::write(&current, "a\n").unwrap();
+        std::thread::sleep(Duration::from_millis(800));
+    }
+    assert_eq!(server.send("POST", "/api/models/b/promote", &none).1["current"], "b");
+
+    let log = fs::read_to_string(log.path()).unwrap();
+    for part in ["MARKS cannot be read", "it is a folder", "it is not UTF-8 text"] {
+        let said = log.lines().filter(|line| line.contains(part)).count();
+        assert_eq!(said, 1, "{part}: {log}");
+    }
+    assert!(!log.contains("request failed"), "{log}");
+}
+
+#[test]
 fn no_more_checkpoints_are_loaded_than_there_is_room_for() {
     let artifacts = several(&["a", "b", "c", "d", "e", "f"]);
     let server = Server::start(&artifacts);
@@ -162,12 +277,32 @@ fn no_more_checkpoints_are_loaded_than_there_is_room_for() {
     assert_eq!(ready("a"), 404);
 }
 
+/// Nobody taught it.
+#[test]
+fn what_a_candidate_reads_otherwise_is_not_kept_unless_the_operator_wants_it() {
+    let artifacts = TestArtifacts::released();
+    misreading_seven(&artifacts);
+    artifacts.registry.set_alias("candidate", "untrained").unwrap();
+    let setup = TrainingSetup::default();
+    let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), |app| {
+        app.with_shadow(1.0)
+    });
+    let shadow = || server.get("/api/shadow").1;
+    wait_until("following the candidate", 20, || shadow()["candidate"] == "untrained");
+    assert_eq!(server.post_json("/api/predict", &json!({ "strokes": seven() })).0, 200);
+    wait_until("the disagreement", 20, || shadow()["disagreed"] == 1);
+    assert_eq!(server.get("/api/shadow").1["disagreements"][0]["sample"], Value::Null);
+    assert_eq!(server.get("/api/samples").1["total"], 0);
+    assert_eq!(server.get("/api/samples/summary").1["kept"]["disagreements"], false);
+}
+
 #[test]
 fn a_candidate_reads_along_and_what_it_reads_otherwise_is_kept() {
     let artifacts = TestArtifacts::released();
     let released = artifacts.registry.current().unwrap();
     misreading_seven(&artifacts);
-    let setup = TrainingSetup::default();
+    let mut setup = TrainingSetup::default();
+    setup.keeping.disagreements = true;
     let server = Server::start_changed(&artifacts, Limits::default(), Some(setup), |app| {
         app.with_shadow(1.0)
     });

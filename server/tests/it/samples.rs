@@ -11,6 +11,7 @@ use crate::{
     common::{Server, TestArtifacts, TrainingSetup, drawings, execute, picture, seven, wait_until},
     programs::Postgres,
 };
+use glyphic_runtime::decode::decode;
 use glyphic_server::{samples::Quota, store::Store};
 use glyphic_train::data::samples;
 use serde_json::{Value, json};
@@ -84,7 +85,10 @@ fn keeps_every_input_form_with_what_the_network_said() {
         assert!(sample["confidence"].as_f64().unwrap() > 0.9);
         use base64::{Engine, engine::general_purpose::STANDARD};
         let decoded = |value: &Value| STANDARD.decode(value.as_str().unwrap()).unwrap();
-        assert_eq!(decoded(&one(&image)["image"]), png);
+        // What is kept of a picture is made anew, and has the same glyph.
+        let (kept, glyph) = (decoded(&one(&image)["image"]), decoded(&one(&image)["glyph"]));
+        let glyph_of = |file: &[u8]| decode(file).unwrap().glyph().unwrap().pixels().to_vec();
+        assert_eq!((glyph_of(&kept), glyph_of(&png)), (glyph.clone(), glyph));
         assert_eq!(decoded(&one(&raw)["glyph"]), pixels);
         assert_eq!(one(&raw)["source"], "api");
     });
@@ -212,6 +216,47 @@ fn finds_relabels_deletes_and_undoes() {
     });
 }
 
+/// Changes that were made by a server whose clock is a day ahead, or a day behind.
+#[test]
+fn undo_takes_back_the_last_change_whatever_the_clocks_say() {
+    let postgres = Postgres::start();
+    let artifacts = TestArtifacts::released();
+    let file = artifacts.database();
+    for url in [file, postgres.url()] {
+        let setup = TrainingSetup { url: Some(url.clone()), ..TrainingSetup::default() };
+        let server = Server::training(&artifacts, setup);
+        let drawings = drawings(4);
+        let first = server.teach("7", "me", &drawings[0].1)["id"].clone();
+        let second = server.teach("7", "me", &drawings[2].1)["id"].clone();
+        let path = |id: &Value| format!("/api/samples/{}", id.as_str().unwrap());
+        let label = |id: &Value| server.get(&path(id)).1["label"].clone();
+        let relabel = |id: &Value, label: &str| {
+            let (status, answer) = server.send("PATCH", &path(id), &json!({ "label": label }));
+            assert_eq!(status, 200, "{answer}");
+        };
+        let undo = || server.post_json("/api/samples/undo", &json!({})).1;
+        let moved = |days: i64| {
+            let time = glyphic_server::store::now() + days * 86_400_000;
+            let change = format!("UPDATE edits SET batch = '{time:011x}00000000'");
+            execute(&url, &[&change]);
+        };
+        for days in [1, -1] {
+            relabel(&first, "1");
+            moved(days);
+            relabel(&second, "2");
+            assert_eq!((label(&first), label(&second)), (json!("1"), json!("2")));
+            assert_eq!(undo()["undone"], "relabel");
+            assert_eq!((label(&first), label(&second)), (json!("1"), json!("7")), "{days} days");
+            // Also one that deletes, after one that was taken back.
+            assert_eq!(server.send("DELETE", &path(&second), &json!({})).0, 200);
+            assert_eq!(undo()["undone"], "delete");
+            assert_eq!(list(&server, "label=7")["total"], 1);
+            assert_eq!(undo()["undone"], "relabel");
+            assert_eq!((label(&first), label(&second)), (json!("7"), json!("7")), "{days} days");
+        }
+    }
+}
+
 /// Label and pixels of every sample: what no format may lose.
 fn pictures(server: &Server) -> BTreeSet<(String, String)> {
     let lines = server.download("/api/samples/export?format=jsonl");
@@ -264,6 +309,32 @@ fn what_is_exported_in_any_format_is_imported_as_the_same() {
             }
         }
     });
+}
+
+#[test]
+fn no_cell_of_an_exported_csv_is_a_formula_and_all_texts_come_back() {
+    let artifacts = TestArtifacts::released();
+    let server = Server::training(&artifacts, TrainingSetup::default());
+    let labels = ["=1+1", "+", "-5", "@sum", "'=x", "'a", "＝1", "7"];
+    let source = "=HYPERLINK(\"//evil.example\")";
+    for (label, (_, strokes)) in labels.iter().zip(drawings(labels.len())) {
+        server.teach(label, source, &strokes);
+    }
+    let before = pictures(&server);
+    assert_eq!(before.len(), labels.len());
+    let file = server.download("/api/samples/export?format=csv");
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(file.as_slice());
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 1 + labels.len());
+    for cell in rows.iter().flatten() {
+        assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell}");
+    }
+    server.post_json("/api/samples/delete?labelled=1", &json!({}));
+    let (status, report) = server.post("/api/samples/import", "application/octet-stream", &file);
+    assert_eq!((status, &report["added"]), (201, &json!(labels.len())), "{report}");
+    assert_eq!(pictures(&server), before);
+    let (_, summary) = server.get("/api/samples/summary");
+    assert_eq!(summary["sources"][0]["name"], source, "{summary}");
 }
 
 #[test]
@@ -372,14 +443,16 @@ fn a_line_with_an_image_alone_is_a_sample() {
     assert_eq!((status, &report["added"]), (201, &json!(1)), "{report}");
     let id = ids(&list(&server, "label=5")).remove(0);
     let sample = server.get(&format!("/api/samples/{id}")).1;
-    assert_eq!((&sample["form"], &sample["image"]), (&json!("image"), &json!(image)));
+    assert_eq!(sample["form"], "image");
+    let kept = STANDARD.decode(sample["image"].as_str().unwrap()).unwrap();
+    assert_eq!(decode(&kept).unwrap().glyph(), decode(&picture("5_1bit.png")).unwrap().glyph());
 }
 
 #[test]
 fn rejects_what_cannot_be_a_sample() {
     let artifacts = TestArtifacts::released();
-    let setup =
-        TrainingSetup { quota: Quota { total: 3, per_source: 2 }, ..TrainingSetup::default() };
+    let quota = Quota { total: 3, per_source: 2, ..Quota::default() };
+    let setup = TrainingSetup { quota, ..TrainingSetup::default() };
     let server = Server::training(&artifacts, setup);
     let post = |query: &str, body: &Value| {
         let (status, answer) = server.post_json(&format!("/api/samples{query}"), body);
@@ -431,6 +504,43 @@ fn rejects_what_cannot_be_a_sample() {
 }
 
 #[test]
+fn nothing_invisible_becomes_a_label_or_a_source() {
+    let artifacts = TestArtifacts::released();
+    let server = Server::training(&artifacts, TrainingSetup::default());
+    let kept = server.teach("7", "me", &seven());
+    let path = format!("/api/samples/{}", kept["id"].as_str().unwrap());
+    for code in [
+        0x00, 0x1b, 0x7f, 0x9b, 0xad, 0x200b, 0x200d, 0x200f, 0x2028, 0x202a, 0x202e, 0x2060,
+        0x2066, 0x2069, 0xfeff, 0xfffd, 0xe0041,
+    ] {
+        let text = format!("7{}1", char::from_u32(code).unwrap());
+        let label = json!({ "strokes": seven(), "label": text });
+        let source = json!({ "strokes": seven(), "label": "7", "source": text });
+        let import = |sample: &Value| {
+            let file = format!("{}\n{sample}\n", json!({ "strokes": seven(), "label": "7" }));
+            server.post("/api/samples/import", "application/octet-stream", file.as_bytes())
+        };
+        for ((status, answer), expected, part) in [
+            (server.post_json("/api/samples", &label), (400, "bad_label"), "label"),
+            (server.post_json("/api/samples", &source), (400, "bad_label"), "source"),
+            (server.send("PATCH", &path, &json!({ "label": text })), (400, "bad_label"), "label"),
+            (import(&label), (422, "bad_samples"), "line 2: its label"),
+            (import(&source), (422, "bad_samples"), "sample 2: its source"),
+        ] {
+            assert_eq!((status, answer["error"]["code"].as_str().unwrap()), expected, "{answer}");
+            let message = answer["error"]["message"].as_str().unwrap();
+            assert!(message.contains(part), "{message}");
+            assert!(message.contains(&format!("U+{code:04X}")), "{message}");
+            assert!(!message.contains(char::from_u32(code).unwrap()), "{message}");
+        }
+    }
+    assert_eq!(list(&server, "")["total"], 1, "nothing of that was kept");
+    assert_eq!(server.get(&path).1["label"], "7");
+    // Spaces around a text were never part of it.
+    assert_eq!(server.send("PATCH", &path, &json!({ "label": " π " })).1["label"], "π");
+}
+
+#[test]
 fn a_server_without_a_database_says_so_and_predicts() {
     let artifacts = TestArtifacts::released();
     let server = Server::start(&artifacts);
@@ -462,7 +572,7 @@ fn a_lost_database_is_told_and_found_again() {
 #[test]
 fn old_and_deleted_samples_are_purged_in_time() {
     let artifacts = TestArtifacts::released();
-    let url = Store::file_url(&artifacts.registry.root().join("glyphic.db"));
+    let url = artifacts.database();
     let server = Server::training(&artifacts, TrainingSetup::default());
     for (label, strokes) in drawings(6) {
         server.teach(&label, "me", &strokes);
@@ -495,7 +605,7 @@ fn a_server_purges_what_is_older_than_it_may_keep() {
     drop(server);
     // Time goes by for two of them.
     execute(
-        &artifacts,
+        &artifacts.database(),
         &[
             "UPDATE samples SET created = created - 2 * 86400000 WHERE label = 'a'",
             "UPDATE samples SET deleted = deleted - 7200000 WHERE label = 'c'",

@@ -144,15 +144,19 @@ impl SharingServer {
         Self::start_with(s3, tempfile::tempdir().unwrap())
     }
 
-    /// Configured as in a container: by the environment.
     fn start_with(s3: &S3, copy: TempDir) -> Self {
+        Self::start_logging(s3, copy, Stdio::null())
+    }
+
+    /// Configured as in a container: by the environment.
+    fn start_logging(s3: &S3, copy: TempDir, log: Stdio) -> Self {
         let server = ServerProgram::start(
             s3.command()
                 .env("GLYPHIC_ADDR", "127.0.0.1:0")
                 .env("GLYPHIC_ARTIFACTS", URL)
                 .env("GLYPHIC_ARTIFACTS_COPY", copy.path())
                 .env("GLYPHIC_DATA", repository().join("artifacts/datasets/mnist"))
-                .stderr(Stdio::null()),
+                .stderr(log),
         );
         Self { copy, server }
     }
@@ -350,6 +354,42 @@ fn half_a_checkpoint_never_goes_live() {
     let copied = fs::read_dir(server.copy.path().join("checkpoints")).unwrap();
     let copied = copied.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(copied.filter(|name| name.contains("evil")).count(), 0);
+}
+
+#[test]
+fn odd_names_in_the_store_stop_nothing_and_are_reported_once() {
+    let s3 = S3::moto();
+    let (registry, first, second) = released();
+    assert!(s3.push(&[&first], registry.root()).status.success());
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let logged = Stdio::from(log.reopen().unwrap());
+    let server = SharingServer::start_logging(&s3, tempfile::tempdir().unwrap(), logged);
+    // Before the checkpoints in the store's order, between them, and behind them.
+    let manifest = fs::read(registry.folder(&second).join("manifest.json")).unwrap();
+    for odd in [
+        "checkpoints/%2E%2E/%2E%2E/evil/manifest.json".to_owned(),
+        format!("checkpoints/{first}/odd-%7F"),
+        "checkpoints/zz/%2E/manifest.json".to_owned(),
+        "checkpoints/zz~/manifest.json".to_owned(),
+    ] {
+        s3.put(&odd, &manifest);
+    }
+    assert!(s3.push(&[&second], registry.root()).status.success());
+    let both = |server: &SharingServer| server.listed().len() == 2;
+    server.waits_up_to(LISTED, "the second checkpoint", both);
+    // A server that begins now fetches both, too.
+    let late = SharingServer::start(&s3);
+    late.waits_up_to(LISTED, "the second checkpoint", both);
+    assert_eq!(server.promote(&second).0, 200);
+    late.waits_for("the promotion", |late| late.reads_with() == second);
+    // Two lists later nothing is said twice.
+    thread::sleep(Duration::from_secs(11));
+    let log = fs::read_to_string(log.path()).unwrap();
+    for part in ["evil/manifest.json", "odd-", "zz/./", "zz~"] {
+        let said = log.lines().filter(|line| line.contains(part)).count();
+        assert_eq!(said, 1, "{part}: {log}");
+    }
+    assert!(!log.contains("cannot list"), "{log}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn_dataset::DatasetError;
+use glyphic_model::labels;
 use thiserror::Error;
 
 /// Why data could not be read. Every message names the file and the remedy.
@@ -50,6 +51,14 @@ pub enum DataError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The name of a folder cannot be the label of its pictures.
+    #[error("{}: its name, which is a label, {reason}; rename the folder", path.display())]
+    BadLabel {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with its name.
+        reason: labels::BadLabel,
     },
     /// There are too few examples or labels for training.
     #[error("{}: {problem}", path.display())]

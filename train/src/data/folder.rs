@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use glyphic_model::checkpoint::{FileRecord, sha256};
+use glyphic_model::{
+    checkpoint::{FileRecord, sha256},
+    labels,
+};
 use glyphic_runtime::decode::decode;
 
 use super::{
@@ -18,6 +21,10 @@ pub(super) fn read(folder: &Path) -> Result<RawData, DataError> {
     let label_folders = children(folder, Path::is_dir)?;
     if label_folders.is_empty() {
         return Err(DataError::NothingFound(folder.to_owned()));
+    }
+    for path in &label_folders {
+        labels::check(&name_of(path))
+            .map_err(|reason| DataError::BadLabel { path: path.clone(), reason })?;
     }
     let mut raw = RawData {
         are_named: true,

@@ -22,6 +22,7 @@ use glyphic_model::{
     Glyph,
     checkpoint::{FileRecord, sha256},
     glyph::{PIXELS, SIDE},
+    labels,
 };
 
 use super::{
@@ -250,19 +251,18 @@ fn label_texts(
         });
         pairs.collect()
     };
-    let text_of = |value: &u8| {
-        texts.get(value).cloned().ok_or_else(|| DataError::Damaged {
-            path: path.clone(),
-            problem: format!("it has no label for the value {value}"),
-        })
+    let damaged = |problem: String| DataError::Damaged { path: path.clone(), problem };
+    let text_of = |value: &u8| -> Result<String, DataError> {
+        let text = texts.get(value);
+        let text = text.ok_or_else(|| damaged(format!("it has no label for the value {value}")))?;
+        labels::check(text)
+            .map_err(|error| damaged(format!("its label for the value {value} {error}")))?;
+        Ok(text.clone())
     };
-    let labels: Vec<String> = index_of.keys().map(text_of).collect::<Result<_, _>>()?;
-    match labels.iter().enumerate().find(|(i, label)| labels[..*i].contains(label)) {
-        Some((_, twice)) => {
-            let problem = format!("it has the label '{twice}' twice");
-            Err(DataError::Damaged { path, problem })
-        }
-        None => Ok(labels),
+    let found: Vec<String> = index_of.keys().map(text_of).collect::<Result<_, _>>()?;
+    match found.iter().enumerate().find(|(i, label)| found[..*i].contains(label)) {
+        Some((_, twice)) => Err(damaged(format!("it has the label '{twice}' twice"))),
+        None => Ok(found),
     }
 }
 

@@ -19,6 +19,10 @@ pub struct LabelledSample {
     pub label: String,
     /// Whether it is held back from training, to measure by.
     pub held_back: bool,
+    /// Whether somebody vouches for its label: see [`SampleLine::counts`].
+    ///
+    /// [`SampleLine::counts`]: glyphic_runtime::samples::SampleLine::counts
+    pub counts: bool,
     /// The picture.
     pub glyph: Glyph,
     /// The strokes it was drawn with, if it was drawn.
@@ -44,6 +48,7 @@ pub fn read(path: &Path) -> Result<Vec<LabelledSample>, DataError> {
             id: line.id.unwrap_or_else(|| format!("line-{number}")),
             held_back: held_back.count(kind, line.held_back),
             label,
+            counts: line.counts,
             glyph: line.glyph,
             strokes: match line.input {
                 SampleInput::Strokes(strokes) => Some(strokes),

@@ -7,7 +7,10 @@ use std::{
     path::Path,
 };
 
-use glyphic_model::preprocess::{Point, Strokes};
+use glyphic_model::{
+    labels,
+    preprocess::{Point, Strokes},
+};
 use serde::Deserialize;
 
 use super::{
@@ -51,11 +54,16 @@ pub fn parse(text: &str, path: &Path) -> Result<Vec<Drawing>, DataError> {
         if strokes.points().is_empty() {
             return Err(bad("nothing is drawn".to_owned()));
         }
-        let label = line.label.trim().to_owned();
-        if label.is_empty() {
-            return Err(bad("its label is empty".to_owned()));
-        }
-        drawings.push(Drawing { label, source: line.source, strokes });
+        let text = |what: &str, text: &str| match labels::trimmed(text) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(error) => Err(bad(format!("its {what} {error}"))),
+        };
+        let label = text("label", &line.label)?;
+        let source = match line.source.as_str() {
+            "" => String::new(),
+            source => text("source", source)?,
+        };
+        drawings.push(Drawing { label, source, strokes });
     }
     Ok(drawings)
 }

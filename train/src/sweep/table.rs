@@ -3,7 +3,7 @@
 use std::{fmt::Write, path::Path};
 
 use anyhow::{Context, Result};
-use glyphic_runtime::registry::write_atomically;
+use glyphic_runtime::{cells::to_cell, registry::write_atomically};
 
 use super::{
     outcome::{Done, RunOutcome},
@@ -129,8 +129,9 @@ impl<'a> Table<'a> {
     /// A line a run, done or not.
     fn csv(&self) -> Result<String> {
         let mut writer = csv::Writer::from_writer(Vec::new());
+        let cell = |text: &str| to_cell(text).into_owned();
         let varied = self.plan.varied.iter().map(String::as_str);
-        writer.write_record(varied.chain([
+        let head = varied.chain([
             "seed",
             "status",
             "validation_accuracy",
@@ -138,7 +139,8 @@ impl<'a> Table<'a> {
             "epochs",
             "seconds",
             "checkpoint",
-        ]))?;
+        ]);
+        writer.write_record(head.map(cell))?;
         for (planned, outcome) in self.plan.runs.iter().zip(self.outcomes) {
             let mut line = planned.values.clone();
             line.push(planned.config.seed.to_string());
@@ -158,7 +160,7 @@ impl<'a> Table<'a> {
                 RunOutcome::Open => line.push("open".to_owned()),
             }
             line.resize(self.plan.varied.len() + 7, String::new());
-            writer.write_record(line)?;
+            writer.write_record(line.iter().map(|text| cell(text)))?;
         }
         Ok(String::from_utf8(writer.into_inner().map_err(|error| error.into_error())?)?)
     }
@@ -267,4 +269,35 @@ pub fn described(varied: &[String], planned: &Planned) -> String {
 fn settings(names: &[String], values: &[String]) -> String {
     let pairs = names.iter().zip(values).map(|(name, value)| format!("{name} {value}"));
     pairs.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use glyphic_model::network::NetworkConfig;
+
+    use super::*;
+    use crate::config::TrainConfig;
+
+    #[test]
+    fn a_spreadsheet_takes_no_cell_of_the_table_for_a_formula() {
+        let run = |value: &str| Planned {
+            values: vec![value.to_owned()],
+            config: TrainConfig::default(),
+            network: NetworkConfig::small(2),
+        };
+        let plan = Plan {
+            varied: vec!["=network".to_owned()],
+            runs: ["@SUM(1).json", "+1", "small"].map(run).into(),
+        };
+        let failed = |reason: &str| RunOutcome::Failed(reason.to_owned());
+        let outcomes = [failed("=1"), RunOutcome::Open, RunOutcome::Open];
+        let text = Table::new(&plan, &outcomes).csv().unwrap();
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        let first: Vec<&str> = rows.iter().map(|row| &row[0]).collect();
+        assert_eq!(first, ["'=network", "'@SUM(1).json", "'+1", "small"]);
+        let risky = |cell: &str| cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+        assert!(!rows.iter().flatten().any(risky), "{text}");
+    }
 }

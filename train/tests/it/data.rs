@@ -104,6 +104,38 @@ fn strokes_are_read_with_their_source() {
     assert!(message.contains("drawn.jsonl") && message.contains("line 1"), "{message}");
 }
 
+#[test]
+fn rejects_labels_that_cannot_be_seen() {
+    let folder = folder();
+    let refused = |path: &Path, parts: [&str; 2]| {
+        let read =
+            if path.is_dir() { load(path, 0.1).err() } else { load_for_evaluation(path).err() };
+        let message = read.expect("it was read").to_string();
+        assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+    };
+    // The name of a folder …
+    let symbols = two_symbols(folder.path(), 4);
+    fs::rename(symbols.join("plus"), symbols.join("ring\u{200b}")).unwrap();
+    refused(&symbols, ["rename the folder", "U+200B"]);
+    // … a line of a list …
+    let numbers = small_mnist(folder.path(), 50);
+    fs::write(numbers.join("labels.txt"), "0\n1\n2\n3\n4\n5\n6\n7\u{202e}\n8\n9\n").unwrap();
+    refused(&numbers, ["labels.txt", "value 7 has the invisible character U+202E"]);
+    // … and what is said of a drawing.
+    let drawn = folder.path().join("drawn.jsonl");
+    for (fields, part) in [
+        ("\"label\":\"1\u{ad}\"", "its label has the invisible character U+00AD"),
+        (
+            "\"label\":\"1\",\"source\":\"a\u{2066}\"",
+            "its source has the invisible character U+2066",
+        ),
+        ("\"label\":\"123456789012345678901234567890123\"", "its label is longer than 32"),
+    ] {
+        fs::write(&drawn, format!("{{{fields},\"strokes\":[[[0,0],[1,9]]]}}\n")).unwrap();
+        refused(&drawn, ["line 1", part]);
+    }
+}
+
 /// Reads a directory after `change`, and returns the message, which must name
 /// the file.
 #[track_caller]

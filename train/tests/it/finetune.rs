@@ -189,6 +189,34 @@ fn a_child_reports_its_progress_and_ends_with_its_parent() {
     assert_eq!(fs::read_dir(folder.path().join("artifacts/runs")).unwrap().count(), 0);
 }
 
+/// What a server's file says that nobody vouches for.
+#[test]
+fn what_does_not_count_brings_no_label_and_measures_nothing() {
+    let folder = folder();
+    let data = train_two_symbols(folder.path());
+    let samples = lines(folder.path(), "/");
+    let strange = |i: usize| {
+        // A new label, one that the parent has, and one that the samples that count bring.
+        let label = ["bad", "plus", "/"][i % 3];
+        let strokes = json!([[[0, i], [30, 40 + i], [60 - i, 0], [10, 70]]]);
+        json!({
+            "id": format!("strange{i}"), "label": label, "strokes": strokes,
+            "held_back": i >= 24, "trusted": false, "confirmed": false,
+        })
+    };
+    let mut text = fs::read_to_string(&samples).unwrap();
+    (0..30).for_each(|i| text += &format!("\n{}", strange(i)));
+    fs::write(&samples, text).unwrap();
+    assert_success(&run(folder.path(), &arguments(&data, &samples)));
+    let (manifest, comparison) = fine_tuned(folder.path());
+    assert_eq!(manifest.labels, ["plus", "ring", "/"]);
+    assert_eq!(comparison.held_back[1].of, 3, "those that count");
+    // Of the others, eight of each known label are trained on.
+    assert_eq!(comparison.trained_on, 12 + 16);
+    assert!(comparison.samples.iter().all(|reading| reading.label != "bad"));
+    assert!(comparison.changed.iter().all(|changed| changed.set != "held_back"));
+}
+
 #[test]
 fn rejects_samples_that_cannot_be_learned() {
     let folder = folder();
@@ -201,7 +229,12 @@ fn rejects_samples_that_cannot_be_learned() {
             "{\"label\": \"a\", \"held_back\": true, \"strokes\": [[[0, 0], [9, 9]]]}",
             "no labelled sample",
         ),
+        (
+            "{\"label\": \"a\", \"trusted\": false, \"strokes\": [[[0, 0], [9, 9]]]}",
+            "no labelled sample",
+        ),
         ("{\"label\": \" \", \"strokes\": [[[0, 0], [9, 9]]]}", "label is empty"),
+        ("{\"label\": \"a\\u200b\", \"strokes\": [[[0, 0], [9, 9]]]}", "U+200B"),
         ("{\"label\": \"a\"}", "no glyph, no strokes and no image"),
         ("{\"label\": \"a\", \"strokes\": []}", "nothing is drawn"),
         ("{\"label\": \"a\", \"glyph\": \"AAAA\"}", "784 pixels"),

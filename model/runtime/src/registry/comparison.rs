@@ -47,7 +47,8 @@ pub struct Tally {
 /// A picture that only one of parent and child reads correctly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Changed {
-    /// `held_back`, `validation` or `synthetic`; `drawn` in older files is `synthetic`.
+    /// `validation` or `synthetic`; `drawn` in older files is `synthetic`. Older files have `held_back`
+    /// too; now the samples are found by their readings.
     pub set: String,
     /// Its label.
     pub label: String,

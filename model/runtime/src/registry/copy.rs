@@ -1,12 +1,12 @@
 //! For a registry that is a copy of one kept elsewhere: the promoted checkpoint, aliases and pins
 //! come from there as whole files.
 
-use std::{collections::BTreeSet, fs, io};
+use std::{collections::BTreeSet, fs};
 
 use super::{
     aliases::Aliases,
     error::{RegistryError, at},
-    folder::Registry,
+    folder::{Registry, content},
     history::CURRENT,
     id::is_id,
     retention::MARKS,
@@ -68,14 +68,10 @@ impl Registry {
     /// # Errors
     /// A file cannot be read.
     pub fn names(&self) -> Result<Names, RegistryError> {
-        let read = |name| {
-            let path = self.root().join(name);
-            match fs::read(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                bytes => bytes.map(Some).map_err(at("read", &path)),
-            }
-        };
-        Ok(Names { current: read(CURRENT)?, aliases: read(MARKS)? })
+        let root = self.root();
+        let current = content(&root.join(CURRENT), |reason| self.bad_current(reason))?;
+        let aliases = content(&root.join(MARKS), |reason| self.bad_aliases(reason))?;
+        Ok(Names { current, aliases })
     }
 
     /// Replaces the promoted checkpoint, aliases and pins by these.

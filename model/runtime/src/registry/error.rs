@@ -51,6 +51,18 @@ pub enum RegistryError {
         .0.display()
     )]
     NothingPromoted(PathBuf),
+    /// `CURRENT` is not a list of checkpoints.
+    #[error(
+        "{} cannot be read: {reason}; replace it by a file whose first line is the id of a \
+         checkpoint",
+        path.display()
+    )]
+    BadCurrent {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No checkpoint was promoted before the present one.
     #[error("there is no earlier promoted checkpoint to roll back to")]
     NothingToRollBackTo,

@@ -2,14 +2,15 @@
 
 use std::{
     fs::{self, File},
-    io,
+    io::{self, Seek},
     path::{Path, PathBuf},
 };
 
 use burn::tensor::Device;
 use glyphic_model::checkpoint::{
-    Checkpoint, EpochMetrics, MANIFEST_FILE, METRICS_FILE, Manifest, WEIGHTS_FILE,
+    Checkpoint, CheckpointError, EpochMetrics, MANIFEST_FILE, METRICS_FILE, Manifest, WEIGHTS_FILE,
 };
+use sha2::{Digest, Sha256};
 
 use super::{
     comparison::{COMPARISON_FILE, Comparison},
@@ -117,6 +118,19 @@ impl Registry {
         }
     }
 
+    /// A checkpoint's file, to be read from its beginning. `None` if it has no file of that name.
+    ///
+    /// # Errors
+    /// The checkpoint cannot be read, or the file cannot be opened.
+    pub fn open_file(&self, id: &str, name: &str) -> Result<Option<File>, RegistryError> {
+        self.manifest(id)?;
+        let path = self.folder(id).join(name);
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => file.map(Some).map_err(at("read", &path)),
+        }
+    }
+
     /// Loads a checkpoint onto `device` and verifies it.
     ///
     /// # Errors
@@ -138,11 +152,45 @@ impl Registry {
         Ok(bytes)
     }
 
+    /// The file of a checkpoint's weights, verified, to be read from its beginning. However large
+    /// it is, it is never in memory as a whole.
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights).
+    pub fn open_weights(&self, manifest: &Manifest) -> Result<File, RegistryError> {
+        let path = self.folder(&manifest.id).join(WEIGHTS_FILE);
+        let mut file = File::open(&path).map_err(at("read", &path))?;
+        let mut hash = Sha256::new();
+        io::copy(&mut file, &mut hash).map_err(at("read", &path))?;
+        let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = manifest.weights.sha256.clone();
+        if found != expected {
+            let id = manifest.id.clone();
+            return Err(CheckpointError::WrongChecksum { id, expected, found }.into());
+        }
+        file.rewind().map_err(at("read", &path))?;
+        Ok(file)
+    }
+
     /// No other process can change `CURRENT` or `MARKS` until the result is dropped.
     pub(super) fn lock(&self) -> Result<File, RegistryError> {
         let path = self.root.join(LOCK);
         let file = File::create(&path).map_err(at("write", &path))?;
         file.lock().map_err(at("lock", &path))?;
         Ok(file)
+    }
+}
+
+/// The content of `CURRENT` or `MARKS`, if there is such a file. `damaged` makes the error if there
+/// is a folder in its place.
+pub(super) fn content(
+    path: &Path,
+    damaged: impl FnOnce(&str) -> RegistryError,
+) -> Result<Option<Vec<u8>>, RegistryError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(_) if path.is_dir() => Err(damaged("it is a folder")),
+        Err(error) => Err(at("read", path)(error)),
     }
 }

@@ -1,10 +1,8 @@
 //! The history: which checkpoint is promoted, and which were before it.
 
-use std::{fs, io};
-
 use super::{
     error::{RegistryError, at},
-    folder::Registry,
+    folder::{Registry, content},
     promotion::{Basis, PromotionPolicy},
     write::write_atomically,
 };
@@ -29,16 +27,15 @@ impl Registry {
     /// # Errors
     /// `CURRENT` cannot be read.
     pub fn history(&self) -> Result<Vec<String>, RegistryError> {
-        let path = self.root().join(CURRENT);
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(text
-                .lines()
-                .map(|line| line.trim().to_owned())
-                .filter(|l| !l.is_empty())
-                .collect()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(at("read", &path)(error)),
-        }
+        let damaged = |reason: &str| self.bad_current(reason);
+        let bytes = content(&self.root().join(CURRENT), damaged)?.unwrap_or_default();
+        let text = std::str::from_utf8(&bytes).map_err(|_| damaged("it is not UTF-8 text"))?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        Ok(lines.map(str::to_owned).collect())
+    }
+
+    pub(super) fn bad_current(&self, reason: &str) -> RegistryError {
+        RegistryError::BadCurrent { path: self.root().join(CURRENT), reason: reason.to_owned() }
     }
 
     /// Promotes a checkpoint, whatever speaks against it. Its manifest is checked; its weights are

@@ -41,7 +41,7 @@ pub struct Draft<'a> {
     pub network: &'a Network,
     /// The label of each output.
     pub labels: Vec<String>,
-    /// What logits are divided by before softmax; above 0.
+    /// What logits are divided by before softmax; 0.05–20.
     pub temperature: f32,
     /// Thresholds for verdicts.
     pub thresholds: Thresholds,
@@ -65,7 +65,8 @@ impl Registry {
     /// Publishes a checkpoint, completely or not at all, and returns its manifest.
     ///
     /// # Errors
-    /// The id or a file's name is not allowed or taken, or a file cannot be written.
+    /// The id or a file's name is not allowed or taken, a value of the manifest is impossible, or a
+    /// file cannot be written.
     pub fn publish(&self, draft: Draft<'_>) -> Result<Manifest, RegistryError> {
         let weights = weights_to_bytes(draft.network)
             .map_err(|reason| CheckpointError::WrongWeights { id: draft.id.clone(), reason })?;
@@ -121,6 +122,7 @@ impl Registry {
         mut files: Vec<(String, Vec<u8>)>,
     ) -> Result<(), RegistryError> {
         check_id(&manifest.id)?;
+        manifest.check()?;
         let checkpoints = self.root().join(CHECKPOINTS);
         fs::create_dir_all(&checkpoints).map_err(at("create the folder", &checkpoints))?;
         let final_folder = self.folder(&manifest.id);

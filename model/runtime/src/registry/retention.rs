@@ -5,7 +5,7 @@ use std::{fs, io};
 use super::{
     aliases::{Aliases, STABLE, is_alias},
     error::{RegistryError, at},
-    folder::Registry,
+    folder::{Registry, content},
     id::is_id,
     publish::UNPUBLISHED,
     write::write_atomically,
@@ -22,13 +22,17 @@ impl Registry {
     /// # Errors
     /// `MARKS` cannot be read.
     pub fn aliases(&self) -> Result<Aliases, RegistryError> {
-        let path = self.root().join(MARKS);
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Aliases::default()),
-            bytes => bytes.map_err(at("read", &path))?,
-        };
-        serde_json::from_slice(&bytes)
-            .map_err(|error| RegistryError::BadAliases { path, reason: error.to_string() })
+        let damaged = |reason: &str| self.bad_aliases(reason);
+        match content(&self.root().join(MARKS), damaged)? {
+            Some(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|error| damaged(&error.to_string()))
+            }
+            None => Ok(Aliases::default()),
+        }
+    }
+
+    pub(super) fn bad_aliases(&self, reason: &str) -> RegistryError {
+        RegistryError::BadAliases { path: self.root().join(MARKS), reason: reason.to_owned() }
     }
 
     /// Gives an alias to a checkpoint and takes it from the one that had it before, if any.

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use burn::tensor::Device;
 use glyphic_model::{
     Classifier, Glyph, Thresholds,
-    checkpoint::{CheckpointError, MANIFEST_FILE, Metrics, Score, WEIGHTS_FILE, sha256},
+    checkpoint::{CheckpointError, MANIFEST_FILE, Manifest, Metrics, Score, WEIGHTS_FILE, sha256},
     network::{ConvolutionConfig, Network, NetworkConfig},
 };
 use glyphic_runtime::registry::{Draft, Registry, RegistryError};
@@ -301,6 +301,103 @@ fn rejects_an_impossible_temperature() {
     }
 }
 
+/// Values that no training gives: where they are in a manifest, and a part of what is said of them.
+fn impossible_values() -> Vec<(&'static str, Value, &'static str)> {
+    let test = |accuracy: f64| json!({ "accuracy": accuracy, "loss": 0.1, "examples": 10 });
+    vec![
+        ("/temperature", json!(0.0), "temperature"),
+        ("/temperature", json!(1e-40), "temperature is 1e-40, not 0.05 to 20"),
+        ("/temperature", json!(0.049), "temperature"),
+        ("/temperature", json!(20.1), "temperature"),
+        ("/thresholds/confidence", json!(1.5), "thresholds"),
+        ("/thresholds/in_distribution", json!(-0.1), "thresholds"),
+        ("/labels", json!(["a", "a"]), "the label \"a\" twice"),
+        ("/labels", json!(["a", ""]), "labels is empty"),
+        ("/labels", json!(["a", "b\0"]), "U+0000"),
+        ("/labels", json!(["a", "b\n"]), "U+000A"),
+        ("/labels", json!(["a", "\u{202e}b"]), "U+202E"),
+        ("/labels", json!(["a", "a\u{200b}"]), "U+200B"),
+        ("/labels", json!(["a", " b"]), "spaces around it"),
+        ("/labels", json!(["a", "b".repeat(33)]), "longer than 32 characters"),
+        ("/labels", json!(["a", "b".repeat(1 << 20)]), "longer than 32 characters"),
+        ("/metrics/validation/accuracy", json!(5.0), "an accuracy of 5"),
+        ("/metrics/validation/accuracy", json!(-0.1), "an accuracy of -0.1"),
+        ("/metrics/validation/loss", json!(-1.0), "a loss of -1"),
+        ("/metrics/test", test(1.01), "an accuracy of 1.01"),
+        ("/metrics/seconds", json!(-1.0), "took -1 seconds"),
+        ("/created", json!("soon"), "the time when it was made"),
+        ("/created", json!("9".repeat(200)), "the time when it was made"),
+        ("/parent", json!("x\u{1b}[31m"), "parent"),
+        ("/git_revision", json!("f".repeat(200)), "git_revision"),
+    ]
+}
+
+#[test]
+fn impossible_values_are_refused_on_every_way_into_a_registry() {
+    for (place, value, part) in impossible_values() {
+        let (_folder, registry, _) = published();
+        edit(&registry, |manifest| *manifest.pointer_mut(place).unwrap() = value.clone());
+        let says = |way: &str, refused: Result<(), RegistryError>| {
+            let error = refused.unwrap_err();
+            let kind =
+                matches!(error, RegistryError::Checkpoint(CheckpointError::BadManifest { .. }));
+            let message = error.to_string();
+            assert!(kind && message.contains(part), "{place}, {way}: '{message}'");
+            assert!(message.len() < 300, "{place}, {way}: {} bytes", message.len());
+        };
+        says("read", registry.manifest("one").map(drop));
+        says("loaded", registry.load("one", &Device::flex()).map(drop));
+        says("promoted", registry.promote("one"));
+        // As an archive, a shared registry or an exported network brings it.
+        let file = |name: &str| fs::read(registry.folder("one").join(name)).unwrap();
+        let manifest: Manifest = serde_json::from_slice(&file(MANIFEST_FILE)).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let elsewhere = Registry::new(elsewhere.path());
+        let files = vec![(WEIGHTS_FILE.to_owned(), file(WEIGHTS_FILE))];
+        says("adopted", elsewhere.adopt(&manifest, files));
+        assert_eq!(elsewhere.ids().unwrap(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn rejects_publishing_what_could_not_be_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::new(folder.path());
+    let network = tiny().init(&Device::flex());
+    let twice = vec!["a".to_owned(), "a".to_owned()];
+    let refused = registry.publish(Draft { labels: twice, ..draft("one", &network) });
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("twice"), "{refused}");
+    assert_eq!(registry.ids().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn the_limits_of_what_is_possible_are_possible() {
+    for (place, value) in [
+        ("/temperature", json!(0.05)),
+        ("/temperature", json!(20.0)),
+        ("/thresholds/confidence", json!(1.0)),
+        ("/labels", json!(["a", "π".repeat(32)])),
+        ("/metrics/validation", json!({ "accuracy": 1.0, "loss": 0.0, "examples": 1 })),
+        ("/created", json!("2026-01-01T00:00:00.123+01:00")),
+    ] {
+        let (_folder, registry, _) = published();
+        edit(&registry, |manifest| *manifest.pointer_mut(place).unwrap() = value.clone());
+        registry.load("one", &Device::flex()).unwrap();
+    }
+}
+
+#[test]
+fn the_released_checkpoints_load() {
+    let released = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../artifacts");
+    let registry = Registry::new(released);
+    let ids = registry.ids().unwrap();
+    assert!(ids.len() >= 3, "{ids:?}");
+    for id in ids {
+        registry.load(&id, &Device::flex()).unwrap();
+    }
+}
+
 #[test]
 fn rejects_a_renamed_folder() {
     let (_folder, registry, _) = published();
@@ -372,6 +469,43 @@ fn promotes_and_rolls_back() {
     assert_eq!(fs::read_to_string(folder.path().join("CURRENT")).unwrap(), "two\none\n");
     assert_eq!(registry.roll_back(None).unwrap(), "one");
     assert_eq!(registry.current().unwrap(), "one");
+}
+
+#[test]
+fn a_damaged_file_of_the_registry_is_named_and_left_as_it_is() {
+    let (folder, registry, _) = published();
+    let [current, marks] = ["CURRENT", "MARKS"].map(|name| folder.path().join(name));
+    let named = |error: RegistryError, file: &str, reason: &str| {
+        let message = error.to_string();
+        assert!(message.contains(file) && message.contains(reason), "{message}");
+    };
+    fs::create_dir(&current).unwrap();
+    for refused in [
+        registry.history().map(drop),
+        registry.current().map(drop),
+        registry.promote("one"),
+        registry.roll_back(None).map(drop),
+        registry.names().map(drop),
+        registry.prune(0, &[]).map(drop),
+    ] {
+        named(refused.unwrap_err(), "CURRENT", "it is a folder; replace it by a file");
+    }
+    assert!(current.is_dir());
+    fs::remove_dir(&current).unwrap();
+    fs::write(&current, b"one\n\xff\n").unwrap();
+    named(registry.promote("one").unwrap_err(), "CURRENT", "it is not UTF-8 text");
+    assert_eq!(fs::read(&current).unwrap(), b"one\n\xff\n");
+    fs::write(&current, "one\n").unwrap();
+
+    fs::create_dir(&marks).unwrap();
+    for refused in [registry.aliases().map(drop), registry.pin("one", true)] {
+        named(refused.unwrap_err(), "MARKS", "it is a folder");
+    }
+    fs::remove_dir(&marks).unwrap();
+    fs::write(&marks, "{\"labels\":").unwrap();
+    named(registry.set_alias("best", "one").unwrap_err(), "MARKS", "delete it");
+    fs::remove_file(&marks).unwrap();
+    registry.set_alias("best", "one").unwrap();
 }
 
 #[test]

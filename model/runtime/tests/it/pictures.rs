@@ -4,7 +4,10 @@ use std::{fs, path::PathBuf};
 
 use crate::inputs::{difference, five, picture};
 use glyphic_model::{Glyph, preprocess::Picture};
-use glyphic_runtime::decode::{DecodeError, decode};
+use glyphic_runtime::{
+    decode::{DecodeError, decode},
+    encode::bounded,
+};
 use image::{ExtendedColorType, GrayImage, ImageEncoder, codecs::jpeg::JpegEncoder, imageops};
 
 /// The glyph that a stored file gives.
@@ -211,4 +214,67 @@ fn rejects_too_large_pictures_before_decoding_them() {
     for name in ["png_header_2147483647x1.png", "bmp_header_2147483647.bmp"] {
         assert!(stored(name).is_err(), "{name}");
     }
+}
+
+/// A photograph of a drawing: shaded paper with grain, in colour.
+fn photograph(width: usize, height: usize) -> Picture {
+    let drawn = imageops::resize(
+        &GrayImage::from_raw(28, 28, five().glyph().unwrap().pixels().to_vec()).unwrap(),
+        width as u32 / 2,
+        height as u32 / 2,
+        imageops::FilterType::Triangle,
+    );
+    let mut seed = 7u32;
+    let mut rgba = Vec::with_capacity(4 * width * height);
+    for y in 0..height {
+        for x in 0..width {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let grain = (seed >> 28) as u8;
+            let (left, top) = (x.checked_sub(width / 4), y.checked_sub(height / 4));
+            let inside = |at: Option<usize>, side: u32| at.filter(|&at| at < side as usize);
+            let ink = match (inside(left, drawn.width()), inside(top, drawn.height())) {
+                (Some(x), Some(y)) => drawn.get_pixel(x as u32, y as u32).0[0],
+                _ => 0,
+            };
+            let paper = 200 - (40 * x / width) as u8 + grain;
+            let shade = |part: u8| paper - (u16::from(ink) * u16::from(part) / 255) as u8;
+            rgba.extend([shade(150), shade(140), shade(90), 255]);
+        }
+    }
+    Picture::new(width, height, rgba).unwrap()
+}
+
+#[test]
+fn what_is_kept_of_a_picture_is_bounded_and_gives_the_same_glyph() {
+    // What is small as a PNG is kept without any loss, at the size that was looked at.
+    for name in
+        ["5_red_on_green.png", "5_transparent_bg_hidden_white.png", "5_alpha_only_black.png"]
+    {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/pictures").join(name);
+        let picture = decode(&fs::read(path).unwrap()).unwrap();
+        let kept = bounded(&picture, 64 << 10);
+        assert!(kept.len() <= 64 << 10, "{name}: {}", kept.len());
+        assert_eq!(decode(&kept).unwrap().glyph(), picture.glyph(), "{name}");
+    }
+    let large = stored("4000x3000_tiny_digit.png").unwrap();
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/pictures/4000x3000_tiny_digit.png");
+    let kept = bounded(&decode(&fs::read(path).unwrap()).unwrap(), 64 << 10);
+    let kept = decode(&kept).unwrap().glyph().unwrap();
+    assert!(mean_difference(&large.unwrap(), &kept) < 6.0);
+    // A photograph loses grain, and nothing that can be read.
+    let photograph = photograph(2400, 1800);
+    let before = photograph.glyph().unwrap();
+    for most in [64 << 10, 32 << 10] {
+        let kept = bounded(&photograph, most);
+        assert!(kept.len() <= most, "{}", kept.len());
+        let after = decode(&kept).unwrap().glyph().unwrap();
+        let difference = mean_difference(&before, &after);
+        assert!(difference < 6.0, "{most}: {difference}");
+    }
+    // Noise is the worst there is.
+    let noise: Vec<u8> =
+        (0..4 * 1024 * 1024u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let noise = Picture::new(1024, 1024, noise).unwrap();
+    assert!(bounded(&noise, 1).len() <= 32 << 10);
 }

@@ -38,6 +38,20 @@ fn an_image_alone_is_decoded() {
 }
 
 #[test]
+fn only_what_a_server_says_nobody_vouched_for_does_not_count() {
+    let with = |keys: Value| {
+        let mut line = json!({ "strokes": five() });
+        line.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+        read(&line).counts
+    };
+    assert!(with(json!({})), "somebody's own file");
+    assert!(with(json!({ "trusted": true, "confirmed": false })));
+    assert!(with(json!({ "trusted": false, "confirmed": true })));
+    assert!(!with(json!({ "trusted": false, "confirmed": false })));
+    assert!(!with(json!({ "trusted": false })));
+}
+
+#[test]
 fn a_glyph_alone_is_the_input() {
     let glyph = five_as_glyph();
     let sample = read(&json!({ "glyph": STANDARD.encode(glyph.pixels()) }));
@@ -88,6 +102,7 @@ fn what_is_no_sample_is_refused_with_the_reason() {
         ("nonsense", "not a sample in JSON"),
         (r#"{"label": 7, "strokes": [[[0, 0], [9, 9]]]}"#, "expected a string, at column"),
         (r#"{"label": " ", "strokes": [[[0, 0], [9, 9]]]}"#, "label is empty"),
+        (r#"{"label": "7\u200b", "strokes": [[[0, 0], [9, 9]]]}"#, "label has the invisible"),
         (r#"{"label": "7"}"#, "no glyph, no strokes and no image"),
         (r#"{"glyph": "?"}"#, "glyph is not base64"),
         (r#"{"glyph": "AAAA"}"#, "784 pixels"),

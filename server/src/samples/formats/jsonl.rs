@@ -2,23 +2,26 @@
 
 use std::str;
 
-use glyphic_runtime::samples::{SampleInput, SampleLine, lines};
+use glyphic_runtime::samples::{SampleInput, SampleLine, lines, pixels_to_decode};
 
+use super::reading::Reading;
 use crate::samples::{
     incoming::{FormatError, Incoming},
     raw::Raw,
-    record::SampleRecord,
-    sample::Sample,
 };
 
-pub(super) fn write(samples: &[Sample]) -> Vec<u8> {
-    samples.iter().flat_map(SampleRecord::line).collect()
-}
-
-pub(super) fn read(bytes: &[u8]) -> Result<Vec<Incoming>, FormatError> {
+pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<Vec<Incoming>, FormatError> {
     let text = str::from_utf8(bytes)
         .map_err(|error| FormatError::damaged(format!("it is not UTF-8: {error}")))?;
+    let mut counted = reading.pixels();
+    for line in text.lines() {
+        match pixels_to_decode(line) {
+            0 => reading.go_on()?,
+            pixels => counted.add(pixels)?,
+        }
+    }
     let read = lines(text).map(|(number, line)| {
+        reading.go_on()?;
         line.map(incoming).map_err(|error| FormatError::damaged(format!("line {number}: {error}")))
     });
     read.collect()

@@ -13,16 +13,21 @@ mod csv;
 mod idx;
 mod jsonl;
 mod png;
+mod reading;
 
+use std::fs::File;
+
+use glyphic_runtime::decode::pixels;
 use serde::Deserialize;
 
 use super::{
     incoming::{FormatError, Incoming},
-    sample::Sample,
+    kept::Keeping,
+    sample::{Form, Sample},
 };
-
-/// Most samples that one file may hold.
-const MAX_SAMPLES: usize = 20_000;
+use archive::Archive;
+use reading::MAX_SAMPLES;
+pub use reading::{Reader, Reading};
 
 /// A file format of samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
@@ -49,48 +54,120 @@ impl Format {
         }
     }
 
-    /// The samples as a file. Those without a label are only in `jsonl` and `csv`.
-    pub fn write(self, samples: &[Sample]) -> Result<Vec<u8>, FormatError> {
+    /// Most labels that a file of this format holds, if there is a limit.
+    pub fn most_labels(self) -> Option<i64> {
         match self {
-            Self::Jsonl => Ok(jsonl::write(samples)),
-            Self::Csv => csv::write(samples),
-            Self::Idx => idx::write(samples),
-            Self::Png => png::write(samples),
+            Self::Idx => Some(idx::MOST_LABELS),
+            Self::Jsonl | Self::Csv | Self::Png => None,
+        }
+    }
+
+    /// A file of this format, to which samples are added as they come from the database, so that
+    /// memory does not grow with their number. Samples without a label are only in `jsonl` and
+    /// `csv`.
+    ///
+    /// # Errors
+    /// There is no space for a temporary file: a zip is put together in one.
+    pub fn begin(self) -> Result<Option<Growing>, FormatError> {
+        Ok(match self {
+            Self::Jsonl => None,
+            Self::Csv => Some(Growing::Csv { begun: false }),
+            Self::Idx => Some(Growing::Idx(idx::Growing::begin()?)),
+            Self::Png => Some(Growing::Png(Box::new(archive::Growing::begin()?))),
+        })
+    }
+}
+
+/// A file of samples that is being written.
+pub enum Growing {
+    /// Comma-separated values; `begun` when the header is written.
+    Csv {
+        /// Whether the header is written.
+        begun: bool,
+    },
+    /// MNIST's files.
+    Idx(idx::Growing),
+    /// Folders of pictures.
+    Png(Box<archive::Growing>),
+}
+
+impl Growing {
+    /// Adds a sample; returns the bytes that can be sent already.
+    ///
+    /// # Errors
+    /// A temporary file cannot be written, or the format has no room for another label.
+    pub fn add(&mut self, sample: &Sample) -> Result<Vec<u8>, FormatError> {
+        match self {
+            Self::Csv { begun } => csv::line(sample, !std::mem::replace(begun, true)),
+            Self::Idx(file) => file.add(sample).map(|()| Vec::new()),
+            Self::Png(file) => png::add(file, sample).map(|()| Vec::new()),
+        }
+    }
+
+    /// Ends the file; returns the rest of it, if it was not returned by [`add`](Self::add).
+    ///
+    /// # Errors
+    /// A temporary file cannot be written.
+    pub fn finish(self) -> Result<Option<File>, FormatError> {
+        match self {
+            Self::Csv { begun: true } => Ok(None),
+            // Without a sample, the header alone.
+            Self::Csv { begun: false } => csv::header().map(Some),
+            Self::Idx(file) => file.finish().map(Some),
+            Self::Png(file) => file.finish().map(Some),
         }
     }
 }
 
-/// Reads a file of samples, whose format shows in its first bytes.
-pub fn read(bytes: &[u8]) -> Result<Vec<Incoming>, FormatError> {
-    let many = |many: usize| {
-        FormatError::damaged(format!(
-            "it has {many} samples, over the limit of {MAX_SAMPLES}: split the file"
-        ))
-    };
-    // The number of lines or files is checked before anything is parsed.
+/// Reads what is to be kept of a file of samples, whose format shows in its first bytes. How many
+/// there are, and how large their pictures, is checked before any of them is decoded.
+///
+/// # Errors
+/// It is damaged, or holds nothing, or too much; or nobody waits for it any more.
+pub fn read(
+    bytes: &[u8],
+    reading: &Reading,
+    keeping: Keeping,
+) -> Result<Vec<Incoming>, FormatError> {
     let samples = if bytes.starts_with(b"PK") {
-        let files = archive::unpack(bytes)?;
-        if files.len() > MAX_SAMPLES {
-            return Err(many(files.len()));
-        }
-        match files.iter().any(|(name, _)| name.contains("-ubyte")) {
-            true => idx::read(&files)?,
-            false => png::read(files)?,
+        let mut archive = Archive::open(bytes)?;
+        match archive.has("-ubyte") {
+            true => idx::read(&mut archive)?,
+            false => png::read(&mut archive, reading)?,
         }
     } else {
         let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
         // A header, and a line's end at the end of the file.
         if lines > MAX_SAMPLES + 1 {
-            return Err(many(lines));
+            Reading::check_samples(lines)?;
         }
         match bytes.trim_ascii_start().starts_with(b"{") {
-            true => jsonl::read(bytes)?,
-            false => csv::read(bytes)?,
+            true => jsonl::read(bytes, reading)?,
+            false => csv::read(bytes, reading)?,
         }
     };
-    match samples.len() {
-        0 => Err(FormatError::damaged("it has no samples")),
-        1..=MAX_SAMPLES => Ok(samples),
-        count => Err(many(count)),
+    if samples.is_empty() {
+        return Err(FormatError::damaged("it has no samples"));
     }
+    Reading::check_samples(samples.len())?;
+    kept(samples, reading, keeping)
+}
+
+/// What is to be kept of samples. Their pictures are decoded for it, also those that come with a
+/// glyph.
+fn kept(
+    samples: Vec<Incoming>,
+    reading: &Reading,
+    keeping: Keeping,
+) -> Result<Vec<Incoming>, FormatError> {
+    let mut counted = reading.pixels();
+    for sample in samples.iter().filter(|sample| sample.form == Form::Image && !keeping.originals) {
+        // What is no picture is not decoded.
+        counted.add(pixels(&sample.raw).unwrap_or(0))?;
+    }
+    let keep = |sample: Incoming| {
+        reading.go_on()?;
+        Ok(keeping.of_incoming(sample))
+    };
+    samples.into_iter().map(keep).collect()
 }

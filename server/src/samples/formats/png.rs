@@ -1,29 +1,43 @@
 //! Folders of pictures: `<label>/<name>.png`. Characters that cannot be in a file's name are
 //! escaped as in a URL (`%2F`).
 
-use glyphic_runtime::decode::{decode, png};
+use glyphic_runtime::decode::{decode, pixels, png};
 
-use super::archive::pack;
+use super::{
+    archive::{Archive, Growing},
+    reading::Reading,
+};
 use crate::samples::{
     incoming::{FormatError, Incoming},
     sample::{Form, Sample},
 };
 
-pub(super) fn write(samples: &[Sample]) -> Result<Vec<u8>, FormatError> {
-    pack(samples.iter().filter_map(|sample| {
-        let label = sample.content.label.as_ref()?;
-        Some((format!("{}/{}.png", escape(label), sample.id), png(&sample.content.glyph)))
-    }))
+/// Adds a sample to a zip, if it has a label.
+pub(super) fn add(zip: &mut Growing, sample: &Sample) -> Result<(), FormatError> {
+    let Some(label) = &sample.content.label else { return Ok(()) };
+    let name = format!("{}/{}.png", escape(label), sample.id);
+    zip.add(name, &mut png(&sample.content.glyph).as_slice())
 }
 
-pub(super) fn read(files: Vec<(String, Vec<u8>)>) -> Result<Vec<Incoming>, FormatError> {
+pub(super) fn read(
+    archive: &mut Archive<'_>,
+    reading: &Reading,
+) -> Result<Vec<Incoming>, FormatError> {
+    let mut files = archive.files()?;
+    files.retain(|(_, name)| folder(name).is_some());
+    // All are looked at before the first is decoded. They are unpacked twice for that, which takes
+    // little time and spares the memory for all of them at once.
+    let mut counted = reading.pixels();
+    for (place, name) in &files {
+        let pixels = pixels(&archive.read(*place)?).map_err(|error| problem(name, &error))?;
+        counted.add(pixels)?;
+    }
     let mut samples = Vec::new();
-    for (name, content) in files {
-        let mut parts = name.rsplit(['/', '\\']);
-        let file = parts.next().unwrap_or_default();
-        let Some(folder) = parts.next().filter(|_| !file.starts_with('.')) else { continue };
-        let problem = |problem: String| FormatError::damaged(format!("{name}: {problem}"));
-        let picture = decode(&content).map_err(|error| problem(error.to_string()))?;
+    for (place, name) in files {
+        reading.go_on()?;
+        let Some(folder) = folder(&name) else { continue };
+        let content = archive.read(place)?;
+        let picture = decode(&content).map_err(|error| problem(&name, &error))?;
         // A picture that is framed already must not be framed again.
         let glyph = picture.framed().or_else(|| picture.glyph());
         samples.push(Incoming {
@@ -31,11 +45,22 @@ pub(super) fn read(files: Vec<(String, Vec<u8>)>) -> Result<Vec<Incoming>, Forma
             source: None,
             held_back: None,
             form: Form::Image,
-            glyph: glyph.ok_or_else(|| problem("there is no ink in it".to_owned()))?,
+            glyph: glyph.ok_or_else(|| problem(&name, &"there is no ink in it"))?,
             raw: content,
         });
     }
     Ok(samples)
+}
+
+/// The folder that a picture is in, if it is one: hidden files are not.
+fn folder(path: &str) -> Option<&str> {
+    let mut parts = path.rsplit(['/', '\\']);
+    let file = parts.next().unwrap_or_default();
+    parts.next().filter(|_| !file.starts_with('.'))
+}
+
+fn problem(name: &str, problem: &dyn std::fmt::Display) -> FormatError {
+    FormatError::damaged(format!("{name}: {problem}"))
 }
 
 fn escape(label: &str) -> String {

@@ -115,9 +115,13 @@ impl Store {
             reason: without_secrets(&error.to_string(), url),
         };
         let is_sqlite = url.starts_with("sqlite:");
-        let pool = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(PATIENCE)
+        let mut options =
+            AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+        if is_sqlite {
+            // Those that are opened below stay: see `open_all`.
+            options = options.idle_timeout(None).max_lifetime(None);
+        }
+        let pool = options
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     if is_sqlite {
@@ -147,7 +151,11 @@ impl Store {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         let files = match is_sqlite {
-            true => Some(DatabaseFiles::of(&pool).await.map_err(|error| refused(&error))?.into()),
+            true => {
+                let files = DatabaseFiles::of(&pool).await.map_err(|error| refused(&error))?;
+                open_all(&pool).await.map_err(|error| refused(&error))?;
+                Some(files.into())
+            }
             false => None,
         };
         Ok(Self { pool, is_sqlite, files, changes: Arc::default(), image: Arc::default() })
@@ -271,6 +279,17 @@ impl Store {
     pub(crate) fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
     }
+}
+
+/// Opens all connections to an SQLite database. One that was opened later, while somebody has moved
+/// the file away, would make an empty file in its place, and SQLite then deletes the write-ahead log
+/// of the other: what was acknowledged and is still in it would be lost when the file is back.
+async fn open_all(pool: &AnyPool) -> Result<(), sqlx::Error> {
+    let mut open = Vec::new();
+    for _ in 0..CONNECTIONS {
+        open.push(pool.acquire().await?);
+    }
+    Ok(())
 }
 
 /// Now, in milliseconds since 1970.

@@ -80,9 +80,9 @@ impl Admin {
         match &self.token {
             Some(_) => "need the token; without it, samples can be sent".to_owned(),
             None => format!(
-                "by anybody who connects to {address}: everybody on this machine, and whoever \
-                 reaches it through a tunnel or a proxy that does not say so. With --admin-token \
-                 they need the token"
+                "by anybody who connects to {address}: everybody on this machine, and \
+                 everybody who reaches it through a tunnel or a proxy that does not say so. With \
+                 --admin-token they need the token"
             ),
         }
     }

@@ -38,8 +38,8 @@ pub struct Lane {
 
 impl Default for Lanes {
     /// As many threads as cores for light work, and half as many for heavy work: half of the cores
-    /// stay free for light work, whatever is heavy. Of files of samples, which come from whoever
-    /// may change the server, one is read at a time, and one of a client.
+    /// stay free for light work. Of files of samples, which only the token's holder sends, one is read
+    /// at a time, and one of a client.
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {

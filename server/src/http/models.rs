@@ -246,7 +246,7 @@ pub async fn card(State(app): State<App>, Path(id): Path<String>) -> Result<Resp
     from_elsewhere("application/json", card)
 }
 
-/// A file of a checkpoint, as whoever made the checkpoint wrote it, however long it is.
+/// A file of a checkpoint, which may come from elsewhere, as it is and however long it is.
 fn from_elsewhere(content_type: &'static str, file: File) -> Result<Response, ApiError> {
     let headers = [(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, REPORT_POLICY)];
     Ok((headers, pieces::file(file)?).into_response())

@@ -278,7 +278,6 @@ pub async fn delete_one(
         None if options.for_good == 0 => store.delete_one(&id).await?,
         visitor => store.erase_one(&id, visitor).await?,
     }
-    app.wrong_labels.forget().await;
     Ok(Json(DeletedSamples { deleted: 1 }))
 }
 
@@ -302,7 +301,6 @@ pub async fn delete(
         true => store.delete(&filter).await?,
         false => store.erase(&filter).await?,
     };
-    app.wrong_labels.forget().await;
     Ok(Json(DeletedSamples { deleted }))
 }
 

@@ -1,9 +1,6 @@
-//! Pictures that a person should look at, and the last answer about wrong labels.
+//! Pictures that a person should look at, and the last search for wrong labels.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::body::Bytes;
 use glyphic_model::Glyph;
@@ -17,9 +14,8 @@ use crate::{
     store::Store,
 };
 
-/// How long the samples count as unchanged, unless this server changes them: looking at them costs
-/// about a millisecond.
-const LOOK: Duration = Duration::from_millis(250);
+/// How long an answer is kept, unless this server changes something.
+const MOMENT: Duration = Duration::from_millis(250);
 
 /// A picture to look at.
 #[derive(Serialize, ToSchema)]
@@ -86,51 +82,76 @@ impl Suggestion {
     }
 }
 
-/// The last answer about wrong labels. It is made again when samples or the checkpoint have changed;
-/// requests that come meanwhile wait for it instead of searching too. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct WrongLabels(Arc<Mutex<Option<Answer>>>);
+/// A sample whose label is probably wrong.
+pub struct WrongLabel {
+    /// The sample's id.
+    pub sample: String,
+    /// The label that it may have.
+    pub suggested: String,
+    /// Why it should be looked at.
+    pub why: String,
+}
 
-struct Answer {
+/// The last search for wrong labels, and for a moment the answer about it. The search is made again
+/// when samples or the checkpoint have changed; requests that come meanwhile wait for it instead of
+/// searching too. It names samples and holds none: one that is deleted is gone from here when the
+/// moment is over. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct WrongLabels(Arc<Mutex<Last>>);
+
+#[derive(Default)]
+struct Last {
+    search: Option<Search>,
+    answer: Option<Answer>,
+}
+
+struct Search {
     /// The state of the samples and the checkpoint that were searched.
     of: (String, String),
-    /// What this server had changed when that state was last looked at, and when that was.
-    looked: (u64, Instant),
+    found: Vec<WrongLabel>,
+}
+
+struct Answer {
+    /// The checkpoint that was searched with.
+    serving: String,
+    /// What this server had changed by then.
+    changes: u64,
     json: Bytes,
 }
 
 impl WrongLabels {
-    /// The answer about the present samples, as JSON. `search` makes it for the `serving` checkpoint,
-    /// if nobody has yet. What another server has changed may be missing for a quarter of a second.
+    /// The answer about the present samples, as JSON. `search` searches them with the `serving`
+    /// checkpoint, if nobody has yet; `show` makes the answer. What another server has changed may be
+    /// missing for a quarter of a second.
     ///
     /// # Errors
-    /// The database fails, or `search` does.
+    /// The database fails, or `search` or `show` does.
     pub async fn answer(
         &self,
         store: &Store,
         serving: &str,
-        search: impl Future<Output = Result<Bytes, ApiError>>,
+        search: impl Future<Output = Result<Vec<WrongLabel>, ApiError>>,
+        show: impl AsyncFnOnce(&[WrongLabel]) -> Result<Bytes, ApiError>,
     ) -> Result<Bytes, ApiError> {
         let mut last = self.0.lock().await;
-        let looked = (store.changes(), Instant::now());
-        let is_fresh = |last: &&Answer| {
-            let (changes, when) = last.looked;
-            changes == looked.0 && when.elapsed() < LOOK && last.of.1 == serving
-        };
-        if let Some(last) = last.as_ref().filter(is_fresh) {
-            return Ok(last.json.clone());
+        let changes = store.changes();
+        let is_fresh = |answer: &&Answer| answer.changes == changes && answer.serving == serving;
+        if let Some(answer) = last.answer.as_ref().filter(is_fresh) {
+            return Ok(answer.json.clone());
         }
         let of = (store.samples_state().await?, serving.to_owned());
-        let json = match last.take().filter(|last| last.of == of) {
-            Some(last) => last.json,
+        let found = match last.search.take().filter(|search| search.of == of) {
+            Some(search) => search.found,
             None => search.await?,
         };
-        *last = Some(Answer { of, looked, json: json.clone() });
+        let json = show(&found).await?;
+        last.answer = Some(Answer { serving: serving.to_owned(), changes, json: json.clone() });
+        last.search = Some(Search { of, found });
+        let last = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            tokio::time::sleep(MOMENT).await;
+            last.lock().await.answer = None;
+        });
         Ok(json)
-    }
-
-    /// Forgets the answer, because a sample is deleted that may be in it.
-    pub async fn forget(&self) {
-        *self.0.lock().await = None;
     }
 }

@@ -22,7 +22,7 @@ use super::{
     error::ApiError,
     extract::{Json, Query},
     openapi::{BadRequest, Forbidden, Unauthorized, Unavailable},
-    suggested::Suggestion,
+    suggested::{Suggestion, WrongLabel},
 };
 use crate::{
     app::App,
@@ -105,7 +105,9 @@ pub async fn list(
         SuggestionKind::Disagreement => (disagreement(&app).await?, AuditState::default()),
         SuggestionKind::LabelErrors => {
             let (store, serving) = (&app.training()?.store, app.models.engine().serving());
-            let json = app.wrong_labels.answer(store, &serving.id, wrong_labels(&app)).await?;
+            let show = async |found: &[WrongLabel]| with_samples(&app, found).await;
+            let search = wrong_labels(&app);
+            let json = app.wrong_labels.answer(store, &serving.id, search, show).await?;
             return Ok(([(CONTENT_TYPE, "application/json")], json).into_response());
         }
         SuggestionKind::Training => training(&app).await?,
@@ -169,8 +171,22 @@ async fn disagreement(app: &App) -> Result<Vec<Suggestion>, ApiError> {
     Ok(suggestions)
 }
 
-/// The samples whose labels are probably wrong, as JSON.
-async fn wrong_labels(app: &App) -> Result<Bytes, ApiError> {
+/// What was found, of the samples that are still there, as JSON.
+async fn with_samples(app: &App, found: &[WrongLabel]) -> Result<Bytes, ApiError> {
+    let ids: Vec<String> = found.iter().map(|wrong| wrong.sample.clone()).collect();
+    let samples = app.training()?.store.samples(&ids).await?;
+    let suggestion = |wrong: &WrongLabel| {
+        let sample = samples.iter().find(|sample| sample.id == wrong.sample)?;
+        Some(Suggestion::of_sample(sample, &wrong.suggested, wrong.why.clone()))
+    };
+    let suggestions = found.iter().filter_map(suggestion).collect();
+    let labels = app.models.engine().serving().labels.clone();
+    let list = SuggestionList { labels, suggestions, audit: AuditState::default() };
+    let json = serde_json::to_vec(&list).map(Bytes::from);
+    json.map_err(|error| ApiError::Unavailable(error.to_string()))
+}
+
+async fn wrong_labels(app: &App) -> Result<Vec<WrongLabel>, ApiError> {
     let filter = Filter { labelled: Some(1), ..Filter::default() };
     let samples = app.training()?.store.find(&filter, None, SEARCHED).await?;
     let (mut rows, mut labelled) = (Vec::new(), Vec::new());
@@ -194,14 +210,11 @@ async fn wrong_labels(app: &App) -> Result<Bytes, ApiError> {
     let open = errors.iter().filter(|error| !labelled[error.example].0.confirmed);
     let suggestion = |error: &label_errors::LabelError| {
         let sure = 100.0 * rows[error.example][error.suggested];
-        let suggested = &labels[error.suggested];
+        let suggested = labels[error.suggested].clone();
         let why = format!("the network is {sure:.0} % sure it is {suggested}");
-        Suggestion::of_sample(labelled[error.example].0, suggested, why)
+        WrongLabel { sample: labelled[error.example].0.id.clone(), suggested, why }
     };
-    let suggestions = open.take(SHOWN).map(suggestion).collect();
-    let (labels, audit) = (labels.clone(), AuditState::default());
-    let json = serde_json::to_vec(&SuggestionList { labels, suggestions, audit });
-    json.map(Bytes::from).map_err(|error| ApiError::Unavailable(error.to_string()))
+    Ok(open.take(SHOWN).map(suggestion).collect())
 }
 
 /// The results of `train audit` for the serving checkpoint, without those that are samples now.

@@ -32,7 +32,7 @@ pub enum FormatError {
     #[error("the file could not be written: {0}")]
     Write(String),
     /// Nobody waits for the samples any more.
-    #[error("whoever sent the samples has not waited for them to be read")]
+    #[error("the client disconnected before its samples were read")]
     Abandoned,
     /// An input in the file cannot be read.
     #[error(transparent)]

@@ -2,7 +2,7 @@
 //! to a new one.
 //!
 //! Only what a visitor sent and nobody confirmed gives way, the oldest first, and of several clients
-//! that of the one who has most: so whoever fills a quota loses their own.
+//! that of the one who has most: so a client that fills a quota loses its own samples.
 
 use std::collections::HashMap;
 

@@ -17,7 +17,7 @@ pub struct Reading {
     abandoned: Arc<AtomicBool>,
 }
 
-/// Held by whoever waits for a file to be read: when it is dropped, the reading ends before the
+/// Held by the request that waits for a file to be read: when it is dropped, the reading ends before the
 /// next picture.
 #[derive(Debug)]
 pub struct Reader(Arc<AtomicBool>);

@@ -202,9 +202,15 @@ fn a_database_that_is_deleted_or_replaced_under_the_server_takes_nothing_more() 
                 let (status, answer) = server.send(method, path, &body);
                 assert_eq!((status, &answer["error"]["code"]), (503, &lost), "{path}: {answer}");
             }
-            // It goes on reading, and all is well when the file is back.
+            // It goes on reading, with connections that were open before, and all is well when the
+            // file is back.
             let drawn = json!({ "strokes": seven() });
             assert_eq!(server.send("POST", "/api/predict", &drawn).0, 200);
+            std::thread::scope(|scope| {
+                for _ in 0..16 {
+                    scope.spawn(|| assert!(server.get("/api/samples")["samples"].is_array()));
+                }
+            });
             fs::rename(&aside, &file).unwrap();
             assert_eq!(ready().0, 200, "{name}, {replaced}");
             assert_eq!(sent(&address, number).0, 201, "{name}, {replaced}: nothing was kept");

@@ -8,11 +8,15 @@ use axum::{
 };
 use tokio_stream::StreamExt;
 
-use super::{error::ApiError, input::Input, room::Room};
-use crate::{app::App, samples::Raw};
-
-/// A longer body is heavy work, whatever is in it.
-const LIGHT_BODY: usize = 256 << 10;
+use super::{
+    error::ApiError,
+    input::{Input, Opened},
+    room::Room,
+};
+use crate::{
+    app::App,
+    samples::{Aim, Effort, Raw},
+};
 
 /// The whole body, if it is within the server's limit, with the room that it takes: to be held
 /// until the request is answered. Room is taken as the bytes arrive.
@@ -43,45 +47,45 @@ pub async fn receive(
     Ok((bytes.into(), room))
 }
 
-/// Opens an input and makes of it what the network is to read, on a thread of the lane for it.
+/// Opens an input and makes of it what the network is to read, on a thread of the lane for it. Not
+/// even its form is parsed elsewhere: that may take half a second.
 #[tracing::instrument(level = "debug", skip_all)]
 pub async fn decode<T: Send + 'static, E: Into<ApiError>>(
     app: &App,
     client: IpAddr,
     input: Input,
+    aim: Aim,
     prepare: impl FnOnce(&Raw) -> Result<T, E> + Send + 'static,
-) -> Result<(Raw, T), ApiError> {
+) -> Result<(Opened, T), ApiError> {
     // Pixels need no decoding.
     if let Input::Pixels(_) = input {
-        let raw = input.open()?;
-        let prepared = prepare(&raw).map_err(Into::into)?;
-        return Ok((raw, prepared));
+        let opened = input.open()?;
+        let prepared = prepare(&opened.raw).map_err(Into::into)?;
+        return Ok((opened, prepared));
     }
     let turned_away = |error: &ApiError| {
         if let ApiError::Busy = error {
             app.metrics().turned_away("decoders");
         }
     };
-    let finish = move |raw: Raw| {
-        let prepared = prepare(&raw).map_err(Into::into)?;
-        Ok((raw, prepared))
+    let finish = move |opened: Opened| {
+        let prepared = prepare(&opened.raw).map_err(Into::into)?;
+        Ok((opened, prepared))
     };
-    if input.len() > LIGHT_BODY {
-        let opened = app.lanes.heavy.compute(client, move || finish(input.open()?)).await;
-        return opened.inspect_err(turned_away);
-    }
+    let first = Effort::of_length(input.len());
     // What it is shows only when it is open.
-    let opened = app.lanes.light.compute(client, move || {
-        let raw = input.open()?;
-        match raw.is_heavy() {
-            true => Ok(Err((raw, finish))),
-            false => finish(raw).map(Ok),
+    let opened = app.lanes.lane(first).compute(client, move || {
+        let opened = input.open()?;
+        match opened.raw.effort(aim) {
+            effort if effort > first => Ok(Err((effort, opened, finish))),
+            _ => finish(opened).map(Ok),
         }
     });
     match opened.await.inspect_err(turned_away)? {
         Ok(finished) => Ok(finished),
-        Err((raw, finish)) => {
-            app.lanes.heavy.compute(client, move || finish(raw)).await.inspect_err(turned_away)
+        Err((effort, opened, finish)) => {
+            let lane = app.lanes.lane(effort);
+            lane.compute(client, move || finish(opened)).await.inspect_err(turned_away)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Every form in which a picture can be sent.
 //!
 //! ```text
-//! body ─read─► Input (its form) ─open─► Raw (as drawn or photographed) ─glyph─► Glyph
+//! body ─of─► Input (its form) ─open─► Opened: Raw (as drawn or photographed) ─glyph─► Glyph
 //! ```
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use axum::{
     body::{Body, Bytes},
     extract::{DefaultBodyLimit, FromRequest, Multipart, Request},
-    http::{HeaderMap, header::CONTENT_TYPE},
+    http::{HeaderMap, HeaderValue, header::CONTENT_TYPE},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::{
@@ -17,11 +17,15 @@ use glyphic_model::{
     glyph::PIXELS,
     preprocess::{Point, Strokes},
 };
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
+use tokio::runtime::Handle;
 use utoipa::ToSchema;
 
 use super::error::ApiError;
 use crate::samples::Raw;
+
+/// Most fields of a form: some clients add a few of their own.
+const MOST_FIELDS: usize = 16;
 
 /// A picture in a request, not yet parsed.
 #[derive(Debug, PartialEq)]
@@ -32,12 +36,31 @@ pub enum Input {
     Base64(Bytes),
     /// One of the JSON forms.
     Json(Bytes),
+    /// A multipart form, and its content type, which says what is between its fields.
+    Form(Bytes, HeaderValue),
     /// A glyph's pixels, ink 255 on 0.
     Pixels(Bytes),
 }
 
-/// The JSON forms; exactly one of the first three fields must be there. The others are for
-/// `/api/samples`, and are read there.
+/// A parsed picture, and what its request's body says about it.
+#[derive(Debug)]
+pub struct Opened {
+    /// The picture.
+    pub raw: Raw,
+    /// What it shows.
+    pub label: Option<String>,
+    /// Who or what sends it.
+    pub source: Option<String>,
+}
+
+impl From<Raw> for Opened {
+    fn from(raw: Raw) -> Self {
+        Self { raw, label: None, source: None }
+    }
+}
+
+/// The JSON forms; exactly one of the first three fields must be there. The others are
+/// for `/api/samples`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JsonInput {
@@ -48,12 +71,10 @@ pub struct JsonInput {
     strokes: Option<Vec<Vec<Point>>>,
     /// 784 numbers from 0 to 255, ink 255 on 0.
     pixels: Option<Vec<f64>>,
-    #[serde(rename = "label")]
     #[schema(value_type = Option<String>)]
-    _label: Option<IgnoredAny>,
-    #[serde(rename = "source")]
+    label: Option<String>,
     #[schema(value_type = Option<String>)]
-    _source: Option<IgnoredAny>,
+    source: Option<String>,
 }
 
 /// A form with a file.
@@ -66,13 +87,14 @@ pub struct FormInput {
 }
 
 impl Input {
-    /// Finds out the form by the content type, and reads the body.
-    pub async fn read(headers: &HeaderMap, body: Bytes) -> Result<Self, ApiError> {
-        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    /// Finds out the form by the content type. The body is not parsed yet.
+    pub fn of(headers: &HeaderMap, body: Bytes) -> Result<Self, ApiError> {
+        let header = headers.get(CONTENT_TYPE).cloned().unwrap_or(HeaderValue::from_static(""));
+        let content_type = header.to_str().ok();
         let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
         match essence.trim().to_ascii_lowercase().as_str() {
             "application/json" => Ok(Self::Json(body)),
-            "multipart/form-data" => from_multipart(headers, body).await,
+            "multipart/form-data" => Ok(Self::Form(body, header)),
             "application/octet-stream" if body.len() == PIXELS => Ok(Self::Pixels(body)),
             "text/plain" => Ok(Self::Base64(body)),
             // A missing type, or one that clients send by default, says nothing: the decoder looks
@@ -88,24 +110,29 @@ impl Input {
     /// Its length in bytes, packed.
     pub fn len(&self) -> usize {
         match self {
-            Self::Image(bytes) | Self::Base64(bytes) | Self::Json(bytes) | Self::Pixels(bytes) => {
-                bytes.len()
-            }
+            Self::Image(bytes)
+            | Self::Base64(bytes)
+            | Self::Json(bytes)
+            | Self::Form(bytes, _)
+            | Self::Pixels(bytes) => bytes.len(),
         }
     }
 
-    /// Parses it.
-    pub fn open(self) -> Result<Raw, ApiError> {
-        match self {
-            Self::Image(bytes) => Ok(Raw::Image(bytes)),
-            Self::Base64(text) => from_base64(&String::from_utf8_lossy(&text)).map(Raw::Image),
-            Self::Json(body) => from_json(&body),
-            Self::Pixels(pixels) => Ok(Raw::Pixels(Box::new(Glyph::try_from(&*pixels)?))),
-        }
+    /// Parses it. A long one may take some hundred milliseconds: except for pixels, do not call this
+    /// on the async runtime's threads.
+    pub fn open(self) -> Result<Opened, ApiError> {
+        let raw = match self {
+            Self::Image(bytes) => Raw::Image(bytes),
+            Self::Base64(text) => from_base64(&String::from_utf8_lossy(&text)).map(Raw::Image)?,
+            Self::Json(body) => return from_json(&body),
+            Self::Form(body, content_type) => return from_form(body, content_type),
+            Self::Pixels(pixels) => Raw::Pixels(Box::new(Glyph::try_from(&*pixels)?)),
+        };
+        Ok(raw.into())
     }
 }
 
-fn from_json(body: &[u8]) -> Result<Raw, ApiError> {
+fn from_json(body: &[u8]) -> Result<Opened, ApiError> {
     let input: JsonInput = serde_json::from_slice(body).map_err(|error| {
         ApiError::malformed(format!(
             "the JSON cannot be read: {error}; send one of \
@@ -113,20 +140,24 @@ fn from_json(body: &[u8]) -> Result<Raw, ApiError> {
              {{\"pixels\": [784 numbers 0–255]}}"
         ))
     })?;
-    match (input.image, input.strokes, input.pixels) {
-        (Some(image), None, None) => from_base64(&image).map(Raw::Image),
-        (None, Some(strokes), None) => Ok(Raw::Strokes(Strokes::new(strokes)?)),
+    let JsonInput { image, strokes, pixels, label, source } = input;
+    let raw = match (image, strokes, pixels) {
+        (Some(image), None, None) => Raw::Image(from_base64(&image)?),
+        (None, Some(strokes), None) => Raw::Strokes(Strokes::new(strokes)?),
         (None, None, Some(pixels)) => {
             if let Some(bad) = pixels.iter().find(|&&v| !(0.0..=255.0).contains(&v)) {
                 return Err(ApiError::malformed(format!("pixels must be 0–255, but one is {bad}")));
             }
             let pixels: Vec<u8> = pixels.iter().map(|v| v.round() as u8).collect();
-            Ok(Raw::Pixels(Box::new(Glyph::try_from(pixels.as_slice())?)))
+            Raw::Pixels(Box::new(Glyph::try_from(pixels.as_slice())?))
         }
-        _ => Err(ApiError::malformed(
-            "the JSON must have exactly one of 'image', 'strokes' and 'pixels'",
-        )),
-    }
+        _ => {
+            return Err(ApiError::malformed(
+                "the JSON must have exactly one of 'image', 'strokes' and 'pixels'",
+            ));
+        }
+    };
+    Ok(Opened { raw, label, source })
 }
 
 /// A data URL or bare base64.
@@ -144,26 +175,42 @@ fn from_base64(text: &str) -> Result<Bytes, ApiError> {
     Ok(Bytes::from(bytes))
 }
 
-async fn from_multipart(headers: &HeaderMap, body: Bytes) -> Result<Input, ApiError> {
-    let image = form_fields(headers, body).await?.remove("image");
-    image.map(Input::Image).ok_or_else(|| ApiError::malformed("the form has no field 'image'"))
+/// A form's image, and its fields `label` and `source`.
+fn from_form(body: Bytes, content_type: HeaderValue) -> Result<Opened, ApiError> {
+    // The whole body is here, so nothing is waited for; only the parser is made for bodies that are
+    // still arriving.
+    let runtime = Handle::try_current().map_err(|e| ApiError::Unavailable(e.to_string()))?;
+    let mut fields = runtime.block_on(form_fields(body, content_type))?;
+    let image = fields.remove("image");
+    let mut text =
+        |name: &str| fields.remove(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let (label, source) = (text("label"), text("source"));
+    let image = image.ok_or_else(|| ApiError::malformed("the form has no field 'image'"))?;
+    Ok(Opened { raw: Raw::Image(image), label, source })
 }
 
 /// The fields of a multipart form; of several with one name the first.
-pub async fn form_fields(
-    headers: &HeaderMap,
+async fn form_fields(
     body: Bytes,
+    content_type: HeaderValue,
 ) -> Result<HashMap<String, Bytes>, ApiError> {
     let malformed = |error: &dyn std::fmt::Display| {
         ApiError::malformed(format!("the multipart body cannot be read: {error}"))
     };
     let mut request = Request::new(Body::from(body));
-    *request.headers_mut() = headers.clone();
+    request.headers_mut().insert(CONTENT_TYPE, content_type);
     // The body is within the server's own limit already.
     DefaultBodyLimit::disable().apply(&mut request);
     let mut form = Multipart::from_request(request, &()).await.map_err(|e| malformed(&e))?;
-    let mut fields = HashMap::new();
+    let (mut fields, mut count) = (HashMap::new(), 0);
     while let Some(field) = form.next_field().await.map_err(|e| malformed(&e))? {
+        count += 1;
+        if count > MOST_FIELDS {
+            return Err(ApiError::malformed(format!(
+                "the form has more than {MOST_FIELDS} fields; send 'image' and, for a sample, \
+                 'label' and 'source'"
+            )));
+        }
         let name = field.name().unwrap_or_default().to_owned();
         let bytes = field.bytes().await.map_err(|e| malformed(&e))?;
         fields.entry(name).or_insert(bytes);

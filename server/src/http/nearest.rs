@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::App,
     neighbours::TrainingExample,
-    samples::{Raw, Sample, data_url},
+    samples::{Aim, Raw, Sample, data_url},
 };
 
 /// Most examples of an answer.
@@ -84,8 +84,8 @@ pub async fn nearest(
         return Err(ApiError::malformed(format!("count must be 1 to {MOST}")));
     }
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
-    let input = Input::read(&headers, bytes).await?;
-    let (_, glyph) = decode(&app, client, input, Raw::glyph).await?;
+    let input = Input::of(&headers, bytes)?;
+    let (_, glyph) = decode(&app, client, input, Aim::Symbol, Raw::glyph).await?;
     let model = app.models.engine().serving().id.clone();
     let neighbours = app.neighbours()?;
     let Some(glyph) = glyph else {

@@ -25,7 +25,7 @@ use crate::{
     app::App,
     config::ThresholdOverrides,
     engine::{Engine, Predicted},
-    samples::{Raw, data_url},
+    samples::{Aim, Raw, data_url},
 };
 
 /// How a picture is read.
@@ -156,8 +156,8 @@ pub async fn predict(
     options.thresholds(&app, &engine.serving())?;
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let begun = Instant::now();
-    let input = Input::read(&headers, bytes).await?;
-    let (_, glyph) = decode(&app, client, input, Raw::glyph).await?;
+    let input = Input::of(&headers, bytes)?;
+    let (_, glyph) = decode(&app, client, input, Aim::Symbol, Raw::glyph).await?;
     app.metrics().stage("decode", begun.elapsed());
     let decode = micros(begun.elapsed());
     let Some(glyph) = glyph else {

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::App,
     config::ThresholdOverrides,
-    samples::{RawError, data_url},
+    samples::{Aim, RawError, data_url},
 };
 
 /// Most boxes in a request.
@@ -100,8 +100,9 @@ pub async fn read(
     let boxes = options.boxes()?;
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let begun = Instant::now();
-    let input = Input::read(&headers, bytes).await?;
-    let found = decode(&app, client, input, move |raw| {
+    let input = Input::of(&headers, bytes)?;
+    let aim = Aim::Number { boxed: boxes.is_some() };
+    let found = decode(&app, client, input, aim, move |raw| {
         let lattice = raw.lattice(boxes.as_deref())?;
         let glyphs = lattice.glyphs();
         Ok::<_, RawError>((lattice, glyphs))

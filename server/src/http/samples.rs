@@ -3,7 +3,7 @@
 use std::io;
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     extract::State,
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
@@ -17,7 +17,7 @@ use super::{
     caller::Caller,
     error::ApiError,
     extract::{Client, Id, Json, Query},
-    input::{FormInput, Input, JsonInput, form_fields},
+    input::{FormInput, Input, JsonInput, Opened},
     openapi::{
         BadRequest, Conflict, Forbidden, Full, NotFound, TooLarge, TooManyRequests, Unauthorized,
         Unavailable, Unprocessable, UnsupportedType,
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     app::App,
-    samples::{Added, Count, Filter, Form, Keeping, Kept, NewSample, SampleRecord},
+    samples::{Added, Aim, Count, Filter, Form, Keeping, Kept, NewSample, SampleRecord},
 };
 
 /// Largest raw input that is kept, in bytes, where originals are kept.
@@ -96,11 +96,12 @@ pub async fn add(
 ) -> Result<(StatusCode, Json<AddedSample>), ApiError> {
     let training = app.training()?;
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
-    let (input, about) = with_fields(&headers, bytes, about).await?;
-    let label = about.label.as_deref().map(checked_label).transpose()?;
-    let source = checked_label(about.source.as_deref().unwrap_or("api"))?;
+    let input = Input::of(&headers, bytes)?;
     let keeping = training.keeping;
-    let (_, kept) = decode(&app, client, input, move |raw| keeping.of(raw)).await?;
+    let kept = decode(&app, client, input, Aim::Symbol, move |raw| keeping.of(raw)).await;
+    let (Opened { label, source, .. }, kept) = kept?;
+    let label = about.label.or(label).as_deref().map(checked_label).transpose()?;
+    let source = checked_label(about.source.or(source).as_deref().unwrap_or("api"))?;
     let kept = kept.ok_or(ApiError::NothingDrawn)?;
     if kept.raw.len() > MAX_RAW {
         return Err(ApiError::BodyTooLarge((MAX_RAW >> 20) as u16));
@@ -446,34 +447,4 @@ fn check(filter: &Filter) -> Result<(), ApiError> {
         true => Ok(()),
         false => Err(ApiError::malformed("a filter must not contain a NUL")),
     }
-}
-
-/// The input, and what its own fields say about it beyond the query.
-async fn with_fields(
-    headers: &HeaderMap,
-    bytes: Bytes,
-    mut about: About,
-) -> Result<(Input, About), ApiError> {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
-    if content_type.starts_with("application/json") {
-        // Its other fields are parsed with the input.
-        let fields: About = serde_json::from_slice(&bytes)
-            .map_err(|error| ApiError::malformed(format!("the JSON cannot be read: {error}")))?;
-        about.label = about.label.or(fields.label);
-        about.source = about.source.or(fields.source);
-        return Ok((Input::Json(bytes), about));
-    }
-    if content_type.starts_with("multipart/form-data") {
-        let mut fields = form_fields(headers, bytes).await?;
-        let mut text = |name: &str| {
-            fields.remove(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        };
-        about.label = about.label.or(text("label"));
-        about.source = about.source.or(text("source"));
-        let image = fields.remove("image");
-        let missing = || ApiError::malformed("the form has no field 'image'");
-        return Ok((Input::Image(image.ok_or_else(missing)?), about));
-    }
-    Ok((Input::read(headers, bytes).await?, about))
 }

@@ -39,6 +39,7 @@ use crate::{
         error::{ApiError, ErrorText},
         extract::{Client, Json, Path, small_body},
     },
+    samples::Effort,
 };
 use outputs::OUTPUTS;
 use protocol::{
@@ -462,8 +463,13 @@ async fn read(
     let (bytes, _room) = receive(app, client, headers, body).await?;
     let headers = headers.clone();
     // Parsing megabytes of numbers takes too long for the async runtime's threads.
-    let parsed = tokio::task::spawn_blocking(move || ParsedRequest::parse(&headers, &bytes));
-    let ParsedRequest { id, glyphs, outputs, thresholds } = parsed.await??;
+    let lane = app.lanes.lane(Effort::of_length(bytes.len()));
+    let parsed = lane.compute(client, move || ParsedRequest::parse(&headers, &bytes)).await;
+    let ParsedRequest { id, glyphs, outputs, thresholds } = parsed.inspect_err(|error| {
+        if let ApiError::Busy = error {
+            app.metrics().turned_away("decoders");
+        }
+    })?;
     let blank: Vec<bool> = glyphs.iter().map(Glyph::is_blank).collect();
     let predicted = engine.predict_all(glyphs.clone()).await?;
     // The network may have been swapped meanwhile.

@@ -22,7 +22,7 @@ mod store;
 pub use incoming::{FormatError, Incoming};
 pub use kept::{Keeping, Kept};
 pub use quota::Quota;
-pub use raw::{Raw, RawError};
+pub use raw::{Aim, Effort, Raw, RawError};
 pub use record::{SampleRecord, data_url};
 pub use sample::{Added, Count, Filter, Form, NewSample, Sample};
 pub use sender::Sender;

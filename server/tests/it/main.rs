@@ -7,6 +7,7 @@ mod auto;
 mod bounds;
 mod cli;
 mod common;
+mod crowds;
 mod description;
 mod durability;
 mod errors;

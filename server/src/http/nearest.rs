@@ -1,5 +1,7 @@
 //! `POST /api/nearest`: the training examples that look most like an input to the network.
 
+use std::sync::Arc;
+
 use axum::{body::Body, extract::State, http::HeaderMap};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -18,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     neighbours::TrainingExample,
-    samples::{Aim, Raw, Sample, data_url},
+    samples::{Aim, Raw, data_url},
 };
 
 /// Most examples of an answer.
@@ -92,10 +94,12 @@ pub async fn nearest(
         return Ok(Json(NearestAnswer { model, of: 0, examples: Vec::new() }));
     };
     let known = neighbours.of(app.models.registry(), &model).await?;
+    // Before the samples are read: so they are in memory for as few requests as are computed.
+    let turn = app.lanes.heavy.turn(client).await;
+    let turn = turn.inspect_err(|_| app.metrics().turned_away("decoders"))?;
     let samples = samples(&app, &caller, &model).await?;
     let of = known.count() + samples.len();
-    let search = move || Ok(known.nearest(&glyph, count, &samples)?);
-    let found = app.lanes.heavy.compute(client, search).await?;
+    let found = turn.compute(move || Ok(known.nearest(&glyph, count, &samples)?)).await?;
     let examples = found.into_iter().map(|neighbour| NearestExample {
         label: neighbour.example.label,
         from: neighbour.example.from.to_string(),
@@ -116,9 +120,7 @@ async fn samples(
         return Ok(Vec::new());
     };
     let samples = training.store.trained_on(checkpoint, visitor, SAMPLES).await?;
-    let example = |sample: Sample| {
-        let label = sample.content.label?;
-        Some(TrainingExample { glyph: sample.content.glyph, label, from: "samples".into() })
-    };
-    Ok(samples.into_iter().filter_map(example).collect())
+    let from: Arc<str> = "samples".into();
+    let example = |(label, glyph)| TrainingExample { glyph, label, from: Arc::clone(&from) };
+    Ok(samples.into_iter().map(example).collect())
 }

@@ -279,21 +279,20 @@ impl Store {
         rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
     }
 
-    /// The samples that this checkpoint was fine-tuned on, newest first; if `visitor` is given, those
-    /// of that visitor. Those that have been relabelled or deleted since are missing: how they were
-    /// labelled then is not kept.
+    /// The labels and glyphs of the samples that this checkpoint was fine-tuned on, newest first; if
+    /// `visitor` is given, those of that visitor. Their inputs stay in the database. Those that have
+    /// been relabelled or deleted since are missing: how they were labelled then is not kept.
     pub async fn trained_on(
         &self,
         checkpoint: &str,
         visitor: Option<&str>,
         limit: i64,
-    ) -> Result<Vec<Sample>, StoreError> {
+    ) -> Result<Vec<(String, Glyph)>, StoreError> {
         let sql = of_visitor!(
             visitor,
             concat!(
-                "SELECT ",
-                columns!(),
-                " FROM samples WHERE label IS NOT NULL AND held_back = 0 AND deleted IS NULL \
+                "SELECT label, glyph FROM samples \
+                 WHERE label IS NOT NULL AND held_back = 0 AND deleted IS NULL \
                  AND labelled <= (SELECT MAX(labelled_until) FROM jobs \
                  WHERE candidate = $2 AND recipe = 'samples') AND "
             ),
@@ -302,7 +301,9 @@ impl Store {
         );
         let query = sqlx::query(sql).bind(visitor.map(str::to_owned)).bind(checkpoint.to_owned());
         let rows = query.bind(limit).fetch_all(&self.pool).await?;
-        rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
+        rows.iter()
+            .map(|row| Ok((row.try_get(0)?, glyph(&row.try_get::<Vec<u8>, _>(1)?)?)))
+            .collect()
     }
 
     /// Whether there is a sample of exactly this picture.
@@ -491,9 +492,15 @@ fn hash(glyph: &Glyph) -> String {
     sha256(glyph.pixels())
 }
 
+fn damaged(what: &str) -> sqlx::Error {
+    sqlx::Error::Decode(format!("a sample's {what} is damaged").into())
+}
+
+fn glyph(pixels: &[u8]) -> Result<Glyph, sqlx::Error> {
+    Glyph::try_from(pixels).map_err(|_| damaged("glyph"))
+}
+
 fn sample(row: &AnyRow) -> Result<Sample, sqlx::Error> {
-    let damaged = |what: &str| sqlx::Error::Decode(format!("a sample's {what} is damaged").into());
-    let glyph: Vec<u8> = row.try_get("glyph")?;
     let form: String = row.try_get("form")?;
     let forms = [Form::Strokes, Form::Image, Form::Pixels];
     Ok(Sample {
@@ -514,7 +521,7 @@ fn sample(row: &AnyRow) -> Result<Sample, sqlx::Error> {
                 .map_err(|_| damaged("preprocessing"))?,
             form: forms.into_iter().find(|f| f.name() == form).ok_or_else(|| damaged("form"))?,
             raw: row.try_get::<Option<Vec<u8>>, _>("raw")?.unwrap_or_default(),
-            glyph: Glyph::try_from(glyph.as_slice()).map_err(|_| damaged("glyph"))?,
+            glyph: glyph(&row.try_get::<Vec<u8>, _>("glyph")?)?,
             held_back: None,
         },
     })

@@ -2,7 +2,8 @@
 //! to a new one.
 //!
 //! Only what a visitor sent and nobody confirmed gives way, the oldest first, and of several clients
-//! that of the one who has most: so a client that fills a quota loses its own samples.
+//! that of the one who has most, of samples or of bytes, whichever is full: so a client that fills a
+//! quota loses its own samples.
 
 use std::collections::HashMap;
 
@@ -61,6 +62,8 @@ pub(super) struct Room<'a> {
 struct Full<'a> {
     client: Option<&'a str>,
     source: Option<&'a str>,
+    /// Whether the bytes are full, not the number of samples.
+    by_bytes: bool,
     error: StoreError,
 }
 
@@ -113,7 +116,7 @@ impl<'a> Room<'a> {
             self.of_source.insert(source.to_owned(), row.try_get::<i64, _>(0)?.unsigned_abs());
         }
         while let Some(full) = self.full(source, bytes) {
-            let oldest = oldest_unconfirmed(transaction, full.client, full.source).await?;
+            let oldest = oldest_unconfirmed(transaction, &full).await?;
             let Some(oldest) = oldest else { return Err(full.error) };
             for sql in ["DELETE FROM samples WHERE id = $1", "DELETE FROM edits WHERE sample = $1"]
             {
@@ -145,6 +148,7 @@ impl<'a> Room<'a> {
             let of_client = |of: String, flag: &'static str| Full {
                 client: Some(&self.sender.network),
                 source: None,
+                by_bytes: false,
                 error: error("your address or network has sent", of, flag),
             };
             if self.of_client.samples >= per_client {
@@ -157,18 +161,19 @@ impl<'a> Room<'a> {
         if self.of_source.get(source).is_some_and(|&count| count >= per_source) {
             let error =
                 error(&format!("'{source}' has sent"), samples(per_source), "--samples-per-source");
-            return Some(Full { client: None, source: Some(source), error });
+            return Some(Full { client: None, source: Some(source), by_bytes: false, error });
         }
-        let of_all = |of: String, flag| Full {
+        let of_all = |of: String, by_bytes, flag| Full {
             client: None,
             source: None,
+            by_bytes,
             error: error("the server has", of, flag),
         };
         if self.all.samples >= total {
-            return Some(of_all(samples(total), "--samples"));
+            return Some(of_all(samples(total), false, "--samples"));
         }
         let full = self.all.bytes.saturating_add(bytes) > all_bytes;
-        full.then(|| of_all(mib(all_bytes), "--samples-mib"))
+        full.then(|| of_all(mib(all_bytes), true, "--samples-mib"))
     }
 
     fn give_back(&mut self, gone: &Oldest) {
@@ -184,20 +189,34 @@ impl<'a> Room<'a> {
     }
 }
 
-/// The oldest sample that can give way, of the client who has most that can; of this client and
-/// source alone, if they are given.
+/// The clients who have samples that can give way, the one who has most first.
+macro_rules! clients_by {
+    ($most:literal) => {
+        concat!(
+            "SELECT client FROM samples \
+             WHERE deleted IS NULL AND trusted = 0 AND confirmed = 0 \
+             AND (CAST($1 AS TEXT) IS NULL OR source = $1) \
+             GROUP BY client ORDER BY ",
+            $most,
+            " DESC, MIN(id) LIMIT 1"
+        )
+    };
+}
+
+/// The oldest sample that can give way, of the client who has most that can of what is full; of the
+/// client and the source that it is about, if it is about one.
 async fn oldest_unconfirmed(
     transaction: &mut Transaction<'static, Any>,
-    client: Option<&str>,
-    source: Option<&str>,
+    full: &Full<'_>,
 ) -> Result<Option<Oldest>, StoreError> {
+    let Full { client, source, by_bytes, .. } = *full;
     let client = match client {
         Some(client) => client.to_owned(),
         None => {
-            let sql = "SELECT client FROM samples \
-                       WHERE deleted IS NULL AND trusted = 0 AND confirmed = 0 \
-                       AND (CAST($1 AS TEXT) IS NULL OR source = $1) \
-                       GROUP BY client ORDER BY COUNT(*) DESC, MIN(id) LIMIT 1";
+            let sql = match by_bytes {
+                true => clients_by!("SUM(bytes)"),
+                false => clients_by!("COUNT(*)"),
+            };
             let query = sqlx::query(sql).bind(source.map(str::to_owned));
             match query.fetch_optional(&mut **transaction).await? {
                 Some(row) => row.try_get(0)?,

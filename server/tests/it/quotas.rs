@@ -120,6 +120,28 @@ fn bytes_are_counted_too() {
 }
 
 #[test]
+fn when_bytes_are_full_the_one_who_has_most_of_them_gives_way() {
+    let quota = Quota { bytes: 100_000, bytes_per_client: 90_000, ..Quota::default() };
+    on_both(with(quota), |server| {
+        // Many small ones of one, a few large ones of the other.
+        let honest = Person::visitor("ana", "10.0.0.1");
+        let kept: BTreeSet<String> =
+            (0..20).map(|i| honest.teach(server, "7", "ana's", &scribble(i))).collect();
+        let greedy = Person::from("10.0.0.2");
+        let long = |i: usize| -> Value {
+            let points = (0..500).map(|at| json!([at as f64 + 0.125 * i as f64, at % (7 + i)]));
+            json!([points.collect::<Vec<_>>()])
+        };
+        for i in 0..20 {
+            let (status, answer) = greedy.send(server, "7", "x", &long(i));
+            assert_eq!(status, 201, "{answer}");
+        }
+        assert!(ids(server).is_superset(&kept), "{} of 20", honest.count(server, ""));
+        assert!(Person::holder().count(server, "source=x") < 12);
+    });
+}
+
+#[test]
 fn scribbles_with_a_bad_word_from_thirty_addresses_change_nothing() {
     let _alone = alone();
     let artifacts = TestArtifacts::released();

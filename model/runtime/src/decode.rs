@@ -66,7 +66,9 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     let mut decoder = header(bytes)?;
     decoder.set_limits(limits()).map_err(from_image)?;
     let orientation = decoder.orientation().map_err(from_image)?;
-    let mut upright = DynamicImage::from_decoder(decoder).map_err(from_image)?;
+    let decoded = DynamicImage::from_decoder(decoder).map_err(from_image)?;
+    // Converted before it is turned, which copies it: 16-bit colours have twice the bytes.
+    let mut upright = DynamicImage::ImageRgba8(decoded.into_rgba8());
     upright.apply_orientation(orientation);
     let rgba = upright.into_rgba8();
     Picture::new(rgba.width() as usize, rgba.height() as usize, rgba.into_raw())

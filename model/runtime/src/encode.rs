@@ -54,7 +54,12 @@ pub fn bounded(picture: &Picture, most: usize) -> Vec<u8> {
     last
 }
 
-/// The pixels of a picture, with as few bytes each as they need.
+/// Pixels with an alpha below this show nothing of their colours.
+const UNSEEN: u8 = 8;
+
+/// The pixels of a picture, with as few bytes each as they need. What cannot be seen is not among
+/// them: a file may hide another picture in the colours of its transparent pixels. Where all pixels
+/// are transparent alike, these colours are what is looked at, and [`Picture::new`] made them opaque.
 struct Pixels {
     bytes: Vec<u8>,
     width: u32,
@@ -66,7 +71,11 @@ impl Pixels {
     fn of(picture: &Picture) -> Self {
         let pixels = || picture.rgba().chunks_exact(4);
         let (colours, bytes) = if pixels().any(|p| p[3] != 255) {
-            (Rgba8, picture.rgba().to_vec())
+            let seen = |pixel: &[u8]| match pixel[3] {
+                alpha @ 0..UNSEEN => [0, 0, 0, alpha],
+                alpha => [pixel[0], pixel[1], pixel[2], alpha],
+            };
+            (Rgba8, pixels().flat_map(seen).collect())
         } else if pixels().all(|p| p[0] == p[1] && p[1] == p[2]) {
             (L8, pixels().map(|p| p[0]).collect())
         } else {

@@ -278,3 +278,29 @@ fn what_is_kept_of_a_picture_is_bounded_and_gives_the_same_glyph() {
     let noise = Picture::new(1024, 1024, noise).unwrap();
     assert!(bounded(&noise, 1).len() <= 32 << 10);
 }
+
+#[test]
+fn what_transparent_pixels_hide_is_not_kept() {
+    let hidden = [201, 83, 147];
+    // A line on a transparent page, whose pixels have a colour that nobody sees.
+    let page = |alpha: u8| {
+        let pixel = |i: usize| {
+            let on_line = (25..31).contains(&(i % 56)) && (10..46).contains(&(i / 56));
+            if on_line { [0, 0, 0, 255] } else { [hidden[0], hidden[1], hidden[2], alpha] }
+        };
+        Picture::new(56, 56, (0..56 * 56).flat_map(pixel).collect()).unwrap()
+    };
+    for alpha in [0, 1, 7] {
+        let picture = page(alpha);
+        let kept = decode(&bounded(&picture, 64 << 10)).unwrap();
+        let glyphs = [picture.glyph().unwrap(), kept.glyph().unwrap()];
+        assert!(mean_difference(&glyphs[0], &glyphs[1]) < 2.0, "{alpha}: {glyphs:?}");
+        assert!(kept.rgba().chunks(4).all(|pixel| pixel[..3] == [0; 3]), "{alpha}");
+    }
+    // Where all is transparent, the colours are what is looked at.
+    let pixel = |i: usize| if i % 56 < 25 { [0, 0, 0, 0] } else { [255, 255, 255, 0] };
+    let picture = Picture::new(56, 56, (0..56 * 56).flat_map(pixel).collect()).unwrap();
+    let kept = decode(&bounded(&picture, 64 << 10)).unwrap();
+    assert!(picture.glyph().is_some());
+    assert_eq!(kept.glyph(), picture.glyph());
+}

@@ -102,21 +102,67 @@ impl Admin {
     }
 }
 
-/// Headers in which proxies say that they are there, beside all `X-Forwarded-…`.
-const OF_PROXIES: [&str; 10] = [
+/// Headers in which proxies say that they are there, or whom they stand for.
+const OF_PROXIES: &[&str] = &[
+    "cdn-loop",
+    "client-ip",
+    "do-connecting-ip",
     "forwarded",
+    "forwarded-for",
+    "max-forwards",
+    "proxy-client-ip",
+    "proxy-connection",
+    "remote-addr",
+    "true-client-ip",
     "via",
-    "x-real-ip",
     "x-client-ip",
     "x-cluster-client-ip",
-    "x-envoy-external-address",
-    "x-original-host",
-    "true-client-ip",
-    "cf-connecting-ip",
-    "cdn-loop",
+    "x-forward-for",
+    "x-host",
+    "x-http-host-override",
+    "x-proxyuser-ip",
+    "x-real-ip",
+    "x-remote-addr",
+    "x-remote-ip",
+    "x-request-start",
+    "x-rewrite-url",
+    "x-scheme",
+    "x-url-scheme",
 ];
-/// The same, by the beginning of their names.
-const OF_PROXIES_BY_BEGINNING: &str = "x-forwarded";
+/// The same, by the beginning of their names: `X-Forwarded-…`, and what clouds and their networks add.
+const OF_PROXIES_BY_BEGINNING: &[&str] = &[
+    "akamai-",
+    "cf-",
+    "cloudfront-",
+    "fastly-",
+    "fly-",
+    "incap-",
+    "ngrok-",
+    "proxy-",
+    "tailscale-",
+    "wl-proxy-",
+    "x-akamai-",
+    "x-amz-",
+    "x-amzn-",
+    "x-appengine-",
+    "x-arr-",
+    "x-azure-",
+    "x-cdn",
+    "x-cloud-trace-",
+    "x-coming-from",
+    "x-envoy-",
+    "x-forwarded",
+    "x-goog-",
+    "x-heroku-",
+    "x-nf-",
+    "x-ngrok-",
+    "x-original-",
+    "x-proxy",
+    "x-sucuri-",
+    "x-traefik-",
+    "x-varnish",
+    "x-vercel-",
+];
 
 /// Whether a request comes from this machine: under one of its own names, and not through a proxy.
 fn is_from_here(headers: &HeaderMap) -> bool {
@@ -140,10 +186,15 @@ pub fn mark_proxy(request: &mut Request) {
 
 /// Whether a request has come through a proxy that says so.
 fn names_proxy(headers: &HeaderMap) -> bool {
-    headers
-        .keys()
-        .map(HeaderName::as_str)
-        .any(|name| OF_PROXIES.contains(&name) || name.starts_with(OF_PROXIES_BY_BEGINNING))
+    headers.keys().map(HeaderName::as_str).any(is_of_proxy)
+}
+
+/// Some proxies write underscores, as CGI does.
+fn is_of_proxy(name: &str) -> bool {
+    let name = name.replace('_', "-");
+    let name = name.strip_prefix("http-").unwrap_or(&name);
+    OF_PROXIES.contains(&name)
+        || OF_PROXIES_BY_BEGINNING.iter().any(|beginning| name.starts_with(beginning))
 }
 
 /// Whether a host, with or without a port, is a name or an address of this machine alone.
@@ -196,5 +247,94 @@ impl Rate {
         // where it would be taken from neighbours.
         let mut limits = networks(client).zip(self.limiters.iter());
         limits.all(|((network, _), limiter)| limiter.check_key(&network).is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_are_known_by_their_headers_and_browsers_are_not_taken_for_them() {
+        for name in [
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "http_x_forwarded_for",
+            "x-forwarded",
+            "cf-ray",
+            "cf-visitor",
+            "x-original-forwarded-for",
+            "x-envoy-peer-metadata",
+            "x-azure-clientip",
+            "x-amzn-trace-id",
+            "x-amz-cf-id",
+            "x-appengine-user-ip",
+            "x-cloud-trace-context",
+            "x-arr-ssl",
+            "x-vercel-ip-city",
+            "x-nf-client-connection-ip",
+            "x-sucuri-clientip",
+            "cloudfront-viewer-address",
+            "fastly-client-ip",
+            "fly-client-ip",
+            "do-connecting-ip",
+            "incap-client-ip",
+            "tailscale-user-login",
+            "true-client-ip",
+            "client-ip",
+            "client_ip",
+            "x-real-ip",
+            "x-proxyuser-ip",
+            "proxy-client-ip",
+            "wl-proxy-client-ip",
+            "x-varnish",
+            "x-scheme",
+            "x-forward-for",
+            "forwarded-for",
+            "forwarded",
+            "via",
+            "max-forwards",
+            "proxy-connection",
+            "cdn-loop",
+        ] {
+            assert!(is_of_proxy(name), "{name}");
+        }
+        for name in [
+            "host",
+            "connection",
+            "user-agent",
+            "accept",
+            "accept-encoding",
+            "accept-language",
+            "cache-control",
+            "content-length",
+            "content-type",
+            "cookie",
+            "dnt",
+            "origin",
+            "pragma",
+            "priority",
+            "range",
+            "referer",
+            "sec-ch-ua",
+            "sec-ch-ua-platform",
+            "sec-fetch-site",
+            "sec-gpc",
+            "te",
+            "upgrade-insecure-requests",
+            "authorization",
+            "glyphic-visitor",
+            "x-request-id",
+            "traceparent",
+            "tracestate",
+            "if-none-match",
+            "expect",
+            "x-requested-with",
+            "transfer-encoding",
+            "x-client-data",
+            "save-data",
+        ] {
+            assert!(!is_of_proxy(name), "{name}");
+        }
     }
 }

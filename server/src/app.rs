@@ -12,7 +12,7 @@ use crate::{
         error::ApiError,
         lanes::Lanes,
         room::Rooms,
-        shares::Places,
+        shares::{Places, Reserved},
         suggested::WrongLabels,
     },
     jobs::TrainingService,
@@ -22,9 +22,10 @@ use crate::{
     shadow::Shadow,
 };
 
-/// Files of samples that are written at once, and for one client.
+/// Files of samples that are written at once, and for one client. As many are reserved for the
+/// token's holder.
 const EXPORTS: (usize, usize) = (4, 2);
-/// Images of samples that are sent at once, and to one client.
+/// The same for images of samples that are sent.
 const IMAGES: (usize, usize) = (64, 16);
 /// Most clients that one address has follow the jobs: pages that are open.
 const FOLLOWED_BY_ONE: usize = 16;
@@ -58,13 +59,13 @@ pub struct AppParts {
     /// The threads for decoding and preprocessing.
     pub(crate) lanes: Lanes,
     /// Places for files of samples that are written.
-    pub(crate) exports: Places,
+    pub(crate) exports: Reserved<Places>,
     /// Places for images of samples that are sent.
-    pub(crate) images: Places,
+    pub(crate) images: Reserved<Places>,
     /// Room in memory for the bodies of requests.
     pub(crate) bodies: Rooms,
     /// Room in memory for the bodies of answers.
-    pub(crate) answers: Rooms,
+    pub(crate) answers: Reserved<Rooms>,
     /// Places for clients that follow the jobs: each keeps a connection for minutes.
     pub(crate) followers: Places,
     /// The last search for wrong labels.
@@ -94,10 +95,10 @@ impl App {
             training: Err("it was started without a database".into()),
             neighbours: None,
             lanes: Lanes::default(),
-            exports: Places::new(EXPORTS.0, EXPORTS.1),
-            images: Places::new(IMAGES.0, IMAGES.1),
+            exports: Reserved::new(|| Places::new(EXPORTS.0, EXPORTS.1)),
+            images: Reserved::new(|| Places::new(IMAGES.0, IMAGES.1)),
             bodies: Rooms::new(mib(limits.request_memory_mib), limits.max_body()),
-            answers: Rooms::new(mib(limits.answer_memory_mib), LONGEST_ANSWER),
+            answers: Reserved::new(|| Rooms::new(mib(limits.answer_memory_mib), LONGEST_ANSWER)),
             followers: Places::new((usize::from(limits.connections) / 4).max(1), FOLLOWED_BY_ONE),
             wrong_labels: WrongLabels::default(),
             stopping: watch::Sender::new(false),

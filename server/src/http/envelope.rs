@@ -53,6 +53,7 @@ pub async fn envelope(State(app): State<App>, mut request: Request, next: Next) 
         %method, path = request.uri().path(), otel.kind = "server");
     traces::continue_trace(&span, request.headers());
     let form = ErrorText::of(request.uri().path());
+    let is_holder = app.admin.is_holder(request.headers());
     let answer = async {
         let route = route.as_ref().map(MatchedPath::as_str);
         let admitted = app.admin.check_host(request.headers());
@@ -63,12 +64,11 @@ pub async fn envelope(State(app): State<App>, mut request: Request, next: Next) 
         let slow = || ApiError::TooSlow(TIME_LIMIT.as_secs());
         let answer = answer.unwrap_or_else(|_| slow().into_response_as(form));
         match (client, route.is_some_and(|route| UNLIMITED.contains(&route))) {
-            (Some(client), false) => {
-                hold_answer(&app.answers, client, answer).unwrap_or_else(|error| {
+            (Some(client), false) => hold_answer(app.answers.of(is_holder), client, answer)
+                .unwrap_or_else(|error| {
                     app.metrics().turned_away("answers");
                     error.into_response_as(form)
-                })
-            }
+                }),
             _ => answer,
         }
     };

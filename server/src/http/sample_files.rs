@@ -66,7 +66,7 @@ pub async fn export(
             return Err(ApiError::TooManyLabels { most, found });
         }
     }
-    let place = app.exports.take(client)?;
+    let place = app.exports.of(caller.is_holder()).take(client)?;
     let (content_type, name) = format.file();
     let (pieces, body) = pieces::body();
     let growing = format.begin()?;

@@ -181,7 +181,7 @@ pub async fn one(
     let store = app.training()?.store.clone();
     let sample = store.sample_of(&id, caller.scope()?).await?;
     let is_image = sample.content.form == Form::Image;
-    let place = is_image.then(|| app.images.take(client)).transpose();
+    let place = is_image.then(|| app.images.of(caller.is_holder()).take(client)).transpose();
     let place = place.inspect_err(|_| app.metrics().turned_away("answers"))?;
     let (pieces, body) = pieces::body();
     tokio::spawn(async move {

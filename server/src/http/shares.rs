@@ -121,6 +121,26 @@ impl Places {
     }
 }
 
+/// Something that visitors have and, apart from it, the token's holder: however many visitors there
+/// are, the holder gets what is its own.
+#[derive(Clone)]
+pub struct Reserved<T> {
+    of_visitors: T,
+    of_holder: T,
+}
+
+impl<T> Reserved<T> {
+    /// As much for the holder as for all visitors.
+    pub fn new(make: impl Fn() -> T) -> Self {
+        Self { of_visitors: make(), of_holder: make() }
+    }
+
+    /// What a request takes from: the `holder`'s, or a visitor's.
+    pub fn of(&self, holder: bool) -> &T {
+        if holder { &self.of_holder } else { &self.of_visitors }
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -2,13 +2,14 @@
 
 use std::{
     convert::Infallible,
+    ffi::OsStr,
     net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
 };
 
-use clap::Args;
+use clap::{Args, builder::TypedValueParser, error::ErrorKind};
 use glyphic_model::Thresholds;
 use glyphic_runtime::device::DeviceChoice;
 
@@ -46,7 +47,7 @@ pub struct Config {
     /// Token required for changes (promote, roll back, load, train, delete), sent as
     /// `Authorization: Bearer TOKEN` [default: none on loopback, otherwise a new one, which is
     /// printed].
-    #[arg(long, env = "GLYPHIC_ADMIN_TOKEN", hide_env_values = true, value_parser = token)]
+    #[arg(long, env = "GLYPHIC_ADMIN_TOKEN", hide_env_values = true, value_parser = Token)]
     pub admin_token: Option<String>,
     /// Write the log as JSON, one event on each line.
     #[arg(long, env = "GLYPHIC_LOG_JSON")]
@@ -126,11 +127,28 @@ impl ThresholdOverrides {
     }
 }
 
-/// Parses a secret that a header can carry and that is too long to guess.
-fn token(text: &str) -> Result<String, String> {
-    match text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        true => Ok(text.to_owned()),
-        false => Err("it must be 16 or more characters, without spaces".to_owned()),
+/// Parses a secret that a header can carry and that is too long to guess. clap's own message about
+/// a wrong value shows that value.
+#[derive(Clone)]
+struct Token;
+
+impl TypedValueParser for Token {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        let fits =
+            |text: &&str| text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let refused = || {
+            let problem = "the value of --admin-token (GLYPHIC_ADMIN_TOKEN) is not shown here; it \
+                           must be 16 or more ASCII characters, without spaces\n";
+            clap::Error::raw(ErrorKind::ValueValidation, problem).with_cmd(command)
+        };
+        value.to_str().filter(fits).map(str::to_owned).ok_or_else(refused)
     }
 }
 

@@ -67,7 +67,12 @@ pub fn shown_url(url: &str) -> String {
         return HIDDEN.to_owned();
     };
     if scheme == "sqlite" {
-        return url.split('?').next().unwrap_or_default().to_owned();
+        // A file has no user and no password; who gives them anyway does not want them shown.
+        let file = url.split('?').next().unwrap_or_default();
+        return match file.rsplit_once('@') {
+            None => file.to_owned(),
+            Some((_, rest)) => format!("sqlite://{HIDDEN}@{rest}"),
+        };
     }
     let hidden = format!("{scheme}://{HIDDEN}");
     let Ok(AnyConnectOptions { database_url: parsed, .. }) = url.parse() else { return hidden };
@@ -171,6 +176,8 @@ mod tests {
         for (url, shown) in [
             ("sqlite:///var/lib/glyphic.db?mode=rwc", "sqlite:///var/lib/glyphic.db"),
             ("sqlite::memory:", "sqlite::memory:"),
+            ("sqlite://ana:secret@/var/lib/x.db?mode=rw", "sqlite://…@/var/lib/x.db"),
+            ("sqlite://ana:sec@ret@x.db", "sqlite://…@x.db"),
             ("postgres://ana:secret@db.example:5433/glyphic", "postgres://db.example:5433/glyphic"),
             ("postgresql://db/glyphic?password=secret&user=ana", "postgresql://db/glyphic"),
             ("postgres:///glyphic?host=/run/postgresql&PASSWORD=secret", "postgres:///glyphic"),

@@ -54,6 +54,25 @@ fn a_databases_password_is_in_no_error_and_no_log() {
     }
 }
 
+#[test]
+fn a_token_that_is_refused_is_not_shown() {
+    let artifacts = TestArtifacts::released();
+    for token in ["with space secret9", "secret9", "secret9-secret9-ü"] {
+        for by_flag in [false, true] {
+            let mut command = server(&artifacts);
+            match by_flag {
+                true => command.arg(format!("--admin-token={token}")),
+                false => command.env("GLYPHIC_ADMIN_TOKEN", token),
+            };
+            let ended = command.output().unwrap();
+            assert!(!ended.status.success());
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            assert!(said.contains("--admin-token") && said.contains("16 or more"), "{said}");
+            assert!(!said.contains("secret9"), "{said}");
+        }
+    }
+}
+
 /// The processes that a process has started.
 fn children(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").unwrap().flatten();

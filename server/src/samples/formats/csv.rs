@@ -115,8 +115,8 @@ impl Columns {
             .collect::<Result<_, String>>()?;
         let glyph = Glyph::try_from(values.as_slice()).map_err(|error| error.to_string())?;
         Ok(Incoming {
-            label: text(self.label).map(|cell| of_cell(cell).to_owned()),
-            source: self.source.and_then(text).map(|cell| of_cell(cell).to_owned()),
+            label: text(self.label).map(|cell| of_cell(cell).into_owned()),
+            source: self.source.and_then(text).map(|cell| of_cell(cell).into_owned()),
             held_back: self.held_back.and_then(text).map(|field| field == "1"),
             form: Form::Pixels,
             raw: values,

@@ -3,18 +3,23 @@
 //! visible in the one place through which every line goes.
 
 use std::{
+    borrow::Cow,
     fmt::Write as _,
     io::{self, Write},
 };
 
 use glyphic_model::labels::is_invisible;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use serde_json::Value;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::traces;
 
 /// What is logged without `RUST_LOG`.
 const USUAL: &str = "warn,glyphic_server=info";
+/// Most bytes of an event, and of a text in one that is JSON: what is wrong with a file, or a request,
+/// may be as long as that.
+const LONGEST: usize = 8 << 10;
 /// What never logs: the reader of a PostgreSQL's URL tells the values of parameters that it does not
 /// know, and the lines of a file of passwords that it cannot read.
 const QUIET: &str = "sqlx_postgres::options=off";
@@ -60,6 +65,7 @@ impl<W: Write> Write for Lines<W> {
 /// JSON such characters are only within strings, where their escapes mean the same.
 fn one_line(event: &str, json: bool) -> String {
     let event = event.strip_suffix('\n').unwrap_or(event);
+    let event = &*bounded(event, json);
     let mut line = String::with_capacity(event.len() + 1);
     for character in event.chars() {
         if !is_invisible(character) {
@@ -75,6 +81,39 @@ fn one_line(event: &str, json: bool) -> String {
     }
     line.push('\n');
     line
+}
+
+/// The event, without most of what is far too long in it.
+fn bounded(event: &str, json: bool) -> Cow<'_, str> {
+    if event.len() <= LONGEST {
+        return event.into();
+    }
+    let parsed = json.then(|| serde_json::from_str::<Value>(event).ok()).flatten();
+    match parsed {
+        // One without long texts has very many of them: it is ours.
+        Some(mut event) => {
+            shorten(&mut event);
+            event.to_string().into()
+        }
+        None => beginning(event).into(),
+    }
+}
+
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) if text.len() > LONGEST => *text = beginning(text),
+        Value::Array(values) => values.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
+    }
+}
+
+fn beginning(text: &str) -> String {
+    let mut end = LONGEST;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}… ({} bytes more)", &text[..end], text.len() - end)
 }
 
 #[cfg(test)]
@@ -102,6 +141,18 @@ mod tests {
         let text = line.strip_suffix('\n').unwrap();
         assert!(!text.chars().any(is_invisible), "{text}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(text).unwrap(), value);
+    }
+
+    #[test]
+    fn no_line_is_far_too_long() {
+        let long = "π".repeat(1 << 20);
+        let line = one_line(&long, false);
+        assert!(line.len() < LONGEST + 40 && line.ends_with(" bytes more)\n"), "{}", line.len());
+        let event = serde_json::json!({ "fields": { "message": long }, "level": "ERROR" });
+        let line = one_line(&event.to_string(), true);
+        assert!(line.len() < LONGEST + 100, "{}", line.len());
+        let event: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(event["level"], "ERROR");
     }
 
     #[test]

@@ -48,6 +48,8 @@ pub struct Models {
     /// Locked during a change, so that changes happen one after another. A tokio lock, because it
     /// is held while the new checkpoint is read.
     change: Arc<Mutex<()>>,
+    /// Locked while the checkpoints are listed.
+    listing: Arc<Mutex<()>>,
     /// The registry that is shared with other servers, if this one is a copy of it.
     bucket: Option<Bucket>,
     /// What a checkpoint must keep and gain to be promoted.
@@ -129,7 +131,7 @@ impl Models {
         let (model, metrics) = (model?, ServerMetrics::new()?);
         metrics.serves(&model.manifest.id, None);
         let engine = Engine::start(model, queue, max_batch, metrics)?;
-        let (others, change, bucket) = Default::default();
+        let (others, change, listing, bucket) = Default::default();
         let (policy, reported) = Default::default();
         Ok(Self {
             registry,
@@ -137,6 +139,7 @@ impl Models {
             engine,
             others,
             change,
+            listing,
             bucket,
             policy,
             reported,
@@ -208,11 +211,19 @@ impl Models {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All checkpoints, newest first; a damaged one with its error.
+    /// All checkpoints, newest first, without what they were trained on; a damaged one with its
+    /// error. One list is made at a time: a manifest may have megabytes.
     pub async fn list(&self) -> Result<Vec<ListedManifest>, ModelsError> {
         let registry = self.registry.clone();
+        let alone = Arc::clone(&self.listing).lock_owned().await;
         let listed = tokio::task::spawn_blocking(move || {
-            let read = |id: String| (id.clone(), registry.manifest(&id));
+            let _alone = alone;
+            let shorter = |manifest| Manifest {
+                training: serde_json::Value::Null,
+                datasets: Vec::new(),
+                ..manifest
+            };
+            let read = |id: String| (id.clone(), registry.manifest(&id).map(shorter));
             let mut models: Vec<_> = registry.ids()?.into_iter().map(read).collect();
             let created =
                 |m: &Result<Manifest, RegistryError>| m.as_ref().ok().map(|m| m.created.clone());
@@ -251,8 +262,8 @@ impl Models {
     }
 
     /// The checkpoint that a roll-back would go to.
-    pub fn previous(&self) -> Option<String> {
-        self.registry.previous().ok()
+    pub async fn previous(&self) -> Option<String> {
+        self.on_disk(Registry::previous).await.ok()
     }
 
     /// Verifies, promotes and serves a checkpoint, named by its id or an alias, unless the policy
@@ -264,7 +275,8 @@ impl Models {
         basis: Basis,
     ) -> Result<(), ModelsError> {
         self.change(move |models| async move {
-            let id = models.registry.resolve(&name)?;
+            let asked = name.clone();
+            let id = models.on_disk(move |registry| registry.resolve(&asked)).await?;
             if let Some(bucket) = &models.bucket {
                 // It may have been sent since the last look.
                 bucket.fetch_missing(&id).await?;
@@ -363,9 +375,10 @@ impl Models {
     /// asked, because the checkpoint served before.
     pub async fn roll_back(&self, from: Option<String>) -> Result<String, ModelsError> {
         self.change(|models| async move {
-            let previous = models.registry.previous()?;
             // From the present one, not from one that others promote meanwhile.
-            let from = from.or(models.registry.current().ok());
+            let (previous, current) =
+                models.on_disk(|registry| Ok((registry.previous()?, registry.current()?))).await?;
+            let from = from.or(Some(current));
             let record = move |registry: &Registry| registry.roll_back(from.as_deref()).map(drop);
             models.serve(previous.clone(), models.record(record)).await?;
             Ok(previous)
@@ -407,9 +420,13 @@ impl Models {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let _change = self.change.lock().await;
-            // Nobody may ask for the aliases for days, so they are looked at here too.
-            self.aliases();
-            let current = self.registry.current();
+            let models = self.clone();
+            let looked = tokio::task::spawn_blocking(move || {
+                // Nobody may ask for the aliases for days, so they are looked at here too.
+                models.aliases();
+                models.registry.current()
+            });
+            let Ok(current) = looked.await else { continue };
             let consequence = format!("'{}' keeps serving", self.engine.serving().id);
             self.report(&current, &consequence, |last| &mut last.current);
             let Ok(current) = current else { continue };

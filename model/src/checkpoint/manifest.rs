@@ -15,6 +15,8 @@ use crate::{
 /// The temperatures that are possible. Calibration finds 0.1 to 10; far beyond that all answers
 /// would be certain, or none.
 const TEMPERATURES: RangeInclusive<f32> = 0.05..=20.0;
+/// Most bytes of a manifest: one with the checksums of 60,000 files.
+pub const MAX_BYTES: usize = 8 << 20;
 /// Most bytes of a text that is neither a label nor a list: an id, a time, a revision.
 const MAX_TEXT: usize = 100;
 
@@ -160,10 +162,12 @@ impl Manifest {
         struct SchemaOnly {
             schema: u32,
         }
-        let bad = |error: serde_json::Error| CheckpointError::BadManifest {
-            id: id.to_owned(),
-            reason: error.to_string(),
-        };
+        let bad_manifest = |reason| CheckpointError::BadManifest { id: id.to_owned(), reason };
+        let bad = |error: serde_json::Error| bad_manifest(error.to_string());
+        if bytes.len() > MAX_BYTES {
+            let most = MAX_BYTES >> 20;
+            return Err(bad_manifest(format!("it has more than {most} MiB, the limit for it")));
+        }
         let found = serde_json::from_slice::<SchemaOnly>(bytes).map_err(bad)?.schema;
         if found != SCHEMA {
             return Err(CheckpointError::WrongSchema { id: id.to_owned(), found });

@@ -22,7 +22,7 @@ pub use format::{
     CARD_FILE, DRAWINGS_FILE, MANIFEST_FILE, METRICS_FILE, REPORT_FILE, SCHEMA, WEIGHTS_FILE,
 };
 pub use manifest::{
-    DatasetRecord, EpochMetrics, FileRecord, Manifest, Metrics, Score, WeightsRecord,
+    DatasetRecord, EpochMetrics, FileRecord, MAX_BYTES, Manifest, Metrics, Score, WeightsRecord,
 };
 pub use parameters::layers_from_bytes;
 pub use weights::{network_from_bytes, network_to_bytes, sha256, weights_to_bytes};

@@ -7,7 +7,9 @@ use std::{
     path::PathBuf,
 };
 
-use glyphic_runtime::registry::{Names, Registry, RegistryError, write_atomically};
+use glyphic_runtime::registry::{
+    MOST_JSON, Names, Registry, RegistryError, read_bounded, write_atomically,
+};
 use serde::{Deserialize, Serialize};
 
 use super::error::BucketError;
@@ -53,7 +55,7 @@ pub(super) fn claim(url: &str, registry: &Registry) -> Result<File, BucketError>
 /// Reads what the folder is a copy of.
 pub(super) fn read(registry: &Registry) -> Result<Copied, BucketError> {
     let path = registry.root().join(COPIED);
-    match fs::read(&path) {
+    match read_bounded(&path, MOST_JSON) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Copied::default()),
         bytes => {
             let bytes = bytes.map_err(at("read", path.clone()))?;

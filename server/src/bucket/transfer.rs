@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glyphic_model::checkpoint::{MANIFEST_FILE, Manifest};
+use glyphic_model::checkpoint::{MANIFEST_FILE, MAX_BYTES, Manifest};
 use glyphic_runtime::registry::{Registry, RegistryError, is_id};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
@@ -23,7 +23,7 @@ const CHECKPOINTS: &str = "checkpoints";
 /// checked.
 const MOST_FILES: u64 = 64;
 const MOST_BYTES: u64 = 256 << 20;
-const MOST_MANIFEST: u64 = 4 << 20;
+const MOST_MANIFEST: u64 = MAX_BYTES as u64;
 /// Most objects that are reported because they belong to no checkpoint.
 const MOST_REPORTED: usize = 50;
 /// Time until an unchanged checkpoint that was refused is fetched again.

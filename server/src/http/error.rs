@@ -182,6 +182,7 @@ impl ApiError {
                 RegistryError::Checkpoint(_)
                 | RegistryError::NothingPromoted(_)
                 | RegistryError::BadFile { .. }
+                | RegistryError::LongFile { .. }
                 | RegistryError::BadFileName { .. } => (422, "bad_checkpoint"),
             },
             Self::Bucket(_) => (503, "shared_registry"),

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use glyphic_model::checkpoint::{CARD_FILE, Manifest, Metrics, REPORT_FILE};
-use glyphic_runtime::registry::{Aliases, Basis, Registry, RegistryError};
+use glyphic_runtime::registry::{Aliases, Basis, MOST_JSON, Registry, RegistryError, read_bounded};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -44,10 +44,10 @@ pub struct ServingState {
 }
 
 impl ServingState {
-    fn of(app: &App) -> Self {
+    async fn of(app: &App) -> Self {
         Self {
             current: app.models.engine().serving().id.clone(),
-            previous: app.models.previous(),
+            previous: app.models.previous().await,
             device: app.models.device().to_string(),
         }
     }
@@ -120,7 +120,7 @@ pub async fn list(State(app): State<App>) -> Result<Json<ModelList>, ApiError> {
         };
         Ok::<_, RegistryError>(listed.into_iter().map(describe).collect())
     });
-    Ok(Json(ModelList { models: models.await?, state: ServingState::of(&app) }))
+    Ok(Json(ModelList { models: models.await?, state: ServingState::of(&app).await }))
 }
 
 fn describe(registry: &Registry, aliases: &Aliases, id: String, manifest: Manifest) -> ListedModel {
@@ -144,7 +144,7 @@ fn speed(registry: &Registry, id: &str) -> Option<Value> {
     struct CardWithSpeed {
         speed: Value,
     }
-    let card = std::fs::read(registry.folder(id).join(CARD_FILE)).ok()?;
+    let card = read_bounded(&registry.folder(id).join(CARD_FILE), MOST_JSON).ok()?;
     Some(serde_json::from_slice::<CardWithSpeed>(&card).ok()?.speed)
 }
 
@@ -179,7 +179,7 @@ pub async fn promote(
 ) -> Result<Json<ServingState>, ApiError> {
     let basis = if options.force != 0 { Basis::Forced } else { Basis::Scores };
     app.models.promote(id, options.from, basis).await?;
-    Ok(Json(ServingState::of(&app)))
+    Ok(Json(ServingState::of(&app).await))
 }
 
 /// Goes back to the checkpoint that was promoted before.
@@ -191,7 +191,7 @@ pub async fn roll_back(
     Query(options): Query<ChangeOptions>,
 ) -> Result<Json<ServingState>, ApiError> {
     app.models.roll_back(options.from).await?;
-    Ok(Json(ServingState::of(&app)))
+    Ok(Json(ServingState::of(&app).await))
 }
 
 /// How many checkpoints are kept.

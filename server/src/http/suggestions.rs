@@ -1,6 +1,6 @@
 //! `/api/suggestions`: what a person should label next, and what may be labelled wrongly.
 
-use std::{collections::HashMap, fs, io};
+use std::{collections::HashMap, io};
 
 use axum::{
     body::Bytes,
@@ -13,6 +13,7 @@ use glyphic_model::{
     Glyph,
     label_errors::{self, label_errors},
 };
+use glyphic_runtime::registry::read_bounded;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -32,6 +33,8 @@ use crate::{
 
 /// Most suggestions of an answer.
 const SHOWN: usize = 60;
+/// Most bytes of the results of an audit.
+const MOST_OF_AUDIT: u64 = 64 << 20;
 /// Newest samples that are searched for wrong labels.
 const SEARCHED: i64 = 2000;
 /// Newest jobs among which the last candidate is looked for.
@@ -239,7 +242,8 @@ async fn training(app: &App) -> Result<(Vec<Suggestion>, AuditState), ApiError> 
     }
     let id = app.models.engine().serving().id.clone();
     let file = app.models.registry().root().join("audits").join(format!("{id}.json"));
-    let bytes = match fs::read(&file) {
+    let read = tokio::task::spawn_blocking(move || read_bounded(&file, MOST_OF_AUDIT));
+    let bytes = match read.await? {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Ok((
                 Vec::new(),

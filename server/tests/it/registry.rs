@@ -221,10 +221,13 @@ fn damaged_files_of_the_registry_are_said_once_and_fail_no_request() {
     fs::remove_file(&marks).unwrap();
     std::thread::sleep(Duration::from_millis(800));
 
-    for damage in ["folder", "bytes"] {
+    for damage in ["folder", "bytes", "pipe", "length", "path"] {
         fs::remove_file(&current).unwrap();
         match damage {
             "folder" => fs::create_dir(&current).unwrap(),
+            "pipe" => assert!(Command::new("mkfifo").arg(&current).status().unwrap().success()),
+            "length" => fs::write(&current, "x".repeat(10 << 20)).unwrap(),
+            "path" => fs::write(&current, "a\n../../../etc/passwd\n").unwrap(),
             _ => fs::write(&current, b"\xff\xfe\n").unwrap(),
         }
         for _ in 0..3 {
@@ -234,8 +237,9 @@ fn damaged_files_of_the_registry_are_said_once_and_fail_no_request() {
             refused("POST", "/api/models/rollback");
             std::thread::sleep(Duration::from_millis(300));
         }
-        if damage == "folder" {
-            fs::remove_dir(&current).unwrap();
+        match damage {
+            "folder" => fs::remove_dir(&current).unwrap(),
+            _ => fs::remove_file(&current).unwrap(),
         }
         fs::write(&current, "a\n").unwrap();
         std::thread::sleep(Duration::from_millis(800));
@@ -243,11 +247,19 @@ fn damaged_files_of_the_registry_are_said_once_and_fail_no_request() {
     assert_eq!(server.send("POST", "/api/models/b/promote", &none).1["current"], "b");
 
     let log = fs::read_to_string(log.path()).unwrap();
-    for part in ["MARKS cannot be read", "it is a folder", "it is not UTF-8 text"] {
+    for part in [
+        "MARKS cannot be read",
+        "it is a folder",
+        "it is not UTF-8 text",
+        "it is not a regular file",
+        "more than 256 KiB",
+        "is not the id of a checkpoint",
+    ] {
         let said = log.lines().filter(|line| line.contains(part)).count();
         assert_eq!(said, 1, "{part}: {log}");
     }
     assert!(!log.contains("request failed"), "{log}");
+    assert!(log.lines().all(|line| line.len() < 1000), "{log}");
 }
 
 #[test]

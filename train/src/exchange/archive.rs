@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read, Write};
 
 use anyhow::{Context, Result, ensure};
-use glyphic_model::checkpoint::{MANIFEST_FILE, Manifest};
+use glyphic_model::checkpoint::{MANIFEST_FILE, MAX_BYTES as MAX_MANIFEST, Manifest};
 use glyphic_runtime::registry::Registry;
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
@@ -52,6 +52,11 @@ pub fn unpack(registry: &Registry, bytes: &[u8]) -> Result<Manifest> {
     let at = files.iter().position(|(name, _)| name == MANIFEST_FILE);
     let (_, manifest) =
         files.swap_remove(at.context("it has no manifest.json: is it a checkpoint?")?);
+    ensure!(
+        manifest.len() <= MAX_MANIFEST,
+        "its manifest.json has more than {} MiB, the limit for it",
+        MAX_MANIFEST >> 20
+    );
     let manifest: Manifest =
         serde_json::from_slice(&manifest).context("its manifest.json cannot be read")?;
     registry.adopt(&manifest, files)?;

@@ -34,6 +34,16 @@ pub enum RegistryError {
         /// The file's name.
         file: String,
     },
+    /// A file of a checkpoint that was made elsewhere is too long.
+    #[error("checkpoint '{id}': {file} has more than {mib} MiB, the limit for it")]
+    LongFile {
+        /// The checkpoint.
+        id: String,
+        /// The file's name.
+        file: String,
+        /// The limit.
+        mib: u64,
+    },
     /// The text cannot be a checkpoint's id.
     #[error("'{0}' is not a checkpoint id: use at most 64 letters, digits, '-', '_' and '.'")]
     BadId(String),

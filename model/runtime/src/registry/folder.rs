@@ -8,7 +8,8 @@ use std::{
 
 use burn::tensor::Device;
 use glyphic_model::checkpoint::{
-    Checkpoint, CheckpointError, EpochMetrics, MANIFEST_FILE, METRICS_FILE, Manifest, WEIGHTS_FILE,
+    Checkpoint, CheckpointError, EpochMetrics, MANIFEST_FILE, MAX_BYTES, METRICS_FILE, Manifest,
+    WEIGHTS_FILE,
 };
 use sha2::{Digest, Sha256};
 
@@ -16,6 +17,7 @@ use super::{
     comparison::{COMPARISON_FILE, Comparison},
     error::{RegistryError, at},
     id::check_id,
+    read::{MOST_JSON, MOST_NAMES, MOST_WEIGHTS, read_bounded},
 };
 
 /// The folder with the checkpoints' folders.
@@ -69,10 +71,14 @@ impl Registry {
     pub fn manifest(&self, id: &str) -> Result<Manifest, RegistryError> {
         check_id(id)?;
         let path = self.folder(id).join(MANIFEST_FILE);
-        let bytes = match fs::read(&path) {
+        let bytes = match read_bounded(&path, MAX_BYTES as u64) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = self.root.join(CHECKPOINTS);
                 return Err(RegistryError::NotFound { id: id.to_owned(), folder });
+            }
+            Err(error) if error.kind() == io::ErrorKind::Other => {
+                let (id, reason) = (id.to_owned(), error.to_string());
+                return Err(CheckpointError::BadManifest { id, reason }.into());
             }
             bytes => bytes.map_err(at("read", &path))?,
         };
@@ -105,14 +111,14 @@ impl Registry {
         })
     }
 
-    /// The content of a checkpoint's file. `None` if it has no file of that name.
+    /// The content of a checkpoint's file of JSON. `None` if it has no file of that name.
     ///
     /// # Errors
     /// The checkpoint or the file cannot be read.
     pub fn file(&self, id: &str, name: &str) -> Result<Option<Vec<u8>>, RegistryError> {
         self.manifest(id)?;
         let path = self.folder(id).join(name);
-        match fs::read(&path) {
+        match read_bounded(&path, MOST_JSON) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             bytes => bytes.map(Some).map_err(at("read", &path)),
         }
@@ -147,7 +153,7 @@ impl Registry {
     /// The file cannot be read, or its checksum is not that of the manifest.
     pub fn weights(&self, manifest: &Manifest) -> Result<Vec<u8>, RegistryError> {
         let path = self.folder(&manifest.id).join(WEIGHTS_FILE);
-        let bytes = fs::read(&path).map_err(at("read", &path))?;
+        let bytes = read_bounded(&path, MOST_WEIGHTS).map_err(at("read", &path))?;
         manifest.check_weights(&bytes)?;
         Ok(bytes)
     }
@@ -181,16 +187,16 @@ impl Registry {
     }
 }
 
-/// The content of `CURRENT` or `MARKS`, if there is such a file. `damaged` makes the error if there
-/// is a folder in its place.
+/// The content of `CURRENT` or `MARKS`, if there is such a file. `damaged` makes the error if it is
+/// too long, or something else than a file.
 pub(super) fn content(
     path: &Path,
     damaged: impl FnOnce(&str) -> RegistryError,
 ) -> Result<Option<Vec<u8>>, RegistryError> {
-    match fs::read(path) {
+    match read_bounded(path, MOST_NAMES) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(_) if path.is_dir() => Err(damaged("it is a folder")),
+        Err(error) if error.kind() == io::ErrorKind::Other => Err(damaged(&error.to_string())),
         Err(error) => Err(at("read", path)(error)),
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     error::{RegistryError, at},
     folder::{Registry, content},
+    id::is_id,
     promotion::{Basis, PromotionPolicy},
     write::write_atomically,
 };
@@ -11,6 +12,8 @@ use super::{
 pub(super) const CURRENT: &str = "CURRENT";
 /// The number of promoted checkpoints that [`CURRENT`] records.
 const HISTORY: usize = 50;
+/// The most that are read of them: an older program, or a person, may have written more.
+const MOST_READ: usize = 1000;
 
 impl Registry {
     /// The promoted checkpoint's id.
@@ -31,7 +34,14 @@ impl Registry {
         let bytes = content(&self.root().join(CURRENT), damaged)?.unwrap_or_default();
         let text = std::str::from_utf8(&bytes).map_err(|_| damaged("it is not UTF-8 text"))?;
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        Ok(lines.map(str::to_owned).collect())
+        let ids: Vec<String> = lines.take(MOST_READ).map(str::to_owned).collect();
+        match ids.iter().find(|id| !is_id(id)) {
+            None => Ok(ids),
+            Some(odd) => {
+                let odd: String = odd.chars().take(40).collect();
+                Err(damaged(&format!("{odd:?} in it is not the id of a checkpoint")))
+            }
+        }
     }
 
     pub(super) fn bad_current(&self, reason: &str) -> RegistryError {

@@ -22,6 +22,7 @@ mod history;
 mod id;
 mod promotion;
 mod publish;
+mod read;
 mod retention;
 mod write;
 
@@ -33,4 +34,5 @@ pub use folder::Registry;
 pub use id::is_id;
 pub use promotion::{Basis, Objection, PromotionPolicy};
 pub use publish::Draft;
+pub use read::{MOST_JSON, read_bounded};
 pub use write::write_atomically;

@@ -21,6 +21,7 @@ use super::{
     error::{RegistryError, at},
     folder::{CHECKPOINTS, Registry},
     id::check_id,
+    read::MOST_JSON,
     write::{sync_folder, write_atomically},
 };
 
@@ -107,6 +108,7 @@ impl Registry {
         files: Vec<(String, Vec<u8>)>,
     ) -> Result<(), RegistryError> {
         check_names(&files, &manifest.id)?;
+        check_lengths(&files, &manifest.id)?;
         // Checked in the form in which it will be read.
         let manifest = Manifest::parse(&manifest.id, &to_json(manifest))?;
         let weights = files.iter().find(|(name, _)| name == WEIGHTS_FILE);
@@ -187,6 +189,20 @@ fn check_names(files: &[(String, Vec<u8>)], id: &str) -> Result<(), RegistryErro
         let file = name.chars().take(80).collect();
         Err(RegistryError::BadFileName { id: id.to_owned(), file })
     })
+}
+
+/// Checks that files of JSON are no longer than they may be where they are read.
+fn check_lengths(files: &[(String, Vec<u8>)], id: &str) -> Result<(), RegistryError> {
+    let is_json = |name: &str| name.ends_with(".json") || name == METRICS_FILE;
+    let is_long = |bytes: &[u8]| bytes.len() as u64 > MOST_JSON;
+    match files.iter().find(|(name, bytes)| is_json(name) && is_long(bytes)) {
+        None => Ok(()),
+        Some((name, _)) => Err(RegistryError::LongFile {
+            id: id.to_owned(),
+            file: name.clone(),
+            mib: MOST_JSON >> 20,
+        }),
+    }
 }
 
 fn to_json<T: serde::Serialize>(value: &T) -> Vec<u8> {

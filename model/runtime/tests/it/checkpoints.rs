@@ -495,6 +495,22 @@ fn a_damaged_file_of_the_registry_is_named_and_left_as_it_is() {
     fs::write(&current, b"one\n\xff\n").unwrap();
     named(registry.promote("one").unwrap_err(), "CURRENT", "it is not UTF-8 text");
     assert_eq!(fs::read(&current).unwrap(), b"one\n\xff\n");
+    for (content, reason) in [
+        ("one\n../../../etc/passwd\n".to_owned(), "\"../../../etc/passwd\" in it is not the id"),
+        ("x".repeat(1000), "is not the id of a checkpoint"),
+        ("x".repeat(1 << 20), "more than 256 KiB"),
+    ] {
+        fs::write(&current, content).unwrap();
+        let error = registry.previous().unwrap_err();
+        assert!(error.to_string().len() < 300, "{error}");
+        named(error, "CURRENT", reason);
+    }
+    // Reading a pipe would wait for somebody who writes.
+    fs::remove_file(&current).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&current).status().unwrap();
+    assert!(made.success());
+    named(registry.history().unwrap_err(), "CURRENT", "it is not a regular file");
+    fs::remove_file(&current).unwrap();
     fs::write(&current, "one\n").unwrap();
 
     fs::create_dir(&marks).unwrap();
@@ -506,6 +522,33 @@ fn a_damaged_file_of_the_registry_is_named_and_left_as_it_is() {
     named(registry.set_alias("best", "one").unwrap_err(), "MARKS", "delete it");
     fs::remove_file(&marks).unwrap();
     registry.set_alias("best", "one").unwrap();
+}
+
+#[test]
+fn files_that_are_far_too_long_are_named_with_their_limit_and_not_read() {
+    let (_folder, registry, _) = published();
+    edit(&registry, |manifest| manifest["unknown"] = json!("x".repeat(9 << 20)));
+    let refused = registry.manifest("one").unwrap_err().to_string();
+    let says = refused.contains("manifest") && refused.contains("more than 8 MiB");
+    assert!(says && refused.len() < 300, "{refused}");
+    let bytes = vec![b' '; 9 << 20];
+    let refused = Manifest::parse("one", &bytes).unwrap_err().to_string();
+    assert!(refused.contains("more than 8 MiB"), "{refused}");
+
+    let (_folder, registry, _) = published();
+    for name in ["comparison.json", "metrics.jsonl", "report.json"] {
+        fs::write(registry.folder("one").join(name), &bytes).unwrap();
+        let refused = registry.file("one", name).unwrap_err().to_string();
+        assert!(refused.contains(name) && refused.contains("more than 8 MiB"), "{refused}");
+    }
+    assert!(registry.comparison("one").is_err() && registry.epochs("one").is_err());
+    // Nor are they taken from elsewhere.
+    let weights = fs::read(registry.folder("one").join(WEIGHTS_FILE)).unwrap();
+    let manifest = registry.manifest("one").unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let files = vec![(WEIGHTS_FILE.to_owned(), weights), ("report.json".to_owned(), bytes)];
+    let refused = Registry::new(elsewhere.path()).adopt(&manifest, files).unwrap_err().to_string();
+    assert!(refused.contains("report.json has more than 8 MiB"), "{refused}");
 }
 
 #[test]

@@ -20,6 +20,19 @@ pub const MAX_BYTES: usize = 8 << 20;
 /// Most bytes of a text that is neither a label nor a list: an id, a time, a revision.
 const MAX_TEXT: usize = 100;
 
+/// Most bytes of the name of a file or a folder.
+const MAX_NAME: usize = 255;
+/// Most datasets.
+const MAX_DATASETS: usize = 1000;
+/// Most examples of a dataset, epochs and seconds of a run, and the largest loss: far beyond what a
+/// run can have, and such that they can be added up and shown.
+const MAX_EXAMPLES: usize = 1_000_000_000;
+const MAX_EPOCHS: usize = 1_000_000;
+const MAX_SECONDS: f64 = 1e9;
+const MAX_LOSS: f64 = 1e6;
+/// The years in which a checkpoint can have been made.
+const YEARS: RangeInclusive<u32> = 2020..=2199;
+
 /// The content of `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -243,34 +256,112 @@ impl Manifest {
     }
 
     fn wrong_metrics(&self) -> Option<String> {
-        let Metrics { seconds, validation, test, .. } = &self.metrics;
-        if !(seconds.is_finite() && *seconds >= 0.0) {
+        let Metrics { epochs, seconds, validation, test } = &self.metrics;
+        if *epochs > MAX_EPOCHS {
+            return Some(format!("its training had {epochs} epochs"));
+        }
+        if !(0.0..=MAX_SECONDS).contains(seconds) {
             return Some(format!("its training took {seconds} seconds"));
         }
         let wrong = [Some(validation), test.as_ref()].into_iter().flatten();
         let wrong = wrong.into_iter().find(|score| !score.is_possible());
-        wrong.map(|Score { accuracy, loss, .. }| {
-            format!("no checkpoint has an accuracy of {accuracy} and a loss of {loss}")
+        wrong.map(|Score { accuracy, loss, examples }| {
+            format!(
+                "no checkpoint has an accuracy of {accuracy} and a loss of {loss} on {examples} \
+                 examples"
+            )
         })
     }
 
-    /// These are shown, and checkpoints are sorted by their time.
+    /// These are shown, checkpoints are sorted by their time, and a parent is looked for by its name.
     fn wrong_texts(&self) -> Option<String> {
-        let of_time = |byte: u8| byte.is_ascii_digit() || b"-:.+TZ".contains(&byte);
-        let is_short = |text: &str| text.len() <= MAX_TEXT && !text.chars().any(is_invisible);
-        if !is_short(&self.created) || !self.created.bytes().all(of_time) {
+        if !is_time(&self.created) {
             return Some("the time when it was made is not like 2026-01-31T12:00:00Z".to_owned());
         }
-        [("parent", &self.parent), ("git_revision", &self.git_revision)]
-            .into_iter()
-            .find(|(_, text)| text.as_deref().is_some_and(|text| !is_short(text)))
-            .map(|(name, _)| format!("its {name} is too long or has invisible characters"))
+        let wrong = |what: &str| Some(format!("its {what} is too long or has odd characters"));
+        if self.parent.as_deref().is_some_and(|id| !is_short(id) || !is_name(id)) {
+            return wrong("parent");
+        }
+        if self.git_revision.as_deref().is_some_and(|text| !is_short(text)) {
+            return wrong("git_revision");
+        }
+        if self.datasets.len() > MAX_DATASETS {
+            return Some(format!("it has more than {MAX_DATASETS} datasets"));
+        }
+        self.datasets.iter().find_map(DatasetRecord::problem)
     }
+}
+
+impl DatasetRecord {
+    fn problem(&self) -> Option<String> {
+        let Self { name, training, validation, test, files } = self;
+        if !is_name(name) {
+            return Some("the name of one of its datasets is not one of a folder".to_owned());
+        }
+        if [training, validation, test].into_iter().any(|count| *count > MAX_EXAMPLES) {
+            return Some(format!("its dataset '{name}' has more than {MAX_EXAMPLES} examples"));
+        }
+        let odd = files.iter().find(|file| !file.is_possible())?;
+        let file: String = odd.name.chars().take(MAX_TEXT).collect();
+        Some(format!("its dataset '{name}' has no file {file:?} with such a checksum"))
+    }
+}
+
+impl FileRecord {
+    /// The file may be in a folder within that of the dataset.
+    fn is_possible(&self) -> bool {
+        let is_hash = self.sha256.len() == 64 && self.sha256.bytes().all(|b| b.is_ascii_hexdigit());
+        is_hash && self.name.split('/').all(is_name)
+    }
+}
+
+/// Whether all of a text can be seen, and it is short.
+fn is_short(text: &str) -> bool {
+    text.len() <= MAX_TEXT && !text.chars().any(is_invisible)
+}
+
+/// Whether a text can be the name of a file or a folder where somebody trains, and neither leads out
+/// of where that is nor changes the text around it. Much is possible there that is not in a label.
+fn is_name(text: &str) -> bool {
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let odd = |c: char| c.is_control() || turns(c) || c == '/';
+    text.len() <= MAX_NAME && !matches!(text, "." | "..") && !text.chars().any(odd)
+}
+
+/// Whether a text is a time in UTC, such as 2026-01-31T12:00:00Z, within a century of which it makes
+/// sense.
+fn is_time(text: &str) -> bool {
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let (begin, rest) = match text.as_bytes().split_at_checked(FORM.len()) {
+        Some(parts) if text.len() <= MAX_TEXT => parts,
+        _ => return false,
+    };
+    let has_form = begin.iter().zip(FORM).all(|(byte, form)| match form {
+        b'0' => byte.is_ascii_digit(),
+        sign => byte == sign,
+    });
+    let number =
+        |range: std::ops::Range<usize>| text.get(range).and_then(|t| t.parse::<u32>().ok());
+    let within =
+        |range, values: RangeInclusive<u32>| number(range).is_some_and(|n| values.contains(&n));
+    has_form
+        && within(0..4, YEARS)
+        && within(5..7, 1..=12)
+        && within(8..10, 1..=31)
+        && within(11..13, 0..=23)
+        && within(14..16, 0..=59)
+        && within(17..19, 0..=60)
+        && rest.iter().all(|byte| byte.is_ascii_digit() || b".+-:Z".contains(byte))
 }
 
 impl Score {
     /// Whether examples can have this accuracy and this loss.
     fn is_possible(&self) -> bool {
-        (0.0..=1.0).contains(&self.accuracy) && self.loss.is_finite() && self.loss >= 0.0
+        // Of an imported checkpoint that was measured on none, nothing is known.
+        let counts = match self.examples {
+            0 => self.accuracy == 0.0,
+            examples => examples <= MAX_EXAMPLES,
+        };
+        counts && (0.0..=1.0).contains(&self.accuracy) && (0.0..=MAX_LOSS).contains(&self.loss)
     }
 }

@@ -301,6 +301,12 @@ fn rejects_an_impossible_temperature() {
     }
 }
 
+/// The record of a dataset with a file.
+fn dataset(name: String, file: &str) -> Value {
+    let files = json!([{ "name": file, "sha256": "0".repeat(64) }]);
+    json!([{ "name": name, "training": 1, "validation": 1, "test": 0, "files": files }])
+}
+
 /// Values that no training gives: where they are in a manifest, and a part of what is said of them.
 fn impossible_values() -> Vec<(&'static str, Value, &'static str)> {
     let test = |accuracy: f64| json!({ "accuracy": accuracy, "loss": 0.1, "examples": 10 });
@@ -324,10 +330,22 @@ fn impossible_values() -> Vec<(&'static str, Value, &'static str)> {
         ("/metrics/validation/accuracy", json!(-0.1), "an accuracy of -0.1"),
         ("/metrics/validation/loss", json!(-1.0), "a loss of -1"),
         ("/metrics/test", test(1.01), "an accuracy of 1.01"),
+        ("/metrics/test", json!({ "accuracy": 0.9, "loss": 0.1, "examples": 0 }), "on 0 examples"),
         ("/metrics/seconds", json!(-1.0), "took -1 seconds"),
+        ("/metrics/epochs", json!(1_000_000_000_000_000_000u64), "epochs"),
+        ("/created", json!("9999"), "the time when it was made"),
+        ("/created", json!("9999-01-01T00:00:00Z"), "the time when it was made"),
+        ("/created", json!("2026-13-01T00:00:00Z"), "the time when it was made"),
         ("/created", json!("soon"), "the time when it was made"),
         ("/created", json!("9".repeat(200)), "the time when it was made"),
         ("/parent", json!("x\u{1b}[31m"), "parent"),
+        ("/parent", json!("../x"), "parent"),
+        ("/parent", json!("x".repeat(1000)), "parent"),
+        ("/datasets", dataset("x".repeat(1000), "a"), "the name of one of its datasets"),
+        ("/datasets", dataset("x\u{202e}".to_owned(), "a"), "the name of one of its datasets"),
+        ("/datasets", dataset("../mnist".to_owned(), "a"), "the name of one of its datasets"),
+        ("/datasets", dataset("mnist".to_owned(), "a/../b"), "no file \"a/../b\""),
+        ("/datasets", dataset("mnist".to_owned(), "a\n"), "no file \"a\\n\""),
         ("/git_revision", json!("f".repeat(200)), "git_revision"),
     ]
 }
@@ -379,6 +397,8 @@ fn the_limits_of_what_is_possible_are_possible() {
         ("/thresholds/confidence", json!(1.0)),
         ("/labels", json!(["a", "π".repeat(32)])),
         ("/metrics/validation", json!({ "accuracy": 1.0, "loss": 0.0, "examples": 1 })),
+        ("/metrics/validation", json!({ "accuracy": 0.0, "loss": 0.0, "examples": 0 })),
+        ("/datasets", dataset("my data (new)".to_owned(), "a b/ü.png")),
         ("/created", json!("2026-01-01T00:00:00.123+01:00")),
     ] {
         let (_folder, registry, _) = published();

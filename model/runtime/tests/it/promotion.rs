@@ -88,7 +88,9 @@ fn what_was_never_measured_is_an_objection() {
 #[test]
 fn the_first_promotion_has_nothing_to_lose() {
     let (_folder, registry) = three();
-    change(&registry, "a", |manifest| manifest.metrics.validation.examples = 0);
+    change(&registry, "a", |manifest| {
+        manifest.metrics.validation = Score { accuracy: 0.0, loss: 0.0, examples: 0 };
+    });
     promote(&registry, "a", &Basis::Scores).unwrap();
     assert_eq!(registry.current().unwrap(), "a");
 }

@@ -6,12 +6,13 @@
 //! every commit, PostgreSQL does so by default.
 
 use std::{
+    ops::{Deref, DerefMut},
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::{
@@ -23,13 +24,17 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use crate::{
-    database_files::DatabaseFiles,
-    secrets::{shown_url, without_secrets},
+    database_files::{DatabaseFiles, Problem},
+    secrets::{shown_url, without_paths, without_secrets},
 };
 
 /// Longest wait for a connection; then the database counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 8;
+/// How long it is known whether the database can be written.
+const KNOWN: Duration = Duration::from_secs(1);
+/// Bytes with which it is tried.
+const TRIED: usize = 64 << 10;
 /// How often the migrations are tried.
 const TRIES: u32 = 5;
 /// Takes the lock that writers hold in PostgreSQL. Its number is arbitrary.
@@ -53,9 +58,16 @@ pub struct Store {
     files: Option<Arc<DatabaseFiles>>,
     /// Transactions that this process has ended.
     changes: Arc<AtomicU64>,
+    /// Whether the last change was not made: by a failure, or because it was none.
+    doubted: Arc<AtomicBool>,
+    /// When it was last tried whether the database can be written, and why it cannot.
+    tried: Arc<Mutex<Option<Try>>>,
     /// Held while a part of a sample's image is read.
     pub(crate) image: Arc<Mutex<()>>,
 }
+
+/// When it was tried whether the database can be written, and why it cannot.
+type Try = (Instant, Option<String>);
 
 /// Why the database did not do what it was asked to do.
 #[derive(Debug, Error)]
@@ -78,6 +90,16 @@ pub enum StoreError {
         .0.display()
     )]
     Lost(PathBuf),
+    /// Its file was emptied, cut short or overwritten while it was open.
+    #[error(
+        "the database's file {} was emptied, cut short or overwritten while the server used it, so \
+         nothing more is kept: put back what was in it, or restart the server",
+        .0.display()
+    )]
+    Damaged(PathBuf),
+    /// Nothing can be written to it.
+    #[error("the database cannot be written, so nothing is kept: {0}")]
+    Unwritable(String),
     /// There is no such sample.
     #[error("there is no sample '{0}'")]
     NoSuchSample(String),
@@ -158,7 +180,8 @@ impl Store {
             }
             false => None,
         };
-        Ok(Self { pool, is_sqlite, files, changes: Arc::default(), image: Arc::default() })
+        let (changes, doubted, tried, image) = Default::default();
+        Ok(Self { pool, is_sqlite, files, changes, doubted, tried, image })
     }
 
     /// The URL of an SQLite file, which is made if it is missing.
@@ -210,8 +233,13 @@ impl Store {
         if self.is_sqlite { "SQLite" } else { "PostgreSQL" }
     }
 
-    /// Closes its connections.
+    /// Closes its connections. Those to a damaged file stay open until the process ends: with the last
+    /// one, SQLite would move what is left of the log into the database.
     pub async fn close(&self) {
+        if let Err(StoreError::Damaged(_)) = self.check_files() {
+            std::mem::forget(self.clone());
+            return;
+        }
         self.pool.close().await;
         if let Some(files) = &self.files {
             files.close().await;
@@ -221,12 +249,45 @@ impl Store {
     /// Whether what is written will be found again.
     ///
     /// # Errors
-    /// [`StoreError::Lost`] if the database's file was deleted or replaced.
+    /// [`StoreError::Lost`] if the database's file was deleted or replaced, and
+    /// [`StoreError::Damaged`] if it is not whole.
     pub fn check_files(&self) -> Result<(), StoreError> {
-        match self.files.as_ref().and_then(|files| files.lost()) {
-            Some(lost) => Err(StoreError::Lost(lost.to_owned())),
+        match self.files.as_ref().and_then(|files| files.problem()) {
+            Some((path, Problem::Lost)) => Err(StoreError::Lost(path.to_owned())),
+            Some((path, Problem::Damaged)) => Err(StoreError::Damaged(path.to_owned())),
             None => Ok(()),
         }
+    }
+
+    /// Whether something could be kept now. If the last change was not made, it is tried with a change
+    /// of nothing, once a second at most.
+    ///
+    /// # Errors
+    /// Those of [`check_files`](Self::check_files), and [`StoreError::Unwritable`].
+    pub async fn check_writes(&self) -> Result<(), StoreError> {
+        self.check_files()?;
+        if !self.doubted.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut tried = self.tried.lock().await;
+        let known = tried.as_ref().filter(|(at, _)| at.elapsed() < KNOWN);
+        let problem = match known {
+            Some((_, problem)) => problem.clone(),
+            None => self.change_nothing().await.err().map(|error| error.to_string()),
+        };
+        *tried = Some((Instant::now(), problem.clone()));
+        problem.map_or(Ok(()), |problem| Err(StoreError::Unwritable(without_paths(&problem, &[]))))
+    }
+
+    /// A change that takes as much room on the disk as a long sample, and after which all is as before.
+    /// SQLite writes what was removed too, because that is overwritten.
+    async fn change_nothing(&self) -> Result<(), StoreError> {
+        let mut writing = self.begin().await?;
+        let insert = "INSERT INTO edits (batch, sample, what, label, confirmed) \
+                      VALUES ('', '', 'nothing', $1, 0)";
+        sqlx::query(insert).bind("x".repeat(TRIED)).execute(&mut **writing).await?;
+        sqlx::query("DELETE FROM edits WHERE batch = ''").execute(&mut **writing).await?;
+        self.commit(writing).await
     }
 
     /// Now by the database's clock, in milliseconds since 1970: the same for all its servers. The
@@ -252,32 +313,74 @@ impl Store {
 
     /// A transaction that may write. There is one at a time in a database, so that decisions
     /// that depend on its content (duplicates, held-back samples, quotas) stay valid.
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+    pub(crate) async fn begin(&self) -> Result<Writing, StoreError> {
+        let doubt = Doubt(Some(Arc::clone(&self.doubted)));
         self.check_files()?;
         if self.is_sqlite {
-            return Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?);
+            let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            return Ok(Writing { transaction, doubt });
         }
         let mut transaction = self.pool.begin().await?;
         sqlx::query(WRITERS).execute(&mut *transaction).await?;
-        Ok(transaction)
+        Ok(Writing { transaction, doubt })
     }
 
     /// Ends a transaction that may have written. When this returns, it is on disk, in a file that
     /// will be found again.
-    pub(crate) async fn commit(
-        &self,
-        transaction: Transaction<'static, Any>,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn commit(&self, writing: Writing) -> Result<(), StoreError> {
+        let Writing { transaction, doubt } = writing;
         let ended = transaction.commit().await;
         // Even one that seems to have failed may have changed something.
         self.changes.fetch_add(1, Ordering::AcqRel);
         ended?;
-        self.check_files()
+        self.check_files()?;
+        doubt.dispel();
+        Ok(())
     }
 
     /// A number that grows with every change that this process makes.
     pub(crate) fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)
+    }
+}
+
+/// A transaction that may write. If it is not committed, it is doubted whether the database can be
+/// written.
+pub(crate) struct Writing {
+    transaction: Transaction<'static, Any>,
+    doubt: Doubt,
+}
+
+impl Deref for Writing {
+    type Target = Transaction<'static, Any>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Writing {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.transaction
+    }
+}
+
+/// Set when it is dropped, unless it is dispelled.
+struct Doubt(Option<Arc<AtomicBool>>);
+
+impl Doubt {
+    fn dispel(mut self) {
+        if let Some(doubted) = self.0.take() {
+            doubted.store(false, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Doubt {
+    fn drop(&mut self) {
+        if let Some(doubted) = &self.0 {
+            doubted.store(true, Ordering::Release);
+        }
     }
 }
 

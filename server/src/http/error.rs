@@ -191,8 +191,10 @@ impl ApiError {
             Self::Store(StoreError::NothingToUndo) => (409, "nothing_to_undo"),
             Self::Store(StoreError::JobUnderWay(_)) => (409, "job_under_way"),
             Self::Store(StoreError::Quota { .. }) => (507, "quota"),
-            Self::Store(StoreError::Open { .. } | StoreError::Failed(_)) => (503, "database"),
-            Self::Store(StoreError::Lost(_)) => (503, "database_lost"),
+            Self::Store(
+                StoreError::Open { .. } | StoreError::Failed(_) | StoreError::Unwritable(_),
+            ) => (503, "database"),
+            Self::Store(StoreError::Lost(_) | StoreError::Damaged(_)) => (503, "database_lost"),
             Self::TrainingOff(_) => (503, "training_off"),
             Self::NoExamples(_) => (404, "no_training_data"),
             Self::NothingDrawn => (422, "nothing_drawn"),
@@ -252,6 +254,12 @@ impl ApiError {
             Self::Store(StoreError::Lost(_)) => {
                 "the database's file was deleted or replaced while the server used it; nothing was \
                  kept, and nothing is until the file is put back or the server is restarted"
+                    .to_owned()
+            }
+            Self::Store(StoreError::Damaged(_)) => {
+                "the database's file was emptied, cut short or overwritten while the server used it; \
+                 nothing was kept, and nothing is until what was in it is put back or the server is \
+                 restarted"
                     .to_owned()
             }
             other => other.to_string(),

@@ -24,14 +24,14 @@ pub async fn live() -> &'static str {
     "ok"
 }
 
-/// Whether a network is ready to answer, and what is sent will be found again.
+/// Whether a network is ready to answer, and what is sent would be kept and found again.
 #[utoipa::path(get, path = "/readyz", tag = "operation",
     responses((status = 200, body = Ready, description = "It is ready"), Unavailable))]
 pub async fn ready(State(app): State<App>) -> Result<Json<Ready>, ApiError> {
     let engine = app.models.engine();
     engine.check_alive()?;
     if let Ok(training) = app.training() {
-        training.store.check_files()?;
+        training.store.check_writes().await?;
     }
     Ok(Json(Ready { model: engine.serving().id.clone() }))
 }

@@ -44,7 +44,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         // After all earlier ones, so that the last job is the last, whatever the clocks say.
         let last = sqlx::query("SELECT COALESCE(MAX(id), '') FROM jobs");
-        let last: String = last.fetch_one(&mut *transaction).await?.try_get(0)?;
+        let last: String = last.fetch_one(&mut **transaction).await?.try_get(0)?;
         let id = id_after(&last);
         let (network, epochs) = match recipe {
             Recipe::Scratch { network, epochs } => (Some(network.name().to_owned()), Some(*epochs)),
@@ -63,7 +63,7 @@ impl Store {
         .bind(recipe.name().to_owned())
         .bind(network)
         .bind(epochs)
-        .execute(&mut *transaction)
+        .execute(&mut **transaction)
         .await?;
         self.commit(transaction).await?;
         if asked.rows_affected() == 1 {

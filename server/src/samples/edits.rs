@@ -26,7 +26,7 @@ impl Store {
         .bind(label.to_owned())
         .bind(labelling)
         .bind(id.to_owned())
-        .execute(&mut *transaction)
+        .execute(&mut **transaction)
         .await?;
         self.commit(transaction).await?;
         Ok(())
@@ -47,7 +47,7 @@ impl Store {
         )
         .bind(labelling)
         .bind(batch)
-        .execute(&mut *transaction)
+        .execute(&mut **transaction)
         .await?;
         self.commit(transaction).await?;
         Ok(count)
@@ -79,7 +79,7 @@ impl Store {
     pub async fn erase(&self, filter: &Filter) -> Result<u64, StoreError> {
         let sql = matching!(filter, "DELETE FROM samples WHERE ", "");
         let mut transaction = self.begin().await?;
-        let erased = bind_filter!(sqlx::query(sql), filter).execute(&mut *transaction).await?;
+        let erased = bind_filter!(sqlx::query(sql), filter).execute(&mut **transaction).await?;
         forget_edits(&mut transaction).await?;
         self.commit(transaction).await?;
         self.overwrite_log().await;
@@ -96,7 +96,7 @@ impl Store {
         )
         .bind(id.to_owned())
         .bind(visitor.map(str::to_owned))
-        .execute(&mut *transaction)
+        .execute(&mut **transaction)
         .await?;
         if erased.rows_affected() == 0 {
             return Err(StoreError::NoSuchSample(id.to_owned()));
@@ -113,7 +113,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         let last = "SELECT batch, what, COUNT(*) FROM edits \
                     WHERE batch = (SELECT MAX(batch) FROM edits) GROUP BY batch, what";
-        let last = sqlx::query(last).fetch_optional(&mut *transaction).await?;
+        let last = sqlx::query(last).fetch_optional(&mut **transaction).await?;
         let last = last.ok_or(StoreError::NothingToUndo)?;
         let (batch, what): (String, String) = (last.try_get(0)?, last.try_get(1)?);
         let count: i64 = last.try_get(2)?;
@@ -131,11 +131,11 @@ impl Store {
         sqlx::query(AssertSqlSafe(sql))
             .bind(batch.clone())
             .bind(labelling)
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await?;
         sqlx::query("DELETE FROM edits WHERE batch = $1")
             .bind(batch)
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await?;
         self.commit(transaction).await?;
         Ok((what, count as u64))
@@ -148,7 +148,7 @@ impl Store {
         let purged = sqlx::query("DELETE FROM samples WHERE deleted < $1 OR created < $2")
             .bind(deleted_before)
             .bind(created_before)
-            .execute(&mut *transaction)
+            .execute(&mut **transaction)
             .await?;
         forget_edits(&mut transaction).await?;
         self.commit(transaction).await?;

@@ -136,6 +136,11 @@ fn a_full_disk_refuses_and_keeps_what_was_acknowledged() {
     assert_eq!(response.status(), 503, "request {refusal}");
     let text = response.body_mut().read_to_string().unwrap();
     assert!(text.contains("nothing was kept"), "{text}");
+    let request = ureq::get(format!("{address}/readyz"));
+    let (status, unready) = read(request.config().http_status_as_error(false).build().call());
+    assert_eq!((status, &unready["error"]["code"]), (503, &json!("database")), "{unready}");
+    let message = unready["error"]["message"].as_str().unwrap();
+    assert!(message.contains("cannot be written"), "{message}");
     // It goes on predicting.
     let predicted = ureq::post(format!("{address}/api/predict"))
         .content_type("application/json")
@@ -223,6 +228,43 @@ fn a_database_that_is_deleted_or_replaced_under_the_server_takes_nothing_more() 
     drop(server);
     let server = start(root, None);
     assert_eq!(sent(&server.url, number).0, 201);
+}
+
+#[test]
+fn a_database_that_is_emptied_or_cut_short_under_the_server_takes_nothing_more() {
+    let damaged = json!("database_lost");
+    for (name, length) in [("glyphic.db", 0), ("glyphic.db", 5000), ("glyphic.db-wal", 0)] {
+        let artifacts = TestArtifacts::released();
+        let root = artifacts.registry.root();
+        let server = start(root, None);
+        let address = server.url.clone();
+        let ready = || {
+            let request = ureq::get(format!("{address}/readyz"));
+            read(request.config().http_status_as_error(false).build().call())
+        };
+        (0..3).for_each(|i| assert_eq!(sent(&address, i).0, 201));
+        assert_eq!(ready().0, 200);
+        let file = root.join(name);
+        let whole = fs::read(&file).unwrap();
+        fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(length).unwrap();
+        let (status, code) = sent(&address, 3);
+        let (unready, answer) = ready();
+        assert_eq!((status, unready), (503, 503), "{name}, {length}: {answer}");
+        if name == "glyphic.db" {
+            assert_eq!((&code, &answer["error"]["code"]), (&damaged, &damaged), "{length}");
+            let message = answer["error"]["message"].as_str().unwrap();
+            assert!(message.contains("emptied, cut short or overwritten"), "{message}");
+            // In place: it is the same file.
+            fs::write(&file, &whole).unwrap();
+            assert_eq!(ready().0, 200, "{name}, {length}");
+            assert_eq!(sent(&address, 3).0, 201, "{name}, {length}");
+            drop(server);
+        } else {
+            // What was in the log is gone, and the rest is not damaged by what came after it.
+            drop(server);
+            assert_eq!(sent(&start(root, None).url, 4).0, 201);
+        }
+    }
 }
 
 #[test]

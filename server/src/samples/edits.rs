@@ -28,6 +28,7 @@ impl Store {
         .bind(id.to_owned())
         .execute(&mut **transaction)
         .await?;
+        align_roles(&mut transaction, &batch).await?;
         self.commit(transaction).await?;
         Ok(())
     }
@@ -46,9 +47,10 @@ impl Store {
              WHERE id IN (SELECT sample FROM edits WHERE batch = $2)",
         )
         .bind(labelling)
-        .bind(batch)
+        .bind(batch.clone())
         .execute(&mut **transaction)
         .await?;
+        align_roles(&mut transaction, &batch).await?;
         self.commit(transaction).await?;
         Ok(count)
     }
@@ -203,6 +205,22 @@ async fn delete_batch(
     .bind(batch)
     .execute(&mut **transaction)
     .await?;
+    Ok(())
+}
+
+/// Holds those of a batch, which count from now on, back or not as the same pictures that counted
+/// before: one must not be trained on in one sample and evaluated in another.
+async fn align_roles(
+    transaction: &mut Transaction<'static, Any>,
+    batch: &str,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE samples SET held_back = COALESCE((SELECT twin.held_back FROM samples twin \
+               WHERE twin.glyph_hash = samples.glyph_hash AND twin.deleted IS NULL \
+               AND twin.trusted + twin.confirmed > 0 \
+               ORDER BY CASE WHEN twin.id IN (SELECT sample FROM edits WHERE batch = $1) \
+               THEN 1 ELSE 0 END, twin.id LIMIT 1), held_back) \
+               WHERE id IN (SELECT sample FROM edits WHERE batch = $1)";
+    sqlx::query(sql).bind(batch.to_owned()).execute(&mut **transaction).await?;
     Ok(())
 }
 

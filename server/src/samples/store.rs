@@ -392,7 +392,7 @@ async fn add_one(
     held_back: &mut HeldBack,
 ) -> Result<Added, StoreError> {
     let hash = hash(&sample.glyph);
-    let twins = "SELECT id, label, held_back, visitor, trusted FROM samples \
+    let twins = "SELECT id, label, held_back, visitor, trusted, confirmed FROM samples \
                  WHERE glyph_hash = $1 AND deleted IS NULL ORDER BY id";
     let twins = sqlx::query(twins).bind(hash.clone()).fetch_all(&mut **transaction).await?;
     let mut contradicts = None;
@@ -400,14 +400,18 @@ async fn add_one(
     for twin in &twins {
         let (id, label): (String, Option<String>) = (twin.try_get(0)?, twin.try_get(1)?);
         let held_back = twin.try_get::<i64, _>(2)? != 0;
-        // A picture must not be trained on under one label and evaluated under
-        // another.
-        role = Some(held_back);
         let of_visitor: Option<String> = twin.try_get(3)?;
         // What one of them sent does not stand for what another one teaches: it is the other's to
         // delete.
         let is_trusted = twin.try_get::<i64, _>(4)? != 0;
         let is_own = is_trusted == sender.trusted && (is_trusted || of_visitor == sender.visitor);
+        // A picture must not be trained on under one label and evaluated under another. What a
+        // visitor sent does not decide that for others, who would learn from it what that was: when
+        // it is confirmed, it is held back as theirs is.
+        let counts = is_trusted || twin.try_get::<i64, _>(5)? != 0;
+        if is_own || (sender.trusted && counts) {
+            role = Some(held_back);
+        }
         if is_own && label == sample.label {
             return Ok(Added { id, duplicate: true, contradicts: None, held_back });
         }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    common::{Server, TestArtifacts, TrainingSetup, drawings, picture, seven},
+    common::{Server, TestArtifacts, TrainingSetup, drawings, execute, picture, seven},
     strangers::{Person, TOKEN, behind_a_proxy, on_both},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -144,6 +144,75 @@ fn the_same_picture_of_two_visitors_is_each_ones_own() {
 }
 
 #[test]
+fn what_others_sent_decides_of_no_sample_whether_it_is_held_back() {
+    on_both(TrainingSetup::default, |server| {
+        let (ana, bob) = (Person::visitor("ana", "10.0.0.1"), Person::visitor("bob", "10.0.0.2"));
+        let holder = Person::holder();
+        let line = |i: usize| json!([[[0, 0], [40 + i, 1], [20, 90]]]);
+        let sent = |person: &Person, label: &str, i: usize| {
+            let (status, answer) = person.send(server, label, "x", &line(i));
+            assert_eq!(status, 201, "{answer}");
+            answer["held_back"].as_bool().unwrap()
+        };
+        // The second of each kind is held back. In the beginning, nobody else has any of the kind.
+        let of_ana: Vec<bool> = (0..6).map(|i| sent(&ana, "A", i)).collect();
+        let second = of_ana.iter().position(|held_back| *held_back).unwrap();
+        assert!(!sent(&bob, "B", second), "bob learns that ana's is held back");
+        assert!(!sent(&holder, "C", second), "ana decides what the holder's is for");
+        let held = sent(&holder, "C", second + 1);
+        assert!(held, "the holder's second is held back");
+        assert!(!sent(&ana, "D", second + 1), "ana learns that the holder's is held back");
+        // When ana's is confirmed, it is held back as the holder's is: here, not any more.
+        assert_eq!(holder.post(server, "/api/samples/confirm?label=A", &json!({})).0, 200);
+        let (_, listed) = holder.get(server, "/api/samples?label=A");
+        let of_ana = listed["samples"].as_array().unwrap().iter();
+        let held: Vec<bool> = of_ana.map(|s| s["held_back"].as_bool().unwrap()).collect();
+        // Newest first.
+        assert!(!held[5 - second] && held[4 - second], "{held:?}");
+    });
+}
+
+#[test]
+fn strangers_do_not_keep_the_holder_from_its_exports() {
+    let artifacts = TestArtifacts::released();
+    let server = behind_a_proxy(&artifacts, TrainingSetup::default());
+    let ana = Person::visitor("ana", "10.0.0.1");
+    let points: Vec<[f64; 2]> = (0..3000).map(|i| [f64::from(i) + 0.125, 0.5]).collect();
+    ana.teach(&server, "7", "me", &json!([points]));
+    let columns = "source, label, verdict, prediction, confidence, checkpoint, preprocessing, form, \
+                   raw, glyph, glyph_hash, held_back, labelled, confirmed, deleted, trusted, visitor";
+    let copies = format!(
+        "INSERT INTO samples (id, created, {columns}) \
+         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) \
+         SELECT id || 'x' || i, created, {columns} FROM samples, n"
+    );
+    execute(&artifacts.database(), &[&copies]);
+    let secret = ana.secret.clone().unwrap();
+    let mut statuses = Vec::new();
+    // Eight readers who do not read on.
+    let readers: Vec<TcpStream> = (0..8)
+        .map(|i| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            write!(
+                stream,
+                "GET /api/samples/export?format=jsonl HTTP/1.1\r\nhost: x\r\n\
+                 x-forwarded-for: 198.51.100.{}\r\nglyphic-visitor: {secret}\r\n\r\n",
+                i / 2
+            )
+            .unwrap();
+            let mut head = [0; 12];
+            stream.read_exact(&mut head).unwrap();
+            statuses.push(String::from_utf8_lossy(&head[9..]).into_owned());
+            stream
+        })
+        .collect();
+    assert_eq!(statuses, ["200", "200", "200", "200", "429", "429", "429", "429"]);
+    let (status, _) = Person::holder().get(&server, "/api/samples/export?format=csv&source=none");
+    assert_eq!(status, 200);
+    drop(readers);
+}
+
+#[test]
 fn the_secret_is_not_stored_and_what_is_deleted_is_overwritten() {
     let artifacts = TestArtifacts::released();
     let server = behind_a_proxy(&artifacts, TrainingSetup::default());
@@ -235,6 +304,10 @@ fn without_a_token_only_this_machines_own_names_are_answered() {
     let forwarded = "x-forwarded-for: 203.0.113.9\r\n";
     assert_eq!(get("localhost", "/", forwarded).0, 200);
     assert_eq!(get("localhost", "/api/samples", forwarded).0, 401);
+    for header in ["CF-Connecting-IP", "X-Original-For", "X_Forwarded_For", "X-Amzn-Trace-Id"] {
+        let lines = format!("{header}: 203.0.113.9\r\n");
+        assert_eq!(get("localhost", "/api/samples", &lines).0, 401, "{header}");
+    }
     // Nor does nginx, which says nothing of itself, but speaks HTTP/1.0.
     let old = |path: &str| {
         let mut stream = TcpStream::connect(server.address).unwrap();

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::App,
     config::ThresholdOverrides,
-    samples::{Aim, RawError, data_url},
+    samples::{Aim, Effort, RawError, data_url},
 };
 
 /// Most boxes in a request.
@@ -115,14 +115,18 @@ pub async fn read(
     let symbols = reading.lines.iter().flat_map(|line| &line.symbols);
     app.shadow.compare(&predicted.model, symbols.map(|symbol| (&symbol.glyph, &symbol.prediction)));
     app.metrics().stage("decode", Duration::from_micros(decode));
+    let (model, explained) = (predicted.model, options.explain != 0);
+    let text = move || {
+        let seen = |glyph: &_| explained.then(|| data_url(glyph));
+        Ok(ReadText::new(reading, &model.labels, &model.id, thresholds, seen))
+    };
+    let text = match explained {
+        // Hundreds of glyphs may become PNGs.
+        true => app.lanes.lane(Effort::Light).compute(client, text).await?,
+        false => text()?,
+    };
     Ok(Json(ReadAnswer {
-        text: ReadText::new(
-            reading,
-            &predicted.model.labels,
-            &predicted.model.id,
-            thresholds,
-            |glyph| (options.explain != 0).then(|| data_url(glyph)),
-        ),
+        text,
         timing_us: Timing {
             decode,
             queue: micros(predicted.queue),

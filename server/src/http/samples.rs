@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{decode, receive},
+    body::{blocking, decode, receive},
     caller::Caller,
     error::ApiError,
     extract::{Client, Id, Json, Query},
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     app::App,
-    samples::{Added, Aim, Count, Filter, Form, Keeping, Kept, NewSample, SampleRecord},
+    samples::{Added, Aim, Count, Filter, Form, Keeping, Kept, NewSample, Sample, SampleRecord},
 };
 
 /// Largest raw input that is kept, in bytes, where originals are kept.
@@ -159,12 +159,16 @@ pub async fn list(
     let before = page.before.filter(|id| id.chars().all(|c| c.is_ascii_alphanumeric()));
     let samples = store.find(&filter, before.as_deref(), limit).await?;
     let next = (samples.len() as i64 == limit).then(|| samples.last().map(|s| s.id.clone()));
-    let shown = samples.iter().map(|sample| SampleRecord::new(sample).with_picture(sample));
+    // Each picture becomes a PNG.
+    let shown = blocking(move || {
+        let record = |sample: &Sample| SampleRecord::new(sample).with_picture(sample);
+        Ok::<_, ApiError>(samples.iter().map(record).collect())
+    });
     Ok(Json(SampleList {
         total: store.count(&filter).await?,
         next: next.flatten(),
         own: !caller.is_holder(),
-        samples: shown.collect(),
+        samples: shown.await?,
     }))
 }
 

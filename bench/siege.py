@@ -15,6 +15,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import shutil
 import socket
 import statistics
@@ -129,13 +130,13 @@ async def others(server, seconds=6):
     return {"strokes": p99(strokes), "pixels": p99(pixels), "p50": statistics.median(pixels), "refused": a + b}
 
 
-def picture(width, height):
-    """A grey PNG without ink, which is small and takes long to decode."""
+def picture(width, height, rows=None):
+    """A grey PNG, which is small and takes long to decode; without ink if no rows are given."""
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    rows = zlib.compress(bytes((width + 1) * height), 9)
+    rows = zlib.compress(rows or bytes((width + 1) * height), 9)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
@@ -143,22 +144,44 @@ def client(i):
     return f"192.0.2.{i % 250}"
 
 
+def frames(side):
+    """Frames within frames, each of which may be a digit."""
+    shade = lambda x, y: 255 * (min(x, y, side - 1 - x, side - 1 - y) % 6 > 1)
+    return picture(side, side, b"".join(bytes([0, *(shade(x, y) for x in range(side))]) for y in range(side)))
+
+
+def scrawl(strokes, points):
+    """Strokes whose points jump from one side to the other."""
+    jumps = random.Random(7)
+    stroke = lambda: [[jumps.randint(0, 1000), jumps.randint(0, 1000)] for _ in range(points)]
+    return json.dumps({"strokes": [stroke() for _ in range(strokes)]}).encode()
+
+
+def form(fields):
+    field = b'--b\r\ncontent-disposition: form-data; name="x"\r\n\r\n\r\n'
+    return field * fields + b"--b--\r\n"
+
+
 REQUESTS = {
+    "readings": lambda: ("POST", "/api/read", scrawl(48, 85), "content-type: application/json"),
+    "pictures": lambda: ("POST", "/api/read", frames(720), "content-type: image/png"),
+    "forms": lambda: ("POST", "/api/predict", form(300_000), "content-type: multipart/form-data; boundary=b"),
     "24 megapixels": lambda: ("POST", "/api/predict", picture(6000, 4000), "content-type: image/png"),
     "12 megapixels": lambda: ("POST", "/api/predict", picture(4000, 3000), "content-type: image/png"),
     "wrong labels": lambda: ("GET", "/api/suggestions?kind=label_errors", b"", f"authorization: Bearer {TOKEN}"),
 }
 
 
-async def forever(port, name, count):
-    """Sends one of the requests again and again, from `count` clients at once. Whoever is told to
-    come back later does so: after a tenth of the time, because attackers have no manners."""
+async def forever(port, name, count, clients):
+    """Sends one of the requests again and again, on `count` connections of so many clients at once.
+    Those who are told to come back later do so: after a tenth of the time, because attackers have no
+    manners."""
     method, path, body, *lines = REQUESTS[name]()
 
     async def again(i):
         while True:
             try:
-                status, _, _ = await ask_all(port, method, path, client(i), body, *lines)
+                status, _, _ = await ask_all(port, method, path, client(i % clients), body, *lines)
                 await asyncio.sleep(0.1 if status == 429 else 0)
             except (OSError, asyncio.IncompleteReadError):
                 await asyncio.sleep(0.1)
@@ -166,9 +189,10 @@ async def forever(port, name, count):
     await asyncio.gather(*(again(i) for i in range(count)))
 
 
-async def under(server, name, count):
-    """What others get while `count` clients send a request again and again."""
-    attackers = subprocess.Popen([sys.executable, __file__, "--attack", str(server.port), name, str(count)])
+async def under(server, name, count, clients=250):
+    """What others get while a request is sent again and again, on `count` connections."""
+    arguments = [str(server.port), name, str(count), str(clients)]
+    attackers = subprocess.Popen([sys.executable, __file__, "--attack", *arguments])
     await asyncio.sleep(2)
     try:
         return await others(server)
@@ -272,6 +296,16 @@ async def photographs(server):
     yield f"  of 64 at once {len(heads)} were refused, with Retry-After", named, "requests", 0 < named == len(heads)
 
 
+async def readings(server):
+    for name, count, clients in (("readings", 8, 1), ("readings", 60, 1), ("readings", 40, 40),
+                                 ("pictures", 40, 1), ("forms", 2, 1)):  # fmt: skip
+        now = await under(server, name, count, clients)
+        what = f"{count} connections of {clients} client{'s' * (clients > 1)} with {name}"
+        yield f"{what}: p99 of strokes", now["strokes"], "ms", now["strokes"] <= 100
+        yield "  p99 of pixels", now["pixels"], "ms", now["pixels"] <= 20
+        yield "  refused of others", now["refused"], "requests", now["refused"] == 0
+
+
 async def wrong_labels(server):
     lines = []
     for i in range(4000):
@@ -364,7 +398,7 @@ async def idle_connections(server):
     yield f"/healthz at --probe-addr beside {len(writers)} idle connections", max(took), "ms", max(took) <= 100
 
 
-ATTACKS = [exports, readers, announced, photographs, wrong_labels, imports, followers, idle_connections]
+ATTACKS = [exports, readers, announced, photographs, readings, wrong_labels, imports, followers, idle_connections]
 
 
 async def main():
@@ -399,6 +433,6 @@ async def main():
 
 if sys.argv[1:2] == ["--attack"]:
     os.nice(5)
-    asyncio.run(forever(int(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
+    asyncio.run(forever(int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])))
 else:
     asyncio.run(main())

@@ -260,7 +260,7 @@ test("a network is trained from scratch, followed, stopped, and listed when it h
   // Another event does not move the focus or close an entry.
   await page.locator("#past summary").nth(1).focus();
   await fetch(`${server.url}api/jobs?from=scratch&network=mlp&epochs=1`, { method: "POST" });
-  await page.waitForFunction(() => document.querySelectorAll("#past details").length === 4, null, { timeout: 60_000 });
+  await page.waitForFunction(() => document.querySelectorAll("#past details").length === 4, null, { timeout: 120_000 });
   assert.match(await page.evaluate(() => document.activeElement.textContent), /500 epochs/);
   assert.equal(await page.locator("#past details[open]").count(), 2);
   assert.deepEqual(errors, []);

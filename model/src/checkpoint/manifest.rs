@@ -194,8 +194,8 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Checks that its values are possible and fit together, whoever wrote them. Every way of a
-    /// checkpoint into a registry, and out of it, leads through here.
+    /// Checks that its values are possible and fit together, no matter who wrote them. Every way of
+    /// a checkpoint into a registry, and out of it, leads through here.
     ///
     /// # Errors
     /// It is inconsistent, of another preprocessing, or has an impossible value.

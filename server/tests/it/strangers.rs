@@ -1,5 +1,5 @@
-//! What tests of visitors share: a server behind a proxy with a token, and requests to it by whoever
-//! has the token, by visitors with a secret, and by strangers from any address.
+//! What tests of visitors share: a server behind a proxy with a token, and requests to it by the
+//! token's holder, by visitors with a secret, and by strangers from any address.
 
 use crate::{
     common::{Server, TestArtifacts, TrainingSetup, read},

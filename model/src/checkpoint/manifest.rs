@@ -320,16 +320,16 @@ fn is_short(text: &str) -> bool {
     text.len() <= MAX_TEXT && !text.chars().any(is_invisible)
 }
 
-/// Whether a text can be the name of a file or a folder where somebody trains, and neither leads out
-/// of where that is nor changes the text around it. Much is possible there that is not in a label.
+/// Whether a text can be the name of a file or a folder. It must not lead out of its folder or change
+/// the direction of the text around it. Otherwise more is allowed than in a label.
 fn is_name(text: &str) -> bool {
     let turns = |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let odd = |c: char| c.is_control() || turns(c) || c == '/';
     text.len() <= MAX_NAME && !matches!(text, "." | "..") && !text.chars().any(odd)
 }
 
-/// Whether a text is a time in UTC, such as 2026-01-31T12:00:00Z, within a century of which it makes
-/// sense.
+/// Whether a text is a time in UTC, such as 2026-01-31T12:00:00Z, in a year in which a checkpoint can
+/// have been made.
 fn is_time(text: &str) -> bool {
     const FORM: &[u8] = b"0000-00-00T00:00:00";
     let (begin, rest) = match text.as_bytes().split_at_checked(FORM.len()) {

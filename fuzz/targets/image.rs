@@ -17,6 +17,6 @@ fuzz_target!(|bytes: &[u8]| {
     let size = reader.and_then(|reader| reader.into_dimensions().ok());
     if size.is_some_and(|(width, height)| u64::from(width) * u64::from(height) <= PIXELS) {
         let _ = picture.glyph();
-        let _ = Lattice::of_picture(&picture, None).glyphs();
+        let _ = Lattice::of_picture(&picture, None, None).glyphs();
     }
 });

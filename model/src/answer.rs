@@ -6,6 +6,7 @@ use crate::{
     glyph::Glyph,
     number::{Bounds, ReadLine, Reading, Symbol},
     prediction::Prediction,
+    preprocess::Point,
     verdict::{Thresholds, Verdict},
 };
 
@@ -19,6 +20,12 @@ pub struct ReadText {
     pub verdict: Verdict,
     /// The lines, from top to bottom.
     pub lines: Vec<TextLine>,
+    /// By how many degrees the picture was turned clockwise before it was read: 0, 90, 180 or 270.
+    pub orientation: usize,
+    /// The corners of the sheet of paper in the picture, clockwise from the upper left one, if it was
+    /// seen from the side and straightened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corners: Option<[Point; 4]>,
     /// The labels, in the order of the probabilities.
     pub labels: Vec<String>,
     /// The id of the checkpoint that answered.
@@ -99,6 +106,8 @@ impl ReadText {
         Self {
             text: reading.text(labels),
             verdict: reading.verdict(thresholds),
+            orientation: 90 * reading.turns,
+            corners: reading.corners,
             lines: reading.lines.into_iter().map(line).collect(),
             labels: labels.to_vec(),
             model: model.to_owned(),

@@ -45,6 +45,7 @@ pub mod labels;
 pub mod layer_weights;
 pub mod network;
 pub mod number;
+mod order;
 pub mod prediction;
 pub mod preprocess;
 pub mod verdict;

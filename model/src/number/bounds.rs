@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::preprocess::Point;
+use crate::preprocess::{Homography, Point};
 
 /// A bounding box, x to the right and y down, in the units of the strokes or the pixels of the
 /// picture. In JSON it is `[x, y, width, height]`.
@@ -98,5 +98,12 @@ impl Bounds {
             right: self.right * scale,
             bottom: self.bottom * scale,
         }
+    }
+
+    /// The box around this box's corners on another plane.
+    pub(super) fn mapped(&self, map: &Homography) -> Self {
+        let Self { left, top, right, bottom } = *self;
+        let corners = [[left, top], [right, top], [right, bottom], [left, bottom]];
+        Self::around(&corners.map(|corner| map.apply(corner))).unwrap_or(*self)
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     preprocess::{
         Ink, frame,
         pieces::{NO_PIECE, neighbours, pieces},
-        thicken,
+        thicken, turned,
     },
 };
 
@@ -24,6 +24,7 @@ const FRAMED: f32 = 0.03;
 const FRAME_SHARE: f32 = 0.05;
 
 /// Ink with the piece that each of its pixels belongs to, if any.
+#[derive(Clone)]
 pub(super) struct Components {
     pub(super) ink: Ink,
     /// The piece that each pixel belongs to, or [`NO_PIECE`].
@@ -61,6 +62,44 @@ impl Components {
             }
         }
         components
+    }
+
+    /// The thickness of each piece's strokes in pixels, from its area and outline, and its area.
+    pub(super) fn thickness(&self) -> Vec<(f32, f32)> {
+        let mut sums = vec![(0.0f32, 0.0f32); self.bounds.len()];
+        let width = self.ink.width();
+        for (i, &piece) in self.owner.iter().enumerate().filter(|&(_, &piece)| piece != NO_PIECE) {
+            let (area, outline) = &mut sums[piece as usize];
+            *area += 1.0;
+            let beside = |other: Option<usize>| {
+                other.and_then(|other| self.owner.get(other)).is_none_or(|&other| other != piece)
+            };
+            let around = [i.checked_sub(1), Some(i + 1), i.checked_sub(width), Some(i + width)];
+            *outline += around.into_iter().filter(|&other| beside(other)).count() as f32;
+        }
+        // Pixel edges overstate the length of an outline by 4/π on average.
+        let thickness = |(area, outline): (f32, f32)| {
+            (2.0 * area / (outline * std::f32::consts::FRAC_PI_4).max(1.0), area)
+        };
+        sums.into_iter().map(thickness).collect()
+    }
+
+    /// The number of pixels of each piece.
+    pub(super) fn areas(&self) -> Vec<f32> {
+        self.thickness().into_iter().map(|(_, area)| area).collect()
+    }
+
+    /// The same turned clockwise by a quarter.
+    pub(super) fn turned(&self) -> Self {
+        let height = self.ink.height();
+        let turn = |own: &Bounds| Bounds {
+            left: height as f32 - own.bottom,
+            top: own.left,
+            right: height as f32 - own.top,
+            bottom: own.right,
+        };
+        let bounds = self.bounds.iter().map(|own| own.as_ref().map(turn)).collect();
+        Self { ink: self.ink.turned(), owner: turned(&self.owner, self.ink.width()), bounds }
     }
 
     /// Extends a piece's bounds to include pixel `i`.

@@ -18,12 +18,15 @@ use std::ops::Range;
 
 use super::{
     bounds::Bounds,
-    order::sorted,
+    picture::Page,
     reading::{ReadLine, Reading, Symbol},
+    sides::Sides,
 };
 use crate::{
     glyph::Glyph,
+    order::sorted,
     prediction::Prediction,
+    preprocess::{Homography, Point},
     verdict::{Thresholds, Verdict},
 };
 
@@ -88,6 +91,35 @@ pub(super) struct LineOfSegments {
 pub struct Lattice {
     lines: Vec<LineOfCandidates>,
     grouping: Grouping,
+    /// From the units of the candidates' bounds to the input's.
+    map: Homography,
+    /// How the input can be turned, if it may not be upright.
+    sides: Option<Box<Sides>>,
+    /// How often it was turned clockwise by a quarter.
+    turns: usize,
+    /// The corners of the sheet of paper in the input, if it was straightened.
+    corners: Option<[Point; 4]>,
+}
+
+/// An input that has to be read from another side.
+pub struct Turned {
+    page: Page,
+    corners: Option<[Point; 4]>,
+}
+
+impl Turned {
+    /// The candidates in the turned input.
+    pub fn lattice(self) -> Lattice {
+        self.page.lattice().of_sheet(self.corners)
+    }
+}
+
+/// What the network's answers lead to.
+pub enum Found {
+    /// The most probable reading.
+    Reading(Reading),
+    /// The input is not upright; it has to be read once more.
+    Turned(Turned),
 }
 
 /// Whether segments may be grouped into symbols.
@@ -184,52 +216,112 @@ impl Lattice {
             let candidates = groups.into_iter().filter_map(candidate).collect();
             LineOfCandidates { segments: line.segments.len(), height: line.height, candidates }
         });
-        Self { lines: lines.collect(), grouping }
+        Self {
+            lines: lines.collect(),
+            grouping,
+            map: Homography::IDENTITY,
+            sides: None,
+            turns: 0,
+            corners: None,
+        }
     }
 
     /// No candidates: nothing to read.
     pub(super) fn none() -> Self {
-        Self { lines: Vec::new(), grouping: Grouping::Free }
+        Self::of(&[], Grouping::Free, &|_| None)
     }
 
-    /// The same with bounds in units that are smaller by the factor `scale`.
-    pub(super) fn scaled(mut self, scale: f32) -> Self {
-        for line in &mut self.lines {
-            line.height *= scale;
-            for candidate in &mut line.candidates {
-                candidate.shape.bounds = candidate.shape.bounds.scaled(scale);
-            }
-        }
-        self
+    /// The same with a map from the units of its bounds to those of the input.
+    pub(super) fn seen_through(self, map: Homography) -> Self {
+        Self { map, ..self }
+    }
+
+    /// The same for an input that was turned clockwise by quarter turns.
+    pub(super) fn turned(self, turns: usize) -> Self {
+        Self { turns, ..self }
+    }
+
+    /// The same for a sheet with these corners in the input, if it was straightened.
+    pub(super) fn of_sheet(self, corners: Option<[Point; 4]>) -> Self {
+        Self { corners, ..self }
+    }
+
+    /// The same for an input that may have to be turned.
+    pub(super) fn or_turned(self, sides: Option<Box<Sides>>) -> Self {
+        Self { sides, ..self }
     }
 
     /// The glyphs of all candidates, for the network to read. [`best`](Self::best) expects the
     /// predictions in the same order.
     pub fn glyphs(&self) -> Vec<Glyph> {
-        self.candidates().map(|candidate| candidate.glyph.clone()).collect()
-    }
-
-    fn candidates(&self) -> impl Iterator<Item = &Candidate> {
-        self.lines.iter().flat_map(|line| &line.candidates)
+        let candidates = self.lines.iter().flat_map(|line| &line.candidates);
+        let turned = self.sides.iter().flat_map(|sides| sides.glyphs());
+        candidates.map(|candidate| &candidate.glyph).chain(turned).cloned().collect()
     }
 
     /// The most probable reading of the lines, given one prediction for each of
-    /// [`glyphs`](Self::glyphs), in their order.
-    pub fn best(self, predictions: Vec<Prediction>, thresholds: Thresholds) -> Reading {
+    /// [`glyphs`](Self::glyphs), in their order; or what to read instead.
+    pub fn best(self, predictions: Vec<Prediction>, thresholds: Thresholds) -> Found {
         let mut predictions = predictions.into_iter();
-        let lines = self.lines.into_iter().filter_map(|line| {
-            let own: Vec<Prediction> = predictions.by_ref().take(line.candidates.len()).collect();
+        let lines: Vec<(LineOfCandidates, Vec<Prediction>)> = self
+            .lines
+            .into_iter()
+            .map(|line| {
+                let own = predictions.by_ref().take(line.candidates.len()).collect();
+                (line, own)
+            })
+            .collect();
+        if let Some(sides) = self.sides {
+            let costs = predictions.map(|said| reading_cost(&said, thresholds.rejects()));
+            if let Some(turned) = sides.turned(&costs.collect::<Vec<_>>()) {
+                return Found::Turned(Turned { page: turned, corners: self.corners });
+            }
+        }
+        let best = |(line, own): (LineOfCandidates, Vec<Prediction>)| {
             let symbols = match self.grouping {
                 Grouping::Free => {
                     reject_without_digits(line.best(&own, thresholds.rejects()), thresholds)
                 }
                 Grouping::Given => line.all(own),
             };
+            let place =
+                |symbol: Symbol| Symbol { bounds: symbol.bounds.mapped(&self.map), ..symbol };
+            let symbols: Vec<Symbol> = symbols.into_iter().map(place).collect();
             Bounds::around_all(symbols.iter().map(|symbol| &symbol.bounds))
                 .map(|bounds| ReadLine { bounds, symbols })
-        });
-        Reading { lines: lines.collect() }
+        };
+        let lines = lines.into_iter().filter_map(best).collect();
+        Found::Reading(Reading { lines, turns: self.turns, corners: self.corners })
     }
+
+    /// Reads the input with a network: `classify` gives a prediction for each glyph, in their order.
+    ///
+    /// # Errors
+    /// Those of `classify`.
+    pub fn read<E>(
+        mut self,
+        thresholds: Thresholds,
+        mut classify: impl FnMut(&[Glyph]) -> Result<Vec<Prediction>, E>,
+    ) -> Result<Reading, E> {
+        loop {
+            let predictions = classify(&self.glyphs())?;
+            match self.best(predictions, thresholds) {
+                Found::Reading(reading) => return Ok(reading),
+                Found::Turned(turned) => self = turned.lattice(),
+            }
+        }
+    }
+}
+
+/// The cost of taking a glyph for the label that the network says.
+fn reading_cost(said: &Prediction, rejects: bool) -> f32 {
+    let in_distribution = if rejects { said.in_distribution } else { 1.0 };
+    cost(in_distribution * said.confidence())
+}
+
+/// The negative logarithm of a probability, within its limit.
+fn cost(probability: f32) -> f32 {
+    (-probability.ln()).min(WORST)
 }
 
 impl Shape {
@@ -275,11 +367,7 @@ impl Candidate {
         only_specks: bool,
     ) -> (Interpretation, f32) {
         let in_distribution = if rejects { prediction.in_distribution } else { 1.0 };
-        let cost = |probability: f32| (-probability.ln()).min(WORST);
-        let digit = (
-            Interpretation::Digit,
-            cost(in_distribution * prediction.confidence()) + self.shape.cost,
-        );
+        let digit = (Interpretation::Digit, reading_cost(prediction, rejects) + self.shape.cost);
         let other =
             (Interpretation::NoDigit, cost(1.0 - in_distribution) + NO_DIGIT * self.shape.digits);
         let speck = (self.shape.speck && !only_specks).then_some((Interpretation::Speck, SPECK));

@@ -1,9 +1,7 @@
 //! Which pieces of ink are on the same line.
 
-use super::{
-    bounds::Bounds,
-    order::{order, sorted},
-};
+use super::bounds::Bounds;
+use crate::order::{order, sorted};
 
 /// Pieces lower than this share of the tallest, such as bars and dots, do not form a line of their
 /// own; they join the nearest one.
@@ -51,7 +49,8 @@ pub(super) fn lines(pieces: &[Bounds]) -> Vec<LineOfPieces> {
             each.fold(f32::MAX, f32::min)
         };
         match lines.iter_mut().min_by(|a, b| away(a).total_cmp(&away(b))) {
-            Some(line) => line.add(piece, bounds),
+            // The line's own bounds stay those of its tall pieces.
+            Some(line) => line.pieces.push(piece),
             None => lines.push(LineOfPieces { pieces: vec![piece], height: 0.0, bounds }),
         }
     }

@@ -14,15 +14,16 @@ mod boxes;
 mod components;
 mod lattice;
 mod lines;
-mod order;
 mod picture;
 mod reading;
 mod rulings;
+mod sides;
 mod slices;
 mod strokes;
+mod tables;
 
 pub use bounds::Bounds;
-pub use lattice::Lattice;
+pub use lattice::{Found, Lattice, Turned};
 pub use reading::{ReadLine, Reading, Symbol};
 
 use crate::{
@@ -38,9 +39,11 @@ impl Lattice {
     }
 
     /// The candidates in a picture. If `boxes` (in its pixels) are given, each contains one symbol,
-    /// and ink outside of them is left out.
-    pub fn of_picture(picture: &Picture, boxes: Option<&[Bounds]>) -> Self {
-        picture::lattice(picture, boxes)
+    /// and ink outside of them is left out. `turns` is how often the picture has to be turned
+    /// clockwise by a quarter to be upright; `None` if that is to be found out, which needs more than
+    /// one symbol. With boxes, `None` is 0.
+    pub fn of_picture(picture: &Picture, boxes: Option<&[Bounds]>, turns: Option<usize>) -> Self {
+        picture::lattice(picture, boxes, turns)
     }
 
     /// A glyph as the only candidate; none if it is blank.

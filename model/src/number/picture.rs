@@ -5,17 +5,37 @@ use super::{
     components::Components,
     lattice::{Grouping, Lattice, LineOfSegments, Segment},
     lines::{lines, typical_height},
-    order::sorted,
     rulings::without_rulings,
+    sides::{SAMPLE, Sides},
     slices::sliced,
+    tables::without_tables,
 };
 use crate::{
     glyph::Glyph,
-    preprocess::{Picture, Sheet, pieces::NO_PIECE},
+    order::sorted,
+    preprocess::{Homography, Picture, Sheet, pieces::NO_PIECE},
 };
 
 /// Pieces whose longer side is below this share of the digits' height are dirt.
 const DIRT: f32 = 0.08;
+
+/// The largest difference between the logarithms of a single symbol's size and the usual size.
+const OFF_SIZE: f32 = 0.5;
+/// A piece narrower than this share of its length may be a 1 or a dash, and does not tell which side is
+/// up.
+const TELLING: f32 = 0.33;
+/// Pieces of at least this share of the digits' height may be symbols of their own.
+const ALSO_WRITING: f32 = 0.5;
+
+/// Smaller pieces are specks of dust if they are further from these than this many heights.
+const NEAR: f32 = 0.5;
+/// Pieces this many times as thick as the strokes are holes in the paper, or things on it.
+const THICKEST: f32 = 2.2;
+/// So are those that fill this share of their bounds, are nearly as wide as high, and not small:
+/// shares of the longer side and of the digits' height.
+const SOLID: f32 = 0.65;
+const ROUND: f32 = 0.6;
+const SMALL: f32 = 0.25;
 
 /// Pieces are sliced, line by line, until the areas of their boxes sum to this many times the
 /// picture's area, so that the work is bounded.
@@ -24,12 +44,83 @@ const SLICED: usize = 4;
 const MAX_PIECES: usize = 512;
 
 /// The candidates in a picture.
-pub(super) fn lattice(picture: &Picture, boxes: Option<&[Bounds]>) -> Lattice {
-    let Some(Sheet { ink, scale }) = picture.sheet() else { return Lattice::none() };
-    let components = Components::of(without_rulings(ink));
-    match boxes {
-        Some(boxes) => in_boxes(components, boxes, scale as f32),
-        None => segmented(components, scale as f32),
+pub(super) fn lattice(
+    picture: &Picture,
+    boxes: Option<&[Bounds]>,
+    turns: Option<usize>,
+) -> Lattice {
+    let Some(Sheet { ink, map, corners }) = Sheet::of(picture) else { return Lattice::none() };
+    let mut components = Components::of(without_rulings(ink));
+    if let Some(ink) = without_tables(&components) {
+        components = Components::of(ink);
+    }
+    remove_frames(&mut components);
+    let page = Page { components, map, turns: 0 };
+    let lattice = match (boxes, turns) {
+        (Some(boxes), turns) => in_boxes(page.turned(turns.unwrap_or(0)), boxes),
+        (None, Some(turns)) => page.turned(turns).lattice(),
+        (None, None) => {
+            let sides = Sides::of(&page, sample(&page.components));
+            page.lattice().or_turned(sides)
+        }
+    };
+    lattice.of_sheet(corners)
+}
+
+/// The pieces of ink of a picture as it is read.
+#[derive(Clone)]
+pub(super) struct Page {
+    components: Components,
+    /// From the pixels of the pieces to those of the picture.
+    map: Homography,
+    /// How often it was turned clockwise by a quarter.
+    turns: usize,
+}
+
+impl Page {
+    /// The same turned clockwise by quarters.
+    pub(super) fn turned(self, turns: usize) -> Self {
+        (0..turns % 4).fold(self, |page, _| {
+            let back = Homography::unturned(page.components.ink.height());
+            Self {
+                map: page.map.after(&back),
+                components: page.components.turned(),
+                turns: page.turns + 1,
+            }
+        })
+    }
+
+    /// The candidates on it.
+    pub(super) fn lattice(self) -> Lattice {
+        segmented(self.components).seen_through(self.map).turned(self.turns)
+    }
+}
+
+/// The glyphs of some pieces that are probably single symbols, from whatever side they are seen.
+fn sample(components: &Components) -> Vec<Glyph> {
+    let ids = writing(components);
+    let bounds = |id: u32| components.bounds[id as usize];
+    let size = |id: &u32| bounds(*id).map_or(0.0, |own| own.width().max(own.height()));
+    let sizes = sorted(ids.iter().map(size).collect(), |&size| size);
+    let largest = sizes.last().copied().unwrap_or(0.0);
+    let tall: Vec<f32> = sizes.into_iter().filter(|size| *size >= ALSO_WRITING * largest).collect();
+    let Some(&usual) = tall.get(tall.len() / 2) else { return Vec::new() };
+    let off_size = |id: &u32| (size(id) / usual).ln().abs();
+    let tells = |id: &u32| {
+        bounds(*id).is_some_and(|own| own.width().min(own.height()) >= TELLING * size(id))
+    };
+    let likely = ids.into_iter().filter(|id| off_size(id) <= OFF_SIZE && tells(id));
+    let mut likely = sorted(likely.collect(), off_size);
+    likely.truncate(SAMPLE);
+    let glyph = |id: u32| components.glyph(&bounds(id)?, &[id as usize]);
+    likely.into_iter().filter_map(glyph).collect()
+}
+
+fn remove_frames(components: &mut Components) {
+    for id in 0..components.bounds.len() {
+        if components.bounds[id].is_some_and(|own| components.is_frame(id as u32, &own)) {
+            components.bounds[id] = None;
+        }
     }
 }
 
@@ -47,21 +138,8 @@ pub(super) fn of_glyph(glyph: &Glyph) -> Lattice {
     Lattice::of(&[whole], Grouping::Free, &|_| Some((glyph.clone(), None)))
 }
 
-fn segmented(mut components: Components, scale: f32) -> Lattice {
-    for id in 0..components.bounds.len() {
-        if components.bounds[id].is_some_and(|own| components.is_frame(id as u32, &own)) {
-            components.bounds[id] = None;
-        }
-    }
-    let all: Vec<Bounds> = components.bounds.iter().flatten().copied().collect();
-    let dirt = DIRT * typical_height(&all);
-    let is_clean = |bounds: &Bounds| bounds.width().max(bounds.height()) >= dirt;
-    let ids = (0..components.bounds.len() as u32)
-        .filter(|&id| components.bounds[id as usize].as_ref().is_some_and(is_clean));
-    let size =
-        |id: &u32| components.bounds[*id as usize].map_or(0.0, |b| b.width().max(b.height()));
-    let mut ids = sorted(ids.collect(), |id| -size(id));
-    ids.truncate(MAX_PIECES);
+fn segmented(mut components: Components) -> Lattice {
+    let ids = writing(&components);
     let bounds: Vec<Bounds> = ids.iter().filter_map(|&id| components.bounds[id as usize]).collect();
     // The area of boxes that may still be sliced.
     let mut room = SLICED * components.owner.len();
@@ -82,7 +160,45 @@ fn segmented(mut components: Components, scale: f32) -> Lattice {
         let pieces: Vec<usize> = segments.iter().map(|segment| segment.id).collect();
         Some((components.glyph(&bounds, &pieces)?, None))
     };
-    Lattice::of(&in_lines, Grouping::Free, &draw).scaled(scale)
+    Lattice::of(&in_lines, Grouping::Free, &draw)
+}
+
+/// The pieces that may be symbols or parts of them, the largest first.
+fn writing(components: &Components) -> Vec<u32> {
+    let size = |own: &Bounds| own.width().max(own.height());
+    let all = (0..).zip(&components.bounds);
+    let all: Vec<(u32, Bounds)> = all.filter_map(|(id, own)| Some((id, (*own)?))).collect();
+    let height = typical_height(&all.iter().map(|(_, own)| *own).collect::<Vec<_>>());
+    let thickness = components.thickness();
+    let usual = usual(&all.iter().map(|&(id, _)| thickness[id as usize]).collect::<Vec<_>>());
+    let is_stroke = |&(id, own): &(u32, Bounds)| {
+        let (thickness, area) = thickness[id as usize];
+        let is_round = own.width().min(own.height()) >= ROUND * size(&own);
+        let is_solid = is_round && area >= SOLID * own.width() * own.height();
+        thickness <= THICKEST * usual && !(is_solid && size(&own) >= SMALL * height)
+    };
+    let strokes = all.iter().copied().filter(|(_, own)| size(own) >= DIRT * height);
+    let mut strokes = sorted(strokes.filter(is_stroke).collect(), |(_, own)| -size(own));
+    strokes.truncate(MAX_PIECES);
+    let tall = strokes.iter().take_while(|(_, own)| size(own) >= ALSO_WRITING * height).count();
+    let is_near = |own: &Bounds| {
+        let away =
+            |other: &Bounds| own.gap_beside(other).max(0.0).hypot(own.gap_below(other).max(0.0));
+        strokes[..tall].iter().any(|(_, other)| away(other) <= NEAR * height)
+    };
+    strokes.iter().filter(|(_, own)| is_near(own)).map(|&(id, _)| id).collect()
+}
+
+/// The thickness that half of the ink has at least. Each piece has a thickness and an area.
+fn usual(pieces: &[(f32, f32)]) -> f32 {
+    let pieces = sorted(pieces.to_vec(), |piece| piece.0);
+    let all: f32 = pieces.iter().map(|piece| piece.1).sum();
+    let mut below = 0.0;
+    let half = pieces.iter().find(|piece| {
+        below += piece.1;
+        2.0 * below >= all
+    });
+    half.map_or(0.0, |piece| piece.0)
 }
 
 /// A piece is in a box that contains at least this share of it; otherwise each of its pixels is
@@ -90,10 +206,11 @@ fn segmented(mut components: Components, scale: f32) -> Lattice {
 const INSIDE: f32 = 0.75;
 
 /// Each box contains one symbol.
-fn in_boxes(components: Components, boxes: &[Bounds], scale: f32) -> Lattice {
-    let boxes: Vec<Bounds> = boxes.iter().map(|bounds| bounds.scaled(1.0 / scale)).collect();
-    let box_of =
-        |i: usize| boxes.iter().position(|bounds| bounds.holds(components.pixel(i).middle()));
+fn in_boxes(page: Page, boxes: &[Bounds]) -> Lattice {
+    let Page { components, map, turns } = page;
+    let box_of = |i: usize| {
+        boxes.iter().position(|bounds| bounds.holds(map.apply(components.pixel(i).middle())))
+    };
     let inked: Vec<(usize, Option<usize>)> = (0..components.owner.len())
         .filter(|&i| components.owner[i] != NO_PIECE)
         .map(|i| (i, box_of(i)))
@@ -130,5 +247,5 @@ fn in_boxes(components: Components, boxes: &[Bounds], scale: f32) -> Lattice {
         (0..contents.bounds.len()).filter(|&id| contents.bounds[id].is_some()).collect();
     let bounds: Vec<Bounds> = ids.iter().filter_map(|&id| contents.bounds[id]).collect();
     let draw = |at: usize| Some((contents.glyph(&bounds[at], &[ids[at]])?, None));
-    super::boxes::lattice(&bounds, &draw).scaled(scale)
+    super::boxes::lattice(&bounds, &draw).seen_through(map).turned(turns)
 }

@@ -4,6 +4,7 @@ use super::bounds::Bounds;
 use crate::{
     glyph::Glyph,
     prediction::Prediction,
+    preprocess::Point,
     verdict::{Thresholds, Verdict},
 };
 
@@ -12,6 +13,11 @@ use crate::{
 pub struct Reading {
     /// From top to bottom, in the same row from left to right. No line is empty.
     pub lines: Vec<ReadLine>,
+    /// How often the input was turned clockwise by a quarter before it was read, 0 to 3.
+    pub turns: usize,
+    /// The corners of the sheet of paper, clockwise from the upper left one, if it was seen from the
+    /// side and straightened.
+    pub corners: Option<[Point; 4]>,
 }
 
 /// One line of a [`Reading`].
@@ -55,6 +61,8 @@ impl Reading {
             line.bounds = line.bounds.scaled(scale);
             line.symbols.iter_mut().for_each(|s| s.bounds = s.bounds.scaled(scale));
         }
+        let scaled = |corner: Point| corner.map(|value| value * scale);
+        self.corners = self.corners.map(|corners| corners.map(scaled));
         self
     }
 

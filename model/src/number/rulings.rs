@@ -13,10 +13,13 @@
 
 use std::ops::Range;
 
-use crate::preprocess::Ink;
+use crate::preprocess::{
+    Ink,
+    pieces::{NO_PIECE, pieces},
+};
 
 /// Pixels with at least this much ink (of 255) are part of a line.
-const LINE: u8 = 64;
+const LINE: u8 = 40;
 /// In pictures with a shorter side below this, in pixels, no rulings are looked for.
 const SMALLEST: usize = 64;
 /// The largest thickness of a ruling, as a share of its length.
@@ -39,6 +42,10 @@ const MAX_RULINGS: usize = 64;
 /// Ink is erased if its thickness is at most this many times the ruling's median thickness.
 const ERASED_THICKNESS: f32 = 1.6;
 
+/// If another piece of ink is nearly as long as the rulings would be, as a share of their length, they
+/// may be digits in a picture that was cropped to them.
+const DIGIT: f32 = 0.75;
+
 /// A run of ink in a line of pixels: its first pixel and the one after its last.
 type InkRun = (usize, usize);
 
@@ -49,8 +56,17 @@ pub(super) fn without_rulings(ink: Ink) -> Ink {
         return ink;
     }
     let mut values = ink.values().to_vec();
-    erase_rulings(&mut values, &View { along: width, across: height, step: 1, line: width });
-    erase_rulings(&mut values, &View { along: height, across: width, step: width, line: 1 });
+    for view in [
+        View { along: width, across: height, step: 1, line: width },
+        View { along: height, across: width, step: width, line: 1 },
+    ] {
+        let mut rest = values.clone();
+        if erase_rulings(&mut rest, &view)
+            && longest_piece(&rest, width, &view) < DIGIT * view.along as f32
+        {
+            values = rest;
+        }
+    }
     // A picture with nothing else is left as it is: its lines are probably not rulings.
     let is_blank = values.iter().all(|&value| value < LINE);
     match Ink::new(width, height, values) {
@@ -128,18 +144,18 @@ fn middle((first, end): InkRun) -> f32 {
     (first + end) as f32 / 2.0
 }
 
-/// Finds the rulings in one direction, one after the other, and erases them.
-fn erase_rulings(values: &mut [u8], view: &View) {
+/// Finds the rulings in one direction, one after the other, and erases them. Whether there are any.
+fn erase_rulings(values: &mut [u8], view: &View) -> bool {
     let thickest = ((view.along as f32 * THICKEST) as usize).max(2);
     let examined: Vec<usize> =
         (0..EXAMINED).map(|i| (2 * i + 1) * view.along / (2 * EXAMINED)).collect();
     let mut runs: Vec<Vec<InkRun>> =
         examined.iter().map(|&along| view.runs(values, along, 0..view.across, thickest)).collect();
     if runs.iter().any(|runs| runs.len() > MAX_RULINGS) {
-        return;
+        return false;
     }
-    for _ in 0..MAX_RULINGS {
-        let Some(straight) = best(&examined, &runs) else { return };
+    for found in 0..MAX_RULINGS {
+        let Some(straight) = best(&examined, &runs) else { return found > 0 };
         let mut own = Vec::new();
         for (&along, runs) in examined.iter().zip(&mut runs) {
             if let Some(&run) = straight.run(along, runs) {
@@ -163,6 +179,20 @@ fn erase_rulings(values: &mut [u8], view: &View) {
             }
         }
     }
+    true
+}
+
+/// The length of the longest piece of ink in the direction of the rulings.
+fn longest_piece(values: &[u8], width: usize, view: &View) -> f32 {
+    let (piece_of, areas) = pieces(values, width, LINE);
+    let mut ends = vec![(usize::MAX, 0); areas.len()];
+    for (i, &piece) in piece_of.iter().enumerate().filter(|&(_, &piece)| piece != NO_PIECE) {
+        let along = if view.step == 1 { i % width } else { i / width };
+        let (first, last) = &mut ends[piece as usize];
+        (*first, *last) = ((*first).min(along), (*last).max(along + 1));
+    }
+    let longest = ends.iter().map(|&(first, last)| last.saturating_sub(first)).max();
+    longest.unwrap_or(0) as f32
 }
 
 /// The straight line with runs at the most positions; `None` if there are not enough.

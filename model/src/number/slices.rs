@@ -7,7 +7,8 @@
 //! (as in seam carving: Avidan and Shamir, 2007). Too many seams do no harm, because the lattice
 //! puts slices together again; a missing one cannot be made up for.
 
-use super::{bounds::Bounds, components::Components, lattice::Segment, order::sorted};
+use super::{bounds::Bounds, components::Components, lattice::Segment};
+use crate::order::sorted;
 
 /// Pieces at least this many line heights wide may be several digits.
 const WIDE: f32 = 0.55;

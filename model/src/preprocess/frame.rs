@@ -12,6 +12,11 @@ use crate::glyph::{BLANK_BELOW, BOX, Glyph, PIXELS, SIDE};
 /// not enlarged to a full box.
 const SMALLEST_CROP: usize = 10;
 
+/// Pixels with at least this much ink (of 255) are strokes ...
+const STROKE: u8 = BLANK_BELOW;
+/// ... and their soft edge is this wide, in source pixels, or one pixel of the glyph if that is more.
+const SOFT_EDGE: usize = 2;
+
 /// Frames ink as MNIST frames its digits. `None` if no value reaches [`BLANK_BELOW`].
 pub fn frame(ink: &Ink) -> Option<Glyph> {
     if ink.values.iter().all(|&value| value < BLANK_BELOW) {
@@ -32,20 +37,56 @@ struct Crop {
 }
 
 impl Crop {
+    /// The square around the strokes and their soft edges. Faint values far from any stroke, such as
+    /// a scanner's noise, do not count, or one of them would move the digit into a corner.
     fn around(ink: &Ink) -> Option<Self> {
-        let rows: Vec<&[u8]> = ink.values.chunks(ink.width).collect();
-        let top = rows.iter().position(|row| row.iter().any(|&v| v > 0))?;
-        let bottom = rows.iter().rposition(|row| row.iter().any(|&v| v > 0))?;
-        let inked = &rows[top..=bottom];
-        let left = inked.iter().filter_map(|row| row.iter().position(|&v| v > 0)).min()?;
-        let right = inked.iter().filter_map(|row| row.iter().rposition(|&v| v > 0)).max()?;
-        let (width, height) = (right - left + 1, bottom - top + 1);
+        let strokes = Span::of(ink, |_, _, value| value >= STROKE)?;
+        let reach = (strokes.longest() / BOX).max(SOFT_EDGE);
+        let near = |x: usize, y: usize| {
+            (strokes.left.saturating_sub(reach)..=strokes.right + reach).contains(&x)
+                && (strokes.top.saturating_sub(reach)..=strokes.bottom + reach).contains(&y)
+        };
+        let inked = Span::of(ink, |x, y, value| value > 0 && near(x, y))?;
+        let (width, height) = (inked.right - inked.left + 1, inked.bottom - inked.top + 1);
         let side = width.max(height).max(SMALLEST_CROP);
         Some(Self {
-            left: left as isize - ((side - width) / 2) as isize,
-            top: top as isize - ((side - height) / 2) as isize,
+            left: inked.left as isize - ((side - width) / 2) as isize,
+            top: inked.top as isize - ((side - height) / 2) as isize,
             side,
         })
+    }
+}
+
+/// The first and last columns and rows of some pixels.
+struct Span {
+    left: usize,
+    top: usize,
+    right: usize,
+    bottom: usize,
+}
+
+impl Span {
+    /// That of the pixels which `counts` accepts by their column, row and value. `None` without any.
+    fn of(ink: &Ink, counts: impl Fn(usize, usize, u8) -> bool) -> Option<Self> {
+        let mut span: Option<Self> = None;
+        for (y, row) in ink.values.chunks(ink.width).enumerate() {
+            let inside = |&x: &usize| counts(x, y, row[x]);
+            let Some(first) = (0..row.len()).find(inside) else { continue };
+            let last = (0..row.len()).rev().find(inside).unwrap_or(first);
+            let before = span.unwrap_or(Self { left: first, top: y, right: last, bottom: y });
+            span = Some(Self {
+                left: before.left.min(first),
+                top: before.top,
+                right: before.right.max(last),
+                bottom: y,
+            });
+        }
+        span
+    }
+
+    /// The longer side in pixels.
+    fn longest(&self) -> usize {
+        (self.right - self.left).max(self.bottom - self.top) + 1
     }
 }
 

@@ -1,5 +1,7 @@
 //! Ink maps: what pictures and strokes become before they are framed.
 
+use super::{Homography, Point};
+
 /// An ink map of any size: 255 for full ink, 0 for paper.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ink {
@@ -29,4 +31,35 @@ impl Ink {
     pub fn values(&self) -> &[u8] {
         &self.values
     }
+
+    /// The ink that `map` takes from each pixel of `width` × `height` to this ink.
+    pub(crate) fn through(&self, map: &Homography, width: usize, height: usize) -> Self {
+        let place = |i: usize| map.apply([(i % width) as f32 + 0.5, (i / width) as f32 + 0.5]);
+        let values = (0..width * height).map(|i| self.at(place(i))).collect();
+        Self { width, height, values }
+    }
+
+    /// The ink at a place, interpolated linearly; none beyond the edges.
+    fn at(&self, [x, y]: Point) -> u8 {
+        let (left, top) = ((x - 0.5).floor(), (y - 0.5).floor());
+        let (u, v) = (x - 0.5 - left, y - 0.5 - top);
+        let pixel = |x: f32, y: f32| {
+            let inside = x >= 0.0 && y >= 0.0 && x < self.width as f32 && y < self.height as f32;
+            if inside { f32::from(self.values[y as usize * self.width + x as usize]) } else { 0.0 }
+        };
+        let row = |y: f32| pixel(left, y) * (1.0 - u) + pixel(left + 1.0, y) * u;
+        (row(top) * (1.0 - v) + row(top + 1.0) * v).round() as u8
+    }
+
+    /// The same turned clockwise by a quarter.
+    pub(crate) fn turned(&self) -> Self {
+        Self { width: self.height, height: self.width, values: turned(&self.values, self.width) }
+    }
+}
+
+/// Values in rows of `width`, turned clockwise by a quarter.
+pub(crate) fn turned<T: Copy>(values: &[T], width: usize) -> Vec<T> {
+    let height = values.len() / width.max(1);
+    let column = |x: usize| (0..height).rev().map(move |y| values[y * width + x]);
+    (0..width).flat_map(column).collect()
 }

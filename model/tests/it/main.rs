@@ -5,4 +5,5 @@
 mod framing;
 mod inputs;
 mod network;
+mod paper;
 mod strokes;

@@ -10,6 +10,7 @@ mod finetune;
 mod gpu;
 mod handwriting;
 mod numbers;
+mod paper;
 mod parallel;
 #[cfg(feature = "remote")]
 mod remote;

@@ -12,7 +12,7 @@ use std::{
 use crate::common::repository;
 use burn::tensor::Device;
 use glyphic_model::{
-    Classifier,
+    Classifier, Glyph,
     number::{Bounds, Lattice, Reading},
     preprocess::{Picture, Point, Strokes},
 };
@@ -30,22 +30,24 @@ static PROMOTED: LazyLock<Classifier> = LazyLock::new(|| {
 const GAPS: [(&str, f32, f32); 4] =
     [("wide", 0.4, 0.8), ("usual", 0.15, 0.4), ("tight", 0.05, 0.15), ("touching", -0.05, 0.03)];
 
-type Drawing = Vec<Vec<Point>>;
+pub type Drawing = Vec<Vec<Point>>;
 
-fn read(lattice: Lattice) -> Reading {
-    let glyphs = lattice.glyphs();
-    let said = glyphs.chunks(64).flat_map(|batch| PROMOTED.classify(batch).unwrap());
-    let said = said.collect();
-    lattice.best(said, PROMOTED.thresholds())
+pub fn read(lattice: Lattice) -> Reading {
+    let classify = |glyphs: &[Glyph]| {
+        let read: Result<Vec<_>, _> =
+            glyphs.chunks(64).map(|batch| PROMOTED.classify(batch)).collect();
+        read.map(|batches| batches.concat())
+    };
+    lattice.read(PROMOTED.thresholds(), classify).unwrap()
 }
 
 /// The text of a reading, with `|` between lines.
-fn text(reading: &Reading) -> String {
+pub fn text(reading: &Reading) -> String {
     reading.text(PROMOTED.labels()).replace('\n', "|")
 }
 
 /// Digits side by side, `gap` heights between each two.
-fn composed(digits: &[Drawing], gap: (f32, f32), rng: &mut StdRng) -> Drawing {
+pub fn composed(digits: &[Drawing], gap: (f32, f32), rng: &mut StdRng) -> Drawing {
     let mut number = Vec::new();
     let mut right = 0.0;
     for (i, digit) in digits.iter().enumerate() {
@@ -118,7 +120,7 @@ fn photograph(drawing: &Drawing, pen: f32, paper: impl Fn(usize, usize) -> f32) 
 }
 
 /// A hand: its drawings of each digit.
-type Hand = BTreeMap<String, Vec<Drawing>>;
+pub type Hand = BTreeMap<String, Vec<Drawing>>;
 
 fn handwriting(name: &str) -> Option<PathBuf> {
     let path = repository().join("../shared/handwriting").join(name);
@@ -144,7 +146,7 @@ fn hands() -> BTreeMap<String, Vec<Hand>> {
 }
 
 /// Hands of the repository's own shapes.
-fn own_hands() -> Vec<Hand> {
+pub fn own_hands() -> Vec<Hand> {
     let labels: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
     let generator = Generator::of(&labels);
     let hand = |number: u64| -> Hand {
@@ -191,7 +193,7 @@ fn right(hands: &[Hand], count: usize, seed: u64) -> Right {
         {
             let strokes = Strokes::new(drawing.clone()).unwrap();
             let pen = 5.0 + (i % 5) as f32 * 2.0;
-            let picture = Lattice::of_picture(&picture(&drawing, pen), None);
+            let picture = Lattice::of_picture(&picture(&drawing, pen), None, None);
             let said = [text(&read(Lattice::of_strokes(&strokes, None))), text(&read(picture))];
             here[0] += usize::from(said[0] == digits);
             here[1] += usize::from(said[1] == digits);
@@ -250,7 +252,7 @@ fn reads_pictures_of_numbers_and_of_single_digits() {
         let mut fields = line.split(',');
         let (file, label) = (fields.next().unwrap(), fields.next().unwrap());
         let picture = decode(&fs::read(path.with_file_name(file)).unwrap()).unwrap();
-        let said = text(&read(Lattice::of_picture(&picture, None)));
+        let said = text(&read(Lattice::of_picture(&picture, None, None)));
         if said != label {
             println!("  {file}: {label} read {said}");
         }
@@ -288,7 +290,7 @@ fn reads_photographs_on_any_paper() {
         let numbers = numbers(&hands, (0.15, 0.4), 50, 3);
         let is_right = |(digits, drawing): &&(String, Drawing)| {
             let photograph = photograph(drawing, 8.0, paper);
-            text(&read(Lattice::of_picture(&photograph, None))) == *digits
+            text(&read(Lattice::of_picture(&photograph, None, None))) == *digits
         };
         let right = numbers.iter().filter(is_right).count();
         println!("{name}: {right} of {}", numbers.len());
@@ -317,9 +319,9 @@ fn symbols_are_where_they_are_said_to_be() {
     assert_eq!(drawn, (0..drawing.len()).collect::<Vec<_>>());
     // Boxes are in the picture's pixels, and ink outside all boxes is left out.
     let picture = picture(&drawing, 8.0);
-    let found = read(Lattice::of_picture(&picture, None));
+    let found = read(Lattice::of_picture(&picture, None, None));
     let boxes: Vec<Bounds> = found.lines[0].symbols.iter().map(|symbol| symbol.bounds).collect();
-    let last = read(Lattice::of_picture(&picture, Some(&boxes[2..])));
+    let last = read(Lattice::of_picture(&picture, Some(&boxes[2..]), None));
     assert_eq!((text(&found).as_str(), text(&last).as_str()), ("457", "7"));
 }
 
@@ -329,7 +331,7 @@ fn what_is_no_number_is_none_and_costs_no_more() {
         |strokes: Drawing| read(Lattice::of_strokes(&Strokes::new(strokes).unwrap(), None));
     assert!(read_strokes(Vec::new()).lines.is_empty());
     let blank = Picture::new(200, 100, vec![255; 4 * 200 * 100]).unwrap();
-    assert!(read(Lattice::of_picture(&blank, None)).lines.is_empty());
+    assert!(read(Lattice::of_picture(&blank, None, None)).lines.is_empty());
     // Thousands of dots, and a picture of nothing but noise.
     let mut rng = StdRng::seed_from_u64(5);
     let dots =
@@ -338,7 +340,7 @@ fn what_is_no_number_is_none_and_costs_no_more() {
     let noise = (0..600 * 600)
         .flat_map(|_| [if rng.random() { 255 } else { 0 }; 3].into_iter().chain([255]));
     let noise = Picture::new(600, 600, noise.collect()).unwrap();
-    let lattice = Lattice::of_picture(&noise, None);
+    let lattice = Lattice::of_picture(&noise, None, None);
     assert_eq!(text(&read(lattice)), "");
 }
 
@@ -349,7 +351,8 @@ fn is_quick(name: &str, lattice: impl FnOnce() -> Lattice) {
     let count = lattice().glyphs().len();
     let taken = begun.elapsed();
     println!("{name}: {count} candidates in {taken:?}");
-    assert!(count <= 768, "{name}: {count}");
+    // And a sample of pieces from four sides.
+    assert!(count <= 768 + 4 * 24, "{name}: {count}");
     // Seen: at most 1.0 s. The bound leaves room for a busy machine.
     assert!(taken < Duration::from_secs(4), "{name}: {taken:?}");
 }
@@ -362,20 +365,22 @@ fn what_is_made_to_be_slow_is_not() {
         Picture::new(width, height, rgba.collect()).unwrap()
     };
     let stripes = painted(1024, 1024, &|_, y| y % 2 == 0);
-    is_quick("stripes", || Lattice::of_picture(&stripes, None));
+    is_quick("stripes", || Lattice::of_picture(&stripes, None, None));
     let lines = painted(1024, 1024, &|_, y| y % 16 < 2);
-    is_quick("many rulings", || Lattice::of_picture(&lines, None));
+    is_quick("many rulings", || Lattice::of_picture(&lines, None, None));
     let steep = painted(1024, 1024, &|x, y| (x + y / 2) % 28 < 3);
-    is_quick("steep lines", || Lattice::of_picture(&steep, None));
+    is_quick("steep lines", || Lattice::of_picture(&steep, None, None));
     let diagonal = painted(1024, 1024, &|x, y| (x + y) % 12 < 3);
-    is_quick("diagonals", || Lattice::of_picture(&diagonal, None));
+    is_quick("diagonals", || Lattice::of_picture(&diagonal, None, None));
     let dots = painted(1024, 1024, &|x, y| x % 2 == 0 && y % 2 == 0);
-    is_quick("dots", || Lattice::of_picture(&dots, None));
-    is_quick("a thread", || Lattice::of_picture(&painted(1, 20_000, &|_, y| y % 3 == 0), None));
+    is_quick("dots", || Lattice::of_picture(&dots, None, None));
+    is_quick("a thread", || {
+        Lattice::of_picture(&painted(1, 20_000, &|_, y| y % 3 == 0), None, None)
+    });
     let solid = painted(1024, 1024, &|x, y| (20..1000).contains(&x) && (20..1000).contains(&y));
     let boxes: Vec<Bounds> =
         (0..256).map(|i| Bounds::from([20.0 + i as f32, 20.0, 700.0, 980.0])).collect();
-    is_quick("a solid square in many boxes", || Lattice::of_picture(&solid, Some(&boxes)));
+    is_quick("a solid square in many boxes", || Lattice::of_picture(&solid, Some(&boxes), None));
     let zigzag = |count: usize, points: usize| {
         let point =
             |i: usize, j: usize| [i as f32 + 900.0 * (j % 2) as f32, 900.0 * (j % 2) as f32];
@@ -419,5 +424,5 @@ fn two_dots_are_ink_and_a_tight_crop_keeps_its_ones() {
     let rgba = (0..800 * 120)
         .flat_map(|i| [if is_ink(i % 800, i / 800) { 0 } else { 255 }; 3].into_iter().chain([255]));
     let strip = Picture::new(800, 120, rgba.collect()).unwrap();
-    assert_eq!(text(&read(Lattice::of_picture(&strip, None))), "1111111111");
+    assert_eq!(text(&read(Lattice::of_picture(&strip, None, None))), "1111111111");
 }

@@ -1,0 +1,84 @@
+//! The sheet of paper in a picture, as seen from above.
+
+use super::{homography::Homography, ink::Ink, paper::Paper, picture::Picture, strokes::Point};
+
+/// Pictures are averaged down until their longest side is at most this, in pixels. It is enough for
+/// a digit a tenth as high as the photo, and bounds the work.
+pub const WORKING_SIDE: usize = 1024;
+/// A small sheet is looked at again with this share of its length around it, so that its edges are
+/// seen.
+const ROOM: usize = 8;
+
+/// The ink on the sheet of paper in a picture.
+pub(crate) struct Sheet {
+    pub(crate) ink: Ink,
+    /// From the ink's pixels to the picture's.
+    pub(crate) map: Homography,
+    /// The corners of the sheet in the picture, clockwise from the upper left one, if it was
+    /// straightened.
+    pub(crate) corners: Option<[Point; 4]>,
+}
+
+impl Sheet {
+    /// Finds the sheet in a picture and straightens it. `None` if it is blank.
+    pub(crate) fn of(picture: &Picture) -> Option<Self> {
+        let block = picture.block(WORKING_SIDE);
+        let averaged = picture.averaged_to(WORKING_SIDE);
+        let (width, height) = averaged.size();
+        let map = Homography::scale(block as f64);
+        if let Some(values) = averaged.alpha_ink() {
+            return Some(Self { ink: Ink::new(width, height, values)?, map, corners: None });
+        }
+        let pixels = averaged.flattened();
+        let paper = Paper::of(&pixels, width, height);
+        let corners = paper.corners();
+        let inner = if corners.is_none() { paper.without_strips(&pixels) } else { None };
+        let part = inner.map(|part| part.map(|place| place * block));
+        if let Some(part) = part.or_else(|| closer(picture, &paper, block)) {
+            let place = Homography::shift(part[0] as f64, part[1] as f64);
+            return Self::of(&picture.cropped(part)).map(|sheet| sheet.placed(&place));
+        }
+        let ink = Ink::new(width, height, paper.ink(&pixels)?)?;
+        let Some(corners) = corners else {
+            return Some(Self { ink, map, corners: None });
+        };
+        let (ink, to_seen) = straightened(&ink, corners)?;
+        let corners = Some(corners.map(|corner| map.apply(corner)));
+        Some(Self { ink, map: map.after(&to_seen), corners })
+    }
+
+    /// The same in a picture that contains the sheet's picture at this place.
+    fn placed(self, place: &Homography) -> Self {
+        Self {
+            ink: self.ink,
+            map: place.after(&self.map),
+            corners: self.corners.map(|corners| corners.map(|corner| place.apply(corner))),
+        }
+    }
+}
+
+/// The part of the picture with the sheet, if more of its pixels can be used than of
+/// the whole picture's, which were averaged `block` by `block`.
+fn closer(picture: &Picture, paper: &Paper, block: usize) -> Option<[usize; 4]> {
+    let (width, height) = picture.size();
+    let [left, top, right, bottom] = paper.bounds().map(|place| place * block);
+    let room = right.saturating_sub(left).max(bottom.saturating_sub(top)) / ROOM;
+    let (left, top) = (left.saturating_sub(room), top.saturating_sub(room));
+    let (right, bottom) = ((right + room).min(width), (bottom + room).min(height));
+    let longest = right.saturating_sub(left).max(bottom.saturating_sub(top));
+    (longest > 0 && longest.div_ceil(WORKING_SIDE) < block).then_some([left, top, right, bottom])
+}
+
+/// The ink of the sheet with these corners as seen from above, and the map from it to the ink that
+/// was given.
+fn straightened(ink: &Ink, corners: [Point; 4]) -> Option<(Ink, Homography)> {
+    let side = |a: usize, b: usize| {
+        let ([ax, ay], [bx, by]) = (corners[a], corners[b]);
+        (bx - ax).hypot(by - ay)
+    };
+    let width = ((side(0, 1) + side(3, 2)) / 2.0).round().max(1.0);
+    let height = ((side(0, 3) + side(1, 2)) / 2.0).round().max(1.0);
+    let rectangle = [[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]];
+    let map = Homography::between(rectangle, corners)?;
+    Some((ink.through(&map, width as usize, height as usize), map))
+}

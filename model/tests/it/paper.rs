@@ -1,0 +1,57 @@
+//! What lies around the writing does not change what is read.
+
+use glyphic_model::{
+    Glyph,
+    preprocess::{Ink, Picture, frame},
+};
+
+use crate::inputs::{difference, five, picture};
+
+const SIDE: usize = 224;
+
+/// A dark 5 on white paper, with other pixels where `other` says so.
+fn with(other: impl Fn(usize, usize) -> Option<u8>) -> Glyph {
+    let plain = picture(&five().glyph().unwrap(), SIDE / 28, |ink| [255 - ink; 4]);
+    let pixel = |i: usize| {
+        let value = other(i % SIDE, i / SIDE).unwrap_or(plain.rgba()[4 * i]);
+        [value, value, value, 255]
+    };
+    Picture::new(SIDE, SIDE, (0..SIDE * SIDE).flat_map(pixel).collect()).unwrap().glyph().unwrap()
+}
+
+#[test]
+fn lines_along_the_edges_are_not_ink() {
+    let plain = with(|_, _| None);
+    for thick in [1, 2, 3, 7, 15, 30] {
+        for grey in [0, 90, 160] {
+            for sides in [[true; 4], [true, false, false, false], [false, true, false, true]] {
+                let [left, top, right, bottom] = sides;
+                let edged = with(|x, y| {
+                    let hit = left && x < thick
+                        || top && y < thick
+                        || right && x + thick >= SIDE
+                        || bottom && y + thick >= SIDE;
+                    hit.then_some(grey)
+                });
+                let off = difference(&edged, &plain);
+                // The paper's noise is measured anew, which shifts the lines' soft edges a little.
+                assert!(off <= 64, "{thick} pixels of {grey} at {sides:?}: {off}\n{edged:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn faint_specks_far_from_the_strokes_do_not_move_the_digit() {
+    let glyph = five().glyph().unwrap();
+    let mut values = vec![0; 100 * 100];
+    for (i, &ink) in glyph.pixels().iter().enumerate() {
+        values[(36 + i / 28) * 100 + 36 + i % 28] = ink;
+    }
+    let ink = |values: &[u8]| frame(&Ink::new(100, 100, values.to_vec()).unwrap()).unwrap();
+    let clean = ink(&values);
+    for (at, grey) in [(0, 1), (99, 15), (9_900, 25), (9_999, 31)] {
+        values[at] = grey;
+    }
+    assert_eq!(ink(&values), clean);
+}

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use axum::{body::Body, extract::State, http::HeaderMap};
-use glyphic_model::{answer::ReadText, number::Bounds};
+use glyphic_model::{
+    answer::ReadText,
+    number::{Bounds, Found},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -41,11 +44,24 @@ pub struct ReadOptions {
     unsure_below: Option<f32>,
     /// Where the symbols are: `[[x, y, width, height], …]`
     boxes: Option<String>,
+    /// By how many degrees a picture is turned clockwise before it is read: 0, 90, 180 or 270. Without
+    /// it, that is found out from its digits, or is 0 if `boxes` are given
+    orientation: Option<usize>,
 }
 
 impl ReadOptions {
     fn thresholds(&self) -> ThresholdOverrides {
         ThresholdOverrides { reject_below: self.reject_below, unsure_below: self.unsure_below }
+    }
+
+    /// The quarter turns that a picture needs, if they are given.
+    fn turns(&self) -> Result<Option<usize>, ApiError> {
+        match self.orientation {
+            Some(degrees) if ![0, 90, 180, 270].contains(&degrees) => Err(ApiError::malformed(
+                format!("orientation must be 0, 90, 180 or 270 degrees, not {degrees}"),
+            )),
+            degrees => Ok(degrees.map(|degrees| degrees / 90)),
+        }
     }
 
     fn boxes(&self) -> Result<Option<Vec<Bounds>>, ApiError> {
@@ -97,25 +113,38 @@ pub async fn read(
 ) -> Result<Json<ReadAnswer>, ApiError> {
     // Before the body is read: wrong thresholds are refused at once.
     app.thresholds_over(&app.models.engine().serving(), options.thresholds())?;
-    let boxes = options.boxes()?;
+    let (boxes, turns) = (options.boxes()?, options.turns()?);
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let begun = Instant::now();
     let input = Input::of(&headers, bytes)?;
     let aim = Aim::Number { boxed: boxes.is_some() };
     let found = decode(&app, client, input, aim, move |raw| {
-        let lattice = raw.lattice(boxes.as_deref())?;
+        let lattice = raw.lattice(boxes.as_deref(), turns)?;
         let glyphs = lattice.glyphs();
         Ok::<_, RawError>((lattice, glyphs))
     });
-    let (_, (lattice, glyphs)) = found.await?;
+    let (_, (mut lattice, mut glyphs)) = found.await?;
     let decode = micros(begun.elapsed());
-    let predicted = app.models.engine().predict_all(glyphs).await?;
-    let thresholds = app.thresholds_over(&predicted.model, options.thresholds())?;
-    let reading = lattice.best(predicted.prediction, thresholds);
+    let (mut queue, mut compute) = (Duration::ZERO, Duration::ZERO);
+    let (model, thresholds, reading) = loop {
+        let predicted = app.models.engine().predict_all(glyphs).await?;
+        let thresholds = app.thresholds_over(&predicted.model, options.thresholds())?;
+        (queue, compute) = (queue + predicted.queue, compute + predicted.compute);
+        let turned = match lattice.best(predicted.prediction, thresholds) {
+            Found::Reading(reading) => break (predicted.model, thresholds, reading),
+            Found::Turned(turned) => turned,
+        };
+        let again = move || {
+            let lattice = turned.lattice();
+            let glyphs = lattice.glyphs();
+            Ok::<_, ApiError>((lattice, glyphs))
+        };
+        (lattice, glyphs) = app.lanes.lane(Effort::Heavy).compute(client, again).await?;
+    };
     let symbols = reading.lines.iter().flat_map(|line| &line.symbols);
-    app.shadow.compare(&predicted.model, symbols.map(|symbol| (&symbol.glyph, &symbol.prediction)));
+    app.shadow.compare(&model, symbols.map(|symbol| (&symbol.glyph, &symbol.prediction)));
     app.metrics().stage("decode", Duration::from_micros(decode));
-    let (model, explained) = (predicted.model, options.explain != 0);
+    let explained = options.explain != 0;
     let text = move || {
         let seen = |glyph: &_| explained.then(|| data_url(glyph));
         Ok(ReadText::new(reading, &model.labels, &model.id, thresholds, seen))
@@ -129,8 +158,8 @@ pub async fn read(
         text,
         timing_us: Timing {
             decode,
-            queue: micros(predicted.queue),
-            compute: micros(predicted.compute),
+            queue: micros(queue),
+            compute: micros(compute),
         },
     }))
 }

@@ -24,6 +24,11 @@ pub struct ReadTextSchema {
     verdict: String,
     /// The lines, from top to bottom.
     lines: Vec<TextLineSchema>,
+    /// By how many degrees the picture was turned clockwise before it was read: 0, 90, 180 or 270.
+    orientation: usize,
+    /// The corners of the sheet of paper in the picture, `[[x, y], …]`, clockwise from the upper left
+    /// one, if it was seen from the side and straightened.
+    corners: Option<Vec<[f32; 2]>>,
     /// The labels, in the order of the probabilities.
     labels: Vec<String>,
     /// The checkpoint that answered.

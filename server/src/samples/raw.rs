@@ -115,11 +115,15 @@ impl Raw {
         }
     }
 
-    /// All segmentations of it, into a number or a single digit; `boxes` as for [`Lattice`].
-    /// It is as slow as [`glyph`](Self::glyph).
-    pub fn lattice(&self, boxes: Option<&[Bounds]>) -> Result<Lattice, RawError> {
+    /// All segmentations of it, into a number or a single digit; `boxes` and `turns` as for
+    /// [`Lattice`]. It is as slow as [`glyph`](Self::glyph).
+    pub fn lattice(
+        &self,
+        boxes: Option<&[Bounds]>,
+        turns: Option<usize>,
+    ) -> Result<Lattice, RawError> {
         Ok(match self {
-            Self::Image(bytes) => Lattice::of_picture(&decode(bytes)?, boxes),
+            Self::Image(bytes) => Lattice::of_picture(&decode(bytes)?, boxes, turns),
             Self::Strokes(strokes) => Lattice::of_strokes(strokes, boxes),
             Self::Pixels(glyph) => Lattice::of_glyph(glyph),
         })

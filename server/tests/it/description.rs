@@ -137,6 +137,8 @@ fn the_json_of_other_crates_is_what_is_described() {
         text: "7".to_owned(),
         verdict: Verdict::Read,
         lines: vec![line.clone()],
+        orientation: 90,
+        corners: Some([[0.0; 2]; 4]),
         labels: vec!["7".to_owned()],
         model: "a".to_owned(),
         thresholds: Thresholds::default(),

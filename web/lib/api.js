@@ -28,10 +28,10 @@ export function told(error) {
 }
 
 // Has the server read an input: { strokes }, { pixels } or { blob }. Its `boxes`, if given,
-// say where the digits are.
+// say where the digits are, and its `orientation` by how many degrees a picture is to be turned.
 export function read(input) {
   const boxes = input.boxes && JSON.stringify(input.boxes);
-  return request(`api/read?${query({ explain: 1, boxes })}`, post(...body(input)));
+  return request(`api/read?${query({ explain: 1, boxes, orientation: input.orientation })}`, post(...body(input)));
 }
 
 // The training examples that look most like a glyph (784 pixels) to the network.

@@ -51,6 +51,7 @@ export default {
   "Undo": "Deshacer",
   "Redo": "Rehacer",
   "Replay": "Reproducir",
+  "Turn": "Girar",
   "Clear": "Borrar",
   "Picture …": "Imagen…",
   "Camera …": "Cámara…",
@@ -116,6 +117,7 @@ export default {
   "the network is not responding": "la red neuronal no responde",
   "the network could not be loaded": "no se pudo cargar la red neuronal",
   "This browser cannot read that picture.": "Este navegador no puede leer esa imagen.",
+  "The picture was turned by {0}° to read it.": "La imagen se giró {0}° para leerla.",
   "The picture is {0} × {1} pixels, over the limit of 24 megapixels: scale it down.":
     "La imagen tiene {0} × {1} píxeles y supera el límite de 24 megapíxeles: redúcela.",
 

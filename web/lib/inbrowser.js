@@ -59,11 +59,13 @@ export class InBrowser {
     }
   }
 
-  // Reads an input, { strokes }, { pixels } or { blob }, with `boxes` or without. The answer
+  // Reads an input, { strokes }, { pixels } or { blob }, with `boxes` and `orientation` (in
+  // degrees, for pictures) or without. The answer
   // is the server's, from the same code, but for the timing and the glyphs' pictures.
   async read(input) {
     const { task, ...given } = await prepared(input);
-    const { result, compute } = await this.#ask(task, { ...given, boxes: input.boxes });
+    const { boxes, orientation } = input;
+    const { result, compute } = await this.#ask(task, { ...given, boxes, orientation });
     const { seen, ...answer } = result;
     answer.lines.flatMap(({ digits }) => digits).forEach((digit, i) => {
       digit.seen = picture(seen.subarray(SIDE * SIDE * i, SIDE * SIDE * (i + 1)));

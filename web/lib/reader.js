@@ -32,8 +32,8 @@ const tasks = {
   filters: () => reader.filters(),
   occlusion: ({ pixels, label }) => reader.occlusion(pixels, label),
   pixels: ({ pixels }) => reading(reader.readPixels(pixels)),
-  picture: ({ width, height, rgba, scale, boxes }) =>
-    reading(reader.readPicture(width, height, rgba, scale, flat(boxes))),
+  picture: ({ width, height, rgba, scale, boxes, orientation }) =>
+    reading(reader.readPicture(width, height, rgba, scale, flat(boxes), quarters(orientation))),
 };
 
 addEventListener("message", async ({ data: { number, task, ...given } }) => {
@@ -50,6 +50,9 @@ addEventListener("message", async ({ data: { number, task, ...given } }) => {
     if (error instanceof WebAssembly.RuntimeError) setTimeout(() => { throw error; });
   }
 });
+
+// Degrees as quarter turns.
+const quarters = (orientation) => orientation === undefined ? undefined : orientation / 90;
 
 const flat = (boxes) => boxes && Float32Array.from(boxes.flat());
 

@@ -8,6 +8,7 @@ import { number, parts, t } from "./words.js";
 const verdict = document.getElementById("verdict");
 const label = document.getElementById("label");
 const sentence = document.getElementById("sentence");
+const orientation = document.getElementById("orientation");
 const announcement = document.getElementById("announcement");
 const bars = document.getElementById("bars");
 const seen = document.getElementById("seen-picture");
@@ -55,6 +56,8 @@ export function showAnswer(answer, finished, { engine, waited, drawn, boxes }) {
     hideNumber();
     showOne(digits[0], answer.labels, finished);
   }
+  orientation.hidden = !answer.orientation;
+  orientation.textContent = t`The picture was turned by ${answer.orientation}° to read it.`;
   const [name, all] = [report(answer.model), number(waited, 0, "ms")];
   const compute = number(answer.timing_us.compute / 1000, 2, "ms");
   provenance.replaceChildren(...(engine === "server"
@@ -136,6 +139,7 @@ function report(checkpoint) {
 export function showEmpty(message = t`Nothing drawn yet.`, finished = false) {
   clearTimeout(doubtTimer);
   hideNumber();
+  orientation.hidden = true;
   verdict.dataset.state = "empty";
   label.hidden = false;
   label.textContent = "–";

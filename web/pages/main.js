@@ -55,7 +55,9 @@ startNumbers({
   // Returns whether the boxes are being read: not while a newer answer is awaited.
   correct(boxes) {
     if (!isCurrent()) return false;
-    readInput({ ...answeredInput, boxes: boxes ?? undefined }, true);
+    // The boxes belong to the picture as it was turned.
+    const { orientation } = answered;
+    readInput({ ...answeredInput, ...(answeredInput.blob && { orientation }), boxes: boxes ?? undefined }, true);
     return true;
   },
 });
@@ -65,6 +67,7 @@ const tools = {
   redo: () => drawing.redo(),
   replay: () => drawing.replay(),
   clear: clearAll,
+  turn: turnPicture,
 };
 for (const [id, run] of Object.entries(tools)) tool(id).addEventListener("click", run);
 document.addEventListener("keydown", (event) => {
@@ -103,6 +106,13 @@ function clearAll() {
   drawing.clear();
 }
 
+// Reads the picture from the next side.
+function turnPicture() {
+  if (!isCurrent() || !answeredInput.blob) return;
+  const orientation = (answered.orientation + 90) % 360;
+  readInput({ blob: answeredInput.blob, orientation }, true);
+}
+
 // Clears a drawing that was saved as a sample. A number stays: it has other digits to save.
 function saved() {
   if (chosenDigit() === null) clearAll();
@@ -114,6 +124,7 @@ function updateTools() {
   tool("redo").disabled = !drawing.canRedo;
   tool("replay").disabled = drawing.isEmpty;
   tool("clear").disabled = nothing;
+  tool("turn").hidden = picture.hidden;
   pad.toggleAttribute("data-inked", !nothing);
 }
 

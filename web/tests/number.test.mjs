@@ -301,6 +301,46 @@ onPage("a picture of a number is read, and its boxes lie on it", DESKTOP, async 
   assert.ok(Math.abs((await boxes(page))[0][0] - left) < 4);
 });
 
+onPage("a picture on its side is turned, and one tap turns it again", DESKTOP, async (page) => {
+  const png = await page.evaluate(async (strokes) => {
+    const canvas = new OffscreenCanvas(600, 900);
+    const context = canvas.getContext("2d");
+    context.fillStyle = "#eee";
+    context.fillRect(0, 0, 600, 900);
+    // Drawn level, and turned counter-clockwise by a quarter.
+    context.translate(0, 900);
+    context.rotate(-Math.PI / 2);
+    context.lineWidth = 14;
+    context.lineCap = context.lineJoin = "round";
+    for (const stroke of strokes) {
+      context.beginPath();
+      stroke.forEach(([x, y]) => context.lineTo(x * 600, y * 600));
+      context.stroke();
+    }
+    return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
+  }, number([seven, four, four], { x: 0.2, y: 0.3, size: 0.5 }));
+  await page.locator("#file").setInputFiles({ name: "side.png", mimeType: "image/png", buffer: Buffer.from(png) });
+  const turnedBy = (degrees) => page.waitForFunction((degrees) => {
+    const note = document.getElementById("orientation");
+    return degrees === 0 ? note.hidden : !note.hidden && note.textContent.includes(`turned by ${degrees}°`);
+  }, degrees);
+  await turnedBy(90);
+  await reads(page, "744");
+  // The first digit is the lowest in the picture.
+  const [first, , last] = await boxes(page);
+  assert.ok(first[1] > last[1], `${first} ${last}`);
+  await screenshot(page, "desktop-number-turned");
+  for (const degrees of [180, 270, 0, 90]) {
+    await page.locator("#turn").click();
+    await turnedBy(degrees);
+  }
+  await reads(page, "744");
+  await page.locator('#engines input[value="browser"]').check();
+  await page.waitForFunction(() => document.getElementById("provenance").textContent.includes("in this browser"));
+  await turnedBy(90);
+  await reads(page, "744");
+});
+
 onPage("the panel How it was read follows the selected digit", DESKTOP, async (page) => {
   await page.locator("#insight summary").click();
   assert.ok(await page.locator("#insight .empty").isVisible());

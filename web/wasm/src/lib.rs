@@ -60,7 +60,8 @@ impl Reader {
 
     /// Reads a picture from its RGBA bytes (alpha not premultiplied), row by row, that was scaled
     /// down by the factor `scale` before. `boxes` is as for strokes; these and the answer's are in
-    /// pixels of the picture as it was.
+    /// pixels of the picture as it was. `turns` is how often it has to be turned clockwise by a
+    /// quarter to be upright; without it that is found out.
     ///
     /// # Errors
     /// A side is 0, the number of bytes is not `4 * width * height`, or the network fails.
@@ -72,10 +73,11 @@ impl Reader {
         rgba: Vec<u8>,
         scale: f32,
         boxes: Option<Vec<f32>>,
+        turns: Option<usize>,
     ) -> Result<JsonReading, JsError> {
         let picture = Picture::new(width, height, rgba)
             .ok_or_else(|| JsError::new("the picture has no pixels, or not 4 bytes for each"))?;
-        self.read(Lattice::of_picture(&picture, bounds(boxes, scale).as_deref()), scale)
+        self.read(Lattice::of_picture(&picture, bounds(boxes, scale).as_deref(), turns), scale)
     }
 
     /// Reads a glyph: 784 bytes, row by row, 255 for full ink and 0 for paper.
@@ -115,9 +117,9 @@ impl Reader {
 
     /// Classifies all candidate symbols and picks the likeliest reading of them.
     fn read(&self, lattice: Lattice, scale: f32) -> Result<JsonReading, JsError> {
-        let predictions = self.classifier.classify(&lattice.glyphs())?;
         let thresholds = self.classifier.thresholds();
-        let reading = lattice.best(predictions, thresholds).scaled(scale);
+        let reading = lattice.read(thresholds, |glyphs| self.classifier.classify(glyphs))?;
+        let reading = reading.scaled(scale);
         let symbols = reading.lines.iter().flat_map(|line| &line.symbols);
         let seen = symbols.flat_map(|symbol| *symbol.glyph.pixels()).collect();
         let answer =

@@ -5,15 +5,23 @@ use glyphic_model::{
     preprocess::{Ink, Picture, frame},
 };
 
-use crate::inputs::{difference, five, picture};
+use crate::inputs::{difference, five};
 
-const SIDE: usize = 224;
+/// The pixels along each side of the picture, and along each side of the glyph in the middle of it.
+const SIDE: usize = 280;
+const SCALE: usize = 8;
 
 /// A dark 5 on white paper, with other pixels where `other` says so.
 fn with(other: impl Fn(usize, usize) -> Option<u8>) -> Glyph {
-    let plain = picture(&five().glyph().unwrap(), SIDE / 28, |ink| [255 - ink; 4]);
+    let five = five().glyph().unwrap();
+    let margin = (SIDE - 28 * SCALE) / 2;
+    let digit = |x: usize, y: usize| {
+        let at = |place: usize| place.checked_sub(margin).map(|at| at / SCALE).filter(|&at| at < 28);
+        at(x).zip(at(y)).map_or(255, |(x, y)| 255 - five.pixels()[y * 28 + x])
+    };
     let pixel = |i: usize| {
-        let value = other(i % SIDE, i / SIDE).unwrap_or(plain.rgba()[4 * i]);
+        let (x, y) = (i % SIDE, i / SIDE);
+        let value = other(x, y).unwrap_or_else(|| digit(x, y));
         [value, value, value, 255]
     };
     Picture::new(SIDE, SIDE, (0..SIDE * SIDE).flat_map(pixel).collect()).unwrap().glyph().unwrap()

@@ -9,6 +9,7 @@ use crate::{
     glyph::PREPROCESSING_VERSION,
     labels::{self, is_invisible},
     network::NetworkConfig,
+    preprocess::Pictures,
     verdict::Thresholds,
 };
 
@@ -60,6 +61,9 @@ pub struct Manifest {
     /// Version of the preprocessing it was trained with
     /// ([`PREPROCESSING_VERSION`](crate::glyph::PREPROCESSING_VERSION)).
     pub preprocessing: u32,
+    /// What its pictures are: ink, unless it says otherwise.
+    #[serde(default, skip_serializing_if = "Pictures::is_ink")]
+    pub pictures: Pictures,
     /// All settings of the training run.
     pub training: serde_json::Value,
     /// The datasets that it was trained on.

@@ -21,6 +21,7 @@ mod sides;
 mod slices;
 mod strokes;
 mod tables;
+mod whole;
 
 pub use bounds::Bounds;
 pub use lattice::{Found, Lattice, Turned};
@@ -28,7 +29,7 @@ pub use reading::{ReadLine, Reading, Symbol};
 
 use crate::{
     glyph::Glyph,
-    preprocess::{Picture, Strokes},
+    preprocess::{Picture, Pictures, Strokes},
 };
 
 impl Lattice {
@@ -38,7 +39,7 @@ impl Lattice {
         strokes::lattice(strokes, boxes)
     }
 
-    /// The candidates in a picture. If `boxes` (in its pixels) are given, each contains one symbol,
+    /// The candidates in a picture of ink. If `boxes` (in its pixels) are given, each contains one symbol,
     /// and ink outside of them is left out. `turns` is how often the picture has to be turned
     /// clockwise by a quarter to be upright; `None` if that is to be found out, which needs more than
     /// one symbol. With boxes, `None` is 0.
@@ -48,6 +49,22 @@ impl Lattice {
 
     /// A glyph as the only candidate; none if it is blank.
     pub fn of_glyph(glyph: &Glyph) -> Self {
-        picture::of_glyph(glyph)
+        whole::of_glyph(glyph)
+    }
+}
+
+impl Pictures {
+    /// The candidates in a picture: of ink as [`Lattice::of_picture`] finds them. A picture as it is
+    /// has one symbol, or one in each of the `boxes`, and is turned only if `turns` says so.
+    pub fn lattice(
+        self,
+        picture: &Picture,
+        boxes: Option<&[Bounds]>,
+        turns: Option<usize>,
+    ) -> Lattice {
+        match self {
+            Self::Ink => Lattice::of_picture(picture, boxes, turns),
+            Self::Whole => whole::lattice(picture, boxes, turns.unwrap_or(0)),
+        }
     }
 }

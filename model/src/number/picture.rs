@@ -124,20 +124,6 @@ fn remove_frames(components: &mut Components) {
     }
 }
 
-/// A glyph as the only candidate; none if it is blank.
-pub(super) fn of_glyph(glyph: &Glyph) -> Lattice {
-    if glyph.is_blank() {
-        return Lattice::none();
-    }
-    let side = crate::glyph::SIDE as f32;
-    let bounds = Bounds::from([0.0, 0.0, side, side]);
-    let whole = LineOfSegments {
-        segments: vec![Segment { id: 0, bounds, cut: 0.0, work: 0 }],
-        height: side,
-    };
-    Lattice::of(&[whole], Grouping::Free, &|_| Some((glyph.clone(), None)))
-}
-
 fn segmented(mut components: Components) -> Lattice {
     let ids = writing(&components);
     let bounds: Vec<Bounds> = ids.iter().filter_map(|&id| components.bounds[id as usize]).collect();

@@ -5,7 +5,10 @@
 //! scale the darkest ink to 255, and shift by whole pixels so that the centre of mass is in the
 //! middle of 28 × 28.
 
-use super::ink::Ink;
+use super::{
+    area::{Square, area_average},
+    ink::Ink,
+};
 use crate::glyph::{BLANK_BELOW, BOX, Glyph, PIXELS, SIDE};
 
 /// Smallest side of the square that is cropped around the ink, in source pixels, so that a speck is
@@ -22,39 +25,29 @@ pub fn frame(ink: &Ink) -> Option<Glyph> {
     if ink.values.iter().all(|&value| value < BLANK_BELOW) {
         return None;
     }
-    let crop = Crop::around(ink)?;
-    let mut boxed = area_average(ink, &crop);
+    let mut boxed = area_average(ink, &crop(ink)?, BOX, 0.0);
     stretch_to_full_ink(&mut boxed);
     Some(centre_by_mass(&boxed))
 }
 
-/// The square that is cut out of the ink map, in source pixels. It may extend beyond the map's
-/// edges, where there is no ink.
-struct Crop {
-    left: isize,
-    top: isize,
-    side: usize,
-}
-
-impl Crop {
-    /// The square around the strokes and their soft edges. Faint values far from any stroke, such as
-    /// a scanner's noise, do not count, or one of them would move the digit into a corner.
-    fn around(ink: &Ink) -> Option<Self> {
-        let strokes = Span::of(ink, |_, _, value| value >= STROKE)?;
-        let reach = (strokes.longest() / BOX).max(SOFT_EDGE);
-        let near = |x: usize, y: usize| {
-            (strokes.left.saturating_sub(reach)..=strokes.right + reach).contains(&x)
-                && (strokes.top.saturating_sub(reach)..=strokes.bottom + reach).contains(&y)
-        };
-        let inked = Span::of(ink, |x, y, value| value > 0 && near(x, y))?;
-        let (width, height) = (inked.right - inked.left + 1, inked.bottom - inked.top + 1);
-        let side = width.max(height).max(SMALLEST_CROP);
-        Some(Self {
-            left: inked.left as isize - ((side - width) / 2) as isize,
-            top: inked.top as isize - ((side - height) / 2) as isize,
-            side,
-        })
-    }
+/// The square around the strokes and their soft edges. It may extend beyond the ink map's edges,
+/// where there is no ink. Faint values far from any stroke, such as a scanner's noise, do not count,
+/// or one of them would move the digit into a corner.
+fn crop(ink: &Ink) -> Option<Square> {
+    let strokes = Span::of(ink, |_, _, value| value >= STROKE)?;
+    let reach = (strokes.longest() / BOX).max(SOFT_EDGE);
+    let near = |x: usize, y: usize| {
+        (strokes.left.saturating_sub(reach)..=strokes.right + reach).contains(&x)
+            && (strokes.top.saturating_sub(reach)..=strokes.bottom + reach).contains(&y)
+    };
+    let inked = Span::of(ink, |x, y, value| value > 0 && near(x, y))?;
+    let (width, height) = (inked.right - inked.left + 1, inked.bottom - inked.top + 1);
+    let side = width.max(height).max(SMALLEST_CROP);
+    Some(Square {
+        left: inked.left as isize - ((side - width) / 2) as isize,
+        top: inked.top as isize - ((side - height) / 2) as isize,
+        side,
+    })
 }
 
 /// The first and last columns and rows of some pixels.
@@ -90,64 +83,25 @@ impl Span {
     }
 }
 
-/// The crop averaged onto [`BOX`] × [`BOX`] cells, weighted by exact area; values 0–255. A crop
-/// smaller than the box is enlarged by the same rule.
-fn area_average(ink: &Ink, crop: &Crop) -> [[f64; BOX]; BOX] {
-    let columns = cells(crop.side, crop.left, ink.width);
-    let rows = cells(crop.side, crop.top, ink.height);
-    let area = (crop.side as f64 / BOX as f64).powi(2);
-    let mut boxed = [[0.0; BOX]; BOX];
-    for (cell_row, row_parts) in boxed.iter_mut().zip(&rows) {
-        for (cell, column_parts) in cell_row.iter_mut().zip(&columns) {
-            let mut sum = 0.0;
-            for &(y, height) in row_parts {
-                let row = &ink.values[y * ink.width..(y + 1) * ink.width];
-                let line: f64 = column_parts.iter().map(|&(x, w)| w * f64::from(row[x])).sum();
-                sum += height * line;
-            }
-            *cell = sum / area;
-        }
-    }
-    boxed
-}
-
-/// For each of the [`BOX`] cells along one axis, the source pixels that it covers and the share of
-/// each (above 0, at most 1). Pixels beyond the map's edge are left out.
-fn cells(side: usize, start: isize, limit: usize) -> Vec<Vec<(usize, f64)>> {
-    let step = side as f64 / BOX as f64;
-    (0..BOX)
-        .map(|cell| {
-            let (from, to) = (cell as f64 * step, (cell + 1) as f64 * step);
-            (from as usize..(to.ceil() as usize).min(side))
-                .filter_map(|i| {
-                    let covered = to.min((i + 1) as f64) - from.max(i as f64);
-                    let source = usize::try_from(start + i as isize).ok()?;
-                    (source < limit && covered > 1e-9).then_some((source, covered))
-                })
-                .collect()
-        })
-        .collect()
-}
-
-fn stretch_to_full_ink(boxed: &mut [[f64; BOX]; BOX]) {
-    let darkest = boxed.iter().flatten().copied().fold(0.0, f64::max);
+fn stretch_to_full_ink(boxed: &mut [f64]) {
+    let darkest = boxed.iter().copied().fold(0.0, f64::max);
     if darkest > 0.0 {
-        boxed.iter_mut().flatten().for_each(|value| *value *= 255.0 / darkest);
+        boxed.iter_mut().for_each(|value| *value *= 255.0 / darkest);
     }
 }
 
 /// Places the box so that the centre of mass is within (13.5, 14.5] on both axes, which is pixel
 /// index 14, without pushing ink over the edge.
-fn centre_by_mass(boxed: &[[f64; BOX]; BOX]) -> Glyph {
-    let values: Vec<[u8; BOX]> =
-        boxed.iter().map(|row| row.map(|v| v.round().clamp(0.0, 255.0) as u8)).collect();
-    let inked_rows = values.iter().map(|row| row.iter().map(|&v| u32::from(v)).sum());
+fn centre_by_mass(boxed: &[f64]) -> Glyph {
+    let values: Vec<u8> = boxed.iter().map(|v| v.round().clamp(0.0, 255.0) as u8).collect();
+    let rows = || values.chunks(BOX);
+    let inked_rows = rows().map(|row| row.iter().map(|&v| u32::from(v)).sum());
     let top = offset(inked_rows.collect());
-    let inked_columns = (0..BOX).map(|x| values.iter().map(|row| u32::from(row[x])).sum());
+    let inked_columns = (0..BOX).map(|x| rows().map(|row| u32::from(row[x])).sum());
     let left = offset(inked_columns.collect());
 
     let mut pixels = [0; PIXELS];
-    for (y, row) in values.iter().enumerate() {
+    for (y, row) in rows().enumerate() {
         for (x, &value) in row.iter().enumerate().filter(|&(_, &value)| value > 0) {
             let (px, py) = ((x as isize + left) as usize, (y as isize + top) as usize);
             pixels[py * SIDE + px] = value;

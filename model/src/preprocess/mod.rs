@@ -5,25 +5,31 @@
 //! Picture (RGBA) ─picture::ink─ thicken ─┐
 //!                                        ├─► Ink (any size, ink 255 on 0) ─frame─► Glyph (28 × 28)
 //! Strokes (points) ──strokes::ink────────┘
+//! Picture (RGBA) ──whole::glyph──────────────────────────────scaled──────► Glyph
 //! ```
 //!
-//! Both end in [`frame`], so drawings, uploads and training pictures are prepared by the same code.
+//! Ink ends in [`frame`], so drawings, uploads and training pictures are prepared by the same code. A
+//! checkpoint says which of the two ways its pictures go ([`Pictures`]).
 
+mod area;
 mod frame;
 mod homography;
 mod ink;
 mod paper;
 mod picture;
+mod pictures;
 pub(crate) mod pieces;
 mod sheet;
 mod strokes;
 mod thicken;
+mod whole;
 
 pub use frame::frame;
 pub use homography::Homography;
 pub use ink::Ink;
 pub(crate) use ink::turned;
 pub use picture::Picture;
+pub use pictures::Pictures;
 pub(crate) use sheet::Sheet;
 pub use sheet::WORKING_SIDE;
 pub use strokes::{MAX_POINTS, PEN_WIDTH, Point, StrokeError, Strokes};

@@ -10,7 +10,7 @@ use super::{
 use crate::glyph::{BLANK_BELOW, Glyph, SIDE};
 
 /// Pixels with an alpha of at most this are transparent.
-const TRANSPARENT: u8 = 127;
+pub(super) const TRANSPARENT: u8 = 127;
 /// Visible pixels whose brightness differs by less than this (of 255) have the same colour.
 const ONE_COLOUR: u8 = 48;
 /// A picture: RGBA bytes (alpha not premultiplied), row by row.
@@ -57,7 +57,8 @@ impl Picture {
         (is_grey && margin_is_empty).then(|| Glyph::try_from(pixels.as_slice()).ok()).flatten()
     }
 
-    /// The glyph of the one symbol in this picture. `None` if it is blank.
+    /// The glyph of the one symbol in this picture of ink. `None` if it is blank. For a checkpoint's
+    /// pictures, [`Pictures::glyph`](super::Pictures::glyph) decides how they are read.
     ///
     /// Works for dark on light, light on dark, colour on colour, ink that is only in the alpha
     /// channel, and colours hidden under transparency.
@@ -72,7 +73,7 @@ impl Picture {
     }
 
     /// The part of the picture between these pixels: left, top, right and bottom.
-    pub(super) fn cropped(&self, [left, top, right, bottom]: [usize; 4]) -> Self {
+    pub(crate) fn cropped(&self, [left, top, right, bottom]: [usize; 4]) -> Self {
         let (right, bottom) = (right.min(self.width), bottom.min(self.height));
         let (width, height) = (right - left, bottom - top);
         let mut rgba = Vec::with_capacity(4 * width * height);
@@ -94,7 +95,7 @@ impl Picture {
 
     /// The side of the block of pixels that is averaged into one, so that the longest side is at
     /// most `side`.
-    pub(super) fn block(&self, side: usize) -> usize {
+    pub(crate) fn block(&self, side: usize) -> usize {
         self.width.max(self.height).div_ceil(side.max(1))
     }
 
@@ -130,7 +131,7 @@ impl Picture {
         std::borrow::Cow::Owned(Self { width, height, rgba })
     }
 
-    fn pixels(&self) -> impl Iterator<Item = (Rgb, u8)> {
+    pub(super) fn pixels(&self) -> impl Iterator<Item = (Rgb, u8)> {
         self.rgba.chunks(4).map(|p| ([p[0], p[1], p[2]].map(f32::from), p[3]))
     }
 

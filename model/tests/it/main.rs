@@ -7,3 +7,4 @@ mod inputs;
 mod network;
 mod paper;
 mod strokes;
+mod whole;

@@ -14,6 +14,7 @@ use glyphic_model::{
     },
     glyph::PREPROCESSING_VERSION,
     network::{Network, NetworkConfig},
+    preprocess::Pictures,
     verdict::Thresholds,
 };
 
@@ -42,6 +43,8 @@ pub struct Draft<'a> {
     pub network: &'a Network,
     /// The label of each output.
     pub labels: Vec<String>,
+    /// What its pictures are.
+    pub pictures: Pictures,
     /// What logits are divided by before softmax; 0.05–20.
     pub temperature: f32,
     /// Thresholds for verdicts.
@@ -82,6 +85,7 @@ impl Registry {
             temperature: draft.temperature,
             thresholds: draft.thresholds,
             preprocessing: PREPROCESSING_VERSION,
+            pictures: draft.pictures,
             training: draft.training,
             datasets: draft.datasets,
             metrics: draft.metrics,

@@ -7,6 +7,7 @@ use glyphic_model::{
     Classifier, Glyph, Thresholds,
     checkpoint::{CheckpointError, MANIFEST_FILE, Manifest, Metrics, Score, WEIGHTS_FILE, sha256},
     network::{ConvolutionConfig, Network, NetworkConfig},
+    preprocess::Pictures,
 };
 use glyphic_runtime::registry::{Draft, Registry, RegistryError};
 use serde_json::{Value, json};
@@ -27,6 +28,7 @@ pub fn draft<'a>(id: &str, network: &'a Network) -> Draft<'a> {
         network_config: tiny(),
         network,
         labels: vec!["a".to_owned(), "b".to_owned()],
+        pictures: Pictures::Ink,
         temperature: 0.5,
         thresholds: Thresholds { in_distribution: 0.25, confidence: 0.5 },
         training: json!({ "epochs": 1 }),
@@ -53,6 +55,23 @@ fn edit(registry: &Registry, change: impl FnOnce(&mut Value)) {
     let mut manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     change(&mut manifest);
     fs::write(path, manifest.to_string()).unwrap();
+}
+
+#[test]
+fn a_manifest_says_what_its_pictures_are_only_if_they_are_not_ink() {
+    let (_folder, registry, network) = published();
+    let text = |id: &str| fs::read_to_string(registry.folder(id).join(MANIFEST_FILE)).unwrap();
+    // As all older ones are written, and read.
+    assert!(!text("one").contains("pictures"), "{}", text("one"));
+    assert_eq!(registry.manifest("one").unwrap().pictures, Pictures::Ink);
+    let whole = Draft { pictures: Pictures::Whole, ..draft("whole", &network) };
+    let manifest = registry.publish(whole).unwrap();
+    assert!(text("whole").contains(r#""pictures": "whole""#), "{}", text("whole"));
+    assert_eq!(registry.manifest("whole").unwrap(), manifest);
+    assert_eq!(manifest.pictures, Pictures::Whole);
+    edit(&registry, |manifest| manifest["pictures"] = json!("oil"));
+    let error = registry.manifest("one").unwrap_err().to_string();
+    assert!(error.contains("must be \"ink\" or \"whole\""), "{error}");
 }
 
 /// Why the checkpoint is refused, for the same reason with and without burn.

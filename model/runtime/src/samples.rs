@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A sample has a `glyph` (784 pixels, base64), the `strokes` that were drawn, or an `image` (a
-//! file, base64). Beside strokes or an image, the glyph is what was made of them when they came.
+//! file, base64). Beside strokes or an image, the glyph is what was made of them when they came. Of an
+//! image, a checkpoint of whole pictures makes its glyph anew: it may have been read as ink then.
 //! `trusted` and `confirmed` say whether a server's operator taught it or confirmed it; without them
 //! it counts. All other keys may be missing, and keys that are not listed here are ignored: the rest of what
 //! a server writes about a sample is decided anew.
@@ -16,7 +17,7 @@ use glyphic_model::{
     Glyph,
     glyph::WrongLength,
     labels::{self, BadLabel},
-    preprocess::{Point, StrokeError, Strokes},
+    preprocess::{Pictures, Point, StrokeError, Strokes},
 };
 use serde::{Deserialize, de::IgnoredAny};
 use thiserror::Error;
@@ -116,16 +117,19 @@ struct Keys {
     image: Option<String>,
 }
 
-/// The samples in a text, each with the number of its line, from 1. Blank lines are left out. An
-/// image without a glyph may take some hundred milliseconds.
-pub fn lines(text: &str) -> impl Iterator<Item = (usize, Result<SampleLine, SampleError>)> {
+/// The samples in a text, for a checkpoint of these pictures, each with the number of its line, from
+/// 1. Blank lines are left out. An image of which a glyph is made may take some hundred milliseconds.
+pub fn lines(
+    text: &str,
+    pictures: Pictures,
+) -> impl Iterator<Item = (usize, Result<SampleLine, SampleError>)> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines.map(|(i, line)| (i + 1, SampleLine::parse(line)))
+    lines.map(move |(i, line)| (i + 1, SampleLine::parse(line, pictures)))
 }
 
-/// How many pixels must be decoded to read a line: those of an image without a glyph. 0 if it has
-/// none or cannot be read; [`SampleLine::parse`] says why.
-pub fn pixels_to_decode(line: &str) -> u64 {
+/// How many pixels must be decoded to read a line: those of an image of which a glyph is made. 0 if it
+/// has none or cannot be read; [`SampleLine::parse`] says why.
+pub fn pixels_to_decode(line: &str, pictures: Pictures) -> u64 {
     #[derive(Deserialize)]
     struct Image {
         #[serde(default)]
@@ -134,7 +138,7 @@ pub fn pixels_to_decode(line: &str) -> u64 {
         image: Option<String>,
     }
     match serde_json::from_str(line) {
-        Ok(Image { glyph: None, image: Some(image) }) => {
+        Ok(Image { glyph, image: Some(image) }) if glyph.is_none() || !pictures.is_ink() => {
             decoded("image", &image).ok().and_then(|file| pixels(&file).ok()).unwrap_or(0)
         }
         _ => 0,
@@ -142,11 +146,11 @@ pub fn pixels_to_decode(line: &str) -> u64 {
 }
 
 impl SampleLine {
-    /// Reads a line.
+    /// Reads a line, for a checkpoint of these pictures.
     ///
     /// # Errors
     /// It is not JSON, has no glyph, no strokes and no image, or one of its keys cannot be used.
-    pub fn parse(line: &str) -> Result<Self, SampleError> {
+    pub fn parse(line: &str, pictures: Pictures) -> Result<Self, SampleError> {
         let keys = serde_json::from_str(line).map_err(|error| not_a_sample(&error))?;
         let Keys { id, label, source, prediction, held_back, .. } = keys;
         let Keys { trusted, confirmed, glyph, strokes, image, .. } = keys;
@@ -166,9 +170,14 @@ impl SampleLine {
             (Some(_), Some(_)) => return Err(SampleError::TwoInputs),
         };
         let glyph = match (glyph, &input) {
+            (Some(glyph), SampleInput::Image(file)) if !pictures.is_ink() => match decode(file) {
+                Ok(picture) => pictures.glyph(&picture),
+                // What is no picture was never looked at.
+                Err(_) => Some(glyph),
+            },
             (Some(glyph), _) => Some(glyph),
             (None, SampleInput::Strokes(strokes)) => strokes.glyph(),
-            (None, SampleInput::Image(file)) => decode(file)?.glyph(),
+            (None, SampleInput::Image(file)) => pictures.glyph(&decode(file)?),
             (None, SampleInput::Glyph) => return Err(SampleError::NoInput),
         };
         let glyph = glyph.filter(|glyph| !glyph.is_blank()).ok_or(SampleError::Blank)?;

@@ -2,20 +2,24 @@
 
 use crate::inputs::five;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use glyphic_model::{Glyph, preprocess::Strokes};
+use glyphic_model::{
+    Glyph,
+    glyph::SIDE,
+    preprocess::{Pictures, Strokes},
+};
 use glyphic_runtime::{
     decode::{decode, png},
-    samples::{SampleInput, SampleLine, lines},
+    samples::{SampleInput, SampleLine, lines, pixels_to_decode},
 };
 use serde_json::{Value, json};
 
 fn read(line: &Value) -> SampleLine {
-    SampleLine::parse(&line.to_string()).unwrap()
+    SampleLine::parse(&line.to_string(), Pictures::Ink).unwrap()
 }
 
 /// The error for a line.
 fn refused(line: &str) -> String {
-    SampleLine::parse(line).unwrap_err().to_string()
+    SampleLine::parse(line, Pictures::Ink).unwrap_err().to_string()
 }
 
 fn five_as_glyph() -> Glyph {
@@ -72,6 +76,24 @@ fn a_glyph_beside_its_input_is_taken_as_it_is() {
 }
 
 #[test]
+fn whole_pictures_are_made_anew_of_their_images() {
+    // A bar from the upper edge to the lower one, and what something else made of it.
+    let bar = Glyph::new(std::array::from_fn(|i| if i % SIDE < 8 { 255 } else { 0 }));
+    let file = png(&bar);
+    let recorded = five_as_glyph();
+    let glyph = STANDARD.encode(recorded.pixels());
+    let line = json!({ "glyph": glyph, "image": STANDARD.encode(&file) }).to_string();
+    let read = |pictures| SampleLine::parse(&line, pictures).unwrap().glyph;
+    assert_eq!(read(Pictures::Ink), recorded);
+    assert_eq!(read(Pictures::Whole), bar);
+    assert_eq!(pixels_to_decode(&line, Pictures::Ink), 0);
+    assert_eq!(pixels_to_decode(&line, Pictures::Whole), 28 * 28);
+    // Strokes are ink for every checkpoint.
+    let drawn = json!({ "strokes": five() }).to_string();
+    assert_eq!(SampleLine::parse(&drawn, Pictures::Whole).unwrap().glyph, five_as_glyph());
+}
+
+#[test]
 fn what_a_server_writes_is_read() {
     let glyph = STANDARD.encode(five_as_glyph().pixels());
     let sample = read(&json!({
@@ -92,7 +114,8 @@ fn what_a_server_writes_is_read() {
 #[test]
 fn lines_are_numbered_as_in_the_file() {
     let text = format!("\n{}\n  \nnonsense\n", json!({ "strokes": five() }));
-    let found: Vec<(usize, bool)> = lines(&text).map(|(i, line)| (i, line.is_ok())).collect();
+    let found: Vec<(usize, bool)> =
+        lines(&text, Pictures::Ink).map(|(i, line)| (i, line.is_ok())).collect();
     assert_eq!(found, [(2, true), (4, false)]);
 }
 

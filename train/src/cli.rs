@@ -6,9 +6,10 @@ use clap::{
     Args, CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind,
     parser::ValueSource, value_parser,
 };
+use glyphic_model::preprocess::Pictures;
 use glyphic_runtime::device::{ComputeDevice, DeviceChoice, DeviceError};
 
-use crate::config::TrainConfig;
+use crate::config::{TrainConfig, pictures};
 
 /// Trains Glyphic's network and publishes checkpoints.
 ///
@@ -165,6 +166,9 @@ pub struct SweepArgs {
     /// Data to train on, as for a single run [default: datasets/mnist in the artifacts folder].
     #[arg(long)]
     pub data: Option<PathBuf>,
+    /// What the pictures are, in all runs: `ink` or `whole`, as for a single run.
+    #[arg(long, value_name = "KIND", default_value = Pictures::NAMES[0], value_parser = pictures())]
+    pub pictures: Pictures,
     /// How many runs to train at a time [default: one per core, or fewer if memory is short; one
     /// per GPU or lent device].
     #[arg(long)]

@@ -3,8 +3,11 @@
 //! checkpoint, and the same settings and seed give the same weights on the CPU, on one device.
 
 use anyhow::{Result, ensure};
-use clap::Args;
-use glyphic_model::checkpoint::Manifest;
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use glyphic_model::{checkpoint::Manifest, preprocess::Pictures};
 use serde::{Deserialize, Serialize};
 
 /// A training run's settings. [`TrainConfig::default`] is the recipe of the released
@@ -37,12 +40,18 @@ pub struct TrainConfig {
     #[arg(long, default_value_t = TrainConfig::default().seed)]
     pub seed: u64,
     /// Share (0–1) of the training examples that are synthetic handwriting of the labels.
-    #[arg(long, alias = "drawn", default_value_t = TrainConfig::default().synthetic)]
+    #[arg(
+        long, alias = "drawn", default_value_t = TrainConfig::default().synthetic,
+        default_value_if("pictures", "whole", "0")
+    )]
     #[serde(default, alias = "drawn")]
     pub synthetic: f32,
     /// Share (0–1) of the training examples that are negatives: synthetic pictures that are out of
     /// distribution, which the network learns to reject.
-    #[arg(long, alias = "others", default_value_t = TrainConfig::default().negatives)]
+    #[arg(
+        long, alias = "others", default_value_t = TrainConfig::default().negatives,
+        default_value_if("pictures", "whole", "0")
+    )]
     #[serde(default, alias = "others")]
     pub negatives: f32,
     /// How training pictures are varied.
@@ -53,17 +62,40 @@ pub struct TrainConfig {
     #[arg(long, value_name = "ID")]
     #[serde(default)]
     pub teacher: Option<String>,
+    /// What the pictures are: `ink` on paper, which is found and framed as MNIST's digits are, or
+    /// `whole`: pictures as they are, whose subject may reach the edge. Nothing is drawn for whole
+    /// pictures, so --synthetic and --negatives are 0 then, and so are --rotation, --shear and
+    /// --elastic unless they are given.
+    #[arg(long, value_name = "KIND", default_value = Pictures::NAMES[0], value_parser = pictures())]
+    #[serde(default, skip_serializing_if = "Pictures::is_ink")]
+    pub pictures: Pictures,
+}
+
+/// Reads the name of a kind of pictures.
+pub(crate) fn pictures() -> impl TypedValueParser<Value = Pictures> {
+    let named = |name: String| Pictures::ALL.into_iter().find(|kind| kind.name() == name);
+    PossibleValuesParser::new(Pictures::NAMES).map(move |name| named(name).unwrap_or_default())
 }
 
 /// Declares [`Augmentation`], with a line for each change: its description, the option's name,
-/// its default and its highest value. All that a new change needs beside its line here is the
+/// its default, that for whole pictures, and its highest value. All that a new change needs beside its line here is the
 /// code that makes it, in `augment`.
 macro_rules! augmentation {
-    ($($(#[$description:meta])* $name:ident = $default:literal, at most $highest:literal;)*) => {
+    ($(
+        $(#[$description:meta])*
+        $name:ident = $default:literal, whole $whole:literal, at most $highest:literal;
+    )*) => {
         /// Ranges of the random changes to each training picture.
         #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
         pub struct Augmentation {
-            $($(#[$description])* #[arg(long, default_value_t = $default)] pub $name: f32,)*
+            $(
+                $(#[$description])*
+                #[arg(
+                    long, default_value_t = $default,
+                    default_value_if("pictures", "whole", stringify!($whole))
+                )]
+                pub $name: f32,
+            )*
         }
 
         impl Default for Augmentation {
@@ -73,6 +105,8 @@ macro_rules! augmentation {
         }
 
         impl Augmentation {
+            /// The default for whole pictures.
+            const WHOLE: Self = Self { $($name: $whole,)* };
             /// No change to any picture.
             pub const NONE: Self = Self { $($name: 0.0,)* };
 
@@ -92,15 +126,15 @@ macro_rules! augmentation {
 
 augmentation! {
     /// Rotation, degrees either way.
-    rotation = 8.0, at most 180.0;
+    rotation = 8.0, whole 0.0, at most 180.0;
     /// Change of size on each axis, as a share either way.
-    scale = 0.08, at most 0.9;
+    scale = 0.08, whole 0.08, at most 0.9;
     /// Slant, as the tangent of the angle, either way.
-    shear = 0.15, at most 2.0;
+    shear = 0.15, whole 0.0, at most 2.0;
     /// Shift on each axis, pixels either way.
-    shift = 1.0, at most 28.0;
+    shift = 1.0, whole 1.0, at most 28.0;
     /// Standard deviation of the elastic displacement's control points, pixels.
-    elastic = 0.45, at most 28.0;
+    elastic = 0.45, whole 0.0, at most 28.0;
 }
 
 impl Default for TrainConfig {
@@ -118,15 +152,33 @@ impl Default for TrainConfig {
             negatives: 0.15,
             augmentation: Augmentation::default(),
             teacher: None,
+            pictures: Pictures::Ink,
         }
     }
 }
 
 impl TrainConfig {
+    /// The default recipe for these pictures. What is drawn with a pen, and changed as handwriting
+    /// differs, is like no whole picture.
+    pub fn default_for(pictures: Pictures) -> Self {
+        match pictures {
+            Pictures::Ink => Self::default(),
+            Pictures::Whole => Self {
+                pictures,
+                synthetic: 0.0,
+                negatives: 0.0,
+                augmentation: Augmentation::WHOLE,
+                ..Self::default()
+            },
+        }
+    }
+
     /// The settings that a checkpoint was trained with. A checkpoint of another program need
     /// not say; then it is the default recipe.
     pub fn of(manifest: &Manifest) -> Self {
-        serde_json::from_value(manifest.training.clone()).unwrap_or_default()
+        let pictures = manifest.pictures;
+        let recorded = serde_json::from_value(manifest.training.clone());
+        Self { pictures, ..recorded.unwrap_or_else(|_| Self::default_for(pictures)) }
     }
 
     /// Checks every range, so that a run never fails halfway because of its settings.
@@ -149,6 +201,10 @@ impl TrainConfig {
         );
         for (flag, value) in [("--synthetic", self.synthetic), ("--negatives", self.negatives)] {
             ensure!((0.0..=0.45).contains(&value), "{flag} must be 0 to 0.45");
+            ensure!(
+                value == 0.0 || self.pictures.is_ink(),
+                "{flag} must be 0 with --pictures whole: its examples are drawn with a pen"
+            );
         }
         self.augmentation.check()?;
         // The state is JSON, and its parser may change the last digit of a long fraction: the
@@ -224,6 +280,18 @@ mod tests {
     }
 
     #[test]
+    fn settings_say_what_the_pictures_are_only_if_they_are_whole() {
+        let text = |config: &TrainConfig| serde_json::to_string(config).unwrap();
+        assert!(!text(&TrainConfig::default()).contains("pictures"));
+        let whole = TrainConfig::default_for(Pictures::Whole);
+        whole.check().unwrap();
+        assert_eq!(serde_json::from_str::<TrainConfig>(&text(&whole)).unwrap(), whole);
+        let drawn = TrainConfig { negatives: 0.1, ..whole };
+        let error = drawn.check().unwrap_err().to_string();
+        assert!(error.contains("--negatives must be 0 with --pictures whole"), "{error}");
+    }
+
+    #[test]
     fn every_setting_is_an_option_with_the_default_recipe() {
         use clap::{Command, FromArgMatches};
 
@@ -233,6 +301,10 @@ mod tests {
             TrainConfig::from_arg_matches(&matches).unwrap()
         };
         assert_eq!(parse(&["train"]), TrainConfig::default());
+        let whole = TrainConfig::default_for(Pictures::Whole);
+        assert_eq!(parse(&["train", "--pictures", "whole"]), whole);
+        let turned = parse(&["train", "--rotation", "3", "--pictures", "whole"]);
+        assert_eq!((turned.augmentation.rotation, turned.augmentation.shear), (3.0, 0.0));
         let config = parse(&["train", "--rotation", "3", "--drawn", "0.1", "--negatives", "0"]);
         assert_eq!(config.augmentation.rotation, 3.0);
         assert_eq!((config.synthetic, config.negatives), (0.1, 0.0));

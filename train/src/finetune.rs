@@ -72,13 +72,13 @@ impl FineTuning {
         path: &Path,
     ) -> Result<Self> {
         let parent = registry.load(&source.parent, &Device::flex())?;
-        let mut samples = data::samples::read(&source.samples)?;
+        let mut samples = data::samples::read(&source.samples, parent.manifest.pictures)?;
         ensure!(
             samples.iter().any(|sample| !sample.held_back && sample.counts),
             "{} has no labelled sample to train on that somebody vouches for",
             source.samples.display()
         );
-        let mut own = data::load(path, config.validation)
+        let mut own = data::load(path, parent.manifest.pictures, config.validation)
             .context("the checkpoint's own data cannot be replayed")?;
         relabel(&mut own, &parent.manifest.labels)?;
         remove_samples(&mut own, &mut samples);

@@ -69,6 +69,7 @@ impl FinishedRun<'_> {
             network_config: position.network.clone(),
             network,
             labels: self.data.labels.clone(),
+            pictures: position.config.pictures,
             temperature,
             thresholds: classifier.thresholds(),
             training: serde_json::to_value(&position.config)?,

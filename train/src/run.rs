@@ -340,6 +340,11 @@ fn supervised(trainer: Trainer, registry: &Registry) -> Result<Trainer> {
         "the teacher {id} has other labels than the data: {}",
         teacher.manifest.labels.join(", ")
     );
+    ensure!(
+        trainer.position.config.pictures == teacher.manifest.pictures,
+        "the teacher {id} reads other pictures: give --pictures {}, or another teacher",
+        teacher.manifest.pictures.name()
+    );
     let [_, negatives] = trainer.position.synthetic;
     ensure!(
         negatives == 0 || teacher.manifest.thresholds.rejects(),

@@ -269,7 +269,10 @@ mod tests {
         module::{ModuleVisitor, Param},
         tensor::Tensor,
     };
-    use glyphic_model::{Glyph, checkpoint::DatasetRecord, glyph::PIXELS, network::NetworkConfig};
+    use glyphic_model::{
+        Glyph, checkpoint::DatasetRecord, glyph::PIXELS, network::NetworkConfig,
+        preprocess::Pictures,
+    };
 
     use super::*;
     use crate::data::load;
@@ -337,7 +340,7 @@ mod tests {
     #[test]
     fn a_cpu_learns_what_burn_learns() {
         let mnist = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../artifacts/datasets/mnist"));
-        let examples = &load(mnist, 0.5).unwrap().training[..480];
+        let examples = &load(mnist, Pictures::Ink, 0.5).unwrap().training[..480];
         let record = DatasetRecord {
             name: "mnist".to_owned(),
             training: examples.len(),

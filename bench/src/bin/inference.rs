@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use glyphic_model::{Classifier, Glyph};
+use glyphic_model::{Classifier, Glyph, preprocess::Pictures};
 use glyphic_runtime::{device::Device, registry::Registry};
 use glyphic_train::data::load_for_evaluation;
 use serde_json::json;
@@ -55,7 +55,7 @@ fn main() -> Result<()> {
 
 /// Pictures of MNIST's test set.
 fn glyphs(artifacts: &Path) -> Result<Vec<Glyph>> {
-    let test = load_for_evaluation(&artifacts.join("datasets/mnist"))?.examples;
+    let test = load_for_evaluation(&artifacts.join("datasets/mnist"), Pictures::Ink)?.examples;
     ensure!(test.len() >= 256, "MNIST's test set is not there");
     Ok(test.into_iter().take(256).map(|example| example.glyph).collect())
 }

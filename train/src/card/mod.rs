@@ -6,7 +6,7 @@ mod speed;
 pub mod statistics;
 
 use anyhow::Result;
-use glyphic_model::{Classifier, Prediction, Verdict, checkpoint::Score};
+use glyphic_model::{Classifier, Prediction, Verdict, checkpoint::Score, preprocess::Pictures};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -124,6 +124,7 @@ impl Card {
     pub fn with_details(
         self,
         classifier: &Classifier,
+        pictures: Pictures,
         examples: &[Example],
         step: impl FnMut(&str),
     ) -> Result<Self> {
@@ -131,7 +132,7 @@ impl Card {
         let every = examples.len().div_ceil(CHANGED).max(1);
         let some: Vec<Example> = examples.iter().step_by(every).cloned().collect();
         Ok(Self {
-            robustness: robustness::measure(classifier, &some, step)?,
+            robustness: robustness::measure(classifier, pictures, &some, step)?,
             speed: Some(Speed::measure(classifier, examples)?),
             ..self
         })

@@ -2,7 +2,11 @@
 //! strengths each, and preprocessed like uploads.
 
 use anyhow::Result;
-use glyphic_model::{Classifier, Glyph, glyph::SIDE, preprocess::Picture};
+use glyphic_model::{
+    Classifier, Glyph,
+    glyph::SIDE,
+    preprocess::{Picture, Pictures},
+};
 use glyphic_runtime::decode::decode;
 use image::{ExtendedColorType, ImageEncoder, codecs::jpeg::JpegEncoder};
 use rand::{RngExt, rngs::StdRng};
@@ -83,6 +87,7 @@ pub const CHANGES: [(Change, &str, &str, [f32; 5]); 11] = [
 /// Accuracy on the examples under each change.
 pub fn measure(
     classifier: &Classifier,
+    pictures: Pictures,
     examples: &[Example],
     mut step: impl FnMut(&str),
 ) -> Result<Vec<Robustness>> {
@@ -96,7 +101,9 @@ pub fn measure(
             let changed: Vec<Option<Glyph>> = examples
                 .par_iter()
                 .enumerate()
-                .map(|(i, example)| read_changed(&example.glyph, *change, strength, i as u64))
+                .map(|(i, example)| {
+                    read_changed(&example.glyph, pictures, *change, strength, i as u64)
+                })
                 .collect();
             let visible: Vec<Example> = changed
                 .into_iter()
@@ -119,7 +126,13 @@ pub fn measure(
 }
 
 /// The glyph of an upload of the changed picture.
-pub fn read_changed(glyph: &Glyph, change: Change, strength: f32, number: u64) -> Option<Glyph> {
+pub fn read_changed(
+    glyph: &Glyph,
+    pictures: Pictures,
+    change: Change,
+    strength: f32,
+    number: u64,
+) -> Option<Glyph> {
     let mut rng = rng(strength.to_bits().into(), Purpose::Robustness, number);
     let grey = picture(glyph, change, strength, &mut rng);
     let picture = match change {
@@ -129,7 +142,7 @@ pub fn read_changed(glyph: &Glyph, change: Change, strength: f32, number: u64) -
             Picture::new(SIDE_OF_PICTURE, SIDE_OF_PICTURE, rgba)?
         }
     };
-    picture.glyph()
+    pictures.glyph(&picture)
 }
 
 /// The changed picture, dark on light, row by row.
@@ -302,7 +315,8 @@ mod tests {
     #[test]
     fn preprocessing_undoes_what_it_should_and_nothing_else() {
         let glyph = seven();
-        let read = |change, strength| read_changed(&glyph, change, strength, 3).unwrap();
+        let read =
+            |change, strength| read_changed(&glyph, Pictures::Ink, change, strength, 3).unwrap();
         let unchanged = distance(&glyph, &read(Change::None, 0.0));
         assert!(unchanged < 8.0, "{unchanged}");
         for (change, strength) in
@@ -322,7 +336,9 @@ mod tests {
     #[test]
     fn a_wider_pen_leaves_more_ink_and_a_thinner_one_less() {
         let glyph = seven();
-        let ink = |strength| ink(&read_changed(&glyph, Change::StrokeWidth, strength, 0).unwrap());
+        let wider =
+            |strength| read_changed(&glyph, Pictures::Ink, Change::StrokeWidth, strength, 0);
+        let ink = |strength| ink(&wider(strength).unwrap());
         assert!(ink(1.5) > ink(0.5) && ink(0.5) > ink(-1.0));
     }
 
@@ -332,7 +348,7 @@ mod tests {
             for strength in strengths {
                 // Strong noise is taken for the paper's grain.
                 let drowned = change == Change::Noise && strength >= 50.0;
-                let read = read_changed(&seven(), change, strength, 1);
+                let read = read_changed(&seven(), Pictures::Ink, change, strength, 1);
                 assert!(read.is_some() || drowned, "{name} {strength}");
             }
         }

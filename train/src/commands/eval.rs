@@ -41,7 +41,7 @@ pub fn run(globals: &Globals, arguments: EvalArgs) -> Result<()> {
     subject.print(&mut out, &card, &evaluation)?;
     let examples = &subject.examples;
     if !examples.is_empty() && !quick {
-        card = with_details(card, &subject.classifier, examples)?;
+        card = with_details(card, &subject)?;
     }
     print_details(&mut out, &card)?;
     let file = subject.write_report(&registry, &card, &evaluation, report)?;
@@ -77,7 +77,8 @@ impl Subject {
     ) -> Result<Self> {
         let id = chosen(registry, id)?;
         let path = data.unwrap_or_else(|| default_data(registry.root()));
-        let set = data::load_for_evaluation(&path)?;
+        let pictures = registry.manifest(&id)?.pictures;
+        let set = data::load_for_evaluation(&path, pictures)?;
         let device = globals.device()?.open()?;
         let checkpoint = registry.load(&id, &device.device)?;
         let manifest = checkpoint.manifest.clone();
@@ -112,13 +113,28 @@ impl Subject {
         let _waiting = Waiting::on(&self.device);
         let (mut card, evaluation) = Card::measure(&self.classifier, measured)?;
         if let Some(other) = other {
-            let labels = &self.manifest.labels;
-            let (other, there) =
-                evaluated_by(registry, other, &self.device, labels, &self.examples)?;
+            let (other, there) = self.evaluated_by(registry, other)?;
             let (here, there) = (&evaluation.predictions, &there.predictions);
             card.comparison = Some(statistics::pair(&other, here, there, &self.examples));
         }
         Ok((card, evaluation))
+    }
+
+    /// Another checkpoint's id, and its evaluation on the same examples.
+    fn evaluated_by(&self, registry: &Registry, other: &str) -> Result<(String, Evaluation)> {
+        let other = chosen(registry, Some(other))?;
+        let checkpoint = registry.load(&other, &self.device.device)?;
+        ensure!(
+            checkpoint.manifest.labels == self.manifest.labels,
+            "{other} has other labels, so the two cannot be compared"
+        );
+        ensure!(
+            checkpoint.manifest.pictures == self.manifest.pictures,
+            "{other} reads pictures as '{}', so the two cannot be compared",
+            checkpoint.manifest.pictures.name()
+        );
+        let classifier = checkpoint.into_classifier(&self.device.device);
+        Ok((other, evaluate(&classifier, &self.examples)?))
     }
 
     /// Prints how it reads the examples, and what it rejects.
@@ -209,26 +225,8 @@ fn sorted(set: LabelledSet, labels: &[String]) -> Sorted {
     sorted
 }
 
-/// Another checkpoint's id, and its evaluation on the same examples.
-fn evaluated_by(
-    registry: &Registry,
-    other: &str,
-    device: &ComputeDevice,
-    labels: &[String],
-    examples: &[Example],
-) -> Result<(String, Evaluation)> {
-    let other = chosen(registry, Some(other))?;
-    let checkpoint = registry.load(&other, &device.device)?;
-    ensure!(
-        checkpoint.manifest.labels == labels,
-        "{other} has other labels, so the two cannot be compared"
-    );
-    let evaluation = evaluate(&checkpoint.into_classifier(&device.device), examples)?;
-    Ok((other, evaluation))
-}
-
 /// Adds the robustness test and the speed, with a progress bar.
-fn with_details(card: Card, classifier: &Classifier, examples: &[Example]) -> Result<Card> {
+fn with_details(card: Card, subject: &Subject) -> Result<Card> {
     let bar = ProgressBar::new(robustness::CHANGES.len() as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:32.cyan/blue} trying {msg}  {eta} left") {
         bar.set_style(style);
@@ -237,7 +235,8 @@ fn with_details(card: Card, classifier: &Classifier, examples: &[Example]) -> Re
         bar.set_message(change.to_owned());
         bar.inc(1);
     };
-    let card = card.with_details(classifier, examples, step)?;
+    let Subject { classifier, manifest, examples, .. } = subject;
+    let card = card.with_details(classifier, manifest.pictures, examples, step)?;
     bar.finish_and_clear();
     Ok(card)
 }

@@ -39,12 +39,14 @@ pub fn run(globals: &Globals, arguments: ResumeArgs) -> Result<RunEnding> {
         }
         None => None,
     };
+    let own = || {
+        let config = &position.config;
+        data::load(&position.data, config.pictures, config.validation)
+    };
     let data = match (&fine_tuning, &position.drawings) {
         (Some(fine_tuning), _) => &fine_tuning.data,
-        (None, None) => &data::load(&position.data, position.config.validation)?,
-        (None, Some(drawings)) => {
-            &data::load(&position.data, position.config.validation)?.with_drawings(drawings)?
-        }
+        (None, None) => &own()?,
+        (None, Some(drawings)) => &own()?.with_drawings(drawings)?,
     };
     if data.record != position.dataset || data.labels != position.labels {
         let samples = position.fine_tuning.as_ref().map(|source| source.samples.display());

@@ -8,6 +8,7 @@ use glyphic_runtime::registry::Registry;
 use super::{become_a_child, chosen, default_data};
 use crate::{
     cli::{Globals, StartArgs},
+    console::say,
     data, network_file,
     run::{Run, RunEnding},
     state::Position,
@@ -25,7 +26,14 @@ pub fn run(globals: &Globals, arguments: StartArgs) -> Result<RunEnding> {
         config.teacher = Some(chosen(&registry, Some(teacher))?);
     }
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
-    let mut data = data::load(&path, config.validation)?;
+    let mut data = data::load(&path, config.pictures, config.validation)?;
+    if config.pictures.is_ink() && data.seems_whole() {
+        say(&format!(
+            "Many pictures in {} reach the edge, so they are hardly framed ink: --pictures whole is \
+             probably meant.",
+            path.display()
+        ));
+    }
     if let Some(drawings) = &arguments.drawings {
         ensure!(
             config.synthetic > 0.0,

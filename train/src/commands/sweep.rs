@@ -23,10 +23,11 @@ const RUN_MEMORY: u64 = 256 << 20;
 pub fn run(globals: &Globals, arguments: SweepArgs) -> Result<bool> {
     let registry = Registry::new(&globals.artifacts);
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
-    let mut data = data::load(&path, TrainConfig::default().validation)?;
+    let pictures = arguments.pictures;
+    let mut data = data::load(&path, pictures, TrainConfig::default().validation)?;
     // Settings are chosen by the held-back examples: the test set must not be seen.
     data.test.clear();
-    let plan = Plan::read(&arguments.file, data.labels.len())?;
+    let plan = Plan::read(&arguments.file, pictures, data.labels.len())?;
     let name = arguments.file.file_stem().context("the sweep's file needs a name")?;
     let folder = registry.root().join("sweeps").join(name);
     let path = fs::canonicalize(&path).unwrap_or(path);

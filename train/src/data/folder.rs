@@ -8,6 +8,7 @@ use std::{
 use glyphic_model::{
     checkpoint::{FileRecord, sha256},
     labels,
+    preprocess::Pictures,
 };
 use glyphic_runtime::decode::decode;
 
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::example::Example;
 
-pub(super) fn read(folder: &Path) -> Result<RawData, DataError> {
+pub(super) fn read(folder: &Path, pictures: Pictures) -> Result<RawData, DataError> {
     let label_folders = children(folder, Path::is_dir)?;
     if label_folders.is_empty() {
         return Err(DataError::NothingFound(folder.to_owned()));
@@ -39,7 +40,7 @@ pub(super) fn read(folder: &Path) -> Result<RawData, DataError> {
             let bytes = fs::read(&path).map_err(unreadable(&path))?;
             let bad = |reason: String| DataError::BadPicture { path: path.clone(), reason };
             let picture = decode(&bytes).map_err(|error| bad(error.to_string()))?;
-            let glyph = picture.glyph().ok_or_else(|| bad("the picture is blank".to_owned()))?;
+            let glyph = pictures.glyph(&picture).ok_or_else(|| bad(blank(pictures)))?;
             raw.training.push(Example { glyph, label });
             let name = format!("{}/{}", raw.labels[label], name_of(&path));
             raw.files.push(FileRecord { name, sha256: sha256(&bytes) });
@@ -49,6 +50,18 @@ pub(super) fn read(folder: &Path) -> Result<RawData, DataError> {
         return Err(DataError::NothingFound(folder.to_owned()));
     }
     Ok(raw)
+}
+
+/// Why a picture is refused in which nothing is seen.
+fn blank(pictures: Pictures) -> String {
+    match pictures {
+        Pictures::Ink => {
+            "the picture is blank, read as ink on paper (if these are pictures as they are, give \
+             --pictures whole)"
+        }
+        Pictures::Whole => "the picture is blank: it has one colour",
+    }
+    .to_owned()
 }
 
 /// The entries of a folder that `keep` keeps, by name; hidden ones are left out.

@@ -3,7 +3,10 @@
 
 use std::{fs, path::Path};
 
-use glyphic_model::{Glyph, preprocess::Strokes};
+use glyphic_model::{
+    Glyph,
+    preprocess::{Pictures, Strokes},
+};
 use glyphic_runtime::{
     held_back::{HeldBack, Kind},
     samples::{SampleInput, lines},
@@ -29,13 +32,13 @@ pub struct LabelledSample {
     pub strokes: Option<Strokes>,
 }
 
-/// Reads a file of samples. Those without a label are left out. Where a line does not say whether
+/// Reads a file of samples for a checkpoint of these pictures. Those without a label are left out. Where a line does not say whether
 /// it is held back, [`HeldBack`] decides as it does on a server.
-pub fn read(path: &Path) -> Result<Vec<LabelledSample>, DataError> {
+pub fn read(path: &Path, pictures: Pictures) -> Result<Vec<LabelledSample>, DataError> {
     let text = fs::read_to_string(path).map_err(unreadable(path))?;
     let mut samples = Vec::new();
     let mut held_back = HeldBack::default();
-    for (number, line) in lines(&text) {
+    for (number, line) in lines(&text, pictures) {
         let line = line.map_err(|error| DataError::BadLine {
             path: path.to_owned(),
             line: number,

@@ -72,6 +72,7 @@ impl ExportMetadata {
             network_config: manifest.network,
             network: &network,
             labels: manifest.labels,
+            pictures: manifest.pictures,
             temperature: manifest.temperature,
             thresholds: manifest.thresholds,
             training: manifest.training,

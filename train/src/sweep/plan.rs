@@ -17,7 +17,7 @@
 use std::{collections::HashSet, fs, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
-use glyphic_model::network::NetworkConfig;
+use glyphic_model::{network::NetworkConfig, preprocess::Pictures};
 use rand::{RngExt, rngs::StdRng};
 use serde::Deserialize;
 use serde_json::Value;
@@ -35,7 +35,8 @@ const MOST: usize = 10_000;
 /// The setting that names a file with a network.
 const NETWORK: &str = "network";
 /// Settings that a sweep cannot set, and why.
-const REFUSED: [(&str, &str); 3] = [
+const REFUSED: [(&str, &str); 4] = [
+    ("pictures", "its runs share their data: give `train sweep` the option --pictures"),
     ("validation", "all runs are compared on the same held-back examples"),
     ("seed", "give `seeds` instead"),
     ("teacher", "its runs cannot see other checkpoints"),
@@ -122,19 +123,19 @@ enum Scale {
 }
 
 impl Plan {
-    /// Reads a sweep's file for data with this number of labels.
+    /// Reads a sweep's file for data of these pictures with this number of labels.
     ///
     /// # Errors
     /// The file cannot be read, names a setting that does not exist, or asks for a
     /// run that cannot begin.
-    pub fn read(file: &Path, classes: usize) -> Result<Self> {
+    pub fn read(file: &Path, pictures: Pictures, classes: usize) -> Result<Self> {
         let text =
             fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let folder = file.parent().unwrap_or(Path::new("."));
-        Self::parse(&text, folder, classes).with_context(|| file.display().to_string())
+        Self::parse(&text, folder, pictures, classes).with_context(|| file.display().to_string())
     }
 
-    fn parse(text: &str, folder: &Path, classes: usize) -> Result<Self> {
+    fn parse(text: &str, folder: &Path, pictures: Pictures, classes: usize) -> Result<Self> {
         let file: SweepFile = toml::from_str(text)?;
         ensure!(!file.seeds.is_empty(), "`seeds` is empty: give at least one");
         let choices = choices(&file.vary)?;
@@ -163,7 +164,7 @@ impl Plan {
         for values in &combinations {
             let varied = names.iter().copied().zip(values);
             let settings = shared.iter().map(|(name, value)| (name.as_str(), value)).chain(varied);
-            let (config, network) = with_settings(settings, folder, classes)?;
+            let (config, network) = with_settings(settings, folder, pictures, classes)?;
             for &seed in &file.seeds {
                 let config = TrainConfig { seed, ..config.clone() };
                 if planned.insert(serde_json::to_string(&(&config, &network))?) {
@@ -176,13 +177,14 @@ impl Plan {
     }
 }
 
-/// `train`'s defaults, changed by these settings.
+/// `train`'s defaults for these pictures, changed by these settings.
 fn with_settings<'a>(
     settings: impl Iterator<Item = (&'a str, &'a Value)>,
     folder: &Path,
+    pictures: Pictures,
     classes: usize,
 ) -> Result<(TrainConfig, NetworkConfig)> {
-    let mut config = serde_json::to_value(TrainConfig::default())?;
+    let mut config = serde_json::to_value(TrainConfig::default_for(pictures))?;
     let mut network = NetworkConfig::small(classes);
     for (name, value) in settings {
         if name == NETWORK {
@@ -344,7 +346,7 @@ mod tests {
     use crate::config::Augmentation;
 
     fn plan(text: &str) -> Result<Plan> {
-        Plan::parse(text, Path::new("."), 10)
+        Plan::parse(text, Path::new("."), Pictures::Ink, 10)
     }
 
     fn refusal(text: &str) -> String {
@@ -366,6 +368,16 @@ mod tests {
         let Augmentation { rotation, elastic, .. } = last.config.augmentation;
         assert_eq!((rotation, elastic), (12.0, 0.2));
         assert_eq!(last.config.batch_size, TrainConfig::default().batch_size);
+    }
+
+    #[test]
+    fn runs_on_whole_pictures_have_the_defaults_for_them() {
+        let text = "[vary]\naugmentation.shear = [0, 0.1]";
+        let plan = Plan::parse(text, Path::new("."), Pictures::Whole, 10).unwrap();
+        let whole = TrainConfig::default_for(Pictures::Whole);
+        assert_eq!(plan.runs[0].config, whole);
+        let augmentation = Augmentation { shear: 0.1, ..whole.augmentation.clone() };
+        assert_eq!(plan.runs[1].config, TrainConfig { augmentation, ..whole });
     }
 
     #[test]
@@ -430,6 +442,7 @@ mod tests {
             ("[vary]\nepochs = ['many']", "`epochs` = \"many\": invalid type"),
             ("[vary]\nseed = [1, 2]", "give `seeds` instead"),
             ("[vary]\nvalidation = [0.1, 0.2]", "a sweep cannot set `validation`"),
+            ("[vary]\npictures = ['ink', 'whole']", "give `train sweep` the option --pictures"),
             ("[settings]\nseed = 7\n[vary]\nepochs = [1]", "give `seeds` instead"),
             ("[vary]\nepochs = { from = 1, to = 3 }", "a grid needs a list"),
             ("runs = 3\n[vary]\nepochs = [1]", "`runs` is for search"),

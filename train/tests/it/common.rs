@@ -85,6 +85,29 @@ fn ring(i: usize) -> Vec<Vec<[f32; 2]>> {
     vec![(0..=16).map(point).collect()]
 }
 
+/// A folder of whole pictures of two labels, bar and beam, `count` of each: half of them light on dark
+/// with 28 pixels a side, the others dark on light with 140. Their subjects reach the edges.
+pub fn whole_pictures(folder: &Path, count: usize) -> PathBuf {
+    let data = folder.join("whole");
+    for (label, name) in ["bar", "beam"].into_iter().enumerate() {
+        fs::create_dir_all(data.join(name)).unwrap();
+        for i in 0..count {
+            let wide = 5 + i as u32 % 4;
+            let inside = |at: u32| (2 + i as u32 % 13..2 + i as u32 % 13 + wide).contains(&at);
+            let value = |x: u32, y: u32| match inside(if label == 0 { x } else { y }) {
+                true => (120 + 3 * x + y) as u8,
+                false => 0,
+            };
+            let picture = match i % 2 {
+                0 => GrayImage::from_fn(28, 28, |x, y| [value(x, y)].into()),
+                _ => GrayImage::from_fn(140, 140, |x, y| [255 - value(x / 5, y / 5)].into()),
+            };
+            picture.save(data.join(name).join(format!("{i}.png"))).unwrap();
+        }
+    }
+    data
+}
+
 /// Writes an IDX directory with the first pictures of MNIST's training set.
 pub fn small_mnist(folder: &Path, count: usize) -> PathBuf {
     let data = folder.join("small");

@@ -2,16 +2,17 @@
 
 use std::{fs, path::Path};
 
-use crate::common::{errors, folder, repository, run, small_mnist, two_symbols};
+use crate::common::{errors, folder, repository, run, small_mnist, two_symbols, whole_pictures};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use glyphic_model::checkpoint::sha256;
-use glyphic_runtime::decode::decode;
+use glyphic_model::{Glyph, checkpoint::sha256, glyph::PIXELS, preprocess::Pictures};
+use glyphic_runtime::decode::{decode, png};
 use glyphic_train::data::{DataError, load, load_for_evaluation, samples};
 use serde_json::json;
 
 #[test]
 fn mnist_is_whole() {
-    let data = load(&repository().join("artifacts/datasets/mnist"), 1.0 / 12.0).unwrap();
+    let data =
+        load(&repository().join("artifacts/datasets/mnist"), Pictures::Ink, 1.0 / 12.0).unwrap();
     assert_eq!(
         (data.training.len(), data.validation.len(), data.test.len()),
         (55_000, 5_000, 10_000)
@@ -31,7 +32,8 @@ fn the_split_is_the_same_every_time_and_overlaps_nowhere() {
         ids.sort();
         ids
     };
-    let (a, b) = (load(&path, 0.2).unwrap(), load(&path, 0.2).unwrap());
+    let (a, b) =
+        (load(&path, Pictures::Ink, 0.2).unwrap(), load(&path, Pictures::Ink, 0.2).unwrap());
     assert_eq!(ids(&a.validation), ids(&b.validation));
     assert_eq!((a.training.len(), a.validation.len()), (400, 100));
     let held_back = ids(&a.validation);
@@ -46,13 +48,13 @@ fn labels_come_from_the_data() {
     let mut labels = vec![0, 0, 8, 1, 0, 0, 0, 50];
     labels.extend((0..50).map(|i| if i % 2 == 0 { 3u8 } else { 7 }));
     fs::write(path.join("train-labels-idx1-ubyte"), labels).unwrap();
-    assert_eq!(load(&path, 0.1).unwrap().labels, ["3", "7"]);
+    assert_eq!(load(&path, Pictures::Ink, 0.1).unwrap().labels, ["3", "7"]);
     fs::write(path.join("labels.txt"), "a\nb\nc\nd\ne\nf\ng\nh\n").unwrap();
-    assert_eq!(load(&path, 0.1).unwrap().labels, ["d", "h"]);
+    assert_eq!(load(&path, Pictures::Ink, 0.1).unwrap().labels, ["d", "h"]);
     fs::write(path.join("labels.txt"), "a\nb\n").unwrap();
-    assert!(matches!(load(&path, 0.1), Err(DataError::Damaged { .. })));
+    assert!(matches!(load(&path, Pictures::Ink, 0.1), Err(DataError::Damaged { .. })));
     fs::write(path.join("labels.txt"), "a\nb\nc\nd\ne\nf\ng\nd\n").unwrap();
-    let twice = load(&path, 0.1).err().unwrap().to_string();
+    let twice = load(&path, Pictures::Ink, 0.1).err().unwrap().to_string();
     assert!(twice.contains("the label 'd' twice"), "{twice}");
 }
 
@@ -60,7 +62,7 @@ fn labels_come_from_the_data() {
 fn emnist_naming_is_read_turned_upright() {
     let folder = folder();
     let plain = small_mnist(folder.path(), 40);
-    let upright = load(&plain, 0.1).unwrap().training;
+    let upright = load(&plain, Pictures::Ink, 0.1).unwrap().training;
     let emnist = folder.path().join("emnist");
     fs::create_dir(&emnist).unwrap();
     let mut pictures = fs::read(plain.join("train-images-idx3-ubyte")).unwrap();
@@ -79,7 +81,7 @@ fn emnist_naming_is_read_turned_upright() {
         (0..10).map(|i| format!("{i} {}\n", 65 + i)).collect::<String>(),
     )
     .unwrap();
-    let found = load(&emnist, 0.1).unwrap();
+    let found = load(&emnist, Pictures::Ink, 0.1).unwrap();
     assert_eq!(found.labels[0], "A");
     for (a, b) in upright.iter().zip(&found.training) {
         assert_eq!((&a.glyph, a.label), (&b.glyph, b.label));
@@ -95,12 +97,12 @@ fn strokes_are_read_with_their_source() {
         "{\"label\":\"1\",\"source\":\"pad\",\"strokes\":[[[0,0],[1,9]]]}\n\n{\"label\":\"0\",\"strokes\":[[[0,0],[5,0],[5,5],[0,5],[0,0]]]}\n",
     )
     .unwrap();
-    let set = load_for_evaluation(&path).unwrap();
+    let set = load_for_evaluation(&path, Pictures::Ink).unwrap();
     assert_eq!(set.labels, ["0", "1"]);
     assert_eq!(set.sources, ["pad", ""]);
     assert_eq!(set.examples[0].label, 1);
     fs::write(&path, "{\"label\":\"1\",\"strokes\":[]}\n").unwrap();
-    let message = load_for_evaluation(&path).err().unwrap().to_string();
+    let message = load_for_evaluation(&path, Pictures::Ink).err().unwrap().to_string();
     assert!(message.contains("drawn.jsonl") && message.contains("line 1"), "{message}");
 }
 
@@ -108,8 +110,11 @@ fn strokes_are_read_with_their_source() {
 fn rejects_labels_that_cannot_be_seen() {
     let folder = folder();
     let refused = |path: &Path, parts: [&str; 2]| {
-        let read =
-            if path.is_dir() { load(path, 0.1).err() } else { load_for_evaluation(path).err() };
+        let read = if path.is_dir() {
+            load(path, Pictures::Ink, 0.1).err()
+        } else {
+            load_for_evaluation(path, Pictures::Ink).err()
+        };
         let message = read.expect("it was read").to_string();
         assert!(parts.iter().all(|part| message.contains(part)), "{message}");
     };
@@ -143,7 +148,7 @@ fn refused(file: &str, change: impl FnOnce(&Path)) -> String {
     let folder = folder();
     let path = small_mnist(folder.path(), 50);
     change(&path.join(file));
-    let message = load(&path, 0.1).err().expect("it was read").to_string();
+    let message = load(&path, Pictures::Ink, 0.1).err().expect("it was read").to_string();
     assert!(message.contains(file), "{message}");
     message
 }
@@ -224,7 +229,7 @@ fn rejects_a_test_label_that_training_does_not_have() {
         fs::copy(path.join(format!("train-{name}")), path.join(format!("t10k-{name}"))).unwrap();
     }
     write_byte(&path.join("t10k-labels-idx1-ubyte"), 8, 200);
-    let message = load(&path, 0.1).err().unwrap().to_string();
+    let message = load(&path, Pictures::Ink, 0.1).err().unwrap().to_string();
     assert!(message.contains("t10k-labels-idx1-ubyte") && message.contains("200"), "{message}");
 }
 
@@ -232,11 +237,11 @@ fn rejects_a_test_label_that_training_does_not_have() {
 fn rejects_evaluating_without_a_test_set() {
     let folder = folder();
     let path = small_mnist(folder.path(), 50);
-    let message = load_for_evaluation(&path).err().unwrap().to_string();
+    let message = load_for_evaluation(&path, Pictures::Ink).err().unwrap().to_string();
     assert!(message.contains("no test set"), "{message}");
     // Half a test set is a missing file, not none.
     fs::copy(path.join("train-labels-idx1-ubyte"), path.join("t10k-labels-idx1-ubyte")).unwrap();
-    let message = load(&path, 0.1).err().unwrap().to_string();
+    let message = load(&path, Pictures::Ink, 0.1).err().unwrap().to_string();
     assert!(message.contains("t10k-images-idx3-ubyte"), "{message}");
 }
 
@@ -253,7 +258,7 @@ fn samples_are_read_in_every_form() {
         json!({ "label": "5", "held_back": true, "glyph": STANDARD.encode(glyph.pixels()) }),
     ];
     fs::write(&file, lines.map(|line| line.to_string()).join("\n")).unwrap();
-    let samples = samples::read(&file).unwrap();
+    let samples = samples::read(&file, Pictures::Ink).unwrap();
     let ids: Vec<&str> = samples.iter().map(|sample| sample.id.as_str()).collect();
     assert_eq!(ids, ["drawn", "line-2", "line-4"], "nobody has labelled the third");
     assert_eq!(samples.iter().map(|s| s.label.as_str()).collect::<Vec<_>>(), ["1", "5", "5"]);
@@ -266,22 +271,62 @@ fn samples_are_read_in_every_form() {
 }
 
 #[test]
+fn folders_are_read_as_their_pictures_are() {
+    let folder = folder();
+    let data = whole_pictures(folder.path(), 6);
+    let whole = load(&data, Pictures::Whole, 0.2).unwrap();
+    assert!(whole.generator.is_empty(), "nothing is drawn for them");
+    assert!(whole.seems_whole());
+    let all = || whole.training.iter().chain(&whole.validation);
+    assert_eq!(all().count(), 12);
+    assert!(all().all(|example| example.glyph.pixels()[0] < 3 || example.label == 1));
+    // The same from 28 pixels light on dark and from 140 dark on light.
+    for (label, name) in ["bar", "beam"].into_iter().enumerate() {
+        let small = image::open(data.join(name).join("0.png")).unwrap().into_luma8().into_raw();
+        assert!(all().any(|e| e.label == label && e.glyph.pixels()[..] == small[..]));
+    }
+    let set = load_for_evaluation(&data, Pictures::Whole).unwrap();
+    assert_eq!(set.examples.len(), 12);
+    // Read as ink, such a bar is paper.
+    let refused = |pictures: Pictures| load(&data, pictures, 0.2).err().unwrap().to_string();
+    let message = refused(Pictures::Ink);
+    assert!(message.contains("bar/1.png") && message.contains("--pictures whole"), "{message}");
+    fs::write(data.join("bar/blank.png"), png(&Glyph::new([0; PIXELS]))).unwrap();
+    let message = refused(Pictures::Whole);
+    assert!(message.contains("blank: it has one colour"), "{message}");
+}
+
+#[test]
+fn mnist_does_not_seem_whole() {
+    let folder = folder();
+    let data = load(&small_mnist(folder.path(), 500), Pictures::Ink, 0.2).unwrap();
+    assert!(!data.seems_whole());
+    assert!(!data.generator.is_empty());
+    // Nothing is drawn for whole pictures, not even of digits.
+    let data = load(&folder.path().join("small"), Pictures::Whole, 0.2).unwrap();
+    assert!(data.generator.is_empty());
+}
+
+#[test]
 fn rejects_an_unreadable_picture() {
     let folder = folder();
     let data = two_symbols(folder.path(), 3);
     fs::write(data.join("ring/9.png"), "not a picture").unwrap();
-    let message = load(&data, 0.2).err().unwrap().to_string();
+    let message = load(&data, Pictures::Ink, 0.2).err().unwrap().to_string();
     assert!(message.contains("ring/9.png") && message.contains("remove"), "{message}");
 }
 
 #[test]
 fn rejects_folders_without_data() {
     let folder = folder();
-    assert!(matches!(load(&folder.path().join("none"), 0.1), Err(DataError::Missing(_))));
-    assert!(matches!(load(folder.path(), 0.1), Err(DataError::NothingFound(_))));
+    assert!(matches!(
+        load(&folder.path().join("none"), Pictures::Ink, 0.1),
+        Err(DataError::Missing(_))
+    ));
+    assert!(matches!(load(folder.path(), Pictures::Ink, 0.1), Err(DataError::NothingFound(_))));
     let data = two_symbols(folder.path(), 2);
     fs::remove_dir_all(data.join("ring")).unwrap();
-    assert!(matches!(load(&data, 0.1), Err(DataError::TooLittle { .. })));
+    assert!(matches!(load(&data, Pictures::Ink, 0.1), Err(DataError::TooLittle { .. })));
 }
 
 #[test]

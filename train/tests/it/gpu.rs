@@ -8,7 +8,7 @@ use crate::common::{
     assert_success, errors, folder, repository, run, small_mnist, train, two_symbols,
 };
 use burn::tensor::Device;
-use glyphic_model::{Glyph, network::NetworkConfig};
+use glyphic_model::{Glyph, network::NetworkConfig, preprocess::Pictures};
 use glyphic_runtime::{
     device::{ComputeDevice, DeviceChoice},
     registry::Registry,
@@ -44,7 +44,9 @@ fn logits_and_gradients_of_a_step_agree() {
 fn the_released_checkpoint_reads_a_thousand_test_pictures_alike() {
     let registry = Registry::new(repository().join("artifacts"));
     let id = registry.current().unwrap();
-    let examples = load_for_evaluation(&registry.root().join("datasets/mnist")).unwrap().examples;
+    let examples = load_for_evaluation(&registry.root().join("datasets/mnist"), Pictures::Ink)
+        .unwrap()
+        .examples;
     let glyphs: Vec<Glyph> = examples.iter().take(1000).map(|e| e.glyph.clone()).collect();
     let logits = |device: &Device| {
         let classifier = registry.load(&id, device).unwrap().into_classifier(device);
@@ -67,7 +69,7 @@ fn the_released_checkpoint_reads_a_thousand_test_pictures_alike() {
 fn training_goes_the_same_way() {
     let folder = folder();
     let path = small_mnist(folder.path(), 200);
-    let data = load(&path, 0.2).unwrap();
+    let data = load(&path, Pictures::Ink, 0.2).unwrap();
     let losses = |devices: &[ComputeDevice]| -> Vec<f32> {
         let config = TrainConfig {
             batch_size: 32,

@@ -5,7 +5,10 @@ use std::{fs, path::PathBuf, sync::LazyLock};
 
 use crate::common::repository;
 use burn::tensor::Device;
-use glyphic_model::{Classifier, Glyph, Prediction, Verdict, preprocess::Strokes};
+use glyphic_model::{
+    Classifier, Glyph, Prediction, Verdict,
+    preprocess::{Pictures, Strokes},
+};
 use glyphic_runtime::{decode::decode, registry::Registry};
 use glyphic_train::{
     card::statistics::{calibration_error, reliability},
@@ -126,7 +129,7 @@ fn a_blank_is_never_a_digit() {
 
 #[test]
 fn is_calibrated_on_mnist() {
-    let data = load(&repository().join("artifacts/datasets/mnist"), 0.1).unwrap();
+    let data = load(&repository().join("artifacts/datasets/mnist"), Pictures::Ink, 0.1).unwrap();
     let glyphs: Vec<Glyph> = data.test.iter().map(|example| example.glyph.clone()).collect();
     let said = classify(&glyphs);
     let right = said.iter().zip(&data.test).filter(|(said, test)| said.index == test.label);

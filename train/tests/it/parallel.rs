@@ -5,7 +5,7 @@ use std::{process::Stdio, thread::sleep, time::Duration};
 use crate::common::{
     assert_success, errors, folder, manifests, run, small_mnist, train, two_symbols,
 };
-use glyphic_model::network::NetworkConfig;
+use glyphic_model::{network::NetworkConfig, preprocess::Pictures};
 use glyphic_runtime::device::ComputeDevice;
 use glyphic_train::{
     augment::random_maps,
@@ -20,7 +20,7 @@ use glyphic_train::{
 
 fn data() -> Data {
     let folder = folder();
-    load(&two_symbols(folder.path(), 16), 0.2).unwrap()
+    load(&two_symbols(folder.path(), 16), Pictures::Ink, 0.2).unwrap()
 }
 
 #[test]

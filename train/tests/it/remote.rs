@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::common::{assert_success, errors, folder, manifests, small_mnist};
-use glyphic_model::{Classifier, network::NetworkConfig};
+use glyphic_model::{Classifier, network::NetworkConfig, preprocess::Pictures};
 use glyphic_runtime::device::{ComputeDevice, RemoteAddress, TOKEN_VARIABLE};
 use glyphic_train::{
     config::TrainConfig,
@@ -75,7 +75,7 @@ fn run(folder: &Path, arguments: &[&str]) -> Output {
 }
 
 fn small(folder: &Path) -> Data {
-    load(&small_mnist(folder, 600), 0.1).unwrap()
+    load(&small_mnist(folder, 600), Pictures::Ink, 0.1).unwrap()
 }
 
 /// The losses of eight steps, and the logits of the network after them.

@@ -2,7 +2,10 @@
 
 use crate::common::{folder, two_symbols};
 use burn::tensor::{Device, Tensor};
-use glyphic_model::network::{NetworkConfig, normalise};
+use glyphic_model::{
+    network::{NetworkConfig, normalise},
+    preprocess::Pictures,
+};
 use glyphic_runtime::device::ComputeDevice;
 use glyphic_train::{
     augment::{Augmenter, random_maps},
@@ -21,7 +24,7 @@ const NONE: Augmentation = Augmentation::NONE;
 /// A batch of 16 pictures, `[16, 1, 28, 28]`.
 fn pictures(device: &Device) -> Tensor<4> {
     let folder = folder();
-    let data = load(&two_symbols(folder.path(), 16), 0.2).unwrap();
+    let data = load(&two_symbols(folder.path(), 16), Pictures::Ink, 0.2).unwrap();
     let first: Vec<u32> = (0..16).collect();
     DeviceSet::new(&data.training, device).pick(&first).pixels
 }
@@ -93,7 +96,7 @@ fn augmentation_follows_from_seed_and_step() {
 #[test]
 fn the_cpu_varies_pictures_as_a_device_does() {
     let folder = folder();
-    let data = load(&two_symbols(folder.path(), 16), 0.2).unwrap();
+    let data = load(&two_symbols(folder.path(), 16), Pictures::Ink, 0.2).unwrap();
     let device = Device::flex();
     let indices: Vec<u32> = (0..16).rev().collect();
     // So far that much of a picture leaves the field.
@@ -153,7 +156,7 @@ fn the_learning_rate_rises_then_falls_to_nothing() {
 fn trainer(config: TrainConfig) -> Trainer {
     let folder = folder();
     let path = two_symbols(folder.path(), 16);
-    let data = load(&path, 0.2).unwrap();
+    let data = load(&path, Pictures::Ink, 0.2).unwrap();
     let network = NetworkConfig::small(2);
     let position = Position::start(config, network, path, data.record, data.labels, false);
     Trainer::new(position, &data.training, &[ComputeDevice::cpu()]).unwrap()

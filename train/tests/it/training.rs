@@ -2,11 +2,100 @@
 
 use std::fs;
 
-use crate::common::{assert_success, errors, folder, manifests, run, small_mnist, two_symbols};
+use crate::common::{
+    assert_success, errors, folder, manifests, run, small_mnist, two_symbols, whole_pictures,
+};
+use glyphic_model::preprocess::Pictures;
 use glyphic_train::{
     card::{Card, robustness::CHANGES},
     data::{self, load},
 };
+
+#[test]
+fn whole_pictures_are_learned_measured_and_exchanged_as_they_are() {
+    let folder = folder();
+    let data = whole_pictures(folder.path(), 40);
+    let data = data.to_str().unwrap();
+    let train = |arguments: &[&str]| {
+        let output = run(folder.path(), arguments);
+        assert_success(&output);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    train(&[
+        "--data",
+        data,
+        "--pictures",
+        "whole",
+        "--network",
+        "mlp",
+        "--epochs",
+        "6",
+        "--batch-size",
+        "8",
+        "--promote",
+    ]);
+    let manifest = manifests(folder.path()).remove(0);
+    assert_eq!(manifest.pictures, Pictures::Whole);
+    assert_eq!(manifest.training["pictures"], "whole");
+    assert_eq!(manifest.datasets.len(), 1, "nothing was drawn");
+    assert!(manifest.metrics.validation.accuracy > 0.8, "{:?}", manifest.metrics);
+
+    let said = train(&["eval", "--quick", "--data", data]);
+    let together = said.lines().find(|line| line.contains("together")).unwrap();
+    let percent: f64 = together.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(percent > 90.0, "{said}");
+    assert!(train(&["audit", "--data", data]).contains("of 80 labels"));
+
+    train(&["export", &manifest.id, "one.zip"]);
+    train(&["export", &manifest.id, "one.onnx"]);
+    train(&["import", "one.onnx", "--id", "again"]);
+    fs::remove_dir_all(folder.path().join("artifacts/checkpoints").join(&manifest.id)).unwrap();
+    train(&["import", "one.zip"]);
+    assert!(manifests(folder.path()).iter().all(|one| one.pictures == Pictures::Whole));
+
+    let refused =
+        run(folder.path(), &["--data", data, "--pictures", "whole", "--negatives", "0.1"]);
+    assert!(errors(&refused).contains("--negatives must be 0"), "{}", errors(&refused));
+}
+
+#[test]
+fn the_trainer_says_if_pictures_are_probably_no_framed_ink() {
+    let folder = folder();
+    let path = small_mnist(folder.path(), 60);
+    let train = |pictures: &str| {
+        let path = path.to_str().unwrap();
+        let output = run(
+            folder.path(),
+            &[
+                "--data",
+                path,
+                "--pictures",
+                pictures,
+                "--network",
+                "mlp",
+                "--epochs",
+                "1",
+                "--synthetic",
+                "0",
+            ],
+        );
+        assert_success(&output);
+        errors(&output)
+    };
+    let hint = "--pictures whole is probably meant";
+    assert!(!train("ink").contains(hint));
+    // A bar from the upper edge to the lower one in each picture.
+    let file = path.join("train-images-idx3-ubyte");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[16..]
+        .iter_mut()
+        .enumerate()
+        .for_each(|(i, ink)| *ink = (*ink).max(if i % 28 < 6 { 200 } else { 0 }));
+    fs::write(&file, bytes).unwrap();
+    let said = train("ink");
+    assert_eq!(said.matches(hint).count(), 1, "{said}");
+    assert!(!train("whole").contains(hint));
+}
 
 #[test]
 fn learns_a_folder_of_two_symbols() {
@@ -368,7 +457,7 @@ fn numbers_that_stand_for_something_have_no_synthetic_examples() {
     // Not even beside a user's drawings.
     let drawings = folder.path().join("mine.jsonl");
     fs::write(&drawings, r#"{"label": "hook", "strokes": [[[0, 0], [0, 9], [5, 9]]]}"#).unwrap();
-    let data = load(&data, 0.1).unwrap().with_drawings(&drawings).unwrap();
+    let data = load(&data, Pictures::Ink, 0.1).unwrap().with_drawings(&drawings).unwrap();
     assert_eq!(data.labels[10], "hook");
     assert_eq!(data.generator.labels().collect::<Vec<_>>(), [10]);
 }

@@ -156,6 +156,10 @@ impl Shadow {
             return;
         }
         let Some(candidate) = self.with(|state| state.candidate.clone()) else { return };
+        // The glyphs were made for the serving checkpoint.
+        if candidate.serving().pictures != serving.pictures {
+            return;
+        }
         // A candidate that is too slow misses these glyphs: no request waits for it.
         let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else { return };
         let chosen = answered.into_iter().filter(|_| fastrand::f32() < self.share);

@@ -6,6 +6,7 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, header::CONTENT_LENGTH},
 };
+use glyphic_model::{checkpoint::Manifest, preprocess::Pictures};
 use tokio_stream::StreamExt;
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
 };
 use crate::{
     app::App,
-    samples::{Aim, Effort, Raw},
+    samples::{Aim, Effort, Form, Raw},
 };
 
 /// The whole body, if it is within the server's limit, with the room that it takes: to be held
@@ -87,6 +88,19 @@ pub async fn decode<T: Send + 'static, E: Into<ApiError>>(
             let lane = app.lanes.lane(effort);
             lane.compute(client, move || finish(opened)).await.inspect_err(turned_away)
         }
+    }
+}
+
+/// Refuses to answer for an image that was prepared for other pictures than those of the checkpoint
+/// that read it, which began to serve in between. Strokes and pixels are the same for both.
+pub fn check_pictures(
+    form: Form,
+    prepared_for: Pictures,
+    model: &Manifest,
+) -> Result<(), ApiError> {
+    match form == Form::Image && prepared_for != model.pictures {
+        true => Err(ApiError::Busy),
+        false => Ok(()),
     }
 }
 

@@ -90,6 +90,8 @@ pub struct ModelDescription {
     created: String,
     /// The label of each output.
     labels: Vec<String>,
+    /// What its pictures are: `ink`, which is framed, or `whole`.
+    pictures: &'static str,
     /// Number of parameters.
     parameters: usize,
     /// Multiply-adds for a picture.
@@ -128,6 +130,7 @@ fn describe(registry: &Registry, aliases: &Aliases, id: String, manifest: Manife
         aliases: aliases.of(&id).map(str::to_owned).collect(),
         pinned: aliases.pins.contains(&id),
         speed: speed(registry, &id),
+        pictures: manifest.pictures.name(),
         id,
         created: manifest.created,
         labels: manifest.labels,

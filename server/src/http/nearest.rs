@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     neighbours::TrainingExample,
-    samples::{Aim, Raw, data_url},
+    samples::{Aim, data_url},
 };
 
 /// Most examples of an answer.
@@ -87,8 +87,10 @@ pub async fn nearest(
     }
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let input = Input::of(&headers, bytes)?;
-    let (_, glyph) = decode(&app, client, input, Aim::Symbol, Raw::glyph).await?;
-    let model = app.models.engine().serving().id.clone();
+    let serving = app.models.engine().serving();
+    let (model, pictures) = (serving.id.clone(), serving.pictures);
+    let glyph = decode(&app, client, input, Aim::Symbol, move |raw| raw.glyph(pictures));
+    let (_, glyph) = glyph.await?;
     let neighbours = app.neighbours()?;
     let Some(glyph) = glyph else {
         return Ok(Json(NearestAnswer { model, of: 0, examples: Vec::new() }));

@@ -11,7 +11,7 @@ use utoipa::{
 };
 
 use super::{
-    body::{decode, receive},
+    body::{check_pictures, decode, receive},
     error::ApiError,
     extract::{Client, Json, Query},
     input::{FormInput, Input, JsonInput},
@@ -25,7 +25,7 @@ use crate::{
     app::App,
     config::ThresholdOverrides,
     engine::{Engine, Predicted},
-    samples::{Aim, Raw, data_url},
+    samples::{Aim, data_url},
 };
 
 /// How a picture is read.
@@ -157,7 +157,9 @@ pub async fn predict(
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let begun = Instant::now();
     let input = Input::of(&headers, bytes)?;
-    let (_, glyph) = decode(&app, client, input, Aim::Symbol, Raw::glyph).await?;
+    let pictures = engine.serving().pictures;
+    let glyph = decode(&app, client, input, Aim::Symbol, move |raw| raw.glyph(pictures));
+    let (opened, glyph) = glyph.await?;
     app.metrics().stage("decode", begun.elapsed());
     let decode = micros(begun.elapsed());
     let Some(glyph) = glyph else {
@@ -167,6 +169,7 @@ pub async fn predict(
     };
     let seen = (options.explain != 0).then(|| data_url(&glyph));
     let predicted = engine.predict(glyph.clone()).await?;
+    check_pictures(opened.raw.form(), pictures, &predicted.model)?;
     if options.model.is_none() {
         app.shadow.compare(&predicted.model, [(&glyph, &predicted.prediction)]);
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{decode, receive},
+    body::{check_pictures, decode, receive},
     error::ApiError,
     extract::{Client, Json, Query},
     input::{FormInput, Input, JsonInput},
@@ -118,16 +118,18 @@ pub async fn read(
     let begun = Instant::now();
     let input = Input::of(&headers, bytes)?;
     let aim = Aim::Number { boxed: boxes.is_some() };
+    let pictures = app.models.engine().serving().pictures;
     let found = decode(&app, client, input, aim, move |raw| {
-        let lattice = raw.lattice(boxes.as_deref(), turns)?;
+        let lattice = raw.lattice(pictures, boxes.as_deref(), turns)?;
         let glyphs = lattice.glyphs();
         Ok::<_, RawError>((lattice, glyphs))
     });
-    let (_, (mut lattice, mut glyphs)) = found.await?;
+    let (opened, (mut lattice, mut glyphs)) = found.await?;
     let decode = micros(begun.elapsed());
     let (mut queue, mut compute) = (Duration::ZERO, Duration::ZERO);
     let (model, thresholds, reading) = loop {
         let predicted = app.models.engine().predict_all(glyphs).await?;
+        check_pictures(opened.raw.form(), pictures, &predicted.model)?;
         let thresholds = app.thresholds_over(&predicted.model, options.thresholds())?;
         (queue, compute) = (queue + predicted.queue, compute + predicted.compute);
         let turned = match lattice.best(predicted.prediction, thresholds) {
@@ -156,10 +158,6 @@ pub async fn read(
     };
     Ok(Json(ReadAnswer {
         text,
-        timing_us: Timing {
-            decode,
-            queue: micros(queue),
-            compute: micros(compute),
-        },
+        timing_us: Timing { decode, queue: micros(queue), compute: micros(compute) },
     }))
 }

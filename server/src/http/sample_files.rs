@@ -9,7 +9,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use glyphic_model::labels;
+use glyphic_model::{labels, preprocess::Pictures};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -110,9 +110,9 @@ pub async fn import(
 ) -> Result<(StatusCode, Json<ImportReport>), ApiError> {
     let training = app.training()?;
     let (bytes, room) = receive(&app, client, &headers, body).await?;
-    let keeping = training.keeping;
+    let (keeping, pictures) = (training.keeping, app.models.engine().serving().pictures);
     // Dropped with this request: when the client disconnects, and when its time is over.
-    let (reading, _reader) = Reading::new(app.limits.import_megapixels);
+    let (reading, _reader) = Reading::new(pictures, app.limits.import_megapixels);
     let incoming = app.lanes.files.compute(client, move || {
         let samples = formats::read(&bytes, &reading, keeping);
         // Held until the work is done, even if the client has disconnected.
@@ -127,7 +127,7 @@ pub async fn import(
     let source = checked_label(about.source.as_deref().unwrap_or("import"))?;
     let mut samples = Vec::with_capacity(incoming.len());
     for (i, sample) in incoming.into_iter().enumerate() {
-        samples.push(checked(&app, sample, i + 1, &about, &source).await?);
+        samples.push(checked(&app, sample, pictures, i + 1, &about, &source).await?);
     }
     let added = training.store.add(samples, &Sender::holder(), training.quota).await?;
     training.wake();
@@ -141,6 +141,7 @@ pub async fn import(
 async fn checked(
     app: &App,
     sample: Incoming,
+    pictures: Pictures,
     number: usize,
     about: &About,
     source: &str,
@@ -160,7 +161,7 @@ async fn checked(
     let label = label.or_else(|| about.label.clone());
     let label = label.map(|label| text("label", label)).transpose()?;
     let from = from.map_or_else(|| Ok(source.to_owned()), |from| text("source", from))?;
-    let sample = read(app, Kept { form, raw, glyph }, label, from).await?;
+    let sample = read(app, Kept { form, raw, glyph }, pictures, label, from).await?;
     Ok(NewSample { held_back, ..sample })
 }
 

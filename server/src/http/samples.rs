@@ -8,12 +8,12 @@ use axum::{
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use glyphic_model::{glyph::PREPROCESSING_VERSION, labels};
+use glyphic_model::{glyph::PREPROCESSING_VERSION, labels, preprocess::Pictures};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{blocking, decode, receive},
+    body::{blocking, check_pictures, decode, receive},
     caller::Caller,
     error::ApiError,
     extract::{Client, Id, Json, Query},
@@ -97,16 +97,16 @@ pub async fn add(
     let training = app.training()?;
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let input = Input::of(&headers, bytes)?;
-    let keeping = training.keeping;
-    let kept = decode(&app, client, input, Aim::Symbol, move |raw| keeping.of(raw)).await;
-    let (Opened { label, source, .. }, kept) = kept?;
+    let (keeping, pictures) = (training.keeping, app.models.engine().serving().pictures);
+    let kept = decode(&app, client, input, Aim::Symbol, move |raw| keeping.of(raw, pictures));
+    let (Opened { label, source, .. }, kept) = kept.await?;
     let label = about.label.or(label).as_deref().map(checked_label).transpose()?;
     let source = checked_label(about.source.or(source).as_deref().unwrap_or("api"))?;
     let kept = kept.ok_or(ApiError::NothingDrawn)?;
     if kept.raw.len() > MAX_RAW {
         return Err(ApiError::BodyTooLarge((MAX_RAW >> 20) as u16));
     }
-    let sample = read(&app, kept, label, source).await?;
+    let sample = read(&app, kept, pictures, label, source).await?;
     let sent = sample.clone();
     let sender = caller.sender(client);
     let added = training.store.add(vec![sample], &sender, training.quota).await?.remove(0);
@@ -395,16 +395,19 @@ pub async fn summary(
     }))
 }
 
-/// Has the network read what is kept of an input, and makes a sample of both.
+/// Has the network read what is kept of an input, which was prepared for these pictures, and makes a
+/// sample of both.
 pub async fn read(
     app: &App,
     kept: Kept,
+    pictures: Pictures,
     label: Option<String>,
     source: String,
 ) -> Result<NewSample, ApiError> {
     let Kept { form, raw, glyph } = kept;
     let predicted = app.models.engine().predict(glyph.clone()).await?;
     let (model, prediction) = (predicted.model, predicted.prediction);
+    check_pictures(form, pictures, &model)?;
     Ok(NewSample {
         source,
         label,

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, path::Path, process::Stdio, time::Duration};
 
+use glyphic_model::preprocess::Pictures;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::{
@@ -70,15 +71,17 @@ impl TrainingProcess {
         Self::start(command)
     }
 
-    /// Starts to train a network from scratch.
+    /// Starts to train a network from scratch on these pictures.
     pub fn train(
         settings: &JobSettings,
         artifacts: &Path,
+        pictures: Pictures,
         network: NetworkKind,
         epochs: i64,
     ) -> std::io::Result<Self> {
         let mut command = command(settings, &settings.device, artifacts, None)?;
         command.args(["--network", network.name(), "--epochs", &epochs.to_string()]);
+        command.args(["--pictures", pictures.name()]);
         Self::start(command)
     }
 

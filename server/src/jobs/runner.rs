@@ -232,12 +232,15 @@ impl TrainingService {
         let started = match &job.recipe {
             Recipe::Samples => {
                 let parent = models.engine().serving();
-                let file = samples_file::write(&self.store, &parent.labels, folder).await?;
+                let registry = models.registry();
+                let file = samples_file::write(&self.store, registry, &parent, folder).await?;
                 self.store.begin_job(&job.id, &self.owner, &parent.id, file.samples).await?;
                 TrainingProcess::finetune(&self.settings, artifacts, &parent.id, &file.path)
             }
             Recipe::Scratch { network, epochs } => {
-                TrainingProcess::train(&self.settings, artifacts, *network, *epochs)
+                // The data is that of the serving checkpoint.
+                let pictures = models.engine().serving().pictures;
+                TrainingProcess::train(&self.settings, artifacts, pictures, *network, *epochs)
             }
             Recipe::Unknown(recipe) => {
                 anyhow::bail!("this version of the server cannot train '{recipe}': update it")

@@ -5,7 +5,10 @@
 //! photograph nor a thumbnail of what was cut off is stored. Drawings and pixels are kept as they
 //! are.
 
-use glyphic_model::{Glyph, preprocess::Picture};
+use glyphic_model::{
+    Glyph,
+    preprocess::{Picture, Pictures},
+};
 use glyphic_runtime::{decode::decode, encode};
 
 use super::{
@@ -43,18 +46,18 @@ pub struct Kept {
 }
 
 impl Keeping {
-    /// What is kept of an input; `None` if it is blank. A large image may take some hundred
-    /// milliseconds: do not call this on the async runtime's threads.
+    /// What is kept of an input that a checkpoint of these pictures reads; `None` if it is blank. A
+    /// large image may take some hundred milliseconds: do not call this on the async runtime's threads.
     ///
     /// # Errors
     /// Those of [`Raw::glyph`].
-    pub fn of(&self, input: &Raw) -> Result<Option<Kept>, RawError> {
+    pub fn of(&self, input: &Raw, pictures: Pictures) -> Result<Option<Kept>, RawError> {
         let Raw::Image(file) = input else {
-            let glyph = input.glyph()?;
+            let glyph = input.glyph(pictures)?;
             return Ok(glyph.map(|glyph| self.drawing(input.clone(), glyph)));
         };
         let picture = decode(file)?;
-        let Some(glyph) = picture.glyph() else { return Ok(None) };
+        let Some(glyph) = pictures.glyph(&picture) else { return Ok(None) };
         let raw = match self.originals {
             true => file.to_vec(),
             false => self.picture(&picture),
@@ -109,10 +112,10 @@ mod tests {
             Raw::Strokes(Strokes::new(vec![(0..points).map(point).collect()]).unwrap())
         };
         let keeping = Keeping::default();
-        let short = keeping.of(&line(20)).unwrap().unwrap();
+        let short = keeping.of(&line(20), Pictures::Ink).unwrap().unwrap();
         assert_eq!((short.form, short.raw), line(20).into_bytes());
-        let long = keeping.of(&line(20_000)).unwrap().unwrap();
+        let long = keeping.of(&line(20_000), Pictures::Ink).unwrap().unwrap();
         assert_eq!((long.form, &long.raw[..]), (Form::Pixels, &long.glyph.pixels()[..]));
-        assert_eq!(Some(long.glyph), line(20_000).glyph().unwrap());
+        assert_eq!(Some(long.glyph), line(20_000).glyph(Pictures::Ink).unwrap());
     }
 }

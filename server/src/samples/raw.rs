@@ -5,7 +5,7 @@ use glyphic_model::{
     Glyph,
     glyph::WrongLength,
     number::{Bounds, Lattice},
-    preprocess::{Point, StrokeError, Strokes},
+    preprocess::{Pictures, Point, StrokeError, Strokes},
 };
 use glyphic_runtime::decode::{DecodeError, decode, pixels};
 use thiserror::Error;
@@ -105,39 +105,49 @@ impl Raw {
         }
     }
 
-    /// Decodes and frames. `None` if it is blank. A large image may take some hundred
-    /// milliseconds: do not call this on the async runtime's threads.
-    pub fn glyph(&self) -> Result<Option<Glyph>, RawError> {
+    /// Decodes, and makes a glyph for a checkpoint of these pictures. `None` if it is blank. A large
+    /// image may take some hundred milliseconds: do not call this on the async runtime's threads.
+    pub fn glyph(&self, pictures: Pictures) -> Result<Option<Glyph>, RawError> {
         match self {
-            Self::Image(bytes) => Ok(decode(bytes)?.glyph()),
+            Self::Image(bytes) => Ok(pictures.glyph(&decode(bytes)?)),
             Self::Strokes(strokes) => Ok(strokes.glyph()),
             Self::Pixels(glyph) => Ok((!glyph.is_blank()).then(|| Glyph::clone(glyph))),
         }
     }
 
-    /// All segmentations of it, into a number or a single digit; `boxes` and `turns` as for
-    /// [`Lattice`]. It is as slow as [`glyph`](Self::glyph).
+    /// All segmentations of it, into a number or a single digit, for a checkpoint of these pictures;
+    /// `boxes` and `turns` as for [`Lattice`]. It is as slow as [`glyph`](Self::glyph).
     pub fn lattice(
         &self,
+        pictures: Pictures,
         boxes: Option<&[Bounds]>,
         turns: Option<usize>,
     ) -> Result<Lattice, RawError> {
         Ok(match self {
-            Self::Image(bytes) => Lattice::of_picture(&decode(bytes)?, boxes, turns),
+            Self::Image(bytes) => pictures.lattice(&decode(bytes)?, boxes, turns),
             Self::Strokes(strokes) => Lattice::of_strokes(strokes, boxes),
             Self::Pixels(glyph) => Lattice::of_glyph(glyph),
         })
     }
 
+    /// Its form.
+    pub fn form(&self) -> Form {
+        match self {
+            Self::Image(_) => Form::Image,
+            Self::Strokes(_) => Form::Strokes,
+            Self::Pixels(_) => Form::Pixels,
+        }
+    }
+
     /// Its form, and its bytes as they are kept.
     pub fn into_bytes(self) -> (Form, Vec<u8>) {
-        match self {
-            Self::Image(bytes) => (Form::Image, bytes.into()),
-            Self::Strokes(strokes) => {
-                (Form::Strokes, serde_json::to_vec(&strokes).unwrap_or_default())
-            }
-            Self::Pixels(glyph) => (Form::Pixels, glyph.pixels().to_vec()),
-        }
+        let form = self.form();
+        let bytes = match self {
+            Self::Image(bytes) => bytes.into(),
+            Self::Strokes(strokes) => serde_json::to_vec(&strokes).unwrap_or_default(),
+            Self::Pixels(glyph) => glyph.pixels().to_vec(),
+        };
+        (form, bytes)
     }
 }
 

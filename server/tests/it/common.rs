@@ -15,6 +15,7 @@ use glyphic_model::{
     Thresholds,
     checkpoint::{Metrics, Score},
     network::{ConvolutionConfig, Network, NetworkConfig},
+    preprocess::Pictures,
 };
 use glyphic_runtime::{
     device::ComputeDevice,
@@ -120,6 +121,7 @@ pub fn publish_changed(
         network_config: config,
         network: &network,
         labels: (0..10).map(|digit| digit.to_string()).collect(),
+        pictures: Pictures::Ink,
         temperature: 1.0,
         thresholds: Thresholds::default(),
         training: json!({}),

@@ -30,3 +30,4 @@ mod swap;
 mod teaching;
 mod traces;
 mod visitors;
+mod whole;

@@ -15,7 +15,7 @@ use crate::{
     strangers::Person,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use glyphic_model::checkpoint::Manifest;
+use glyphic_model::{checkpoint::Manifest, preprocess::Pictures};
 use glyphic_server::{config::Limits, neighbours::TrainingExample};
 use glyphic_train::data::{Data, learned_from};
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ fn what_is_nearest_says_what_a_test_picture_is() {
     let artifacts = TestArtifacts::released();
     let server = server(&artifacts);
     let path = repository().join("artifacts/datasets/mnist");
-    let Data { test, labels, .. } = glyphic_train::data::load(&path, 0.1).unwrap();
+    let Data { test, labels, .. } = glyphic_train::data::load(&path, Pictures::Ink, 0.1).unwrap();
     let (mut first, mut all) = (0, 0);
     for example in &test[..1000] {
         let pixels = example.glyph.pixels();

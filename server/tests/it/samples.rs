@@ -11,6 +11,7 @@ use crate::{
     common::{Server, TestArtifacts, TrainingSetup, drawings, execute, picture, seven, wait_until},
     programs::Postgres,
 };
+use glyphic_model::preprocess::Pictures;
 use glyphic_runtime::decode::decode;
 use glyphic_server::{samples::Quota, store::Store};
 use glyphic_train::data::samples;
@@ -150,7 +151,7 @@ fn the_trainer_holds_back_what_the_server_does() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("samples.jsonl");
         fs::write(&file, text.join("\n")).unwrap();
-        let read = samples::read(&file).unwrap();
+        let read = samples::read(&file, Pictures::Ink).unwrap();
         let read: Vec<(String, bool)> =
             read.into_iter().map(|sample| (sample.id, sample.held_back)).collect();
         assert_eq!(read, taught);

@@ -15,12 +15,12 @@ pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<Vec<Incoming>, For
         .map_err(|error| FormatError::damaged(format!("it is not UTF-8: {error}")))?;
     let mut counted = reading.pixels();
     for line in text.lines() {
-        match pixels_to_decode(line) {
+        match pixels_to_decode(line, reading.pictures) {
             0 => reading.go_on()?,
             pixels => counted.add(pixels)?,
         }
     }
-    let read = lines(text).map(|(number, line)| {
+    let read = lines(text, reading.pictures).map(|(number, line)| {
         reading.go_on()?;
         line.map(incoming).map_err(|error| FormatError::damaged(format!("line {number}: {error}")))
     });

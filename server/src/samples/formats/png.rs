@@ -39,7 +39,7 @@ pub(super) fn read(
         let content = archive.read(place)?;
         let picture = decode(&content).map_err(|error| problem(&name, &error))?;
         // A picture that is framed already must not be framed again.
-        let glyph = picture.framed().or_else(|| picture.glyph());
+        let glyph = picture.framed().or_else(|| reading.pictures.glyph(&picture));
         samples.push(Incoming {
             label: Some(unescape(folder)),
             source: None,

@@ -5,14 +5,18 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use glyphic_model::preprocess::Pictures;
+
 use crate::samples::incoming::FormatError;
 
 /// Most samples that one file may hold.
 pub(super) const MAX_SAMPLES: usize = 20_000;
 
-/// The bounds of reading one file, and whether somebody still waits for it.
+/// The bounds of reading one file, how its pictures are read, and whether somebody still waits for it.
 #[derive(Clone, Debug)]
 pub struct Reading {
+    /// What the pictures of the serving checkpoint are.
+    pub(super) pictures: Pictures,
     megapixels: u32,
     abandoned: Arc<AtomicBool>,
 }
@@ -30,10 +34,10 @@ pub(super) struct Pixels<'a> {
 }
 
 impl Reading {
-    /// Of a file whose pictures may have this many megapixels in all.
-    pub fn new(megapixels: u32) -> (Self, Reader) {
+    /// Of a file for a checkpoint of these pictures, which may have this many megapixels in all.
+    pub fn new(pictures: Pictures, megapixels: u32) -> (Self, Reader) {
         let abandoned = Arc::<AtomicBool>::default();
-        (Self { megapixels, abandoned: Arc::clone(&abandoned) }, Reader(abandoned))
+        (Self { pictures, megapixels, abandoned: Arc::clone(&abandoned) }, Reader(abandoned))
     }
 
     /// Whether it is to go on.
@@ -101,7 +105,7 @@ mod tests {
 
     #[test]
     fn pixels_are_counted_up_to_the_bound_and_only_while_somebody_waits() {
-        let (reading, reader) = Reading::new(2);
+        let (reading, reader) = Reading::new(Pictures::Ink, 2);
         let mut pixels = reading.pixels();
         pixels.add(1_500_000).unwrap();
         pixels.add(500_000).unwrap();

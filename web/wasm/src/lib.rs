@@ -10,7 +10,7 @@ use glyphic_model::{
     checkpoint::Manifest,
     explain::FeatureMaps,
     number::{Bounds, Lattice},
-    preprocess::{Picture, Strokes},
+    preprocess::{Picture, Pictures, Strokes},
 };
 use wasm_bindgen::prelude::*;
 
@@ -18,6 +18,7 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 pub struct Reader {
     id: String,
+    pictures: Pictures,
     classifier: Classifier,
 }
 
@@ -29,8 +30,9 @@ impl Reader {
     /// The manifest or the weights are damaged, or of another version.
     #[wasm_bindgen(constructor)]
     pub fn new(id: &str, manifest: &[u8], weights: &[u8]) -> Result<Reader, JsError> {
-        let classifier = Manifest::parse(id, manifest)?.into_classifier(weights)?;
-        Ok(Self { id: id.to_owned(), classifier })
+        let manifest = Manifest::parse(id, manifest)?;
+        let pictures = manifest.pictures;
+        Ok(Self { id: id.to_owned(), pictures, classifier: manifest.into_classifier(weights)? })
     }
 
     /// The labels, in the order of the probabilities.
@@ -58,7 +60,7 @@ impl Reader {
         self.read(Lattice::of_strokes(&strokes, bounds(boxes, 1.0).as_deref()), 1.0)
     }
 
-    /// Reads a picture from its RGBA bytes (alpha not premultiplied), row by row, that was scaled
+    /// Reads a picture, as the checkpoint's pictures are, from its RGBA bytes (alpha not premultiplied), row by row, that was scaled
     /// down by the factor `scale` before. `boxes` is as for strokes; these and the answer's are in
     /// pixels of the picture as it was. `turns` is how often it has to be turned clockwise by a
     /// quarter to be upright; without it that is found out.
@@ -77,7 +79,8 @@ impl Reader {
     ) -> Result<JsonReading, JsError> {
         let picture = Picture::new(width, height, rgba)
             .ok_or_else(|| JsError::new("the picture has no pixels, or not 4 bytes for each"))?;
-        self.read(Lattice::of_picture(&picture, bounds(boxes, scale).as_deref(), turns), scale)
+        let boxes = bounds(boxes, scale);
+        self.read(self.pictures.lattice(&picture, boxes.as_deref(), turns), scale)
     }
 
     /// Reads a glyph: 784 bytes, row by row, 255 for full ink and 0 for paper.

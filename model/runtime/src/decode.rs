@@ -12,9 +12,11 @@ use thiserror::Error;
 
 /// The longest side of a picture in pixels.
 pub const MAX_SIDE: u32 = 20_000;
-/// The most pixels of a picture: those of a 24-megapixel camera.
-pub const MAX_IMAGE_PIXELS: u64 = 24_000_000;
-/// The most bytes that a decoder may allocate: 24 megapixels of 8 bytes, and some room.
+/// The most pixels of a picture: an A4 page at 600 dots per inch has 35 megapixels.
+pub const MAX_IMAGE_PIXELS: u64 = 40_000_000;
+/// The most bytes of its pixels as they are decoded: with 16 bits a channel, 24 megapixels.
+const MAX_PIXEL_BYTES: u64 = 24_000_000 * 8;
+/// The most bytes that a decoder may allocate: those, and some room.
 const MAX_DECODER_BYTES: u64 = 256 << 20;
 /// The formats that are read. A file's first bytes tell its format; its name is not used.
 const FORMATS: [ImageFormat; 5] =
@@ -93,6 +95,9 @@ fn header(bytes: &[u8]) -> Result<impl ImageDecoder + '_, DecodeError> {
         || u64::from(width) * u64::from(height) > MAX_IMAGE_PIXELS
     {
         return Err(DecodeError::TooLarge { width, height });
+    }
+    if decoder.total_bytes() > MAX_PIXEL_BYTES {
+        return Err(DecodeError::NeedsTooMuchMemory);
     }
     Ok(decoder)
 }

@@ -3,7 +3,7 @@
 
 use std::io::Cursor;
 
-use glyphic_model::{number::Lattice, preprocess::Pictures};
+use glyphic_model::{number::{Lattice, Question, table::Tables}, preprocess::Pictures};
 use glyphic_runtime::decode::decode;
 use image::ImageReader;
 use libfuzzer_sys::fuzz_target;
@@ -18,6 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
     if size.is_some_and(|(width, height)| u64::from(width) * u64::from(height) <= PIXELS) {
         let _ = picture.glyph();
         let _ = Lattice::of_picture(&picture, None, None).glyphs();
+        let _ = Tables::of_picture(&picture, None).glyphs();
         let _ = Pictures::Whole.lattice(&picture, None, None).glyphs();
     }
 });

@@ -2,7 +2,7 @@
 #![no_main]
 
 use glyphic_model::{
-    number::Lattice,
+    number::{Lattice, Question},
     preprocess::{Point, Strokes},
 };
 use libfuzzer_sys::fuzz_target;

@@ -2,7 +2,7 @@
 
 use super::{
     bounds::Bounds,
-    lattice::{Grouping, Lattice, LineOfSegments, Rendered, Segment},
+    lattice::{Grouping, Lattice, LineOfSegments, Rendered, Segment, Thrift},
     lines::lines,
 };
 
@@ -16,5 +16,5 @@ pub(super) fn lattice(bounds: &[Bounds], draw: &dyn Fn(usize) -> Option<Rendered
             height: line.height,
         })
         .collect();
-    Lattice::of(&lines, Grouping::Given, &|segments| draw(segments.first()?.id))
+    Lattice::of(&lines, Grouping::Given, Thrift::WHOLE, &|segments| draw(segments.first()?.id))
 }

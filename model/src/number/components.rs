@@ -36,7 +36,12 @@ pub(super) struct Components {
 impl Components {
     /// The connected components of the ink, without those that are only shadows.
     pub(super) fn of(ink: Ink) -> Self {
-        let (mut owner, areas) = pieces(ink.values(), ink.width(), CORE);
+        Self::at_level(ink, CORE, LINE)
+    }
+
+    /// The connected components of pixels with at least `core` ink, if some of it has at least `line`.
+    pub(super) fn at_level(ink: Ink, core: u8, line: u8) -> Self {
+        let (mut owner, areas) = pieces(ink.values(), ink.width(), core);
         // The soft edges belong to the component too. Connecting pixels only from `CORE` on keeps
         // digits apart whose soft edges touch.
         for _ in 0..FRINGE {
@@ -44,7 +49,7 @@ impl Components {
         }
         let mut is_line = vec![false; areas.len()];
         for (&piece, &ink) in owner.iter().zip(ink.values()) {
-            is_line[piece as usize] |= ink >= LINE;
+            is_line[piece as usize] |= ink >= line;
         }
         owner
             .iter_mut()

@@ -18,7 +18,7 @@ use std::ops::Range;
 
 use super::{
     bounds::Bounds,
-    picture::Page,
+    question::{Question, Step},
     reading::{ReadLine, Reading, Symbol},
     sides::Sides,
 };
@@ -34,10 +34,7 @@ use crate::{
 const MAX_SEGMENTS: usize = 7;
 /// The most whole pieces of ink in one symbol, if they are in more slices than [`MAX_SEGMENTS`].
 const MAX_WHOLE_PIECES: usize = 4;
-/// The most candidate symbols for one input, and the most work to draw them (in pixels), so that
-/// the cost of any input is bounded. If there would be more, fewer segments are grouped; if even
-/// single segments are too many, each line is one symbol.
-const MAX_CANDIDATES: usize = 768;
+/// The most work to draw candidates, in pixels.
 const MAX_WORK: usize = 12_000_000;
 
 // The following costs are negative natural logarithms, and the sizes are in line heights. They
@@ -87,7 +84,7 @@ pub(super) struct LineOfSegments {
 }
 
 /// All candidates for the symbols on the lines of a drawing or a picture, to be read by a network:
-/// classify [`glyphs`](Self::glyphs), then choose with [`best`](Self::best).
+/// see [`Question`].
 pub struct Lattice {
     lines: Vec<LineOfCandidates>,
     grouping: Grouping,
@@ -101,25 +98,17 @@ pub struct Lattice {
     corners: Option<[Point; 4]>,
 }
 
-/// An input that has to be read from another side.
-pub struct Turned {
-    page: Page,
-    corners: Option<[Point; 4]>,
+/// The most candidate symbols for one input, so that the cost of any input is bounded. If there would
+/// be more, or too much work to draw them, fewer segments are grouped; if even single segments are too
+/// many, each line is one symbol.
+#[derive(Clone, Copy)]
+pub(super) struct Thrift {
+    pub(super) candidates: usize,
 }
 
-impl Turned {
-    /// The candidates in the turned input.
-    pub fn lattice(self) -> Lattice {
-        self.page.lattice().of_sheet(self.corners)
-    }
-}
-
-/// What the network's answers lead to.
-pub enum Found {
-    /// The most probable reading.
-    Reading(Reading),
-    /// The input is not upright; it has to be read once more.
-    Turned(Turned),
+impl Thrift {
+    /// For a whole picture or drawing.
+    pub(super) const WHOLE: Self = Self { candidates: 768 };
 }
 
 /// Whether segments may be grouped into symbols.
@@ -162,13 +151,13 @@ fn groups(segments: &[Segment], most: usize) -> Vec<Range<usize>> {
 }
 
 /// Whether all groups of up to `most` segments can be drawn and read within the limits.
-fn is_affordable(lines: &[LineOfSegments], most: usize) -> bool {
+fn is_affordable(lines: &[LineOfSegments], most: usize, thrift: Thrift) -> bool {
     let (mut count, mut work) = (0, 0);
     for line in lines {
         for group in groups(&line.segments, most) {
             count += 1;
             work += line.segments[group].iter().map(|segment| segment.work).sum::<usize>();
-            if count > MAX_CANDIDATES || work > MAX_WORK {
+            if count > thrift.candidates || work > MAX_WORK {
                 return false;
             }
         }
@@ -195,13 +184,15 @@ impl Lattice {
     pub(super) fn of(
         lines: &[LineOfSegments],
         grouping: Grouping,
+        thrift: Thrift,
         draw: &dyn Fn(&[Segment]) -> Option<Rendered>,
     ) -> Self {
+        let affordable = |&most: &usize| is_affordable(lines, most, thrift);
         let most = match grouping {
-            Grouping::Free => (1..=MAX_SEGMENTS).rev().find(|&most| is_affordable(lines, most)),
+            Grouping::Free => (1..=MAX_SEGMENTS).rev().find(affordable),
             Grouping::Given => Some(1),
         };
-        let lines = lines.iter().take(MAX_CANDIDATES).map(|line| {
+        let lines = lines.iter().take(thrift.candidates).map(|line| {
             let candidate = |group: Range<usize>| {
                 let segments = &line.segments[group.clone()];
                 let shape = Shape::of(segments, line.height, most.is_some())?;
@@ -228,7 +219,7 @@ impl Lattice {
 
     /// No candidates: nothing to read.
     pub(super) fn none() -> Self {
-        Self::of(&[], Grouping::Free, &|_| None)
+        Self::of(&[], Grouping::Free, Thrift::WHOLE, &|_| None)
     }
 
     /// The same with a map from the units of its bounds to those of the input.
@@ -251,33 +242,16 @@ impl Lattice {
         Self { sides, ..self }
     }
 
-    /// The glyphs of all candidates, for the network to read. [`best`](Self::best) expects the
-    /// predictions in the same order.
-    pub fn glyphs(&self) -> Vec<Glyph> {
-        let candidates = self.lines.iter().flat_map(|line| &line.candidates);
-        let turned = self.sides.iter().flat_map(|sides| sides.glyphs());
-        candidates.map(|candidate| &candidate.glyph).chain(turned).cloned().collect()
+    /// How many candidates there are.
+    pub(super) fn count(&self) -> usize {
+        self.lines.iter().map(|line| line.candidates.len()).sum()
     }
 
-    /// The most probable reading of the lines, given one prediction for each of
-    /// [`glyphs`](Self::glyphs), in their order; or what to read instead.
-    pub fn best(self, predictions: Vec<Prediction>, thresholds: Thresholds) -> Found {
+    /// The most probable reading of each line, given one prediction for each candidate, in their order.
+    pub(super) fn best(self, predictions: Vec<Prediction>, thresholds: Thresholds) -> Reading {
         let mut predictions = predictions.into_iter();
-        let lines: Vec<(LineOfCandidates, Vec<Prediction>)> = self
-            .lines
-            .into_iter()
-            .map(|line| {
-                let own = predictions.by_ref().take(line.candidates.len()).collect();
-                (line, own)
-            })
-            .collect();
-        if let Some(sides) = self.sides {
-            let costs = predictions.map(|said| reading_cost(&said, thresholds.rejects()));
-            if let Some(turned) = sides.turned(&costs.collect::<Vec<_>>()) {
-                return Found::Turned(Turned { page: turned, corners: self.corners });
-            }
-        }
-        let best = |(line, own): (LineOfCandidates, Vec<Prediction>)| {
+        let best = |line: LineOfCandidates| {
+            let own: Vec<Prediction> = predictions.by_ref().take(line.candidates.len()).collect();
             let symbols = match self.grouping {
                 Grouping::Free => {
                     reject_without_digits(line.best(&own, thresholds.rejects()), thresholds)
@@ -290,31 +264,34 @@ impl Lattice {
             Bounds::around_all(symbols.iter().map(|symbol| &symbol.bounds))
                 .map(|bounds| ReadLine { bounds, symbols })
         };
-        let lines = lines.into_iter().filter_map(best).collect();
-        Found::Reading(Reading { lines, turns: self.turns, corners: self.corners })
+        let lines = self.lines.into_iter().filter_map(best).collect();
+        Reading { lines, turns: self.turns, corners: self.corners }
+    }
+}
+
+impl Question for Lattice {
+    type Answer = Reading;
+
+    /// Those of all candidates, and a sample of the pieces from all sides.
+    fn glyphs(&self) -> Vec<Glyph> {
+        let candidates = self.lines.iter().flat_map(|line| &line.candidates);
+        let turned = self.sides.iter().flat_map(|sides| sides.glyphs());
+        candidates.map(|candidate| &candidate.glyph).chain(turned).cloned().collect()
     }
 
-    /// Reads the input with a network: `classify` gives a prediction for each glyph, in their order.
-    ///
-    /// # Errors
-    /// Those of `classify`.
-    pub fn read<E>(
-        mut self,
-        thresholds: Thresholds,
-        mut classify: impl FnMut(&[Glyph]) -> Result<Vec<Prediction>, E>,
-    ) -> Result<Reading, E> {
-        loop {
-            let predictions = classify(&self.glyphs())?;
-            match self.best(predictions, thresholds) {
-                Found::Reading(reading) => return Ok(reading),
-                Found::Turned(turned) => self = turned.lattice(),
-            }
+    /// The most probable reading of the lines.
+    fn step(mut self, mut predictions: Vec<Prediction>, thresholds: Thresholds) -> Step<Self> {
+        let of_sides = predictions.split_off(self.count().min(predictions.len()));
+        let corners = self.corners;
+        match self.sides.take().and_then(|sides| sides.turned(&of_sides, thresholds)) {
+            Some(page) => Step::Turned(Box::new(move || page.lattice().of_sheet(corners))),
+            None => Step::Answer(self.best(predictions, thresholds)),
         }
     }
 }
 
 /// The cost of taking a glyph for the label that the network says.
-fn reading_cost(said: &Prediction, rejects: bool) -> f32 {
+pub(super) fn reading_cost(said: &Prediction, rejects: bool) -> f32 {
     let in_distribution = if rejects { said.in_distribution } else { 1.0 };
     cost(in_distribution * said.confidence())
 }

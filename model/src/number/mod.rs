@@ -15,16 +15,18 @@ mod components;
 mod lattice;
 mod lines;
 mod picture;
+mod question;
 mod reading;
 mod rulings;
 mod sides;
 mod slices;
 mod strokes;
-mod tables;
+pub mod table;
 mod whole;
 
 pub use bounds::Bounds;
-pub use lattice::{Found, Lattice, Turned};
+pub use lattice::Lattice;
+pub use question::{Question, Step};
 pub use reading::{ReadLine, Reading, Symbol};
 
 use crate::{

@@ -3,17 +3,17 @@
 use super::{
     bounds::Bounds,
     components::Components,
-    lattice::{Grouping, Lattice, LineOfSegments, Segment},
+    lattice::{Grouping, Lattice, LineOfSegments, Segment, Thrift},
     lines::{lines, typical_height},
     rulings::without_rulings,
     sides::{SAMPLE, Sides},
     slices::sliced,
-    tables::without_tables,
+    table::without_tables,
 };
 use crate::{
     glyph::Glyph,
     order::sorted,
-    preprocess::{Homography, Picture, Sheet, pieces::NO_PIECE},
+    preprocess::{Homography, Picture, Sheet, WORKING_SIDE, pieces::NO_PIECE},
 };
 
 /// Pieces whose longer side is below this share of the digits' height are dirt.
@@ -41,7 +41,7 @@ const SMALL: f32 = 0.25;
 /// picture's area, so that the work is bounded.
 const SLICED: usize = 4;
 /// If there are more pieces than this, only the largest are used.
-const MAX_PIECES: usize = 512;
+pub(super) const MAX_PIECES: usize = 512;
 
 /// The candidates in a picture.
 pub(super) fn lattice(
@@ -49,7 +49,9 @@ pub(super) fn lattice(
     boxes: Option<&[Bounds]>,
     turns: Option<usize>,
 ) -> Lattice {
-    let Some(Sheet { ink, map, corners }) = Sheet::of(picture) else { return Lattice::none() };
+    let Some(Sheet { ink, map, corners }) = Sheet::of(picture, WORKING_SIDE) else {
+        return Lattice::none();
+    };
     let mut components = Components::of(without_rulings(ink));
     if let Some(ink) = without_tables(&components) {
         components = Components::of(ink);
@@ -92,12 +94,13 @@ impl Page {
 
     /// The candidates on it.
     pub(super) fn lattice(self) -> Lattice {
-        segmented(self.components).seen_through(self.map).turned(self.turns)
+        let ids = writing(&self.components);
+        segmented(self.components, ids, Thrift::WHOLE).seen_through(self.map).turned(self.turns)
     }
 }
 
 /// The glyphs of some pieces that are probably single symbols, from whatever side they are seen.
-fn sample(components: &Components) -> Vec<Glyph> {
+pub(super) fn sample(components: &Components) -> Vec<Glyph> {
     let ids = writing(components);
     let bounds = |id: u32| components.bounds[id as usize];
     let size = |id: &u32| bounds(*id).map_or(0.0, |own| own.width().max(own.height()));
@@ -124,8 +127,8 @@ fn remove_frames(components: &mut Components) {
     }
 }
 
-fn segmented(mut components: Components) -> Lattice {
-    let ids = writing(&components);
+/// The candidates among these pieces.
+pub(super) fn segmented(mut components: Components, ids: Vec<u32>, thrift: Thrift) -> Lattice {
     let bounds: Vec<Bounds> = ids.iter().filter_map(|&id| components.bounds[id as usize]).collect();
     // The area of boxes that may still be sliced.
     let mut room = SLICED * components.owner.len();
@@ -146,7 +149,7 @@ fn segmented(mut components: Components) -> Lattice {
         let pieces: Vec<usize> = segments.iter().map(|segment| segment.id).collect();
         Some((components.glyph(&bounds, &pieces)?, None))
     };
-    Lattice::of(&in_lines, Grouping::Free, &draw)
+    Lattice::of(&in_lines, Grouping::Free, thrift, &draw)
 }
 
 /// The pieces that may be symbols or parts of them, the largest first.

@@ -13,9 +13,12 @@
 
 use std::ops::Range;
 
-use crate::preprocess::{
-    Ink,
-    pieces::{NO_PIECE, pieces},
+use crate::{
+    order::sorted,
+    preprocess::{
+        Ink,
+        pieces::{NO_PIECE, pieces},
+    },
 };
 
 /// Pixels with at least this much ink (of 255) are part of a line.
@@ -43,8 +46,11 @@ const MAX_RULINGS: usize = 64;
 const ERASED_THICKNESS: f32 = 1.6;
 
 /// If another piece of ink is nearly as long as the rulings would be, as a share of their length, they
-/// may be digits in a picture that was cropped to them.
+/// may be digits in a picture that was cropped to them, ...
 const DIGIT: f32 = 0.75;
+/// ... unless they are at least this many, at distances that differ by at most this factor.
+const SEVERAL: usize = 5;
+const EVEN: f32 = 1.4;
 
 /// A run of ink in a line of pixels: its first pixel and the one after its last.
 type InkRun = (usize, usize);
@@ -61,9 +67,11 @@ pub(super) fn without_rulings(ink: Ink) -> Ink {
         View { along: height, across: width, step: width, line: 1 },
     ] {
         let mut rest = values.clone();
-        if erase_rulings(&mut rest, &view)
-            && longest_piece(&rest, width, &view) < DIGIT * view.along as f32
-        {
+        let found = erase_rulings(&mut rest, &view);
+        let are_rulings = !found.is_empty()
+            && (are_even(&found, view.along)
+                || longest_piece(&rest, width, &view) < DIGIT * view.along as f32);
+        if are_rulings {
             values = rest;
         }
     }
@@ -144,18 +152,28 @@ fn middle((first, end): InkRun) -> f32 {
     (first + end) as f32 / 2.0
 }
 
-/// Finds the rulings in one direction, one after the other, and erases them. Whether there are any.
-fn erase_rulings(values: &mut [u8], view: &View) -> bool {
+/// Whether these are several lines at even distances, as on squared paper.
+fn are_even(rulings: &[StraightLine], along: usize) -> bool {
+    let places = sorted(rulings.iter().map(|line| line.at(along / 2)).collect(), |&place| place);
+    let gaps = || places.windows(2).map(|pair| pair[1] - pair[0]);
+    let (least, most) = (gaps().fold(f32::MAX, f32::min), gaps().fold(0.0, f32::max));
+    places.len() >= SEVERAL && most <= EVEN * least
+}
+
+/// Finds the rulings in one direction, one after the other, and erases them.
+fn erase_rulings(values: &mut [u8], view: &View) -> Vec<StraightLine> {
     let thickest = ((view.along as f32 * THICKEST) as usize).max(2);
     let examined: Vec<usize> =
         (0..EXAMINED).map(|i| (2 * i + 1) * view.along / (2 * EXAMINED)).collect();
     let mut runs: Vec<Vec<InkRun>> =
         examined.iter().map(|&along| view.runs(values, along, 0..view.across, thickest)).collect();
     if runs.iter().any(|runs| runs.len() > MAX_RULINGS) {
-        return false;
+        return Vec::new();
     }
-    for found in 0..MAX_RULINGS {
-        let Some(straight) = best(&examined, &runs) else { return found > 0 };
+    let mut found = Vec::new();
+    while found.len() < MAX_RULINGS {
+        let Some(straight) = best(&examined, &runs) else { break };
+        found.push(straight);
         let mut own = Vec::new();
         for (&along, runs) in examined.iter().zip(&mut runs) {
             if let Some(&run) = straight.run(along, runs) {
@@ -179,7 +197,7 @@ fn erase_rulings(values: &mut [u8], view: &View) -> bool {
             }
         }
     }
-    true
+    found
 }
 
 /// The length of the longest piece of ink in the direction of the rulings.

@@ -3,10 +3,12 @@
 //! Phones and scanners often hand over pictures that lie on their side. The network knows what upright
 //! digits look like, so it is asked for a sample of the pieces of ink, each turned four ways.
 
-use super::picture::Page;
+use super::{lattice::reading_cost, picture::Page};
 use crate::{
     glyph::{Glyph, PIXELS, SIDE},
+    prediction::Prediction,
     preprocess::{Ink, frame},
+    verdict::Thresholds,
 };
 
 /// The most pieces that are looked at.
@@ -34,19 +36,26 @@ impl Sides {
         self.glyphs.iter().flatten()
     }
 
-    /// The picture turned to the side from which it costs least to read, given the cost of each of
+    /// The picture turned to the side from which it costs least to read, given the predictions for
     /// [`glyphs`](Self::glyphs). `None` if that is the side which is up.
-    pub(super) fn turned(self, costs: &[f32]) -> Option<Page> {
-        let total = |turns: usize| costs.iter().skip(turns).step_by(4).sum::<f32>();
-        let turns = (0..4).min_by(|&a, &b| total(a).total_cmp(&total(b)))?;
-        let gain = total(0) - total(turns);
-        let is_turned = gain > UPRIGHT * self.glyphs.len() as f32;
-        is_turned.then(|| self.page.turned(turns))
+    pub(super) fn turned(self, predictions: &[Prediction], thresholds: Thresholds) -> Option<Page> {
+        is_turned(predictions, thresholds).map(|turns| self.page.turned(turns))
     }
 }
 
+/// By how many quarters some symbols have to be turned clockwise to be upright, given the predictions
+/// for each of them turned by 0 to 3 quarters. `None` if they are upright.
+pub(super) fn is_turned(predictions: &[Prediction], thresholds: Thresholds) -> Option<usize> {
+    let costs: Vec<f32> =
+        predictions.iter().map(|said| reading_cost(said, thresholds.rejects())).collect();
+    let total = |turns: usize| costs.iter().skip(turns).step_by(4).sum::<f32>();
+    let turns = (0..4).min_by(|&a, &b| total(a).total_cmp(&total(b)))?;
+    let gain = total(0) - total(turns);
+    (gain > UPRIGHT * (costs.len() / 4) as f32).then_some(turns)
+}
+
 /// A glyph turned clockwise by 0 to 3 quarters, each framed anew.
-fn four_ways(glyph: Glyph) -> [Glyph; 4] {
+pub(super) fn four_ways(glyph: Glyph) -> [Glyph; 4] {
     let mut upright = glyph;
     std::array::from_fn(|_| {
         let pixels: [u8; PIXELS] =

@@ -2,7 +2,7 @@
 
 use super::{
     bounds::Bounds,
-    lattice::{Grouping, Lattice, LineOfSegments, Rendered, Segment},
+    lattice::{Grouping, Lattice, LineOfSegments, Rendered, Segment, Thrift},
     lines::lines,
 };
 use crate::preprocess::{Point, Strokes};
@@ -55,7 +55,7 @@ fn segmented(pieces: Vec<Piece>) -> Lattice {
         let line =
             LineOfSegments { segments: whole, height: bounds.height().max(f32::MIN_POSITIVE) };
         let all: Vec<&Piece> = pieces.iter().collect();
-        return Lattice::of(&[line], Grouping::Free, &|_| draw(&all));
+        return Lattice::of(&[line], Grouping::Free, Thrift::WHOLE, &|_| draw(&all));
     }
     let pieces = in_writing_order(pieces);
     let stacks = stacks(&pieces);
@@ -74,7 +74,7 @@ fn segmented(pieces: Vec<Piece>) -> Lattice {
         LineOfSegments { segments, height: line.height }
     });
     let lines: Vec<LineOfSegments> = lines.collect();
-    Lattice::of(&lines, Grouping::Free, &|segments| {
+    Lattice::of(&lines, Grouping::Free, Thrift::WHOLE, &|segments| {
         draw(&segments.iter().map(|segment| &pieces[segment.id]).collect::<Vec<_>>())
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{
     bounds::Bounds,
-    lattice::{Grouping, Lattice, LineOfSegments, Segment},
+    lattice::{Grouping, Lattice, LineOfSegments, Segment, Thrift},
 };
 use crate::{
     glyph::{Glyph, SIDE},
@@ -63,7 +63,7 @@ fn alone(glyph: &Glyph, width: usize, height: usize) -> Lattice {
     let bounds = Bounds::from([0.0, 0.0, width, height]);
     let segments = vec![Segment { id: 0, bounds, cut: 0.0, work: 0 }];
     let whole = LineOfSegments { segments, height };
-    Lattice::of(&[whole], Grouping::Free, &|_| Some((glyph.clone(), None)))
+    Lattice::of(&[whole], Grouping::Free, Thrift::WHOLE, &|_| Some((glyph.clone(), None)))
 }
 
 /// A glyph turned clockwise by quarters.

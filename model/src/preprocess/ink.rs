@@ -51,10 +51,28 @@ impl Ink {
         (row(top) * (1.0 - v) + row(top + 1.0) * v).round() as u8
     }
 
+    /// Leaves no ink at pixel `i`.
+    pub(crate) fn clear(&mut self, i: usize) {
+        self.values[i] = 0;
+    }
+
+    /// The same with rows and columns swapped.
+    pub(crate) fn transposed(&self) -> Self {
+        let values = transposed(&self.values, self.width);
+        Self { width: self.height, height: self.width, values }
+    }
+
     /// The same turned clockwise by a quarter.
     pub(crate) fn turned(&self) -> Self {
         Self { width: self.height, height: self.width, values: turned(&self.values, self.width) }
     }
+}
+
+/// Values in rows of `width`, with rows and columns swapped.
+pub(crate) fn transposed<T: Copy>(values: &[T], width: usize) -> Vec<T> {
+    let height = values.len() / width.max(1);
+    let column = |x: usize| (0..height).map(move |y| values[y * width + x]);
+    (0..width).flat_map(column).collect()
 }
 
 /// Values in rows of `width`, turned clockwise by a quarter.

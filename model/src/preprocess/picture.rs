@@ -4,7 +4,7 @@ use super::{
     frame::frame,
     ink::Ink,
     paper::colour::{Rgb, brightness, median},
-    sheet::Sheet,
+    sheet::{Sheet, WORKING_SIDE},
     thicken::thicken,
 };
 use crate::glyph::{BLANK_BELOW, Glyph, SIDE};
@@ -69,7 +69,7 @@ impl Picture {
     /// The picture's ink, with fine lines thickened to about the width of MNIST's. `None` if it is
     /// blank.
     pub fn ink(&self) -> Option<Ink> {
-        Some(thicken(Sheet::of(self)?.ink))
+        Some(thicken(Sheet::of(self, WORKING_SIDE)?.ink))
     }
 
     /// The part of the picture between these pixels: left, top, right and bottom.

@@ -20,10 +20,11 @@ pub(crate) struct Sheet {
 }
 
 impl Sheet {
-    /// Finds the sheet in a picture and straightens it. `None` if it is blank.
-    pub(crate) fn of(picture: &Picture) -> Option<Self> {
-        let block = picture.block(WORKING_SIDE);
-        let averaged = picture.averaged_to(WORKING_SIDE);
+    /// Finds the sheet in a picture and straightens it. The picture is averaged down until its longest
+    /// side is at most `side` pixels. `None` if it is blank.
+    pub(crate) fn of(picture: &Picture, side: usize) -> Option<Self> {
+        let block = picture.block(side);
+        let averaged = picture.averaged_to(side);
         let (width, height) = averaged.size();
         let map = Homography::scale(block as f64);
         if let Some(values) = averaged.alpha_ink() {
@@ -34,9 +35,9 @@ impl Sheet {
         let corners = paper.corners();
         let inner = if corners.is_none() { paper.without_strips(&pixels) } else { None };
         let part = inner.map(|part| part.map(|place| place * block));
-        if let Some(part) = part.or_else(|| closer(picture, &paper, block)) {
+        if let Some(part) = part.or_else(|| closer(picture, &paper, block, side)) {
             let place = Homography::shift(part[0] as f64, part[1] as f64);
-            return Self::of(&picture.cropped(part)).map(|sheet| sheet.placed(&place));
+            return Self::of(&picture.cropped(part), side).map(|sheet| sheet.placed(&place));
         }
         let ink = Ink::new(width, height, paper.ink(&pixels)?)?;
         let Some(corners) = corners else {
@@ -59,14 +60,14 @@ impl Sheet {
 
 /// The part of the picture with the sheet, if more of its pixels can be used than of
 /// the whole picture's, which were averaged `block` by `block`.
-fn closer(picture: &Picture, paper: &Paper, block: usize) -> Option<[usize; 4]> {
+fn closer(picture: &Picture, paper: &Paper, block: usize, side: usize) -> Option<[usize; 4]> {
     let (width, height) = picture.size();
     let [left, top, right, bottom] = paper.bounds().map(|place| place * block);
     let room = right.saturating_sub(left).max(bottom.saturating_sub(top)) / ROOM;
     let (left, top) = (left.saturating_sub(room), top.saturating_sub(room));
     let (right, bottom) = ((right + room).min(width), (bottom + room).min(height));
     let longest = right.saturating_sub(left).max(bottom.saturating_sub(top));
-    (longest > 0 && longest.div_ceil(WORKING_SIDE) < block).then_some([left, top, right, bottom])
+    (longest > 0 && longest.div_ceil(side) < block).then_some([left, top, right, bottom])
 }
 
 /// The ink of the sheet with these corners as seen from above, and the map from it to the ink that

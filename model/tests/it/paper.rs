@@ -16,7 +16,8 @@ fn with(other: impl Fn(usize, usize) -> Option<u8>) -> Glyph {
     let five = five().glyph().unwrap();
     let margin = (SIDE - 28 * SCALE) / 2;
     let digit = |x: usize, y: usize| {
-        let at = |place: usize| place.checked_sub(margin).map(|at| at / SCALE).filter(|&at| at < 28);
+        let at =
+            |place: usize| place.checked_sub(margin).map(|at| at / SCALE).filter(|&at| at < 28);
         at(x).zip(at(y)).map_or(255, |(x, y)| 255 - five.pixels()[y * 28 + x])
     };
     let pixel = |i: usize| {

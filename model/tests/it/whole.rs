@@ -3,7 +3,7 @@
 use glyphic_model::{
     Glyph,
     glyph::{PIXELS, SIDE},
-    number::{Bounds, Lattice},
+    number::{Bounds, Lattice, Question},
     preprocess::{Picture, Pictures},
 };
 

@@ -12,8 +12,8 @@ use std::{
 use crate::common::repository;
 use burn::tensor::Device;
 use glyphic_model::{
-    Classifier, Glyph,
-    number::{Bounds, Lattice, Reading},
+    Classifier, Glyph, Thresholds,
+    number::{Bounds, Lattice, Question, Reading},
     preprocess::{Picture, Point, Strokes},
 };
 use glyphic_runtime::{decode::decode, registry::Registry};
@@ -32,13 +32,19 @@ const GAPS: [(&str, f32, f32); 4] =
 
 pub type Drawing = Vec<Vec<Point>>;
 
-pub fn read(lattice: Lattice) -> Reading {
+/// The released checkpoint's answer.
+pub fn read<Q: Question>(question: Q) -> Q::Answer {
     let classify = |glyphs: &[Glyph]| {
         let read: Result<Vec<_>, _> =
             glyphs.chunks(64).map(|batch| PROMOTED.classify(batch)).collect();
         read.map(|batches| batches.concat())
     };
-    lattice.read(PROMOTED.thresholds(), classify).unwrap()
+    question.read(thresholds(), classify).unwrap()
+}
+
+/// The thresholds of the released checkpoint.
+pub fn thresholds() -> Thresholds {
+    PROMOTED.thresholds()
 }
 
 /// The text of a reading, with `|` between lines.

@@ -285,7 +285,7 @@ fn ten_drawings_make_a_new_symbol() {
     let sample = r#"{"label": "Z", "strokes": [[[0, 0], [9, 0], [0, 9], [9, 9]]]}"#;
     fs::write(&samples, [sample; 10].join("\n")).unwrap();
     let arguments = ["finetune", "--samples", samples.to_str().unwrap(), "--data"];
-    let more = [data.to_str().unwrap(), "--examples", "512", "--epochs", "2"];
+    let more = [data.to_str().unwrap(), "--examples", "512", "--epochs", "4"];
     assert_success(&run(folder.path(), &[arguments.as_slice(), &more].concat()));
     let fine_tuned = manifests(folder.path()).into_iter().find(|m| m.parent.is_some()).unwrap();
     assert_eq!((fine_tuned.labels.len(), fine_tuned.labels[11].as_str()), (12, "Z"));

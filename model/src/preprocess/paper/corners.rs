@@ -18,8 +18,7 @@ pub(super) fn corners(cells: &Cells, mask: &[bool]) -> Option<[Point; 4]> {
     if touches {
         return None;
     }
-    let outline = hull(&corner_points(cells, mask));
-    let quadrilateral = enclosing(outline.clone(), 4)?;
+    let quadrilateral = quadrilateral(&corner_points(cells, mask))?;
     let area = mask.iter().filter(|&&on| on).count() as f32;
     if area < FILLED * area_of(&quadrilateral) {
         return None;
@@ -29,10 +28,16 @@ pub(super) fn corners(cells: &Cells, mask: &[bool]) -> Option<[Point; 4]> {
     if !quadrilateral.iter().all(inside) {
         return None;
     }
-    let sum = |i: &usize| quadrilateral[*i][0] + quadrilateral[*i][1];
+    Some(quadrilateral.map(|corner| corner.map(|v| v * cells.side as f32)))
+}
+
+/// The corners of a quadrilateral around points whose coordinates are whole numbers from 0 to 4095,
+/// clockwise from the upper left one. `None` if they are on a line.
+pub(crate) fn quadrilateral(points: &[Point]) -> Option<[Point; 4]> {
+    let corners = enclosing(hull(points), 4)?;
+    let sum = |i: &usize| corners[*i][0] + corners[*i][1];
     let first = (0..4).min_by(|a, b| sum(a).total_cmp(&sum(b)))?;
-    let side = cells.side as f32;
-    Some(std::array::from_fn(|i| quadrilateral[(first + i) % 4].map(|v| v * side)))
+    Some(std::array::from_fn(|i| corners[(first + i) % 4]))
 }
 
 /// Whether the cells of the mask fill a quadrilateral.
@@ -66,7 +71,7 @@ fn turn(a: Point, b: Point, c: Point) -> f32 {
 /// The convex hull of points, clockwise: the monotone chain of Andrew (1979).
 fn hull(points: &[Point]) -> Vec<Point> {
     // Their coordinates are whole numbers below this.
-    const ROWS: f32 = 1024.0;
+    const ROWS: f32 = 4096.0;
     let sorted = sorted(points.to_vec(), |point| point[0] * ROWS + point[1]);
     let chain = |points: &mut dyn Iterator<Item = Point>| {
         let mut chain: Vec<Point> = Vec::new();

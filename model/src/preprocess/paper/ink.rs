@@ -7,8 +7,11 @@ use crate::{glyph::BLANK_BELOW, order::nth, preprocess::pieces::pieces};
 const GRAIN: f32 = 5.0;
 /// In a photo, this share of the strongest ink is full ink: the strongest is partly noise.
 const FULL_INK: f32 = 0.8;
-/// In a noisy picture, a piece of ink smaller than this share of the largest piece is dust.
+/// In a noisy picture, a piece of ink smaller than this share of the largest piece is dust ...
 const DUST_SHARE: f64 = 0.02;
+/// ... if its area is below that of a square with this share of the picture's longer side: the largest
+/// piece may be a printed table.
+const DUST_SIDE: f64 = 1.0 / 300.0;
 
 /// How far each pixel differs from the paper in the direction of the pen's colour, stretched to
 /// 0–255. Because this direction is measured, the same code works for light and dark paper and for
@@ -101,8 +104,10 @@ fn remove_dust(ink: &mut [u8], width: usize) {
         areas[piece as usize] += usize::from(value >= BLANK_BELOW);
     }
     let largest = areas.iter().copied().max().unwrap_or(0) as f64;
+    let longest = width.max(ink.len() / width.max(1)) as f64;
+    let dust = (DUST_SHARE * largest).min((DUST_SIDE * longest).powi(2));
     for (value, &piece) in ink.iter_mut().zip(&piece_of) {
-        if (areas[piece as usize] as f64) < largest * DUST_SHARE {
+        if (areas[piece as usize] as f64) < dust {
             *value = 0;
         }
     }

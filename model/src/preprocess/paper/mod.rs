@@ -13,6 +13,7 @@ use super::strokes::Point;
 use crate::order::nth;
 use cells::Cells;
 use colour::{Rgb, distance};
+pub(crate) use corners::quadrilateral;
 use region::{eroded, longest_marks, sheet, spread};
 use strips::without_strips;
 

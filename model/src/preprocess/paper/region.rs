@@ -34,6 +34,8 @@ const STROKE: f32 = 0.4;
 const FAINTEST: f32 = 20.0;
 /// The strongest contrast is that of the cell with this rank, so that a few specks do not count.
 const RANK: usize = 12;
+/// Writing, with printed lines, covers at most this share of the cells of a sheet.
+const WRITTEN: f32 = 0.8;
 /// A second surface belongs to the sheet, under a shadow, if it has this share of its strokes ...
 const SHADOW_STROKES: f32 = 0.1;
 /// ... and the channels' ratios of its colour to the sheet's differ by at most this factor.
@@ -168,10 +170,9 @@ impl Surface {
         self.sum.map(|channel| channel / self.cells.max(1) as f32)
     }
 
-    /// Writing covers at most half of the sheet; where nearly every cell has contrast is a thick
-    /// stroke, or texture.
+    /// Where nearly every cell has contrast is a thick stroke, or texture, even beside a form's.
     fn can_be_paper(&self) -> bool {
-        self.cells > 0 && 2 * self.strokes <= self.cells
+        self.cells > 0 && self.strokes as f32 <= WRITTEN * self.cells as f32
     }
 
     /// Whether it may be a part of `sheet` in a shadow: it has strokes too, and its colour is that of
@@ -333,12 +334,14 @@ fn with_marks_at_edge(cells: &Cells, around: &[bool], paper: &[bool]) -> Vec<boo
     let thickest = (2 * others).max(THICK);
     let is_strip = |id: usize| {
         let sides = || (0..4).filter(|&side| parts[id].covers(cells, side));
-        sides().next().is_some() && {
-            let is_other = |i: usize| !paper[i] && !(around[i] && part[i] as usize == id);
+        let has_longest = || {
+            let is_other = |i: usize| !(paper[i] || around[i] && part[i] as usize == id);
             let longest = longest_marks(cells, is_other);
             let lengths = [cells.columns, cells.rows];
             sides().any(|side| (longest[side % 2] as f32) < STRIP * lengths[side % 2] as f32)
-        }
+        };
+        // No digit covers two edges, however long the lines of a table are.
+        sides().nth(1).is_some() || sides().next().is_some() && has_longest()
     };
     let is_mark: Vec<bool> =
         (0..parts.len()).map(|id| !parts[id].is_thing(cells, thickest) && !is_strip(id)).collect();

@@ -62,19 +62,19 @@ pub enum Kind {
 }
 
 /// Single-channel raster of ink, 0 to 1.
-struct Raster {
+pub struct Raster {
     width: usize,
     height: usize,
     values: Vec<f32>,
 }
 
 impl Raster {
-    fn new(width: usize, height: usize) -> Self {
+    pub fn new(width: usize, height: usize) -> Self {
         Self { width, height, values: vec![0.0; width * height] }
     }
 
     /// A round pen's stroke from `a` to `b`.
-    fn segment(&mut self, a: Point, b: Point, pen: f32, ink: f32) {
+    pub fn segment(&mut self, a: Point, b: Point, pen: f32, ink: f32) {
         let reach = pen / 2.0 + 1.0;
         let span = |u: f32, v: f32, side: usize| {
             let first = (u.min(v) - reach).max(0.0) as usize;
@@ -135,13 +135,13 @@ impl Clouds {
 }
 
 /// A sheet with ink on it; one unit is a pixel of the raster.
-struct Sheet {
-    ink: Raster,
+pub struct Sheet {
+    pub ink: Raster,
     /// Printed rulings, in their own colour.
-    print: Raster,
-    text: String,
+    pub print: Raster,
+    pub text: String,
     /// The bounds of the writing.
-    writing: Bounds,
+    pub writing: Bounds,
 }
 
 /// A number: its digits and their strokes.
@@ -277,31 +277,31 @@ pub struct Photo {
 }
 
 /// How a picture is made.
-struct Setup {
-    paper: Rgb,
-    ink: Rgb,
-    shading: f32,
-    noise: f32,
-    blur: usize,
-    quality: Option<u8>,
-    tilt: f32,
-    turns: usize,
-    on_table: Option<f32>,
-    perspective: f32,
-    strips: Vec<(usize, usize, Rgb)>,
-    object: bool,
-    holes: bool,
-    shadow: bool,
-    dust: usize,
-    ruled: u8,
-    frame: bool,
-    tight: Option<f32>,
-    texture: f32,
-    strength: f32,
-    pen: f32,
-    size: [usize; 2],
-    height: f32,
-    lines: usize,
+pub struct Setup {
+    pub paper: Rgb,
+    pub ink: Rgb,
+    pub shading: f32,
+    pub noise: f32,
+    pub blur: usize,
+    pub quality: Option<u8>,
+    pub tilt: f32,
+    pub turns: usize,
+    pub on_table: Option<f32>,
+    pub perspective: f32,
+    pub strips: Vec<(usize, usize, Rgb)>,
+    pub object: bool,
+    pub holes: bool,
+    pub shadow: bool,
+    pub dust: usize,
+    pub ruled: u8,
+    pub frame: bool,
+    pub tight: Option<f32>,
+    pub texture: f32,
+    pub strength: f32,
+    pub pen: f32,
+    pub size: [usize; 2],
+    pub height: f32,
+    pub lines: usize,
 }
 
 fn strip(rng: &mut StdRng, side: usize, most: usize) -> (usize, usize, Rgb) {
@@ -315,7 +315,7 @@ fn strip(rng: &mut StdRng, side: usize, most: usize) -> (usize, usize, Rgb) {
 }
 
 impl Setup {
-    fn plain(rng: &mut StdRng) -> Self {
+    pub fn plain(rng: &mut StdRng) -> Self {
         let width = rng.random_range(600..1400);
         let size = [width, (width as f32 * rng.random_range(0.6..0.85)) as usize];
         let height = width as f32 * rng.random_range(0.05..0.11);
@@ -357,7 +357,7 @@ impl Setup {
         self
     }
 
-    fn with(mut self, kind: Kind, rng: &mut StdRng) -> Self {
+    pub fn with(mut self, kind: Kind, rng: &mut StdRng) -> Self {
         match kind {
             Kind::Scan => {}
             Kind::Photo => self = self.photo(rng),
@@ -475,6 +475,11 @@ pub fn photo(kind: Kind, number: &mut dyn FnMut(&mut StdRng) -> Number, rng: &mu
     let setup = Setup::plain(rng).with(kind, rng);
     let mut sheet = sheet(setup.size, setup.height, setup.pen, setup.lines, number, rng);
     rule(&mut sheet, &setup, rng);
+    photographed(sheet, setup, rng)
+}
+
+/// A picture of a sheet.
+pub fn photographed(sheet: Sheet, setup: Setup, rng: &mut StdRng) -> Photo {
     let (pixels, size) = taken(&sheet, &setup, rng);
     let (pixels, size) = turned(pixels, size, setup.turns);
     let [width, height] = size;

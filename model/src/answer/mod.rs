@@ -1,5 +1,9 @@
 //! The answer for a drawing or a picture as JSON, the same from the server and in the browser.
 
+mod sheet;
+
+pub use sheet::{ReadSheet, SheetCell, SheetTable};
+
 use serde::Serialize;
 
 use crate::{

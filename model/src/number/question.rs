@@ -1,0 +1,42 @@
+//! Asking a network about an input: which glyphs it reads, and what follows from its predictions.
+
+use crate::{glyph::Glyph, prediction::Prediction, verdict::Thresholds};
+
+/// An input that a network is asked about. It may turn out that it has to be turned first, and asked
+/// about once more.
+pub trait Question: Sized {
+    /// What is answered in the end.
+    type Answer;
+
+    /// The glyphs for the network to read.
+    fn glyphs(&self) -> Vec<Glyph>;
+
+    /// What follows from one prediction for each of [`glyphs`](Self::glyphs), in their order.
+    fn step(self, predictions: Vec<Prediction>, thresholds: Thresholds) -> Step<Self>;
+
+    /// Asks a network: `classify` gives a prediction for each glyph, in their order.
+    ///
+    /// # Errors
+    /// Those of `classify`.
+    fn read<E>(
+        mut self,
+        thresholds: Thresholds,
+        mut classify: impl FnMut(&[Glyph]) -> Result<Vec<Prediction>, E>,
+    ) -> Result<Self::Answer, E> {
+        loop {
+            let predictions = classify(&self.glyphs())?;
+            match self.step(predictions, thresholds) {
+                Step::Answer(answer) => return Ok(answer),
+                Step::Turned(turned) => self = turned(),
+            }
+        }
+    }
+}
+
+/// What follows from a network's predictions.
+pub enum Step<Q: Question> {
+    /// The answer.
+    Answer(Q::Answer),
+    /// The input is not upright: the question about the turned one, which takes some time to make.
+    Turned(Box<dyn FnOnce() -> Q + Send>),
+}

@@ -135,6 +135,12 @@ pub enum ApiError {
     /// A file of samples that cannot be read.
     #[error("the samples cannot be read: {0}")]
     BadSamples(String),
+    /// A picture without a table, or with too many cells.
+    #[error("{0}")]
+    Unreadable(String),
+    /// A table is to be read, and there is no picture.
+    #[error("tables are read in pictures: send an image")]
+    NoPicture,
     /// There is nothing at this path.
     #[error("there is nothing at this path")]
     NoSuchPath,
@@ -201,6 +207,8 @@ impl ApiError {
             Self::BadLabel(_) => (400, "bad_label"),
             Self::TooManyLabels { .. } => (422, "too_many_labels"),
             Self::BadSamples(_) => (422, "bad_samples"),
+            Self::Unreadable(_) => (422, "unreadable_sheet"),
+            Self::NoPicture => (422, "no_picture"),
             Self::NoSuchPath => (404, "no_such_path"),
             Self::NoSuchMethod => (405, "no_such_method"),
         }
@@ -305,6 +313,7 @@ impl From<RawError> for ApiError {
             RawError::Image(error) => Self::Image(error),
             RawError::Strokes(error) => Self::Strokes(error),
             RawError::Pixels(error) => Self::Pixels(error),
+            RawError::NoPicture => Self::NoPicture,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod access;
 mod aliases;
+mod ask;
 pub mod body;
 pub mod caller;
 mod checkpoint;
@@ -28,6 +29,7 @@ mod sample_input;
 mod samples;
 pub mod schemas;
 pub mod shares;
+mod sheet;
 pub mod suggested;
 mod suggestions;
 
@@ -106,6 +108,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
     openapi::described()
         .routes(routes!(predict::predict))
         .routes(routes!(read::read))
+        .routes(routes!(sheet::sheet))
         .routes(routes!(nearest::nearest))
         .routes(routes!(models::list))
         .routes(routes!(comparison::comparison))

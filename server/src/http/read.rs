@@ -3,14 +3,12 @@
 use std::time::{Duration, Instant};
 
 use axum::{body::Body, extract::State, http::HeaderMap};
-use glyphic_model::{
-    answer::ReadText,
-    number::{Bounds, Found},
-};
+use glyphic_model::{answer::ReadText, checkpoint::Manifest, number::Bounds};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    ask::{Asked, ask},
     body::{check_pictures, decode, receive},
     error::ApiError,
     extract::{Client, Json, Query},
@@ -22,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     config::ThresholdOverrides,
-    samples::{Aim, Effort, RawError, data_url},
+    samples::{Aim, Effort, data_url},
 };
 
 /// Most boxes in a request.
@@ -54,16 +52,6 @@ impl ReadOptions {
         ThresholdOverrides { reject_below: self.reject_below, unsure_below: self.unsure_below }
     }
 
-    /// The quarter turns that a picture needs, if they are given.
-    fn turns(&self) -> Result<Option<usize>, ApiError> {
-        match self.orientation {
-            Some(degrees) if ![0, 90, 180, 270].contains(&degrees) => Err(ApiError::malformed(
-                format!("orientation must be 0, 90, 180 or 270 degrees, not {degrees}"),
-            )),
-            degrees => Ok(degrees.map(|degrees| degrees / 90)),
-        }
-    }
-
     fn boxes(&self) -> Result<Option<Vec<Bounds>>, ApiError> {
         let Some(text) = &self.boxes else { return Ok(None) };
         let bad = |problem: String| {
@@ -83,6 +71,16 @@ impl ReadOptions {
             bounds.ok_or_else(|| bad(format!("box {i} has a side below 0 or a number beyond 1e6")))
         });
         checked.collect::<Result<_, _>>().map(Some)
+    }
+}
+
+/// The quarter turns for an orientation in degrees.
+pub fn quarter_turns(orientation: Option<usize>) -> Result<Option<usize>, ApiError> {
+    match orientation {
+        Some(degrees) if ![0, 90, 180, 270].contains(&degrees) => Err(ApiError::malformed(
+            format!("orientation must be 0, 90, 180 or 270 degrees, not {degrees}"),
+        )),
+        degrees => Ok(degrees.map(|degrees| degrees / 90)),
     }
 }
 
@@ -113,36 +111,19 @@ pub async fn read(
 ) -> Result<Json<ReadAnswer>, ApiError> {
     // Before the body is read: wrong thresholds are refused at once.
     app.thresholds_over(&app.models.engine().serving(), options.thresholds())?;
-    let (boxes, turns) = (options.boxes()?, options.turns()?);
+    let (boxes, turns) = (options.boxes()?, quarter_turns(options.orientation)?);
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let begun = Instant::now();
     let input = Input::of(&headers, bytes)?;
     let aim = Aim::Number { boxed: boxes.is_some() };
     let pictures = app.models.engine().serving().pictures;
-    let found = decode(&app, client, input, aim, move |raw| {
-        let lattice = raw.lattice(pictures, boxes.as_deref(), turns)?;
-        let glyphs = lattice.glyphs();
-        Ok::<_, RawError>((lattice, glyphs))
-    });
-    let (opened, (mut lattice, mut glyphs)) = found.await?;
+    let found =
+        decode(&app, client, input, aim, move |raw| raw.lattice(pictures, boxes.as_deref(), turns));
+    let (opened, lattice) = found.await?;
     let decode = micros(begun.elapsed());
-    let (mut queue, mut compute) = (Duration::ZERO, Duration::ZERO);
-    let (model, thresholds, reading) = loop {
-        let predicted = app.models.engine().predict_all(glyphs).await?;
-        check_pictures(opened.raw.form(), pictures, &predicted.model)?;
-        let thresholds = app.thresholds_over(&predicted.model, options.thresholds())?;
-        (queue, compute) = (queue + predicted.queue, compute + predicted.compute);
-        let turned = match lattice.best(predicted.prediction, thresholds) {
-            Found::Reading(reading) => break (predicted.model, thresholds, reading),
-            Found::Turned(turned) => turned,
-        };
-        let again = move || {
-            let lattice = turned.lattice();
-            let glyphs = lattice.glyphs();
-            Ok::<_, ApiError>((lattice, glyphs))
-        };
-        (lattice, glyphs) = app.lanes.lane(Effort::Heavy).compute(client, again).await?;
-    };
+    let check = |model: &Manifest| check_pictures(opened.raw.form(), pictures, model);
+    let asked = ask(&app, client, lattice, options.thresholds(), check).await?;
+    let Asked { answer: reading, model, thresholds, queue, compute } = asked;
     let symbols = reading.lines.iter().flat_map(|line| &line.symbols);
     app.shadow.compare(&model, symbols.map(|symbol| (&symbol.glyph, &symbol.prediction)));
     app.metrics().stage("decode", Duration::from_micros(decode));

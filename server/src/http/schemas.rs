@@ -37,6 +37,53 @@ pub struct ReadTextSchema {
     thresholds: ThresholdsSchema,
 }
 
+/// The tables in a picture.
+#[derive(ToSchema)]
+#[schema(as = ReadSheet)]
+pub struct ReadSheetSchema {
+    /// The tables, from top to bottom.
+    tables: Vec<SheetTableSchema>,
+    /// By how many degrees the picture was turned clockwise before it was read: 0, 90, 180 or 270.
+    orientation: usize,
+    /// The corners of the sheet of paper in the picture, `[[x, y], …]`, clockwise from the upper left
+    /// one, if it was seen from the side and straightened.
+    corners: Option<Vec<[f32; 2]>>,
+    /// The labels, in the order of the probabilities.
+    labels: Vec<String>,
+    /// The checkpoint that answered.
+    model: String,
+    /// The thresholds that the verdicts were decided by.
+    thresholds: ThresholdsSchema,
+}
+
+/// A table.
+#[derive(ToSchema)]
+#[schema(as = SheetTable)]
+pub struct SheetTableSchema {
+    /// Its outermost lines: `[x, y, width, height]`.
+    r#box: Vec<f32>,
+    /// Its cells: all rows have the same number of them.
+    rows: Vec<Vec<SheetCellSchema>>,
+}
+
+/// A cell of a table.
+#[derive(ToSchema)]
+#[schema(as = SheetCell)]
+pub struct SheetCellSchema {
+    /// What is written in it; several lines are separated by spaces.
+    text: String,
+    /// The product of its digits' confidences, 0 to 1; 1 if it is blank.
+    confidence: f32,
+    /// `read`, `unsure` if any digit is, `not_a_digit` if nothing is, `blank` if it is empty.
+    verdict: String,
+    /// Its place, up to the middles of the lines around it: `[x, y, width, height]`.
+    r#box: Vec<f32>,
+    /// Its symbols, line by line.
+    digits: Vec<ReadSymbolSchema>,
+    /// The row and the column, from 0, of the cell that it is a part of, if several are printed as one.
+    part_of: Option<[usize; 2]>,
+}
+
 /// A line of text.
 #[derive(ToSchema)]
 #[schema(as = TextLine)]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use glyphic_model::{
     Glyph,
     glyph::WrongLength,
-    number::{Bounds, Lattice},
+    number::{Bounds, Lattice, table::Tables},
     preprocess::{Pictures, Point, StrokeError, Strokes},
 };
 use glyphic_runtime::decode::{DecodeError, decode, pixels};
@@ -42,6 +42,8 @@ pub enum Aim {
         /// Whether the request says where the symbols are.
         boxed: bool,
     },
+    /// Tables, with all of their cells.
+    Sheet,
 }
 
 /// How long work may take, whatever is in the input.
@@ -89,6 +91,9 @@ pub enum RawError {
     /// The pixels are not a glyph.
     #[error(transparent)]
     Pixels(#[from] WrongLength),
+    /// A table is to be read, and this is no picture.
+    #[error("tables are read in pictures")]
+    NoPicture,
 }
 
 impl Raw {
@@ -130,6 +135,14 @@ impl Raw {
         })
     }
 
+    /// The tables in it; `turns` as for [`Tables`].
+    pub fn tables(&self, turns: Option<usize>) -> Result<Tables, RawError> {
+        match self {
+            Self::Image(bytes) => Ok(Tables::of_picture(&decode(bytes)?, turns)),
+            Self::Strokes(_) | Self::Pixels(_) => Err(RawError::NoPicture),
+        }
+    }
+
     /// Its form.
     pub fn form(&self) -> Form {
         match self {
@@ -165,6 +178,8 @@ fn picture_effort(pixels: u64, bytes: usize, aim: Aim) -> Effort {
 fn strokes_effort(strokes: &Strokes, aim: Aim) -> Effort {
     let strokes = strokes.points();
     let cost: f64 = match aim {
+        // They are refused.
+        Aim::Sheet => return Effort::Tiny,
         Aim::Symbol => strokes.iter().map(|stroke| cost(stroke)).sum(),
         Aim::Number { boxed: false } => {
             let groups = groups(strokes.len()) as f64;

@@ -3,14 +3,14 @@
 use crate::common::{Server, TestArtifacts, names};
 use glyphic_model::{
     Thresholds, Verdict,
-    answer::{LabelProbability, ReadSymbol, ReadText, TextLine},
+    answer::{LabelProbability, ReadSheet, ReadSymbol, ReadText, SheetCell, SheetTable, TextLine},
     checkpoint::{Metrics, Score},
 };
 use glyphic_runtime::registry::{Changed, Comparison, SampleReading, Tally};
 use glyphic_server::http::schemas::{
-    ChangedSchema, ComparisonSchema, LabelProbabilitySchema, MetricsSchema, ReadSymbolSchema,
-    ReadTextSchema, SampleReadingSchema, ScoreSchema, SpeedSchema, TallySchema, TextLineSchema,
-    ThresholdsSchema,
+    ChangedSchema, ComparisonSchema, LabelProbabilitySchema, MetricsSchema, ReadSheetSchema,
+    ReadSymbolSchema, ReadTextSchema, SampleReadingSchema, ScoreSchema, SheetCellSchema,
+    SheetTableSchema, SpeedSchema, TallySchema, TextLineSchema, ThresholdsSchema,
 };
 use glyphic_train::card::Speed;
 use serde_json::{Value, json};
@@ -143,7 +143,27 @@ fn the_json_of_other_crates_is_what_is_described() {
         model: "a".to_owned(),
         thresholds: Thresholds::default(),
     };
+    let cell = SheetCell {
+        text: "7".to_owned(),
+        confidence: 0.5,
+        verdict: Verdict::Read,
+        bounds,
+        digits: vec![symbol.clone()],
+        part_of: Some([0, 0]),
+    };
+    let table = SheetTable { bounds, rows: vec![vec![cell.clone()]] };
+    let sheet = ReadSheet {
+        tables: vec![table.clone()],
+        orientation: 90,
+        corners: Some([[0.0; 2]; 4]),
+        labels: vec!["7".to_owned()],
+        model: "a".to_owned(),
+        thresholds: Thresholds::default(),
+    };
     for (written, schema) in [
+        (json!(sheet), json!(ReadSheetSchema::schema())),
+        (json!(table), json!(SheetTableSchema::schema())),
+        (json!(cell), json!(SheetCellSchema::schema())),
         (json!(text), json!(ReadTextSchema::schema())),
         (json!(line), json!(TextLineSchema::schema())),
         (json!(symbol), json!(ReadSymbolSchema::schema())),

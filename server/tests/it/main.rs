@@ -25,6 +25,7 @@ mod scratch;
 mod secrets;
 mod several;
 mod shared;
+mod sheet;
 mod strangers;
 mod swap;
 mod teaching;

@@ -1,0 +1,150 @@
+//! `POST /api/sheet`: a picture of tables to what is written in their cells.
+
+use std::time::Instant;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{
+        HeaderMap,
+        header::{ACCEPT, CONTENT_DISPOSITION, CONTENT_TYPE},
+    },
+    response::{IntoResponse, Response},
+};
+use csv::WriterBuilder;
+use glyphic_model::{
+    Verdict,
+    answer::{ReadSheet, SheetCell, SheetTable},
+};
+use glyphic_runtime::cells::to_cell;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    ask::{Asked, ask},
+    body::{decode, receive},
+    error::ApiError,
+    extract::{Client, Json, Query},
+    input::{FormInput, Input, JsonInput},
+    openapi::{BadRequest, TooLarge, TooManyRequests, Unavailable, Unprocessable, UnsupportedType},
+    predict::{Timing, micros},
+    read::quarter_turns,
+    schemas::ReadSheetSchema,
+};
+use crate::{app::App, config::ThresholdOverrides, samples::Aim};
+
+/// How a sheet is read.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SheetOptions {
+    /// The threshold for `not_a_digit`, 0 to 1
+    #[param(minimum = 0, maximum = 1)]
+    reject_below: Option<f32>,
+    /// The threshold for `unsure`, 0 to 1
+    #[param(minimum = 0, maximum = 1)]
+    unsure_below: Option<f32>,
+    /// By how many degrees the picture is turned clockwise before it is read: 0, 90, 180 or 270.
+    /// Without it, that is found out from its digits
+    orientation: Option<usize>,
+}
+
+impl SheetOptions {
+    fn thresholds(&self) -> ThresholdOverrides {
+        ThresholdOverrides { reject_below: self.reject_below, unsure_below: self.unsure_below }
+    }
+}
+
+/// The tables in a picture, and how they were read.
+#[derive(Serialize, ToSchema)]
+pub struct SheetAnswer {
+    #[serde(flatten)]
+    #[schema(value_type = ReadSheetSchema)]
+    sheet: ReadSheet,
+    /// Where the time went.
+    timing_us: Timing,
+}
+
+/// Reads a picture of printed tables or boxes: finds their lines, and reads each cell.
+#[utoipa::path(post, path = "/api/sheet", tag = "reading", params(SheetOptions), request_body(content(
+        (inline(Vec<u8>) = "image/png"), (inline(Vec<u8>) = "image/jpeg"), (inline(Vec<u8>) = "application/octet-stream"),
+        (JsonInput = "application/json"), (FormInput = "multipart/form-data"), (String = "text/plain")),
+        description = "An image file; JSON with `image`; a form with a field `image`"),
+    responses((status = 200, content((SheetAnswer = "application/json"), (String = "text/csv")),
+            description = "What is written in each cell. With `Accept: text/csv`, a table of the texts; those that are unsure have a question mark at the end, and a question mark alone is no digit"),
+        BadRequest, TooLarge, UnsupportedType, Unprocessable, TooManyRequests, Unavailable))]
+pub async fn sheet(
+    State(app): State<App>,
+    Client(client): Client,
+    Query(options): Query<SheetOptions>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    // Before the body is read: what is wrong with the options is refused at once.
+    app.thresholds_over(&app.models.engine().serving(), options.thresholds())?;
+    let turns = quarter_turns(options.orientation)?;
+    let (bytes, _room) = receive(&app, client, &headers, body).await?;
+    let begun = Instant::now();
+    let input = Input::of(&headers, bytes)?;
+    let found = decode(&app, client, input, Aim::Sheet, move |raw| raw.tables(turns));
+    let (_, tables) = found.await?;
+    let decode = begun.elapsed();
+    app.metrics().stage("decode", decode);
+    let asked = ask(&app, client, tables, options.thresholds(), |_| Ok(())).await?;
+    let Asked { answer, model, thresholds, queue, compute } = asked;
+    let read = answer.map_err(|error| ApiError::Unreadable(error.to_string()))?;
+    let sheet = ReadSheet::new(read, &model.labels, &model.id, thresholds);
+    if wants_csv(&headers) {
+        return csv(&sheet);
+    }
+    let timing_us =
+        Timing { decode: micros(decode), queue: micros(queue), compute: micros(compute) };
+    Ok(Json(SheetAnswer { sheet, timing_us }).into_response())
+}
+
+/// Whether CSV is asked for before JSON.
+fn wants_csv(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut kinds = accepted
+        .flat_map(|value| value.split(','))
+        .map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
+    kinds
+        .find(|kind| kind == "text/csv" || kind == "application/json" || kind == "*/*")
+        .is_some_and(|kind| kind == "text/csv")
+}
+
+/// The tables as CSV, with an empty line between two.
+fn csv(sheet: &ReadSheet) -> Result<Response, ApiError> {
+    if sheet.tables.is_empty() {
+        return Err(ApiError::Unreadable(
+            "no table with printed lines is in the picture: photograph the whole table, from above, \
+             in even light; /api/read reads numbers without a table"
+                .to_owned(),
+        ));
+    }
+    let parts: Result<Vec<String>, ApiError> = sheet.tables.iter().map(table).collect();
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (CONTENT_DISPOSITION, "attachment; filename=\"sheet.csv\""),
+    ];
+    Ok((headers, parts?.join("\n")).into_response())
+}
+
+fn table(table: &SheetTable) -> Result<String, ApiError> {
+    let failed =
+        |error: String| ApiError::Unreadable(format!("the table cannot be written: {error}"));
+    let mut writer = WriterBuilder::new().from_writer(Vec::new());
+    for row in &table.rows {
+        writer.write_record(row.iter().map(cell)).map_err(|error| failed(error.to_string()))?;
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+}
+
+/// The text of a cell, with what is uncertain marked.
+fn cell(cell: &SheetCell) -> String {
+    let text = to_cell(&cell.text).into_owned();
+    match cell.verdict {
+        Verdict::Read | Verdict::Blank => text,
+        Verdict::Unsure | Verdict::NotADigit => text + "?",
+    }
+}

@@ -1,0 +1,192 @@
+//! Printed tables: what is written in their cells, as JSON and as CSV.
+
+use std::sync::LazyLock;
+
+use crate::common::{Server, TestArtifacts, picture, read, seven};
+use glyphic_model::{
+    Glyph,
+    glyph::SIDE,
+    preprocess::{Picture, Strokes},
+};
+use glyphic_runtime::{decode::decode, encode};
+use serde_json::{Value, json};
+
+static ARTIFACTS: LazyLock<TestArtifacts> = LazyLock::new(TestArtifacts::released);
+static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start(&ARTIFACTS));
+
+/// The width and height of a cell, in pixels, and where the table begins.
+const CELL: usize = 72;
+const MARGIN: usize = 40;
+
+/// What is written: rows of 5 and 7.
+const TEXTS: [[&str; 3]; 3] = [["5", "", "77"], ["75", "5", ""], ["", "57", "7"]];
+
+fn glyphs() -> [Glyph; 2] {
+    let strokes: Vec<Vec<[f32; 2]>> = serde_json::from_value(seven()).unwrap();
+    let five = decode(&picture("5.bmp")).unwrap().glyph().unwrap();
+    [five, Strokes::new(strokes).unwrap().glyph().unwrap()]
+}
+
+/// A page, dark on light, of this many pixels along each side.
+struct Page {
+    side: usize,
+    values: Vec<u8>,
+}
+
+impl Page {
+    fn new(side: usize) -> Self {
+        Self { side, values: vec![250; side * side] }
+    }
+
+    fn fill(&mut self, columns: std::ops::Range<usize>, rows: std::ops::Range<usize>) {
+        for y in rows {
+            self.values[y * self.side..][columns.clone()].fill(20);
+        }
+    }
+
+    /// The lines of a table of so many cells along each side; the first row is one cell if it is
+    /// `merged`.
+    fn lines(&mut self, count: usize, cell: usize, merged: bool) {
+        let end = MARGIN + count * cell;
+        for i in 0..=count {
+            let at = MARGIN + i * cell;
+            self.fill(MARGIN..end + 2, at..at + 2);
+            let is_inner = i > 0 && i < count;
+            let top = if merged && is_inner { MARGIN + cell } else { MARGIN };
+            self.fill(at..at + 2, top..end + 2);
+        }
+    }
+
+    fn write(&mut self, glyph: &Glyph, left: usize, top: usize) {
+        for (i, ink) in glyph.pixels().iter().enumerate() {
+            let (x, y) = (left + i % SIDE, top + i / SIDE);
+            self.values[y * self.side + x] = 250 - (u32::from(*ink) * 230 / 255) as u8;
+        }
+    }
+
+    /// Turned counter-clockwise by quarters, as PNG.
+    fn png(self, turns: usize) -> Vec<u8> {
+        let side = self.side;
+        let values = (0..turns).fold(self.values, |values, _| {
+            (0..side * side).map(|i| values[i % side * side + side - 1 - i / side]).collect()
+        });
+        let rgba = values.iter().flat_map(|&value| [value, value, value, 255]).collect();
+        encode::bounded(&Picture::new(side, side, rgba).unwrap(), 1 << 20)
+    }
+}
+
+fn table(merged: bool) -> Page {
+    let mut page = Page::new(2 * MARGIN + 3 * CELL + 20);
+    page.lines(3, CELL, merged);
+    let glyphs = glyphs();
+    for (row, texts) in TEXTS.iter().enumerate() {
+        for (column, text) in texts.iter().enumerate() {
+            let (left, top) = (MARGIN + column * CELL + 6, MARGIN + row * CELL + 22);
+            for (i, digit) in text.chars().enumerate() {
+                page.write(&glyphs[usize::from(digit == '7')], left + 30 * i, top);
+            }
+        }
+    }
+    page
+}
+
+fn post(path: &str, png: &[u8]) -> (u16, Value) {
+    SERVER.post(path, "image/png", png)
+}
+
+/// The texts of the only table in an answer.
+#[track_caller]
+fn texts((status, body): &(u16, Value)) -> Vec<Vec<String>> {
+    assert_eq!(*status, 200, "{body}");
+    assert_eq!(body["tables"].as_array().unwrap().len(), 1, "{body}");
+    let cells = |row: &Value| -> Vec<String> {
+        row.as_array().unwrap().iter().map(|c| c["text"].as_str().unwrap().to_owned()).collect()
+    };
+    body["tables"][0]["rows"].as_array().unwrap().iter().map(cells).collect()
+}
+
+fn csv(path: &str, png: &[u8]) -> (u16, Value) {
+    let request = ureq::post(SERVER.url(path))
+        .config()
+        .http_status_as_error(false)
+        .build()
+        .header("accept", "text/csv")
+        .content_type("image/png");
+    read(request.send(png))
+}
+
+#[test]
+fn reads_each_cell_of_a_table() {
+    let answer = post("/api/sheet", &table(false).png(0));
+    assert_eq!(texts(&answer), TEXTS);
+    let body = answer.1;
+    assert_eq!(body["orientation"], 0);
+    let rows = &body["tables"][0]["rows"];
+    assert_eq!(rows[0][1]["verdict"], "blank");
+    assert_eq!(rows[0][0]["verdict"], "read");
+    assert_eq!(rows[0][2]["digits"].as_array().unwrap().len(), 2, "{body}");
+    // Up to the middles of the lines, in pixels of the picture.
+    let side = |i: usize| rows[1][2]["box"][i].as_f64().unwrap();
+    let wanted = [MARGIN + 2 * CELL + 1, MARGIN + CELL + 1, CELL, CELL];
+    for (i, wanted) in wanted.into_iter().enumerate() {
+        assert!((side(i) - wanted as f64).abs() < 2.0, "{} {wanted}: {body}", side(i));
+    }
+}
+
+#[test]
+fn a_table_on_its_side_is_turned_unless_it_is_said_how_it_lies() {
+    for turns in 1..4 {
+        let png = table(false).png(turns);
+        let answer = post("/api/sheet", &png);
+        assert_eq!(texts(&answer), TEXTS, "{turns}");
+        assert_eq!(answer.1["orientation"], 90 * turns, "{turns}");
+        let answer = post(&format!("/api/sheet?orientation={}", 90 * turns), &png);
+        assert_eq!(texts(&answer), TEXTS, "{turns}");
+    }
+    let (status, body) = post("/api/sheet?orientation=45", &table(false).png(0));
+    assert_eq!((status, &body["error"]["code"]), (400, &json!("malformed")));
+}
+
+#[test]
+fn a_cell_over_several_columns_is_read_once() {
+    let (status, body) = post("/api/sheet", &table(true).png(0));
+    assert_eq!(status, 200, "{body}");
+    let first = &body["tables"][0]["rows"][0];
+    assert!(first[0]["text"].as_str().unwrap().ends_with("77"), "{body}");
+    assert_eq!((&first[1]["part_of"], &first[2]["part_of"]), (&json!([0, 0]), &json!([0, 0])));
+    assert_eq!(first[2]["text"], "");
+    assert_eq!(first[0]["part_of"], Value::Null);
+    assert_eq!(body["tables"][0]["rows"][1][0]["text"], "75");
+}
+
+#[test]
+fn a_table_is_csv_if_that_is_asked_for() {
+    let (status, text) = csv("/api/sheet", &table(false).png(0));
+    assert_eq!((status, text), (200, json!("5,,77\n75,5,\n,57,7\n")));
+    // Unsure ones are marked.
+    let (_, text) = csv("/api/sheet?unsure_below=1", &table(false).png(0));
+    assert_eq!(text, "5?,,77?\n75?,5?,\n,57?,7?\n");
+}
+
+#[test]
+fn without_a_table_or_with_too_large_a_one_it_says_so() {
+    let mut page = Page::new(200);
+    page.write(&glyphs()[0], 80, 80);
+    let png = page.png(0);
+    let (status, body) = post("/api/sheet", &png);
+    assert_eq!((status, &body["tables"]), (200, &json!([])));
+    let (status, body) = csv("/api/sheet", &png);
+    assert_eq!((status, &body["error"]["code"]), (422, &json!("unreadable_sheet")));
+
+    let (status, body) = post("/api/sheet", &Page::new(100).png(0));
+    assert_eq!((status, &body["tables"]), (200, &json!([])));
+
+    let mut page = Page::new(2 * MARGIN + 70 * 14 + 2);
+    page.lines(70, 14, false);
+    let (status, body) = post("/api/sheet", &page.png(0));
+    assert_eq!((status, &body["error"]["code"]), (422, &json!("unreadable_sheet")));
+    assert!(body["error"]["message"].as_str().unwrap().contains("4900 cells"), "{body}");
+
+    let (status, body) = SERVER.post_json("/api/sheet", &json!({ "strokes": seven() }));
+    assert_eq!((status, &body["error"]["code"]), (422, &json!("no_picture")));
+}

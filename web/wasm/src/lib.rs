@@ -9,7 +9,7 @@ use glyphic_model::{
     answer::ReadText,
     checkpoint::Manifest,
     explain::FeatureMaps,
-    number::{Bounds, Lattice},
+    number::{Bounds, Lattice, Question},
     preprocess::{Picture, Pictures, Strokes},
 };
 use wasm_bindgen::prelude::*;

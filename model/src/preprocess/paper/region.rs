@@ -254,21 +254,36 @@ fn seen(cells: &Cells, surface: &[u32]) -> Vec<Surface> {
     surfaces
 }
 
-/// The cells that can be reached from the picture's edge without crossing the sheet.
+/// The cells that can be reached from the picture's edge without crossing the sheet, and without
+/// following thin lines across it: rulings lead from the edge to the digits.
 fn surroundings(cells: &Cells, on_sheet: &[bool]) -> Vec<bool> {
+    let thick = in_squares(cells, |i| !on_sheet[i]);
     let mut reached = vec![false; cells.len()];
     let mut open: Vec<usize> =
         (0..cells.len()).filter(|&i| cells.on_edge(i) && !on_sheet[i]).collect();
     open.iter().for_each(|&i| reached[i] = true);
     while let Some(i) = open.pop() {
         for next in cells.neighbours(i) {
-            if !on_sheet[next] && !reached[next] {
+            if thick[next] && !reached[next] {
                 reached[next] = true;
                 open.push(next);
             }
         }
     }
     reached
+}
+
+/// Whether each cell is in a square of three by three cells that are all `inside`; those beyond the
+/// picture's edge are.
+fn in_squares(cells: &Cells, inside: impl Fn(usize) -> bool) -> Vec<bool> {
+    let mut squares = vec![false; cells.len()];
+    for middle in 0..cells.len() {
+        let around: Vec<usize> = cells.around(middle).collect();
+        if around.iter().all(|&i| inside(i)) {
+            around.into_iter().for_each(|i| squares[i] = true);
+        }
+    }
+    squares
 }
 
 /// A connected part of what can be reached from the picture's edge without crossing the sheet.

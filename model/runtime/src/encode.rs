@@ -54,6 +54,14 @@ pub fn bounded(picture: &Picture, most: usize) -> Vec<u8> {
     last
 }
 
+/// The picture as a PNG of its own size.
+///
+/// # Errors
+/// It cannot be encoded.
+pub fn whole(picture: &Picture) -> ImageResult<Vec<u8>> {
+    Pixels::of(picture).png()
+}
+
 /// Pixels with an alpha below this show nothing of their colours.
 const UNSEEN: u8 = 8;
 

@@ -120,6 +120,16 @@ impl ReadText {
     }
 }
 
+impl TextLine {
+    /// The text; with a question mark at the end if one of its digits is unsure, and alone if none
+    /// is a digit.
+    pub fn marked_text(&self) -> String {
+        let mut counted = self.digits.iter().filter(|digit| digit.counts).peekable();
+        let is_sure = counted.peek().is_some() && counted.all(|d| d.verdict == Verdict::Read);
+        self.text.clone() + if is_sure { "" } else { "?" }
+    }
+}
+
 impl LabelProbability {
     /// The two most probable labels, the more probable one first.
     pub fn best_two(prediction: &Prediction, labels: &[String]) -> Vec<Self> {

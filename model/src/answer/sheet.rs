@@ -46,7 +46,8 @@ pub struct SheetTable {
 pub struct SheetCell {
     /// What is written in it; several lines are separated by spaces.
     pub text: String,
-    /// The product of its digits' confidences (0–1); 1 if it is blank.
+    /// The product of its digits' confidences (0–1), or how probable it is among the texts that fit its
+    /// column; 1 if it is blank.
     pub confidence: f32,
     /// [`Verdict::Blank`] if it is empty.
     pub verdict: Verdict,
@@ -111,7 +112,13 @@ impl SheetCell {
     fn new(cell: ReadCell, labels: &[String], thresholds: Thresholds) -> Self {
         let reading = cell.reading;
         let text = reading.text(labels).replace('\n', " ");
-        let verdict = reading.verdict(thresholds);
+        let (verdict, fit) = (reading.verdict(thresholds), cell.fit);
+        // What is known of the column decides, where anything is written.
+        let verdict = match fit.filter(|_| verdict != Verdict::Blank) {
+            Some(fit) if fit.is_likely && fit.confidence >= thresholds.confidence => Verdict::Read,
+            Some(_) => Verdict::Unsure,
+            None => verdict,
+        };
         let symbols: Vec<_> = reading.lines.into_iter().flat_map(|line| line.symbols).collect();
         let confidences = symbols
             .iter()
@@ -119,7 +126,7 @@ impl SheetCell {
             .map(|symbol| symbol.prediction.confidence());
         Self {
             text,
-            confidence: confidences.product(),
+            confidence: fit.map_or(confidences.product(), |fit| fit.confidence),
             verdict,
             bounds: cell.bounds,
             digits: symbols
@@ -128,6 +135,12 @@ impl SheetCell {
                 .collect(),
             part_of: None,
         }
+    }
+
+    /// The text; with a question mark at the end if it is unsure, and alone if it is not a digit.
+    pub fn marked_text(&self) -> String {
+        let is_sure = matches!(self.verdict, Verdict::Read | Verdict::Blank);
+        self.text.clone() + if is_sure { "" } else { "?" }
     }
 
     fn blank(bounds: Bounds) -> Self {

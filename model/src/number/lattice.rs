@@ -18,9 +18,11 @@ use std::ops::Range;
 
 use super::{
     bounds::Bounds,
+    hypotheses::{Hypothesis, label_cost, labels},
     question::{Question, Step},
     reading::{ReadLine, Reading, Symbol},
     sides::Sides,
+    table::{Column, Fit},
 };
 use crate::{
     glyph::Glyph,
@@ -62,6 +64,8 @@ const SHARED: f32 = 0.25;
 const ENTWINED: f32 = 6.0;
 /// The largest width of a symbol of several segments.
 const WIDEST: f32 = 1.9;
+/// A reading that fits what is known of it is unlikely if it costs more than the best one by this.
+const UNLIKELY: f32 = 6.0;
 /// Widths below this count as this when overlaps are measured, because a share of the width of a
 /// thin 1 says little.
 const NARROW: f32 = 0.2;
@@ -121,15 +125,16 @@ pub(super) enum Grouping {
 }
 
 /// A line's candidates, in the order of their first segments.
-struct LineOfCandidates {
-    segments: usize,
+pub(super) struct LineOfCandidates {
+    pub(super) segments: usize,
     height: f32,
-    candidates: Vec<Candidate>,
+    pub(super) candidates: Vec<Candidate>,
 }
 
 /// Consecutive segments of a line as one symbol.
-struct Candidate {
-    group: Range<usize>,
+#[derive(Clone)]
+pub(super) struct Candidate {
+    pub(super) group: Range<usize>,
     glyph: Glyph,
     strokes: Option<Vec<usize>>,
     shape: Shape,
@@ -166,6 +171,7 @@ fn is_affordable(lines: &[LineOfSegments], most: usize, thrift: Thrift) -> bool 
 }
 
 /// What the bounds of a candidate's segments tell about it.
+#[derive(Clone)]
 struct Shape {
     bounds: Bounds,
     /// The cost of a digit with this shape.
@@ -269,6 +275,46 @@ impl Lattice {
     }
 }
 
+impl Lattice {
+    /// The most probable reading that fits `column`, and how sure that is; the most probable one if none
+    /// fits. Several lines cannot fit.
+    pub(super) fn best_fitting(
+        self,
+        predictions: Vec<Prediction>,
+        thresholds: Thresholds,
+        labels: &[String],
+        column: &Column,
+    ) -> (Reading, Option<Fit>) {
+        let Some(line) = self.lines.first().filter(|_| !column.is_free()) else {
+            return (self.best(predictions, thresholds), None);
+        };
+        let text = |hypothesis: &Hypothesis| -> String {
+            let symbols = hypothesis.symbols.iter().filter_map(|symbol| symbol.1);
+            symbols.filter_map(|label| labels.get(label)).cloned().collect()
+        };
+        let all = match self.lines.len() {
+            1 => line.hypotheses(&predictions, thresholds.rejects()),
+            _ => Vec::new(),
+        };
+        let fitting: Vec<&Hypothesis> = all.iter().filter(|one| column.fits(&text(one))).collect();
+        let Some(&first) = fitting.first() else {
+            return (self.best(predictions, thresholds), Some(Fit::NONE));
+        };
+        let weight = |one: &Hypothesis| (first.cost - one.cost).exp();
+        let others = fitting.iter().filter(|one| text(one) != text(first));
+        let fit = Fit {
+            confidence: 1.0 / (1.0 + others.map(|one| weight(one)).sum::<f32>()),
+            is_likely: first.cost - all[0].cost <= UNLIKELY,
+        };
+        let place = |symbol: Symbol| Symbol { bounds: symbol.bounds.mapped(&self.map), ..symbol };
+        let symbols: Vec<Symbol> =
+            line.symbols(first, &predictions).into_iter().map(place).collect();
+        let bounds = Bounds::around_all(symbols.iter().map(|symbol| &symbol.bounds));
+        let lines = bounds.map(|bounds| ReadLine { bounds, symbols }).into_iter().collect();
+        (Reading { lines, turns: self.turns, corners: self.corners }, Some(fit))
+    }
+}
+
 impl Question for Lattice {
     type Answer = Reading;
 
@@ -331,9 +377,20 @@ enum Interpretation {
 }
 
 impl Candidate {
-    fn symbol(self, prediction: Prediction, counts: bool) -> Symbol {
+    pub(super) fn symbol(self, prediction: Prediction, counts: bool) -> Symbol {
         let Self { shape, glyph, strokes, .. } = self;
         Symbol { bounds: shape.bounds, glyph, strokes, prediction, counts }
+    }
+
+    /// What it may be, and the cost of each: one of its most probable labels, or `None`, which is not a
+    /// digit or a speck.
+    pub(super) fn options(&self, said: &Prediction, rejects: bool) -> Vec<(Option<usize>, f32)> {
+        let digit =
+            |label: usize| (Some(label), label_cost(said, label, rejects) + self.shape.cost);
+        let in_distribution = if rejects { said.in_distribution } else { 1.0 };
+        let other = cost(1.0 - in_distribution) + NO_DIGIT * self.shape.digits;
+        let other = if self.shape.speck { other.min(SPECK) } else { other };
+        labels(said).into_iter().map(digit).chain([(None, other)]).collect()
     }
 
     /// The cheapest interpretation and its cost.
@@ -355,7 +412,7 @@ impl Candidate {
 
 impl LineOfCandidates {
     /// The cost of one symbol following another.
-    fn transition_cost(&self, before: &Candidate, after: &Candidate) -> f32 {
+    pub(super) fn transition_cost(&self, before: &Candidate, after: &Candidate) -> f32 {
         let (before, own) = (before.shape.bounds, after.shape.bounds);
         let shared = -before.gap_beside(&own) / self.height;
         let narrower = before.width().min(own.width()) / self.height;

@@ -12,6 +12,7 @@
 mod bounds;
 mod boxes;
 mod components;
+mod hypotheses;
 mod lattice;
 mod lines;
 mod picture;

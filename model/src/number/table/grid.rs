@@ -15,7 +15,7 @@ const PRINTED: f32 = 0.7;
 /// a 1.
 const LONG: f32 = 0.5;
 const SIDE: f32 = 0.92;
-const FEW: usize = 3;
+const FEW: usize = 2;
 /// A line this close to the table's side, in heights of a digit, is its outermost.
 const OUTERMOST: f32 = 0.2;
 /// The outermost lines are no further from the table's sides than the room around it less this share.
@@ -84,14 +84,17 @@ impl Grid {
         };
         let is_outer_row = |line: &Curve| outer(table.ink.height(), line);
         let is_outer_column = |line: &Curve| outer(table.ink.width(), line);
+        let (mut rows, mut columns) = (self.rows.clone(), self.columns.clone());
         loop {
-            let (rows, columns) = (self.rows.len(), self.columns.len());
-            self.rows = printed(&self.rows, &self.columns, &is_outer_row);
-            self.columns = printed(&self.columns, &self.rows, &is_outer_column);
-            if (rows, columns) == (self.rows.len(), self.columns.len()) {
-                return;
+            let before = (rows.len(), columns.len());
+            rows.retain(|line| is_whole(line) && is_strong(line, &columns, &is_outer_row));
+            columns.retain(|line| is_whole(line) && is_strong(line, &rows, &is_outer_column));
+            if before == (rows.len(), columns.len()) {
+                break;
             }
         }
+        self.rows.retain(|line| has(&rows, line) || is_whole(line) && has_side(line, &columns));
+        self.columns.retain(|line| has(&columns, line) || is_whole(line) && has_side(line, &rows));
     }
 
     /// Leaves out other lines that are not beside those of the table, or are shorter.
@@ -235,20 +238,26 @@ fn seen_all_along(line: &Curve, across: &[Curve]) -> f32 {
     seen_between(line, first, last)
 }
 
-/// The lines with at least one printed side of a cell.
-fn printed(lines: &[Curve], across: &[Curve], is_outer: &dyn Fn(&Curve) -> bool) -> Vec<Curve> {
-    let is_open_side = |line: &Curve| !line.seen.contains(&true);
-    let has_side = |line: &Curve| (1..across.len()).any(|i| seen(line, across, i - 1) >= SIDE);
-    // Where only a few cells are beside each other, the stroke of a 1 is as long as that.
-    let is_long = |line: &Curve| {
-        (across.len() > FEW || is_outer(line)) && seen_all_along(line, across) >= LONG
-    };
-    let is_whole = |line: &Curve| {
-        line.ends().is_some_and(|[first, last]| line.seen_between(first, last) >= PRINTED)
-    };
-    let is_printed =
-        |line: &&Curve| is_open_side(line) || is_whole(line) && (is_long(line) || has_side(line));
-    lines.iter().filter(is_printed).cloned().collect()
+/// Whether most of a line is seen between its ends. Open sides are not printed.
+fn is_whole(line: &Curve) -> bool {
+    line.ends().is_none_or(|[first, last]| line.seen_between(first, last) >= PRINTED)
+}
+
+/// Whether a line goes along the table, or along its outermost side. Where only a few cells are beside
+/// each other, the stroke of a 1 is as long as that.
+fn is_strong(line: &Curve, across: &[Curve], is_outer: &dyn Fn(&Curve) -> bool) -> bool {
+    let is_open_side = line.ends().is_none();
+    let may_be_long = across.len() > FEW || is_outer(line);
+    is_open_side || may_be_long && seen_all_along(line, across) >= LONG
+}
+
+/// Whether a line goes from one of the lines that cross it to the next.
+fn has_side(line: &Curve, across: &[Curve]) -> bool {
+    (1..across.len()).any(|i| seen(line, across, i - 1) >= SIDE)
+}
+
+fn has(lines: &[Curve], line: &Curve) -> bool {
+    lines.iter().any(|other| other.at == line.at)
 }
 
 /// Where lines end beyond the first and the last line that crosses them, if most of them do.

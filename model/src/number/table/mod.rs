@@ -5,6 +5,7 @@
 //! ```
 
 mod boxes;
+mod column;
 mod contents;
 mod curves;
 mod erased;
@@ -12,6 +13,7 @@ mod grid;
 mod runs;
 mod straight;
 
+pub use column::{Check, Column, Digits};
 pub(in crate::number) use erased::without_tables;
 
 use super::{
@@ -69,6 +71,9 @@ pub struct Tables {
     /// may have to be turned.
     sides: Option<(Page, Vec<[Glyph; 4]>)>,
     too_many: Option<TooManyCells>,
+    /// What is known of each column, and the labels of the network that reads them.
+    columns: Vec<Column>,
+    labels: Vec<String>,
     turns: usize,
     corners: Option<[Point; 4]>,
 }
@@ -137,6 +142,22 @@ pub struct ReadCell {
     pub bounds: Bounds,
     /// What is written in it.
     pub reading: Reading,
+    /// How it fits what is known of its column, if anything is.
+    pub fit: Option<Fit>,
+}
+
+/// How a reading fits what is known of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fit {
+    /// The probability (0–1) that it is this one of all that fit; 0 if none does.
+    pub confidence: f32,
+    /// Whether it is about as probable as the best reading of all.
+    pub is_likely: bool,
+}
+
+impl Fit {
+    /// Nothing fits.
+    pub(in crate::number) const NONE: Self = Self { confidence: 0.0, is_likely: false };
 }
 
 impl Tables {
@@ -150,8 +171,22 @@ impl Tables {
         Self::on(page.turned(turns.unwrap_or(0)), turns.is_none())
     }
 
+    /// The same if something is known of the first columns: of several readings, the best that fits is
+    /// taken. `labels` are those of the network that is asked.
+    pub fn with_columns(self, columns: Vec<Column>, labels: Vec<String>) -> Self {
+        Self { columns, labels, ..self }
+    }
+
     fn none() -> Self {
-        Self { tables: Vec::new(), sides: None, too_many: None, turns: 0, corners: None }
+        Self {
+            tables: Vec::new(),
+            sides: None,
+            too_many: None,
+            columns: Vec::new(),
+            labels: Vec::new(),
+            turns: 0,
+            corners: None,
+        }
     }
 
     fn on(page: Page, may_be_turned: bool) -> Self {
@@ -172,6 +207,8 @@ impl Tables {
         Self {
             tables: sorted(with_boxes(tables.collect(), &bounds), |table| table.bounds.top),
             too_many: None,
+            columns: Vec::new(),
+            labels: Vec::new(),
             turns: page.turns,
             corners: page.corners,
             sides: (!sample.is_empty()).then_some((page, sample)),
@@ -198,19 +235,26 @@ impl Question for Tables {
         if let Some((page, sample)) = self.sides {
             let own: Vec<Prediction> = predictions.by_ref().take(4 * sample.len()).collect();
             if let Some(turns) = is_turned(&own, thresholds) {
-                return Step::Turned(Box::new(move || Self::on(page.turned(turns), false)));
+                let (columns, labels) = (self.columns, self.labels);
+                return Step::Turned(Box::new(move || {
+                    Self::on(page.turned(turns), false).with_columns(columns, labels)
+                }));
             }
         }
-        let mut read = |cell: Cell| ReadCell {
-            row: cell.place.row,
-            column: cell.place.column,
-            row_span: cell.place.rows,
-            column_span: cell.place.columns,
-            bounds: cell.bounds,
-            reading: {
-                let own = predictions.by_ref().take(cell.lattice.count()).collect();
-                cell.lattice.best(own, thresholds)
-            },
+        let free = Column::default();
+        let mut read = |cell: Cell| {
+            let own = predictions.by_ref().take(cell.lattice.count()).collect();
+            let column = self.columns.get(cell.place.column).unwrap_or(&free);
+            let (reading, fit) = cell.lattice.best_fitting(own, thresholds, &self.labels, column);
+            ReadCell {
+                row: cell.place.row,
+                column: cell.place.column,
+                row_span: cell.place.rows,
+                column_span: cell.place.columns,
+                bounds: cell.bounds,
+                reading,
+                fit,
+            }
         };
         let tables = self.tables.into_iter().map(|table| ReadTable {
             bounds: table.bounds,

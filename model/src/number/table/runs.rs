@@ -12,6 +12,9 @@ const FEW: usize = 3;
 const COVERED: f32 = 0.6;
 /// Pieces smaller than this, in pixels, do not tell the digits' height.
 const SMALLEST: f32 = 8.0;
+/// Pieces that are higher and wider than this share of the picture's longer side are tables rather than
+/// digits, if there are others.
+const LARGEST: f32 = 0.2;
 /// Pieces that contain others which are at least this share as high are boxes.
 const BOXED: f32 = 0.25;
 /// The most pieces that are compared with each other.
@@ -35,7 +38,10 @@ pub(super) struct Runs {
 /// The height of a digit: the upper quartile of the pieces' heights, without those that are much
 /// higher than their median, boxes, and specks.
 pub(super) fn digit_height(components: &Components) -> Option<f32> {
-    let all = components.bounds.iter().flatten().filter(|own| own.height() >= SMALLEST);
+    let side = components.ink.width().max(components.ink.height()) as f32;
+    let may_be_digit =
+        |own: &&Bounds| own.height() >= SMALLEST && own.height().min(own.width()) <= LARGEST * side;
+    let all = components.bounds.iter().flatten().filter(may_be_digit);
     let all: Vec<&Bounds> = all.take(COMPARED).collect();
     let is_box = |own: &Bounds| {
         let contains = |other: &&&Bounds| {

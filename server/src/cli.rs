@@ -8,6 +8,7 @@ use crate::{
     commands::{PageArgs, PushArgs},
     config::Config,
     probe::ProbeArgs,
+    read::ReadArgs,
 };
 
 /// Serves Glyphic: the drawing page, and predictions over HTTP.
@@ -30,6 +31,9 @@ pub enum Command {
     /// Trains networks: the same program as `train`, so that a server needs only one file.
     #[command(disable_help_flag = true)]
     Train(TrainArgs),
+    /// Reads numbers and tables in picture files, without a running server. Exits with 1 if one of them
+    /// cannot be read or is blank.
+    Read(ReadArgs),
     /// Writes the page and the promoted checkpoint into a folder for any host of static files.
     Page(PageArgs),
     /// Sends checkpoints to a registry that servers share. If none is promoted there yet, the first

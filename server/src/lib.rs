@@ -31,6 +31,7 @@ pub mod models;
 pub mod neighbours;
 pub mod oip;
 pub mod probe;
+pub mod read;
 pub mod samples;
 pub mod secrets;
 pub mod shadow;

@@ -9,6 +9,7 @@ use glyphic_server::{
     commands::{push, write_page},
     memory,
     probe::probe,
+    read::read,
     start::serve_until_stopped,
 };
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
             let name = iter::once(OsString::from("train"));
             glyphic_train::program::main(name.chain(train.arguments))
         }
+        Some(Command::Read(arguments)) => read(arguments).unwrap_or_else(failure),
         Some(Command::Page(arguments)) => exit_code(write_page(arguments)),
         Some(Command::Push(arguments)) => exit_code(push(arguments)),
         Some(Command::Probe(arguments)) => exit_code(probe(arguments)),
@@ -35,9 +37,11 @@ fn main() -> ExitCode {
 fn exit_code(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failure(error),
     }
+}
+
+fn failure(error: anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
 }

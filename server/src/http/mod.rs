@@ -47,6 +47,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, oip};
 use error::{ApiError, ErrorText};
+pub use read::quarter_turns;
+pub use sheet::known_columns;
 
 /// All routes, without a socket.
 pub fn router(app: App) -> Router {

@@ -13,8 +13,9 @@ use axum::{
 };
 use csv::WriterBuilder;
 use glyphic_model::{
-    Verdict,
-    answer::{ReadSheet, SheetCell, SheetTable},
+    answer::{ReadSheet, SheetTable},
+    checkpoint::Manifest,
+    number::table::Column,
 };
 use glyphic_runtime::cells::to_cell;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,29 @@ pub struct SheetOptions {
     /// By how many degrees the picture is turned clockwise before it is read: 0, 90, 180 or 270.
     /// Without it, that is found out from its digits
     orientation: Option<usize>,
+    /// What is known of the first columns, as JSON: a list of objects with `digits` (a number, or the
+    /// least and the most), `min`, `max`, `values` (a list of texts) and `check` (`luhn`, `ean`, `isbn13`,
+    /// `isbn10` or `mod11`), or `null`. Of several readings, the best that fits is taken
+    columns: Option<String>,
+}
+
+/// Most columns of which something is known.
+const MOST_COLUMNS: usize = 256;
+
+/// What is known of columns, from JSON.
+pub fn known_columns(text: Option<&str>) -> Result<Vec<Column>, ApiError> {
+    let bad = |problem: String| {
+        ApiError::malformed(format!(
+            "columns must be a list such as [{{\"digits\":8}},null,{{\"min\":0,\"max\":20}}]: {problem}"
+        ))
+    };
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let columns: Vec<Option<Column>> =
+        serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
+    match columns.len() > MOST_COLUMNS {
+        true => Err(bad(format!("there may be at most {MOST_COLUMNS} of them"))),
+        false => Ok(columns.into_iter().map(Option::unwrap_or_default).collect()),
+    }
 }
 
 impl SheetOptions {
@@ -82,6 +106,7 @@ pub async fn sheet(
     // Before the body is read: what is wrong with the options is refused at once.
     app.thresholds_over(&app.models.engine().serving(), options.thresholds())?;
     let turns = quarter_turns(options.orientation)?;
+    let columns = known_columns(options.columns.as_deref())?;
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let begun = Instant::now();
     let input = Input::of(&headers, bytes)?;
@@ -89,7 +114,13 @@ pub async fn sheet(
     let (_, tables) = found.await?;
     let decode = begun.elapsed();
     app.metrics().stage("decode", decode);
-    let asked = ask(&app, client, tables, options.thresholds(), |_| Ok(())).await?;
+    let labels = app.models.engine().serving().labels.clone();
+    let tables = tables.with_columns(columns, labels.clone());
+    let check = |model: &Manifest| match model.labels == labels {
+        true => Ok(()),
+        false => Err(ApiError::Busy),
+    };
+    let asked = ask(&app, client, tables, options.thresholds(), check).await?;
     let Asked { answer, model, thresholds, queue, compute } = asked;
     let read = answer.map_err(|error| ApiError::Unreadable(error.to_string()))?;
     let sheet = ReadSheet::new(read, &model.labels, &model.id, thresholds);
@@ -134,17 +165,10 @@ fn table(table: &SheetTable) -> Result<String, ApiError> {
         |error: String| ApiError::Unreadable(format!("the table cannot be written: {error}"));
     let mut writer = WriterBuilder::new().from_writer(Vec::new());
     for row in &table.rows {
-        writer.write_record(row.iter().map(cell)).map_err(|error| failed(error.to_string()))?;
+        writer
+            .write_record(row.iter().map(|cell| to_cell(&cell.marked_text()).into_owned()))
+            .map_err(|error| failed(error.to_string()))?;
     }
     let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
     String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
-}
-
-/// The text of a cell, with what is uncertain marked.
-fn cell(cell: &SheetCell) -> String {
-    let text = to_cell(&cell.text).into_owned();
-    match cell.verdict {
-        Verdict::Read | Verdict::Blank => text,
-        Verdict::Unsure | Verdict::NotADigit => text + "?",
-    }
 }

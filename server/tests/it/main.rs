@@ -19,6 +19,7 @@ mod neighbours;
 mod operation;
 mod programs;
 mod quotas;
+mod read;
 mod registry;
 mod samples;
 mod scratch;

@@ -19,7 +19,7 @@ const CELL: usize = 72;
 const MARGIN: usize = 40;
 
 /// What is written: rows of 5 and 7.
-const TEXTS: [[&str; 3]; 3] = [["5", "", "77"], ["75", "5", ""], ["", "57", "7"]];
+pub const TEXTS: [[&str; 3]; 3] = [["5", "", "77"], ["75", "5", ""], ["", "57", "7"]];
 
 fn glyphs() -> [Glyph; 2] {
     let strokes: Vec<Vec<[f32; 2]>> = serde_json::from_value(seven()).unwrap();
@@ -28,7 +28,7 @@ fn glyphs() -> [Glyph; 2] {
 }
 
 /// A page, dark on light, of this many pixels along each side.
-struct Page {
+pub struct Page {
     side: usize,
     values: Vec<u8>,
 }
@@ -65,17 +65,17 @@ impl Page {
     }
 
     /// Turned counter-clockwise by quarters, as PNG.
-    fn png(self, turns: usize) -> Vec<u8> {
+    pub fn png(self, turns: usize) -> Vec<u8> {
         let side = self.side;
         let values = (0..turns).fold(self.values, |values, _| {
             (0..side * side).map(|i| values[i % side * side + side - 1 - i / side]).collect()
         });
         let rgba = values.iter().flat_map(|&value| [value, value, value, 255]).collect();
-        encode::bounded(&Picture::new(side, side, rgba).unwrap(), 1 << 20)
+        encode::whole(&Picture::new(side, side, rgba).unwrap()).unwrap()
     }
 }
 
-fn table(merged: bool) -> Page {
+pub fn table(merged: bool) -> Page {
     let mut page = Page::new(2 * MARGIN + 3 * CELL + 20);
     page.lines(3, CELL, merged);
     let glyphs = glyphs();
@@ -84,6 +84,28 @@ fn table(merged: bool) -> Page {
             let (left, top) = (MARGIN + column * CELL + 6, MARGIN + row * CELL + 22);
             for (i, digit) in text.chars().enumerate() {
                 page.write(&glyphs[usize::from(digit == '7')], left + 30 * i, top);
+            }
+        }
+    }
+    page
+}
+
+/// The same in boxes that are apart from each other.
+fn boxes() -> Page {
+    let mut page = Page::new(2 * MARGIN + 3 * CELL + 20);
+    let glyphs = glyphs();
+    for (row, texts) in TEXTS.iter().enumerate() {
+        for (column, text) in texts.iter().enumerate() {
+            let (left, top) = (MARGIN + column * CELL, MARGIN + row * CELL);
+            let (right, bottom) = (left + CELL - 4, top + CELL - 12);
+            for at in [top, bottom] {
+                page.fill(left..right + 2, at..at + 2);
+            }
+            for at in [left, right] {
+                page.fill(at..at + 2, top..bottom + 2);
+            }
+            for (i, digit) in text.chars().enumerate() {
+                page.write(&glyphs[usize::from(digit == '7')], left + 5 + 30 * i, top + 16);
             }
         }
     }
@@ -134,6 +156,12 @@ fn reads_each_cell_of_a_table() {
 }
 
 #[test]
+fn boxes_in_rows_and_columns_are_a_table() {
+    let answer = post("/api/sheet", &boxes().png(0));
+    assert_eq!(texts(&answer), TEXTS);
+}
+
+#[test]
 fn a_table_on_its_side_is_turned_unless_it_is_said_how_it_lies() {
     for turns in 1..4 {
         let png = table(false).png(turns);
@@ -181,12 +209,32 @@ fn without_a_table_or_with_too_large_a_one_it_says_so() {
     let (status, body) = post("/api/sheet", &Page::new(100).png(0));
     assert_eq!((status, &body["tables"]), (200, &json!([])));
 
-    let mut page = Page::new(2 * MARGIN + 70 * 14 + 2);
-    page.lines(70, 14, false);
+    let mut page = Page::new(2 * MARGIN + 70 * 32 + 2);
+    page.lines(70, 32, false);
     let (status, body) = post("/api/sheet", &page.png(0));
     assert_eq!((status, &body["error"]["code"]), (422, &json!("unreadable_sheet")));
     assert!(body["error"]["message"].as_str().unwrap().contains("4900 cells"), "{body}");
 
     let (status, body) = SERVER.post_json("/api/sheet", &json!({ "strokes": seven() }));
     assert_eq!((status, &body["error"]["code"]), (422, &json!("no_picture")));
+}
+
+#[test]
+fn what_is_known_of_a_column_decides() {
+    let read = |columns: &str| {
+        let path = format!("/api/sheet?columns={}", columns.replace('"', "%22"));
+        csv(&path, &table(false).png(0))
+    };
+    // The first column has 5, 75 and nothing; the third 77, nothing and 7.
+    let (status, text) = read(r#"[{"digits":2},null,{"values":["77","71"]}]"#);
+    assert_eq!((status, text), (200, json!("5?,,77\n75,5,\n,57,7?\n")));
+    // What fits is taken although something else is more probable, and is unsure for it.
+    let (_, text) = read(r#"[{"values":["76"]}]"#);
+    let second = text.as_str().unwrap().lines().nth(1).unwrap().to_owned();
+    assert!(["76?,5,", "75?,5,"].contains(&second.as_str()), "{text}");
+    for bad in ["{}", "[{\"digit\":2}]", "[1]"] {
+        let (status, body) = read(bad);
+        assert_eq!((status, &body["error"]["code"]), (400, &json!("malformed")), "{bad}");
+        assert!(body["error"]["message"].as_str().unwrap().contains("columns must be"), "{body}");
+    }
 }

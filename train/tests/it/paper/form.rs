@@ -16,11 +16,7 @@ pub enum Print {
     Bold,
     /// The first row is one cell, and has a header.
     Header,
-    /// A box for each cell, apart from the others.
-    Boxes,
 }
-
-pub const PRINTS: [Print; 5] = [Print::Grid, Print::Open, Print::Bold, Print::Header, Print::Boxes];
 
 /// A picture of a form, and what is written in its cells, row by row.
 pub struct Form {
@@ -110,16 +106,6 @@ fn draw(
 ) {
     let Bounds { left, top, right, bottom } = own;
     match print {
-        Print::Boxes => {
-            let gap = 0.12 * own.height();
-            let inner = Bounds {
-                left: left + gap,
-                top: top + gap,
-                right: right - gap,
-                bottom: bottom - gap,
-            };
-            outline(lines, inner, thick, strength);
-        }
         Print::Open => {
             lines.segment([left, top], [right, top], thick, strength);
             lines.segment([left, bottom], [right, bottom], thick, strength);

@@ -48,9 +48,11 @@ const ERASED_THICKNESS: f32 = 1.6;
 /// If another piece of ink is nearly as long as the rulings would be, as a share of their length, they
 /// may be digits in a picture that was cropped to them, ...
 const DIGIT: f32 = 0.75;
-/// ... unless they are at least this many, at distances that differ by at most this factor.
+/// ... unless they are at least this many, at distances that differ by at most this factor, or at most
+/// this share of the strokes' thickness thick.
 const SEVERAL: usize = 5;
 const EVEN: f32 = 1.4;
+const THINNER: f32 = 0.7;
 
 /// A run of ink in a line of pixels: its first pixel and the one after its last.
 type InkRun = (usize, usize);
@@ -70,6 +72,9 @@ pub(super) fn without_rulings(ink: Ink) -> Ink {
         let found = erase_rulings(&mut rest, &view);
         let are_rulings = !found.is_empty()
             && (are_even(&found, view.along)
+                || found
+                    .iter()
+                    .all(|ruling| ruling.thickness <= THINNER * thickness(&rest, width))
                 || longest_piece(&rest, width, &view) < DIGIT * view.along as f32);
         if are_rulings {
             values = rest;
@@ -152,16 +157,37 @@ fn middle((first, end): InkRun) -> f32 {
     (first + end) as f32 / 2.0
 }
 
+/// A ruling that was found.
+struct Ruling {
+    line: StraightLine,
+    /// Its median thickness in pixels.
+    thickness: f32,
+}
+
+/// The thickness of strokes: twice the area by the outline, whose length pixel edges overstate by 4/π on
+/// average. 0 without ink.
+fn thickness(values: &[u8], width: usize) -> f32 {
+    let inked = |i: usize| values.get(i).is_some_and(|&value| value >= LINE);
+    let (mut area, mut outline) = (0.0, 0.0);
+    for i in (0..values.len()).filter(|&i| inked(i)) {
+        area += 1.0;
+        let around = [i.checked_sub(1), Some(i + 1), i.checked_sub(width), Some(i + width)];
+        outline += around.into_iter().filter(|at| !at.is_some_and(inked)).count() as f32;
+    }
+    2.0 * area / (outline * std::f32::consts::FRAC_PI_4).max(1.0)
+}
+
 /// Whether these are several lines at even distances, as on squared paper.
-fn are_even(rulings: &[StraightLine], along: usize) -> bool {
-    let places = sorted(rulings.iter().map(|line| line.at(along / 2)).collect(), |&place| place);
+fn are_even(rulings: &[Ruling], along: usize) -> bool {
+    let places = rulings.iter().map(|ruling| ruling.line.at(along / 2));
+    let places = sorted(places.collect(), |&place| place);
     let gaps = || places.windows(2).map(|pair| pair[1] - pair[0]);
     let (least, most) = (gaps().fold(f32::MAX, f32::min), gaps().fold(0.0, f32::max));
     places.len() >= SEVERAL && most <= EVEN * least
 }
 
 /// Finds the rulings in one direction, one after the other, and erases them.
-fn erase_rulings(values: &mut [u8], view: &View) -> Vec<StraightLine> {
+fn erase_rulings(values: &mut [u8], view: &View) -> Vec<Ruling> {
     let thickest = ((view.along as f32 * THICKEST) as usize).max(2);
     let examined: Vec<usize> =
         (0..EXAMINED).map(|i| (2 * i + 1) * view.along / (2 * EXAMINED)).collect();
@@ -173,7 +199,6 @@ fn erase_rulings(values: &mut [u8], view: &View) -> Vec<StraightLine> {
     let mut found = Vec::new();
     while found.len() < MAX_RULINGS {
         let Some(straight) = best(&examined, &runs) else { break };
-        found.push(straight);
         let mut own = Vec::new();
         for (&along, runs) in examined.iter().zip(&mut runs) {
             if let Some(&run) = straight.run(along, runs) {
@@ -182,7 +207,9 @@ fn erase_rulings(values: &mut [u8], view: &View) -> Vec<StraightLine> {
             }
         }
         own.sort_unstable();
-        let limit = (own[own.len() / 2] as f32 * ERASED_THICKNESS).max(2.0) as usize;
+        let thickness = own[own.len() / 2] as f32;
+        found.push(Ruling { line: straight, thickness });
+        let limit = (thickness * ERASED_THICKNESS).max(2.0) as usize;
         for along in 0..view.along {
             // Wide enough that a run that is cut off at its ends is too thick to be erased.
             let reach = NEAR as usize + limit + 2;

@@ -97,7 +97,7 @@ fn boxes() -> Page {
     for (row, texts) in TEXTS.iter().enumerate() {
         for (column, text) in texts.iter().enumerate() {
             let (left, top) = (MARGIN + column * CELL, MARGIN + row * CELL);
-            let (right, bottom) = (left + CELL - 4, top + CELL - 12);
+            let (right, bottom) = (left + CELL - 10, top + CELL - 12);
             for at in [top, bottom] {
                 page.fill(left..right + 2, at..at + 2);
             }
@@ -105,7 +105,7 @@ fn boxes() -> Page {
                 page.fill(at..at + 2, top..bottom + 2);
             }
             for (i, digit) in text.chars().enumerate() {
-                page.write(&glyphs[usize::from(digit == '7')], left + 5 + 30 * i, top + 16);
+                page.write(&glyphs[usize::from(digit == '7')], left + 4 + 26 * i, top + 16);
             }
         }
     }

@@ -55,6 +55,12 @@ impl Cells {
         y / self.side * self.columns + x / self.side
     }
 
+    /// How many cells are between a cell and the nearest edge of the picture.
+    pub(super) fn to_edge(&self, i: usize) -> usize {
+        let (x, y) = (i % self.columns, i / self.columns);
+        x.min(y).min(self.columns - 1 - x).min(self.rows - 1 - y)
+    }
+
     /// The cell and those around it, also at corners.
     pub(super) fn around(&self, i: usize) -> impl Iterator<Item = usize> + use<> {
         let (x, y, columns) = (i % self.columns, i / self.columns, self.columns);

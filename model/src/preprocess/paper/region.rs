@@ -58,6 +58,9 @@ const OF_EDGE: f32 = 0.1;
 /// A mark at an edge may be a strip if it is at most this share of its length thick.
 const THIN: f32 = 0.3;
 
+/// Thin lines are followed where they are this close to the edge, in cells: they are a border.
+const ALONG_EDGE: usize = 4;
+
 const NONE: u32 = u32::MAX;
 
 /// The sheet among the cells of a picture.
@@ -255,7 +258,7 @@ fn seen(cells: &Cells, surface: &[u32]) -> Vec<Surface> {
 }
 
 /// The cells that can be reached from the picture's edge without crossing the sheet, and without
-/// following thin lines across it: rulings lead from the edge to the digits.
+/// following thin lines away from the edge: rulings lead to the digits.
 fn surroundings(cells: &Cells, on_sheet: &[bool]) -> Vec<bool> {
     let thick = in_squares(cells, |i| !on_sheet[i]);
     let mut reached = vec![false; cells.len()];
@@ -264,7 +267,8 @@ fn surroundings(cells: &Cells, on_sheet: &[bool]) -> Vec<bool> {
     open.iter().for_each(|&i| reached[i] = true);
     while let Some(i) = open.pop() {
         for next in cells.neighbours(i) {
-            if thick[next] && !reached[next] {
+            let may_follow = thick[next] || cells.to_edge(next) < ALONG_EDGE;
+            if !on_sheet[next] && !reached[next] && may_follow {
                 reached[next] = true;
                 open.push(next);
             }

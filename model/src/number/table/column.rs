@@ -105,11 +105,12 @@ impl Check {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     fn column(json: &str) -> Column {
-        serde_json::from_str(json).expect(json)
+        serde_json::from_str(json).unwrap()
     }
 
     #[test]

@@ -460,6 +460,8 @@ export default {
   "error unsupported_type": "El servidor no lee este tipo de archivo.",
   "error empty_image": "La imagen está vacía.",
   "error unknown_image_format": "No es una imagen PNG, JPEG, WebP, GIF ni BMP.",
+  "error unreadable_sheet": "En la imagen no hay ninguna tabla que se pueda leer.",
+  "error no_picture": "Las tablas se leen en imágenes: envía una imagen.",
   "error image_too_large": "La imagen es demasiado grande: redúcela.",
   "error damaged_image": "No se puede leer la imagen: está dañada o incompleta.",
   "error bad_strokes": "Estos trazos no se pueden leer:",

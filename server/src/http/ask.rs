@@ -27,17 +27,19 @@ pub struct Asked<A> {
     pub compute: Duration,
 }
 
-/// Asks the serving network. `check` refuses a checkpoint for which the question was not made.
+/// Asks the serving network. `check` refuses a checkpoint for which the question was not made. If it takes
+/// long to answer, `effort` says how long: that is done on a thread for blocking work.
 pub async fn ask<Q>(
     app: &App,
     client: IpAddr,
     mut question: Q,
+    effort: Option<Effort>,
     overrides: ThresholdOverrides,
     check: impl Fn(&Manifest) -> Result<(), ApiError>,
 ) -> Result<Asked<Q::Answer>, ApiError>
 where
     Q: Question + Send + 'static,
-    Q::Answer: Send,
+    Q::Answer: Send + 'static,
 {
     let (mut queue, mut compute) = (Duration::ZERO, Duration::ZERO);
     loop {
@@ -57,7 +59,12 @@ where
         let thresholds = app.thresholds_over(&predicted.model, overrides)?;
         (queue, compute) = (queue + predicted.queue, compute + predicted.compute);
         let predictions: Vec<Prediction> = predicted.prediction;
-        let turned = match question.step(predictions, thresholds) {
+        let step = move || question.step(predictions, thresholds);
+        let step = match effort {
+            Some(effort) => app.lanes.lane(effort).compute(client, || Ok(step())).await?,
+            None => step(),
+        };
+        let turned = match step {
             Step::Answer(answer) => {
                 let model = predicted.model;
                 return Ok(Asked { answer, model, thresholds, queue, compute });

@@ -122,7 +122,7 @@ pub async fn read(
     let (opened, lattice) = found.await?;
     let decode = micros(begun.elapsed());
     let check = |model: &Manifest| check_pictures(opened.raw.form(), pictures, model);
-    let asked = ask(&app, client, lattice, options.thresholds(), check).await?;
+    let asked = ask(&app, client, lattice, None, options.thresholds(), check).await?;
     let Asked { answer: reading, model, thresholds, queue, compute } = asked;
     let symbols = reading.lines.iter().flat_map(|line| &line.symbols);
     app.shadow.compare(&model, symbols.map(|symbol| (&symbol.glyph, &symbol.prediction)));

@@ -32,7 +32,11 @@ use super::{
     read::quarter_turns,
     schemas::ReadSheetSchema,
 };
-use crate::{app::App, config::ThresholdOverrides, samples::Aim};
+use crate::{
+    app::App,
+    config::ThresholdOverrides,
+    samples::{Aim, Effort},
+};
 
 /// How a sheet is read.
 #[derive(Deserialize, IntoParams)]
@@ -120,7 +124,7 @@ pub async fn sheet(
         true => Ok(()),
         false => Err(ApiError::Busy),
     };
-    let asked = ask(&app, client, tables, options.thresholds(), check).await?;
+    let asked = ask(&app, client, tables, Some(Effort::Heavy), options.thresholds(), check).await?;
     let Asked { answer, model, thresholds, queue, compute } = asked;
     let read = answer.map_err(|error| ApiError::Unreadable(error.to_string()))?;
     let sheet = ReadSheet::new(read, &model.labels, &model.id, thresholds);

@@ -197,7 +197,8 @@ impl Tables {
         if cells > MAX_CELLS {
             return Self { too_many: Some(TooManyCells(cells)), ..Self::none() };
         }
-        let thrift = Thrift { candidates: (MAX_CANDIDATES / cells.max(1)).max(1) };
+        let own = MAX_CANDIDATES / cells.max(1);
+        let thrift = Thrift { candidates: own.clamp(1, Thrift::WHOLE.candidates) };
         let sample: Vec<[Glyph; 4]> = match may_be_turned {
             true => found.iter().flat_map(Drawn::sample).map(four_ways).collect(),
             false => Vec::new(),

@@ -100,7 +100,7 @@ impl Backend for OneThread {
 }
 
 /// A glyph's pixel, normalised as the network expects it.
-fn normalised_pixel(glyph: &Glyph, i: usize) -> f32 {
+pub(crate) fn normalised_pixel(glyph: &Glyph, i: usize) -> f32 {
     (f32::from(glyph.pixels()[i]) / 255.0 - MEAN) / STD
 }
 

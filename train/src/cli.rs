@@ -52,6 +52,8 @@ pub enum TrainCommand {
     Import(ImportArgs),
     /// Draw contact sheets of synthetic handwriting.
     Draw(DrawArgs),
+    /// Draw touching digits: the data of the network that reads pairs of them.
+    Pairs(PairsArgs),
     /// List the graphics adapters and test the chosen device against the CPU.
     Devices,
 }
@@ -235,13 +237,29 @@ pub struct DrawArgs {
     pub out: PathBuf,
 }
 
+/// Arguments of `train pairs`.
+#[derive(Args)]
+pub struct PairsArgs {
+    /// Folder to write IDX files into, with `network.json` for --network.
+    pub folder: PathBuf,
+    /// Scanned digits to compose numbers of [default: datasets/mnist in the artifacts folder].
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// How many numbers to draw; each gives several pictures.
+    #[arg(long, default_value_t = 90_000)]
+    pub numbers: usize,
+    /// Seed of everything that is drawn at random.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
 /// Arguments of `train export`.
 #[derive(Args)]
 pub struct ExportArgs {
     /// Id or alias of the checkpoint; `stable` is the promoted one.
     pub id: String,
     /// File to write: *.zip for the whole checkpoint; *.onnx or *.safetensors for the network and
-    /// the manifest.
+    /// the manifest; *.i8 for the network that reads pairs, as it is built into the programs.
     pub file: PathBuf,
 }
 

@@ -11,7 +11,9 @@ use anyhow::{Context, Result};
 
 use crate::{
     cli::{Cli, TrainCommand},
-    commands::{audit, devices, draw, eval, export, finetune, lend, list, resume, start, sweep},
+    commands::{
+        audit, devices, draw, eval, export, finetune, lend, list, pairs, resume, start, sweep,
+    },
     run::{RunEnding, STOP},
 };
 
@@ -49,6 +51,7 @@ fn run(Cli { globals, command, start }: Cli) -> Result<ExitCode> {
         Some(TrainCommand::Eval(arguments)) => eval::run(globals, arguments).map(done),
         Some(TrainCommand::Audit(arguments)) => audit::run(globals, arguments).map(done),
         Some(TrainCommand::Draw(arguments)) => draw::run(arguments).map(done),
+        Some(TrainCommand::Pairs(arguments)) => pairs::run(globals, arguments).map(done),
         Some(TrainCommand::Export(arguments)) => export::export(globals, arguments).map(done),
         Some(TrainCommand::Import(arguments)) => export::import(globals, arguments).map(done),
         Some(TrainCommand::List) => list::run(globals).map(done),

@@ -22,6 +22,8 @@ pub enum Purpose {
     Negatives = 7,
     /// The changes of pictures in the robustness test, by picture.
     Robustness = 8,
+    /// Numbers whose digits touch, by number.
+    Touching = 9,
 }
 
 /// The random numbers for one purpose at one moment of a run. There is no

@@ -16,5 +16,7 @@ pub(super) fn lattice(bounds: &[Bounds], draw: &dyn Fn(usize) -> Option<Rendered
             height: line.height,
         })
         .collect();
-    Lattice::of(&lines, Grouping::Given, Thrift::WHOLE, &|segments| draw(segments.first()?.id))
+    Lattice::of(&lines, Grouping::Given, Thrift::WHOLE, &|line, group| {
+        draw(line.segments[group.start].id)
+    })
 }

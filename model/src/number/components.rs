@@ -154,6 +154,11 @@ impl Components {
 
     /// The glyph of some pieces as one symbol; `bounds` are the bounds of all of them.
     pub(super) fn glyph(&self, bounds: &Bounds, pieces: &[usize]) -> Option<Glyph> {
+        frame(&thicken(self.of_pieces(bounds, pieces)?))
+    }
+
+    /// The ink of some pieces; `bounds` are the bounds of all of them.
+    pub(super) fn of_pieces(&self, bounds: &Bounds, pieces: &[usize]) -> Option<Ink> {
         let mut is_part = vec![false; self.bounds.len()];
         pieces.iter().for_each(|&piece| is_part[piece] = true);
         let (left, top) = (bounds.left as usize, bounds.top as usize);
@@ -162,8 +167,7 @@ impl Components {
         let pixels = (top..bottom).flat_map(|y| (left..right).map(move |x| y * width + x));
         let ink = |i: usize| if is_part[self.owner[i] as usize] { self.ink.values()[i] } else { 0 };
         let values = pixels.map(ink).collect();
-        let ink = Ink::new(right.checked_sub(left)?, bottom.checked_sub(top)?, values)?;
-        frame(&thicken(ink))
+        Ink::new(right.checked_sub(left)?, bottom.checked_sub(top)?, values)
     }
 }
 

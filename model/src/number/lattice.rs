@@ -18,8 +18,9 @@ use std::ops::Range;
 
 use super::{
     bounds::Bounds,
-    hypotheses::{Hypothesis, label_cost, labels},
-    question::{Question, Step},
+    pairs::SaidOfPair,
+    paths::{Path, Paths, label_cost, text},
+    question::{Question, Reader, Step},
     reading::{ReadLine, Reading, Symbol},
     sides::Sides,
     table::{Column, Fit},
@@ -33,7 +34,7 @@ use crate::{
 };
 
 /// The most segments in one symbol.
-const MAX_SEGMENTS: usize = 7;
+pub(super) const MAX_SEGMENTS: usize = 10;
 /// The most whole pieces of ink in one symbol, if they are in more slices than [`MAX_SEGMENTS`].
 const MAX_WHOLE_PIECES: usize = 4;
 /// The most work to draw candidates, in pixels.
@@ -50,7 +51,7 @@ const WORST: f32 = 9.0;
 const NO_DIGIT: f32 = 4.5;
 const DIGIT_WIDTH: f32 = 0.8;
 /// Cost of a speck, which is left out.
-const SPECK: f32 = 1.5;
+pub(super) const SPECK: f32 = 1.5;
 /// The largest width and height of a speck.
 const SPECK_SIZE: f32 = 0.22;
 /// Symbols lower than this cost [`LOW`] for each line height that they lack.
@@ -63,7 +64,7 @@ const LOOSE: f32 = 9.0;
 const SHARED: f32 = 0.25;
 const ENTWINED: f32 = 6.0;
 /// The largest width of a symbol of several segments.
-const WIDEST: f32 = 1.9;
+pub(super) const WIDEST: f32 = 2.1;
 /// A reading that fits what is known of it is unlikely if it costs more than the best one by this.
 const UNLIKELY: f32 = 6.0;
 /// Widths below this count as this when overlaps are measured, because a share of the width of a
@@ -85,6 +86,21 @@ pub(super) struct Segment {
 pub(super) struct LineOfSegments {
     pub(super) segments: Vec<Segment>,
     pub(super) height: f32,
+}
+
+impl LineOfSegments {
+    /// The bounds of a group and the ids of its segments.
+    pub(super) fn pieces(&self, group: Range<usize>) -> Option<(Bounds, Vec<usize>)> {
+        let segments = &self.segments[group];
+        let bounds = Bounds::around_all(segments.iter().map(|segment| &segment.bounds))?;
+        Some((bounds, segments.iter().map(|segment| segment.id).collect()))
+    }
+
+    /// Whether ink is cut beside a group or within it.
+    pub(super) fn is_cut(&self, group: Range<usize>) -> bool {
+        let from = group.start..(group.end + 1).min(self.segments.len());
+        self.segments[from].iter().any(|segment| segment.cut > 0.0)
+    }
 }
 
 /// All candidates for the symbols on the lines of a drawing or a picture, to be read by a network:
@@ -137,14 +153,16 @@ pub(super) struct Candidate {
     pub(super) group: Range<usize>,
     glyph: Glyph,
     strokes: Option<Vec<usize>>,
-    shape: Shape,
+    /// What the network for pairs says of it, if it was asked.
+    pub(super) pair: Option<SaidOfPair>,
+    pub(super) shape: Shape,
     /// The cost of cutting the ink before it.
     cut: f32,
 }
 
 /// Groups of up to `most` consecutive segments, and of up to [`MAX_WHOLE_PIECES`] whole pieces, in
 /// however many slices they are; in the order of their first segments.
-fn groups(segments: &[Segment], most: usize) -> Vec<Range<usize>> {
+pub(super) fn groups(segments: &[Segment], most: usize) -> Vec<Range<usize>> {
     let begins_piece = |i: usize| segments.get(i).is_none_or(|segment| segment.cut == 0.0);
     let ends = |first: usize| {
         let last = (first + most).min(segments.len());
@@ -172,18 +190,30 @@ fn is_affordable(lines: &[LineOfSegments], most: usize, thrift: Thrift) -> bool 
 
 /// What the bounds of a candidate's segments tell about it.
 #[derive(Clone)]
-struct Shape {
+pub(super) struct Shape {
     bounds: Bounds,
     /// The cost of a digit with this shape.
     cost: f32,
     /// How many digits would be about as wide, at least 1.
     digits: f32,
     /// Whether it may be left out.
-    speck: bool,
+    pub(super) speck: bool,
 }
 
-/// The glyph of a group of segments, and the strokes of the group if it consists of whole ones.
-pub(super) type Rendered = (Glyph, Option<Vec<usize>>);
+/// A group of segments as it is read.
+pub(super) struct Rendered {
+    pub(super) glyph: Glyph,
+    /// The strokes of the group if it consists of whole ones.
+    pub(super) strokes: Option<Vec<usize>>,
+    /// What the network for pairs says of it, if it is asked.
+    pub(super) pair: Option<SaidOfPair>,
+}
+
+impl From<Glyph> for Rendered {
+    fn from(glyph: Glyph) -> Self {
+        Self { glyph, strokes: None, pair: None }
+    }
+}
 
 impl Lattice {
     /// All groups of consecutive segments on each line that may be a symbol; `draw` renders them.
@@ -191,7 +221,7 @@ impl Lattice {
         lines: &[LineOfSegments],
         grouping: Grouping,
         thrift: Thrift,
-        draw: &dyn Fn(&[Segment]) -> Option<Rendered>,
+        draw: &dyn Fn(&LineOfSegments, Range<usize>) -> Option<Rendered>,
     ) -> Self {
         let affordable = |&most: &usize| is_affordable(lines, most, thrift);
         let most = match grouping {
@@ -202,8 +232,9 @@ impl Lattice {
             let candidate = |group: Range<usize>| {
                 let segments = &line.segments[group.clone()];
                 let shape = Shape::of(segments, line.height, most.is_some())?;
-                let (glyph, strokes) = draw(segments)?;
-                Some(Candidate { group, glyph, strokes, shape, cut: segments[0].cut })
+                let cut = segments[0].cut;
+                let Rendered { glyph, strokes, pair } = draw(line, group.clone())?;
+                Some(Candidate { group, glyph, strokes, pair, shape, cut })
             };
             let groups = match most {
                 Some(most) => groups(&line.segments, most),
@@ -225,7 +256,7 @@ impl Lattice {
 
     /// No candidates: nothing to read.
     pub(super) fn none() -> Self {
-        Self::of(&[], Grouping::Free, Thrift::WHOLE, &|_| None)
+        Self::of(&[], Grouping::Free, Thrift::WHOLE, &|_, _| None)
     }
 
     /// The same with a map from the units of its bounds to those of the input.
@@ -254,64 +285,58 @@ impl Lattice {
     }
 
     /// The most probable reading of each line, given one prediction for each candidate, in their order.
-    pub(super) fn best(self, predictions: Vec<Prediction>, thresholds: Thresholds) -> Reading {
-        let mut predictions = predictions.into_iter();
-        let best = |line: LineOfCandidates| {
-            let own: Vec<Prediction> = predictions.by_ref().take(line.candidates.len()).collect();
+    pub(super) fn best(&self, predictions: &[Prediction], reader: Reader) -> Reading {
+        let mut rest = predictions;
+        let best = |line: &LineOfCandidates| {
+            let (own, after) = rest.split_at(line.candidates.len().min(rest.len()));
+            rest = after;
             let symbols = match self.grouping {
                 Grouping::Free => {
-                    reject_without_digits(line.best(&own, thresholds.rejects()), thresholds)
+                    let symbols = Paths::of(line, own, reader).best();
+                    reject_without_digits(symbols, reader.thresholds)
                 }
                 Grouping::Given => line.all(own),
             };
-            let place =
-                |symbol: Symbol| Symbol { bounds: symbol.bounds.mapped(&self.map), ..symbol };
-            let symbols: Vec<Symbol> = symbols.into_iter().map(place).collect();
-            Bounds::around_all(symbols.iter().map(|symbol| &symbol.bounds))
-                .map(|bounds| ReadLine { bounds, symbols })
+            self.placed(symbols)
         };
-        let lines = self.lines.into_iter().filter_map(best).collect();
+        let lines = self.lines.iter().filter_map(best).collect();
         Reading { lines, turns: self.turns, corners: self.corners }
     }
-}
 
-impl Lattice {
     /// The most probable reading that fits `column`, and how sure that is; the most probable one if none
     /// fits. Several lines cannot fit.
     pub(super) fn best_fitting(
-        self,
-        predictions: Vec<Prediction>,
-        thresholds: Thresholds,
-        labels: &[String],
+        &self,
+        predictions: &[Prediction],
+        reader: Reader,
         column: &Column,
     ) -> (Reading, Option<Fit>) {
         let Some(line) = self.lines.first().filter(|_| !column.is_free()) else {
-            return (self.best(predictions, thresholds), None);
+            return (self.best(predictions, reader), None);
         };
-        let text = |hypothesis: &Hypothesis| -> String {
-            let symbols = hypothesis.symbols.iter().filter_map(|symbol| symbol.1);
-            symbols.filter_map(|label| labels.get(label)).cloned().collect()
-        };
-        let all = match self.lines.len() {
-            1 => line.hypotheses(&predictions, thresholds.rejects()),
-            _ => Vec::new(),
-        };
-        let fitting: Vec<&Hypothesis> = all.iter().filter(|one| column.fits(&text(one))).collect();
+        let paths = Paths::of(line, predictions, reader);
+        let all = if self.lines.len() == 1 { paths.cheapest() } else { Vec::new() };
+        let text = |path: &Path| text(path, reader.labels);
+        let fitting: Vec<_> = all.iter().filter(|one| column.fits(&text(one))).collect();
         let Some(&first) = fitting.first() else {
-            return (self.best(predictions, thresholds), Some(Fit::NONE));
+            return (self.best(predictions, reader), Some(Fit::NONE));
         };
-        let weight = |one: &Hypothesis| (first.cost - one.cost).exp();
         let others = fitting.iter().filter(|one| text(one) != text(first));
+        let weights = others.map(|one| (first.cost - one.cost).exp());
         let fit = Fit {
-            confidence: 1.0 / (1.0 + others.map(|one| weight(one)).sum::<f32>()),
+            confidence: 1.0 / (1.0 + weights.sum::<f32>()),
             is_likely: first.cost - all[0].cost <= UNLIKELY,
         };
-        let place = |symbol: Symbol| Symbol { bounds: symbol.bounds.mapped(&self.map), ..symbol };
-        let symbols: Vec<Symbol> =
-            line.symbols(first, &predictions).into_iter().map(place).collect();
-        let bounds = Bounds::around_all(symbols.iter().map(|symbol| &symbol.bounds));
-        let lines = bounds.map(|bounds| ReadLine { bounds, symbols }).into_iter().collect();
+        let lines = self.placed(paths.symbols(first)).into_iter().collect();
         (Reading { lines, turns: self.turns, corners: self.corners }, Some(fit))
+    }
+
+    /// A line of symbols where they are in the input. `None` without any.
+    fn placed(&self, symbols: Vec<Symbol>) -> Option<ReadLine> {
+        let place = |symbol: Symbol| Symbol { bounds: symbol.bounds.mapped(&self.map), ..symbol };
+        let symbols: Vec<Symbol> = symbols.into_iter().map(place).collect();
+        let bounds = Bounds::around_all(symbols.iter().map(|symbol| &symbol.bounds))?;
+        Some(ReadLine { bounds, symbols })
     }
 }
 
@@ -326,12 +351,12 @@ impl Question for Lattice {
     }
 
     /// The most probable reading of the lines.
-    fn step(mut self, mut predictions: Vec<Prediction>, thresholds: Thresholds) -> Step<Self> {
+    fn step(mut self, mut predictions: Vec<Prediction>, reader: Reader) -> Step<Self> {
         let of_sides = predictions.split_off(self.count().min(predictions.len()));
         let corners = self.corners;
-        match self.sides.take().and_then(|sides| sides.turned(&of_sides, thresholds)) {
+        match self.sides.take().and_then(|sides| sides.turned(&of_sides, reader.thresholds)) {
             Some(page) => Step::Turned(Box::new(move || page.lattice().of_sheet(corners))),
-            None => Step::Answer(self.best(predictions, thresholds)),
+            None => Step::Answer(self.best(&predictions, reader)),
         }
     }
 }
@@ -343,7 +368,7 @@ pub(super) fn reading_cost(said: &Prediction, rejects: bool) -> f32 {
 }
 
 /// The negative logarithm of a probability, within its limit.
-fn cost(probability: f32) -> f32 {
+pub(super) fn cost(probability: f32) -> f32 {
     (-probability.ln()).min(WORST)
 }
 
@@ -368,111 +393,38 @@ impl Shape {
     }
 }
 
-/// What a candidate is interpreted as.
-#[derive(Clone, Copy)]
-enum Interpretation {
-    Digit,
-    NoDigit,
-    Speck,
-}
-
 impl Candidate {
     pub(super) fn symbol(self, prediction: Prediction, counts: bool) -> Symbol {
         let Self { shape, glyph, strokes, .. } = self;
         Symbol { bounds: shape.bounds, glyph, strokes, prediction, counts }
     }
 
-    /// What it may be, and the cost of each: one of its most probable labels, or `None`, which is not a
-    /// digit or a speck.
-    pub(super) fn options(&self, said: &Prediction, rejects: bool) -> Vec<(Option<usize>, f32)> {
-        let digit =
-            |label: usize| (Some(label), label_cost(said, label, rejects) + self.shape.cost);
-        let in_distribution = if rejects { said.in_distribution } else { 1.0 };
-        let other = cost(1.0 - in_distribution) + NO_DIGIT * self.shape.digits;
-        let other = if self.shape.speck { other.min(SPECK) } else { other };
-        labels(said).into_iter().map(digit).chain([(None, other)]).collect()
+    /// The cost of taking it for a label.
+    pub(super) fn label_cost(&self, said: &Prediction, label: usize, rejects: bool) -> f32 {
+        label_cost(said, label, rejects) + self.shape.cost
     }
 
-    /// The cheapest interpretation and its cost.
-    fn interpretation(
-        &self,
-        prediction: &Prediction,
-        rejects: bool,
-        only_specks: bool,
-    ) -> (Interpretation, f32) {
-        let in_distribution = if rejects { prediction.in_distribution } else { 1.0 };
-        let digit = (Interpretation::Digit, reading_cost(prediction, rejects) + self.shape.cost);
-        let other =
-            (Interpretation::NoDigit, cost(1.0 - in_distribution) + NO_DIGIT * self.shape.digits);
-        let speck = (self.shape.speck && !only_specks).then_some((Interpretation::Speck, SPECK));
-        let cheapest = [Some(digit), Some(other), speck].into_iter().flatten();
-        cheapest.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or(digit)
+    /// The cost of taking it for something that is not a digit.
+    pub(super) fn no_digit_cost(&self, said: &Prediction, rejects: bool) -> f32 {
+        let in_distribution = if rejects { said.in_distribution } else { 1.0 };
+        cost(1.0 - in_distribution) + NO_DIGIT * self.shape.digits
     }
 }
 
 impl LineOfCandidates {
-    /// The cost of one symbol following another.
-    pub(super) fn transition_cost(&self, before: &Candidate, after: &Candidate) -> f32 {
+    /// The cost of one symbol following another, with this share of what a cut costs.
+    pub(super) fn transition_cost(&self, before: &Candidate, after: &Candidate, cut: f32) -> f32 {
         let (before, own) = (before.shape.bounds, after.shape.bounds);
         let shared = -before.gap_beside(&own) / self.height;
         let narrower = before.width().min(own.width()) / self.height;
         let share = shared / narrower.max(NARROW);
-        after.cut + ENTWINED * ((share - SHARED) / (1.0 - SHARED)).max(0.0)
+        cut * after.cut + ENTWINED * ((share - SHARED) / (1.0 - SHARED)).max(0.0)
     }
 
     /// Each candidate as a symbol, from left to right.
-    fn all(self, predictions: Vec<Prediction>) -> Vec<Symbol> {
-        let read = self.candidates.into_iter().zip(predictions);
-        let symbols = read.map(|(candidate, prediction)| candidate.symbol(prediction, true));
-        from_left_to_right(symbols.collect())
-    }
-
-    /// The symbols of the cheapest path from the first segment to the last one, from left to
-    /// right.
-    fn best(self, predictions: &[Prediction], rejects: bool) -> Vec<Symbol> {
-        let only_specks = self.candidates.iter().all(|candidate| candidate.shape.speck);
-        let read: Vec<(Interpretation, f32)> = self
-            .candidates
-            .iter()
-            .zip(predictions)
-            .map(|(candidate, prediction)| {
-                candidate.interpretation(prediction, rejects, only_specks)
-            })
-            .collect();
-        // The cheapest path that ends with each candidate: its cost, and the candidate before.
-        // Candidates are in the order of their first segments, so all that may come before one
-        // are done when its turn comes.
-        let mut paths: Vec<(f32, Option<usize>)> = Vec::with_capacity(read.len());
-        for (i, &(_, own)) in read.iter().enumerate() {
-            let candidate = &self.candidates[i];
-            let before = (0..i).filter(|&j| self.candidates[j].group.end == candidate.group.start);
-            let cheapest = before
-                .map(|j| {
-                    (paths[j].0 + self.transition_cost(&self.candidates[j], candidate), Some(j))
-                })
-                .min_by(|a, b| a.0.total_cmp(&b.0));
-            let begun = if candidate.group.start == 0 { Some((0.0, None)) } else { cheapest };
-            let (cost, before) = begun.unwrap_or((f32::INFINITY, None));
-            paths.push((cost + own, before));
-        }
-        let ends = (0..paths.len()).filter(|&i| self.candidates[i].group.end == self.segments);
-        let mut next = ends.min_by(|&a, &b| paths[a].0.total_cmp(&paths[b].0));
-        let mut chosen = Vec::new();
-        while let Some(i) = next {
-            chosen.push(i);
-            next = paths[i].1;
-        }
-        let symbols = self
-            .candidates
-            .into_iter()
-            .zip(predictions)
-            .enumerate()
-            .filter(|(i, _)| chosen.contains(i))
-            .filter_map(|(i, (candidate, prediction))| match read[i].0 {
-                Interpretation::Digit => Some(candidate.symbol(prediction.clone(), true)),
-                Interpretation::NoDigit => Some(candidate.symbol(prediction.clone(), false)),
-                Interpretation::Speck => None,
-            });
+    fn all(&self, predictions: &[Prediction]) -> Vec<Symbol> {
+        let read = self.candidates.iter().cloned().zip(predictions);
+        let symbols = read.map(|(candidate, said)| candidate.symbol(said.clone(), true));
         from_left_to_right(symbols.collect())
     }
 }
@@ -488,6 +440,6 @@ fn reject_without_digits(mut symbols: Vec<Symbol>, thresholds: Thresholds) -> Ve
     symbols
 }
 
-fn from_left_to_right(symbols: Vec<Symbol>) -> Vec<Symbol> {
+pub(super) fn from_left_to_right(symbols: Vec<Symbol>) -> Vec<Symbol> {
     sorted(symbols, |symbol| symbol.bounds.middle()[0])
 }

@@ -12,9 +12,10 @@
 mod bounds;
 mod boxes;
 mod components;
-mod hypotheses;
 mod lattice;
 mod lines;
+pub mod pairs;
+mod paths;
 mod picture;
 mod question;
 mod reading;
@@ -27,7 +28,7 @@ mod whole;
 
 pub use bounds::Bounds;
 pub use lattice::Lattice;
-pub use question::{Question, Step};
+pub use question::{Question, Reader, Step};
 pub use reading::{ReadLine, Reading, Symbol};
 
 use crate::{

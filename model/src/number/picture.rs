@@ -1,17 +1,19 @@
 //! A picture's connected pieces of ink as segments. Pieces that may be several digits are sliced.
 
+use std::ops::Range;
+
 use super::{
     bounds::Bounds,
     components::Components,
-    lattice::{Grouping, Lattice, LineOfSegments, Segment, Thrift},
+    lattice::{Grouping, Lattice, LineOfSegments, Rendered, Thrift},
     lines::{lines, typical_height},
+    pairs::SaidOfPair,
     rulings::without_rulings,
-    sides::{SAMPLE, Sides},
+    sides::{FourWays, SAMPLE, Sides},
     slices::sliced,
     table::without_tables,
 };
 use crate::{
-    glyph::Glyph,
     order::sorted,
     preprocess::{Homography, Picture, Sheet, WORKING_SIDE, pieces::NO_PIECE},
 };
@@ -99,8 +101,8 @@ impl Page {
     }
 }
 
-/// The glyphs of some pieces that are probably single symbols, from whatever side they are seen.
-pub(super) fn sample(components: &Components) -> Vec<Glyph> {
+/// Some pieces that are probably single symbols, from whatever side they are seen.
+pub(super) fn sample(components: &Components) -> Vec<FourWays> {
     let ids = writing(components);
     let bounds = |id: u32| components.bounds[id as usize];
     let size = |id: &u32| bounds(*id).map_or(0.0, |own| own.width().max(own.height()));
@@ -115,8 +117,12 @@ pub(super) fn sample(components: &Components) -> Vec<Glyph> {
     let likely = ids.into_iter().filter(|id| off_size(id) <= OFF_SIZE && tells(id));
     let mut likely = sorted(likely.collect(), off_size);
     likely.truncate(SAMPLE);
-    let glyph = |id: u32| components.glyph(&bounds(id)?, &[id as usize]);
-    likely.into_iter().filter_map(glyph).collect()
+    let four_ways = |id: u32| {
+        let (bounds, piece) = (bounds(id)?, [id as usize]);
+        let glyph = components.glyph(&bounds, &piece)?;
+        Some(FourWays::of(glyph, components.of_pieces(&bounds, &piece)?))
+    };
+    likely.into_iter().filter_map(four_ways).collect()
 }
 
 fn remove_frames(components: &mut Components) {
@@ -129,6 +135,18 @@ fn remove_frames(components: &mut Components) {
 
 /// The candidates among these pieces.
 pub(super) fn segmented(mut components: Components, ids: Vec<u32>, thrift: Thrift) -> Lattice {
+    let lines = segments(&mut components, ids);
+    let draw = |line: &LineOfSegments, group: Range<usize>| {
+        let (bounds, pieces) = line.pieces(group.clone())?;
+        let glyph = components.glyph(&bounds, &pieces)?;
+        let pair = line.is_cut(group).then(|| components.of_pieces(&bounds, &pieces)).flatten();
+        Some(Rendered { glyph, strokes: None, pair: pair.and_then(|ink| SaidOfPair::of(&ink)) })
+    };
+    Lattice::of(&lines, Grouping::Free, thrift, &draw)
+}
+
+/// These pieces in lines, sliced where they may be several digits.
+pub(super) fn segments(components: &mut Components, ids: Vec<u32>) -> Vec<LineOfSegments> {
     let bounds: Vec<Bounds> = ids.iter().filter_map(|&id| components.bounds[id as usize]).collect();
     // The area of boxes that may still be sliced.
     let mut room = SLICED * components.owner.len();
@@ -140,16 +158,11 @@ pub(super) fn segmented(mut components: Components, ids: Vec<u32>, thrift: Thrif
             room = room.saturating_sub(area);
             // No piece is wide enough to be sliced on a line of infinite height.
             let height = if room > 0 { line.height } else { f32::INFINITY };
-            segments.extend(sliced(&mut components, ids[piece], height));
+            segments.extend(sliced(components, ids[piece], height));
         }
         in_lines.push(LineOfSegments { segments, height: line.height });
     }
-    let draw = |segments: &[Segment]| {
-        let bounds = Bounds::around_all(segments.iter().map(|segment| &segment.bounds))?;
-        let pieces: Vec<usize> = segments.iter().map(|segment| segment.id).collect();
-        Some((components.glyph(&bounds, &pieces)?, None))
-    };
-    Lattice::of(&in_lines, Grouping::Free, thrift, &draw)
+    in_lines
 }
 
 /// The pieces that may be symbols or parts of them, the largest first.
@@ -235,6 +248,6 @@ fn in_boxes(page: Page, boxes: &[Bounds]) -> Lattice {
     let ids: Vec<usize> =
         (0..contents.bounds.len()).filter(|&id| contents.bounds[id].is_some()).collect();
     let bounds: Vec<Bounds> = ids.iter().filter_map(|&id| contents.bounds[id]).collect();
-    let draw = |at: usize| Some((contents.glyph(&bounds[at], &[ids[at]])?, None));
+    let draw = |at: usize| Some(contents.glyph(&bounds[at], &[ids[at]])?.into());
     super::boxes::lattice(&bounds, &draw).seen_through(map).turned(turns)
 }

@@ -12,7 +12,7 @@ pub trait Question: Sized {
     fn glyphs(&self) -> Vec<Glyph>;
 
     /// What follows from one prediction for each of [`glyphs`](Self::glyphs), in their order.
-    fn step(self, predictions: Vec<Prediction>, thresholds: Thresholds) -> Step<Self>;
+    fn step(self, predictions: Vec<Prediction>, reader: Reader) -> Step<Self>;
 
     /// Asks a network: `classify` gives a prediction for each glyph, in their order.
     ///
@@ -20,17 +20,26 @@ pub trait Question: Sized {
     /// Those of `classify`.
     fn read<E>(
         mut self,
-        thresholds: Thresholds,
+        reader: Reader,
         mut classify: impl FnMut(&[Glyph]) -> Result<Vec<Prediction>, E>,
     ) -> Result<Self::Answer, E> {
         loop {
             let predictions = classify(&self.glyphs())?;
-            match self.step(predictions, thresholds) {
+            match self.step(predictions, reader) {
                 Step::Answer(answer) => return Ok(answer),
                 Step::Turned(turned) => self = turned(),
             }
         }
     }
+}
+
+/// What a question must know of the network that is asked.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    /// Its labels, in the order of the probabilities.
+    pub labels: &'a [String],
+    /// What its verdicts are decided by.
+    pub thresholds: Thresholds,
 }
 
 /// What follows from a network's predictions.

@@ -54,18 +54,6 @@ impl ReadLine {
 }
 
 impl Reading {
-    /// The same reading with its bounds in units that are smaller by the factor `scale`, such as
-    /// the pixels of a picture that was scaled down by it before it was read.
-    pub fn scaled(mut self, scale: f32) -> Self {
-        for line in &mut self.lines {
-            line.bounds = line.bounds.scaled(scale);
-            line.symbols.iter_mut().for_each(|s| s.bounds = s.bounds.scaled(scale));
-        }
-        let scaled = |corner: Point| corner.map(|value| value * scale);
-        self.corners = self.corners.map(|corners| corners.map(scaled));
-        self
-    }
-
     /// The text of its lines, separated by line breaks; lines without text are left out.
     pub fn text(&self, labels: &[String]) -> String {
         let lines: Vec<String> = self.lines.iter().map(|line| line.text(labels)).collect();

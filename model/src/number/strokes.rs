@@ -55,7 +55,7 @@ fn segmented(pieces: Vec<Piece>) -> Lattice {
         let line =
             LineOfSegments { segments: whole, height: bounds.height().max(f32::MIN_POSITIVE) };
         let all: Vec<&Piece> = pieces.iter().collect();
-        return Lattice::of(&[line], Grouping::Free, Thrift::WHOLE, &|_| draw(&all));
+        return Lattice::of(&[line], Grouping::Free, Thrift::WHOLE, &|_, _| draw(&all));
     }
     let pieces = in_writing_order(pieces);
     let stacks = stacks(&pieces);
@@ -74,8 +74,8 @@ fn segmented(pieces: Vec<Piece>) -> Lattice {
         LineOfSegments { segments, height: line.height }
     });
     let lines: Vec<LineOfSegments> = lines.collect();
-    Lattice::of(&lines, Grouping::Free, Thrift::WHOLE, &|segments| {
-        draw(&segments.iter().map(|segment| &pieces[segment.id]).collect::<Vec<_>>())
+    Lattice::of(&lines, Grouping::Free, Thrift::WHOLE, &|line, group| {
+        draw(&line.segments[group].iter().map(|segment| &pieces[segment.id]).collect::<Vec<_>>())
     })
 }
 
@@ -94,7 +94,7 @@ fn draw(pieces: &[&Piece]) -> Option<Rendered> {
     let points = pieces.iter().map(|piece| piece.points.clone()).collect();
     let glyph = Strokes::new(points).ok()?.glyph()?;
     let whole = pieces.iter().map(|piece| piece.whole.then_some(piece.stroke)).collect();
-    Some((glyph, whole))
+    Some(Rendered { glyph, strokes: whole, pair: None })
 }
 
 /// The strokes in the order drawn, except that a stroke added later to an earlier symbol follows

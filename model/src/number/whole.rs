@@ -54,7 +54,7 @@ fn in_boxes(picture: &Picture, boxes: &[Bounds], turns: usize) -> Lattice {
             glyphs.push(upright(glyph, turns));
         }
     }
-    super::boxes::lattice(&bounds, &|at| Some((glyphs[at].clone(), None)))
+    super::boxes::lattice(&bounds, &|at| Some(glyphs[at].clone().into()))
 }
 
 /// One candidate of a picture of this size.
@@ -63,7 +63,7 @@ fn alone(glyph: &Glyph, width: usize, height: usize) -> Lattice {
     let bounds = Bounds::from([0.0, 0.0, width, height]);
     let segments = vec![Segment { id: 0, bounds, cut: 0.0, work: 0 }];
     let whole = LineOfSegments { segments, height };
-    Lattice::of(&[whole], Grouping::Free, Thrift::WHOLE, &|_| Some((glyph.clone(), None)))
+    Lattice::of(&[whole], Grouping::Free, Thrift::WHOLE, &|_, _| Some(glyph.clone().into()))
 }
 
 /// A glyph turned clockwise by quarters.

@@ -30,6 +30,17 @@ pub fn frame(ink: &Ink) -> Option<Glyph> {
     Some(centre_by_mass(&boxed))
 }
 
+/// Ink enlarged or reduced so that it fills the glyph up to its edges, for several symbols at once: more
+/// of each is seen than in [`frame`]'s box. `None` if no value reaches [`BLANK_BELOW`].
+pub(crate) fn fill(ink: &Ink) -> Option<Glyph> {
+    if ink.values.iter().all(|&value| value < BLANK_BELOW) {
+        return None;
+    }
+    let mut filled = area_average(ink, &crop(ink)?, SIDE, 0.0);
+    stretch_to_full_ink(&mut filled);
+    Some(Glyph::new(std::array::from_fn(|i| filled[i].round() as u8)))
+}
+
 /// The square around the strokes and their soft edges. It may extend beyond the ink map's edges,
 /// where there is no ink. Faint values far from any stroke, such as a scanner's noise, do not count,
 /// or one of them would move the digit into a corner.

@@ -24,6 +24,7 @@ mod strokes;
 mod thicken;
 mod whole;
 
+pub(crate) use frame::fill;
 pub use frame::frame;
 pub use homography::Homography;
 pub use ink::Ink;

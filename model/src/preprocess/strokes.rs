@@ -91,18 +91,22 @@ impl Strokes {
     /// Draws the strokes with a round pen, scaled so that they fill the glyph's box including the
     /// pen's width, with [`SUPERSAMPLE`] cells per pixel.
     fn ink(&self, pen_width: f32) -> Option<Ink> {
-        let points = || self.0.iter().flatten();
-        let [left, top] = [0, 1].map(|axis| points().map(|p| p[axis]).fold(f32::MAX, f32::min));
-        let [right, bottom] = [0, 1].map(|axis| points().map(|p| p[axis]).fold(f32::MIN, f32::max));
-        points().next()?;
-
-        let radius = pen_width / 2.0 * SUPERSAMPLE;
-        let side = BOX as f32 * SUPERSAMPLE;
+        let [left, top, right, bottom] = self.bounds()?;
+        let pen = pen_width * SUPERSAMPLE;
         let longest = (right - left).max(bottom - top);
-        let scale = if longest > 0.0 { (side - 2.0 * radius) / longest } else { 0.0 };
-        let to_cells = |[x, y]: Point| [(x - left) * scale + radius, (y - top) * scale + radius];
+        let side = BOX as f32 * SUPERSAMPLE;
+        let scale = if longest > 0.0 { (side - pen) / longest } else { 0.0 };
+        self.drawn(scale, pen)
+    }
 
-        let mut raster = Raster::new(side as usize + 1);
+    /// The strokes drawn with a round pen of a width in pixels, `scale` pixels per unit; the ink
+    /// begins at the left and upper edges. `None` if nothing was drawn.
+    pub fn drawn(&self, scale: f32, pen_width: f32) -> Option<Ink> {
+        let [left, top, right, bottom] = self.bounds()?;
+        let radius = pen_width / 2.0;
+        let to_cells = |[x, y]: Point| [(x - left) * scale + radius, (y - top) * scale + radius];
+        let side = |length: f32| (length * scale + pen_width).ceil() as usize + 1;
+        let mut raster = Raster::new(side(right - left), side(bottom - top));
         for stroke in &self.0 {
             let mut from = to_cells(stroke[0]);
             raster.capsule(from, from, radius);
@@ -112,33 +116,41 @@ impl Strokes {
                 from = to;
             }
         }
-        Ink::new(raster.side, raster.side, raster.cells)
+        Ink::new(raster.width, raster.height, raster.cells)
+    }
+
+    /// The least and the largest coordinates: left, top, right, bottom. `None` without points.
+    fn bounds(&self) -> Option<[f32; 4]> {
+        let points = || self.0.iter().flatten();
+        let [left, top] = [0, 1].map(|axis| points().map(|p| p[axis]).fold(f32::MAX, f32::min));
+        let [right, bottom] = [0, 1].map(|axis| points().map(|p| p[axis]).fold(f32::MIN, f32::max));
+        points().next().map(|_| [left, top, right, bottom])
     }
 }
 
-/// A square grid of ink being drawn on.
+/// A grid of ink being drawn on.
 struct Raster {
-    side: usize,
+    width: usize,
+    height: usize,
     cells: Vec<u8>,
 }
 
 impl Raster {
-    fn new(side: usize) -> Self {
-        Self { side, cells: vec![0; side * side] }
+    fn new(width: usize, height: usize) -> Self {
+        Self { width, height, cells: vec![0; width * height] }
     }
 
     /// Inks every cell within `radius` of the segment from `a` to `b`, with a soft edge one cell
     /// wide.
     fn capsule(&mut self, a: Point, b: Point, radius: f32) {
         let reach = radius + 1.0;
-        let last = self.side - 1;
-        let span = |u: f32, v: f32| {
+        let span = |u: f32, v: f32, side: usize| {
             let from = (u.min(v) - reach).floor().max(0.0) as usize;
-            from..=((u.max(v) + reach).ceil().max(0.0) as usize).min(last)
+            from..=((u.max(v) + reach).ceil().max(0.0) as usize).min(side - 1)
         };
         let [dx, dy] = [b[0] - a[0], b[1] - a[1]];
         let length_squared = dx * dx + dy * dy;
-        for y in span(a[1], b[1]) {
+        for y in span(a[1], b[1], self.height) {
             // A row meets only a part of a long slanted segment, so only that part's columns are
             // visited.
             let share = |edge: f32| ((edge - a[1]) / dy).clamp(0.0, 1.0);
@@ -146,7 +158,7 @@ impl Raster {
                 true => (share(y as f32 - reach), share(y as f32 + 1.0 + reach)),
                 false => (0.0, 1.0),
             };
-            for x in span(a[0] + from * dx, a[0] + to * dx) {
+            for x in span(a[0] + from * dx, a[0] + to * dx, self.width) {
                 let [px, py] = [x as f32 + 0.5 - a[0], y as f32 + 0.5 - a[1]];
                 let along = if length_squared > 0.0 {
                     ((px * dx + py * dy) / length_squared).clamp(0.0, 1.0)
@@ -155,7 +167,7 @@ impl Raster {
                 };
                 let distance = (px - along * dx).hypot(py - along * dy);
                 let ink = ((radius - distance + 0.5).clamp(0.0, 1.0) * 255.0) as u8;
-                let cell = &mut self.cells[y * self.side + x];
+                let cell = &mut self.cells[y * self.width + x];
                 *cell = ink.max(*cell);
             }
         }

@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use glyphic_model::{
     Prediction, Thresholds,
     checkpoint::Manifest,
-    number::{Question, Step},
+    number::{Question, Reader, Step},
 };
 
 use super::error::ApiError;
@@ -59,7 +59,8 @@ where
         let thresholds = app.thresholds_over(&predicted.model, overrides)?;
         (queue, compute) = (queue + predicted.queue, compute + predicted.compute);
         let predictions: Vec<Prediction> = predicted.prediction;
-        let step = move || question.step(predictions, thresholds);
+        let model = predicted.model.clone();
+        let step = move || question.step(predictions, Reader { labels: &model.labels, thresholds });
         let step = match effort {
             Some(effort) => app.lanes.lane(effort).compute(client, || Ok(step())).await?,
             None => step(),

@@ -28,21 +28,22 @@ impl Found {
     pub fn in_picture(reader: &Reader, picture: &Picture) -> Result<Self> {
         let (classifier, id) = (&reader.classifier, &reader.id);
         let (labels, thresholds) = (classifier.labels(), classifier.thresholds());
+        let asked = glyphic_model::number::Reader { labels, thresholds };
         let classify = |glyphs: &[Glyph]| -> Result<Vec<Prediction>> {
             let batches = glyphs.chunks(BATCH).map(|batch| classifier.classify(batch));
             Ok(batches.collect::<Result<Vec<_>, _>>()?.concat())
         };
         if !reader.only_numbers && reader.pictures == Pictures::Ink {
             let tables = Tables::of_picture(picture, reader.turns)
-                .with_columns(reader.columns.clone(), labels.to_vec())
-                .read(thresholds, classify)??;
+                .with_columns(reader.columns.clone())
+                .read(asked, classify)??;
             let cells: usize = tables.tables.iter().map(|table| table.cells.len()).sum();
             if cells >= FEWEST_CELLS {
                 return Ok(Self::Sheet(ReadSheet::new(tables, labels, id, thresholds)));
             }
         }
         let lattice = reader.pictures.lattice(picture, None, reader.turns);
-        let reading = lattice.read(thresholds, classify)?;
+        let reading = lattice.read(asked, classify)?;
         Ok(Self::Text(ReadText::new(reading, labels, id, thresholds, |_| None)))
     }
 

@@ -3,6 +3,7 @@
 use std::{fs, io::Write, path::Path};
 
 use anyhow::{Context, Result, bail};
+use glyphic_model::{LayerWeights, checkpoint::Checkpoint, number::pairs::to_bytes};
 use glyphic_runtime::{
     device::Device,
     registry::{Registry, write_atomically},
@@ -21,6 +22,7 @@ pub fn export(globals: &Globals, ExportArgs { id, file }: ExportArgs) -> Result<
         "zip" => archive::pack(&registry, &id)?,
         "onnx" => onnx::export(&registry.load(&id, &Device::flex())?)?,
         "safetensors" => safetensors::export(&registry.load(&id, &Device::flex())?)?,
+        "i8" => pairs(&registry.load(&id, &Device::flex())?)?,
         _ => bail!(
             "cannot write {}: name it *.zip (the whole checkpoint), *.onnx or *.safetensors",
             file.display()
@@ -29,6 +31,17 @@ pub fn export(globals: &Globals, ExportArgs { id, file }: ExportArgs) -> Result<
     write_atomically(&file, &bytes).with_context(|| format!("cannot write {}", file.display()))?;
     writeln!(std::io::stdout(), "Wrote {id} to {} ({} KB)", file.display(), bytes.len() / 1000)?;
     Ok(())
+}
+
+/// The network that reads pairs. Its last layer is divided by the temperature, which is not a part of the
+/// file.
+fn pairs(checkpoint: &Checkpoint) -> Result<Vec<u8>> {
+    let mut layers = checkpoint.network.layer_weights()?;
+    if let Some(LayerWeights::Linear { weights, bias, .. }) = layers.last_mut() {
+        let values = weights.iter_mut().chain(bias);
+        values.for_each(|value| *value /= checkpoint.manifest.temperature);
+    }
+    to_bytes(&layers).context("it does not have the architecture that `train pairs` writes")
 }
 
 /// Publishes a checkpoint from a file that `train export` wrote.

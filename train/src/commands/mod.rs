@@ -8,6 +8,7 @@ pub mod export;
 pub mod finetune;
 pub mod lend;
 pub mod list;
+pub mod pairs;
 pub mod resume;
 pub mod start;
 pub mod sweep;

@@ -19,7 +19,9 @@ mod negatives;
 mod scribble;
 pub mod sheet;
 mod texture;
+mod touching;
 pub mod vary;
 
 pub use generator::{Generator, generator_version};
 pub use negatives::NegativeKind;
+pub use touching::Touching;

@@ -13,7 +13,7 @@ use crate::common::repository;
 use burn::tensor::Device;
 use glyphic_model::{
     Classifier, Glyph, Thresholds,
-    number::{Bounds, Lattice, Question, Reading},
+    number::{Bounds, Lattice, Question, Reader, Reading},
     preprocess::{Picture, Point, Strokes},
 };
 use glyphic_runtime::{decode::decode, registry::Registry};
@@ -27,7 +27,7 @@ static PROMOTED: LazyLock<Classifier> = LazyLock::new(|| {
 });
 
 /// Room between digits, in heights of a digit.
-const GAPS: [(&str, f32, f32); 4] =
+pub const GAPS: [(&str, f32, f32); 4] =
     [("wide", 0.4, 0.8), ("usual", 0.15, 0.4), ("tight", 0.05, 0.15), ("touching", -0.05, 0.03)];
 
 pub type Drawing = Vec<Vec<Point>>;
@@ -39,7 +39,8 @@ pub fn read<Q: Question>(question: Q) -> Q::Answer {
             glyphs.chunks(64).map(|batch| PROMOTED.classify(batch)).collect();
         read.map(|batches| batches.concat())
     };
-    question.read(thresholds(), classify).unwrap()
+    let reader = Reader { labels: PROMOTED.labels(), thresholds: thresholds() };
+    question.read(reader, classify).unwrap()
 }
 
 /// The thresholds of the released checkpoint.
@@ -70,7 +71,7 @@ pub fn composed(digits: &[Drawing], gap: (f32, f32), rng: &mut StdRng) -> Drawin
 }
 
 /// The drawing as a picture, dark on light, 100 pixels a unit.
-fn picture(drawing: &Drawing, pen: f32) -> Picture {
+pub fn picture(drawing: &Drawing, pen: f32) -> Picture {
     let (width, height, rgba) = rendered(drawing, pen);
     Picture::new(width, height, rgba).unwrap()
 }
@@ -134,7 +135,7 @@ fn handwriting(name: &str) -> Option<PathBuf> {
 }
 
 /// The hands in the pen digits of others, by collection; none where they are not.
-fn hands() -> BTreeMap<String, Vec<Hand>> {
+pub fn hands() -> BTreeMap<String, Vec<Hand>> {
     let Some(path) = handwriting("pen_digits.jsonl") else { return BTreeMap::new() };
     let mut hands: BTreeMap<(String, String), Hand> = BTreeMap::new();
     for line in fs::read_to_string(path).unwrap().lines() {
@@ -166,7 +167,7 @@ pub fn own_hands() -> Vec<Hand> {
 }
 
 /// Numbers of 2 to 6 digits, neighbours by one hand: the digits and the drawing.
-fn numbers(hands: &[Hand], gap: (f32, f32), count: usize, seed: u64) -> Vec<(String, Drawing)> {
+pub fn numbers(hands: &[Hand], gap: (f32, f32), count: usize, seed: u64) -> Vec<(String, Drawing)> {
     let mut rng = StdRng::seed_from_u64(seed);
     let number = |_| {
         let hand = hands.choose(&mut rng).unwrap();

@@ -21,16 +21,15 @@ use super::{
     components::Components,
     lattice::{Lattice, Thrift},
     picture::{MAX_PIECES, sample, segmented},
-    question::{Question, Step},
+    question::{Question, Reader, Step},
     reading::Reading,
-    sides::{four_ways, is_turned},
+    sides::{FourWays, is_turned},
 };
 use crate::{
     glyph::Glyph,
     order::sorted,
     prediction::Prediction,
     preprocess::{Homography, Ink, Picture, Point, Sheet},
-    verdict::Thresholds,
 };
 use boxes::with_boxes;
 use contents::{Content, contents};
@@ -69,11 +68,10 @@ pub struct Tables {
     tables: Vec<Table>,
     /// The ink that they are on, and a sample of its pieces turned clockwise by 0 to 3 quarters, if it
     /// may have to be turned.
-    sides: Option<(Page, Vec<[Glyph; 4]>)>,
+    sides: Option<(Page, Vec<FourWays>)>,
     too_many: Option<TooManyCells>,
-    /// What is known of each column, and the labels of the network that reads them.
+    /// What is known of each column.
     columns: Vec<Column>,
-    labels: Vec<String>,
     turns: usize,
     corners: Option<[Point; 4]>,
 }
@@ -172,9 +170,9 @@ impl Tables {
     }
 
     /// The same if something is known of the first columns: of several readings, the best that fits is
-    /// taken. `labels` are those of the network that is asked.
-    pub fn with_columns(self, columns: Vec<Column>, labels: Vec<String>) -> Self {
-        Self { columns, labels, ..self }
+    /// taken.
+    pub fn with_columns(self, columns: Vec<Column>) -> Self {
+        Self { columns, ..self }
     }
 
     fn none() -> Self {
@@ -183,7 +181,6 @@ impl Tables {
             sides: None,
             too_many: None,
             columns: Vec::new(),
-            labels: Vec::new(),
             turns: 0,
             corners: None,
         }
@@ -199,8 +196,8 @@ impl Tables {
         }
         let own = MAX_CANDIDATES / cells.max(1);
         let thrift = Thrift { candidates: own.clamp(1, Thrift::WHOLE.candidates) };
-        let sample: Vec<[Glyph; 4]> = match may_be_turned {
-            true => found.iter().flat_map(Drawn::sample).map(four_ways).collect(),
+        let sample: Vec<FourWays> = match may_be_turned {
+            true => found.iter().flat_map(Drawn::sample).collect(),
             false => Vec::new(),
         };
         let bounds: Vec<Bounds> = found.iter().map(Drawn::bounds).collect();
@@ -209,7 +206,6 @@ impl Tables {
             tables: sorted(with_boxes(tables.collect(), &bounds), |table| table.bounds.top),
             too_many: None,
             columns: Vec::new(),
-            labels: Vec::new(),
             turns: page.turns,
             corners: page.corners,
             sides: (!sample.is_empty()).then_some((page, sample)),
@@ -223,30 +219,33 @@ impl Question for Tables {
     /// A sample of the pieces from all sides, and those of all candidates.
     fn glyphs(&self) -> Vec<Glyph> {
         let cells = self.tables.iter().flat_map(|table| &table.cells);
-        let sides = self.sides.iter().flat_map(|(_, sample)| sample.iter().flatten().cloned());
-        sides.chain(cells.flat_map(|cell| cell.lattice.glyphs())).collect()
+        let sides = self.sides.iter().flat_map(|(_, sample)| sample);
+        sides
+            .flat_map(|piece| piece.glyphs.clone())
+            .chain(cells.flat_map(|cell| cell.lattice.glyphs()))
+            .collect()
     }
 
     /// The most probable reading of each cell.
-    fn step(self, predictions: Vec<Prediction>, thresholds: Thresholds) -> Step<Self> {
+    fn step(self, predictions: Vec<Prediction>, reader: Reader) -> Step<Self> {
         if let Some(too_many) = self.too_many {
             return Step::Answer(Err(too_many));
         }
         let mut predictions = predictions.into_iter();
         if let Some((page, sample)) = self.sides {
             let own: Vec<Prediction> = predictions.by_ref().take(4 * sample.len()).collect();
-            if let Some(turns) = is_turned(&own, thresholds) {
-                let (columns, labels) = (self.columns, self.labels);
+            if let Some(turns) = is_turned(&sample, &own, reader.thresholds) {
+                let columns = self.columns;
                 return Step::Turned(Box::new(move || {
-                    Self::on(page.turned(turns), false).with_columns(columns, labels)
+                    Self::on(page.turned(turns), false).with_columns(columns)
                 }));
             }
         }
         let free = Column::default();
         let mut read = |cell: Cell| {
-            let own = predictions.by_ref().take(cell.lattice.count()).collect();
+            let own: Vec<Prediction> = predictions.by_ref().take(cell.lattice.count()).collect();
             let column = self.columns.get(cell.place.column).unwrap_or(&free);
-            let (reading, fit) = cell.lattice.best_fitting(own, thresholds, &self.labels, column);
+            let (reading, fit) = cell.lattice.best_fitting(&own, reader, column);
             ReadCell {
                 row: cell.place.row,
                 column: cell.place.column,
@@ -311,17 +310,17 @@ impl Drawn {
         self.grid.bounds(Place { row: 0, column: 0, rows, columns }).mapped(&self.map)
     }
 
-    /// The glyphs of some pieces of ink that are probably single symbols.
-    fn sample(&self) -> Vec<Glyph> {
+    /// Some pieces of ink that are probably single symbols.
+    fn sample(&self) -> Vec<FourWays> {
         let written = self.contents.iter().filter_map(|content| content.ink.as_ref());
-        let mut glyphs = Vec::new();
+        let mut pieces = Vec::new();
         for (ink, _) in written {
-            glyphs.extend(sample(&Components::of(ink.clone())));
-            if glyphs.len() >= super::sides::SAMPLE {
+            pieces.extend(sample(&Components::of(ink.clone())));
+            if pieces.len() >= super::sides::SAMPLE {
                 break;
             }
         }
-        glyphs
+        pieces
     }
 
     /// The table as it is in the picture that `map` leads to.

@@ -4,11 +4,10 @@
 import { Unreachable, Refused } from "./api.js";
 import { t } from "./words.js";
 
-// Pictures are scaled down to this side first: twice the side to which the preprocessing
-// scales them.
-const LONGEST_SIDE = 2048;
 // The same limit as the server's.
 const MAX_PIXELS = 24e6;
+// A 2D canvas may have at most so many pixels in every browser.
+const CANVAS_PIXELS = 4e6;
 const SIDE = 28;
 // In ms. The first answer includes the download of the code.
 const TIMEOUT = { manifest: 10_000, weights: 60_000, answer: 60_000 };
@@ -65,7 +64,8 @@ export class InBrowser {
   async read(input) {
     const { task, ...given } = await prepared(input);
     const { boxes, orientation } = input;
-    const { result, compute } = await this.#ask(task, { ...given, boxes, orientation });
+    const transfer = given.rgba ? [given.rgba.buffer] : [];
+    const { result, compute } = await this.#ask(task, { ...given, boxes, orientation }, transfer);
     const { seen, ...answer } = result;
     answer.lines.flatMap(({ digits }) => digits).forEach((digit, i) => {
       digit.seen = picture(seen.subarray(SIDE * SIDE * i, SIDE * SIDE * (i + 1)));
@@ -79,13 +79,13 @@ export class InBrowser {
     return (await this.#ask(task, given)).result;
   }
 
-  #ask(task, given) {
+  #ask(task, given, transfer = []) {
     this.#worker ??= this.#start();
     const number = this.#lastRequest++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#end(t`the network is not responding`), TIMEOUT.answer);
       this.#waiting.set(number, { resolve, reject, timer });
-      this.#worker.postMessage({ number, task, ...given });
+      this.#worker.postMessage({ number, task, ...given }, transfer);
     });
   }
 
@@ -135,48 +135,38 @@ async function prepared({ strokes, pixels, blob }) {
   return { task: "picture", ...(await decoded(blob)) };
 }
 
-// The picture's pixels, rotated as its metadata say, and the factor that they were scaled down by.
+// The picture's pixels, rotated as its metadata say: all of them, so that it is read as on the
+// server.
 async function decoded(blob) {
-  const { bitmap, scale } = await scaledDown(blob);
-  const { width, height } = bitmap;
-  let rgba = opaque(bitmap);
-  if (!isOpaque(rgba)) rgba = straight(bitmap) ?? rgba;
-  bitmap.close();
-  return { width, height, rgba, scale };
-}
-
-async function scaledDown(blob) {
-  const plain = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
-  let bitmap;
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" })
+    .catch(() => { throw new Refused(0, null, t`This browser cannot read that picture.`); });
   try {
-    bitmap = await createImageBitmap(blob, plain);
-  } catch {
-    throw new Refused(0, null, t`This browser cannot read that picture.`);
-  }
-  const { width, height } = bitmap;
-  const scale = Math.max(width, height) / LONGEST_SIDE;
-  if (scale <= 1) return { bitmap, scale: 1 };
-  try {
+    const { width, height } = bitmap;
     if (width * height > MAX_PIXELS) {
       throw new Refused(413, null,
         t`The picture is ${width} × ${height} pixels, over the limit of 24 megapixels: scale it down.`);
     }
-    const [resizeWidth, resizeHeight] =
-      [width, height].map((side) => Math.max(1, Math.round(side / scale)));
-    const resized = { ...plain, resizeWidth, resizeHeight, resizeQuality: "high" };
-    return { bitmap: await createImageBitmap(bitmap, resized), scale };
+    const rgba = opaque(bitmap);
+    return { width, height, rgba: isOpaque(rgba) ? rgba : straight(bitmap) ?? rgba };
   } finally {
     bitmap.close();
   }
 }
 
-// The pixels by a 2D canvas, which is exact only where the picture is opaque: it multiplies
-// colours by alpha and so loses those of transparent pixels.
+// The pixels by a 2D canvas, strip by strip. It is exact only where the picture is opaque: it
+// multiplies colours by alpha and so loses those of transparent pixels.
 function opaque(bitmap) {
   const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0);
-  return new Uint8Array(context.getImageData(0, 0, width, height).data.buffer);
+  const rows = Math.min(height, Math.max(1, Math.floor(CANVAS_PIXELS / width)));
+  const context = new OffscreenCanvas(width, rows).getContext("2d", { willReadFrequently: true });
+  const rgba = new Uint8Array(4 * width * height);
+  for (let top = 0; top < height; top += rows) {
+    const own = Math.min(rows, height - top);
+    context.clearRect(0, 0, width, rows);
+    context.drawImage(bitmap, 0, top, width, own, 0, 0, width, own);
+    rgba.set(context.getImageData(0, 0, width, own).data, 4 * width * top);
+  }
+  return rgba;
 }
 
 function isOpaque(rgba) {
@@ -184,11 +174,12 @@ function isOpaque(rgba) {
   return true;
 }
 
-// The pixels by WebGL, which keeps the colours of transparent pixels. Null without WebGL.
+// The pixels by WebGL, which keeps the colours of transparent pixels. Null without WebGL, or if the
+// picture is too large for it.
 function straight(bitmap) {
   const gl = new OffscreenCanvas(1, 1).getContext("webgl");
-  if (!gl) return null;
   const { width, height } = bitmap;
+  if (!gl || Math.max(width, height) > gl.getParameter(gl.MAX_TEXTURE_SIZE)) return null;
   gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
   gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, bitmap);
   gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());

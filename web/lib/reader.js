@@ -32,8 +32,8 @@ const tasks = {
   filters: () => reader.filters(),
   occlusion: ({ pixels, label }) => reader.occlusion(pixels, label),
   pixels: ({ pixels }) => reading(reader.readPixels(pixels)),
-  picture: ({ width, height, rgba, scale, boxes, orientation }) =>
-    reading(reader.readPicture(width, height, rgba, scale, flat(boxes), quarters(orientation))),
+  picture: ({ width, height, rgba, boxes, orientation }) =>
+    reading(reader.readPicture(width, height, rgba, flat(boxes), quarters(orientation))),
 };
 
 addEventListener("message", async ({ data: { number, task, ...given } }) => {

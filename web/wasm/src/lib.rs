@@ -9,7 +9,7 @@ use glyphic_model::{
     answer::ReadText,
     checkpoint::Manifest,
     explain::FeatureMaps,
-    number::{Bounds, Lattice, Question},
+    number::{self, Bounds, Lattice, Question},
     preprocess::{Picture, Pictures, Strokes},
 };
 use wasm_bindgen::prelude::*;
@@ -57,13 +57,12 @@ impl Reader {
         let mut points = points.chunks_exact(2).map(|point| [point[0], point[1]]);
         let stroke = |&length: &u32| points.by_ref().take(length as usize).collect();
         let strokes = Strokes::new(lengths.iter().map(stroke).collect())?;
-        self.read(Lattice::of_strokes(&strokes, bounds(boxes, 1.0).as_deref()), 1.0)
+        self.read(Lattice::of_strokes(&strokes, bounds(boxes).as_deref()))
     }
 
-    /// Reads a picture, as the checkpoint's pictures are, from its RGBA bytes (alpha not premultiplied), row by row, that was scaled
-    /// down by the factor `scale` before. `boxes` is as for strokes; these and the answer's are in
-    /// pixels of the picture as it was. `turns` is how often it has to be turned clockwise by a
-    /// quarter to be upright; without it that is found out.
+    /// Reads a picture, as the checkpoint's pictures are, from its RGBA bytes (alpha not
+    /// premultiplied), row by row. `boxes` is as for strokes, in pixels. `turns` is how often it has
+    /// to be turned clockwise by a quarter to be upright; without it that is found out.
     ///
     /// # Errors
     /// A side is 0, the number of bytes is not `4 * width * height`, or the network fails.
@@ -73,14 +72,12 @@ impl Reader {
         width: usize,
         height: usize,
         rgba: Vec<u8>,
-        scale: f32,
         boxes: Option<Vec<f32>>,
         turns: Option<usize>,
     ) -> Result<JsonReading, JsError> {
         let picture = Picture::new(width, height, rgba)
             .ok_or_else(|| JsError::new("the picture has no pixels, or not 4 bytes for each"))?;
-        let boxes = bounds(boxes, scale);
-        self.read(self.pictures.lattice(&picture, boxes.as_deref(), turns), scale)
+        self.read(self.pictures.lattice(&picture, bounds(boxes).as_deref(), turns))
     }
 
     /// Reads a glyph: 784 bytes, row by row, 255 for full ink and 0 for paper.
@@ -89,7 +86,7 @@ impl Reader {
     /// There are not 784 bytes, or the network fails.
     #[wasm_bindgen(js_name = readPixels)]
     pub fn read_pixels(&self, pixels: &[u8]) -> Result<JsonReading, JsError> {
-        self.read(Lattice::of_glyph(&Glyph::try_from(pixels)?), 1.0)
+        self.read(Lattice::of_glyph(&Glyph::try_from(pixels)?))
     }
 
     /// The feature maps of each convolution for a glyph (784 bytes).
@@ -119,21 +116,20 @@ impl Reader {
     }
 
     /// Classifies all candidate symbols and picks the likeliest reading of them.
-    fn read(&self, lattice: Lattice, scale: f32) -> Result<JsonReading, JsError> {
-        let thresholds = self.classifier.thresholds();
-        let reading = lattice.read(thresholds, |glyphs| self.classifier.classify(glyphs))?;
-        let reading = reading.scaled(scale);
+    fn read(&self, lattice: Lattice) -> Result<JsonReading, JsError> {
+        let (labels, thresholds) = (self.classifier.labels(), self.classifier.thresholds());
+        let asked = number::Reader { labels, thresholds };
+        let reading = lattice.read(asked, |glyphs| self.classifier.classify(glyphs))?;
         let symbols = reading.lines.iter().flat_map(|line| &line.symbols);
         let seen = symbols.flat_map(|symbol| *symbol.glyph.pixels()).collect();
-        let answer =
-            ReadText::new(reading, self.classifier.labels(), &self.id, thresholds, |_| None);
+        let answer = ReadText::new(reading, labels, &self.id, thresholds, |_| None);
         Ok(JsonReading { json: serde_json::to_string(&answer)?, seen })
     }
 }
 
-/// The given boxes that are valid, in units that are larger by the factor `scale`.
-fn bounds(boxes: Option<Vec<f32>>, scale: f32) -> Option<Vec<Bounds>> {
-    let each = |b: &[f32]| Bounds::checked([b[0], b[1], b[2], b[3]].map(|number| number / scale));
+/// The given boxes that are valid.
+fn bounds(boxes: Option<Vec<f32>>) -> Option<Vec<Bounds>> {
+    let each = |b: &[f32]| Bounds::checked([b[0], b[1], b[2], b[3]]);
     Some(boxes?.chunks_exact(4).filter_map(each).collect())
 }
 

@@ -7,6 +7,8 @@ import { number, t } from "./words.js";
 
 // Interval between checks for a new checkpoint, in ms.
 const CHECK_EVERY = 5000;
+// In ms. Then this browser loads the network although the page is still busy.
+const IDLE_WITHIN = 2000;
 
 const panel = document.getElementById("engines");
 const message = document.getElementById("engines-message");
@@ -35,11 +37,13 @@ export function start({ changed, loaded: onLoad }) {
     await load();
     onChange();
   });
-  // Not before everything that the first drawing needs has loaded.
-  (window.requestIdleCallback ?? setTimeout)(async () => {
+  // Not before everything that the first drawing needs has loaded; a busy page is never idle.
+  const begin = async () => {
     await load();
     checkRegularly();
-  });
+  };
+  if (window.requestIdleCallback) requestIdleCallback(begin, { timeout: IDLE_WITHIN });
+  else setTimeout(begin);
 }
 
 // Reads an input with the chosen engine, or with this browser if the server does not respond:

@@ -14,6 +14,9 @@ const manifestAddress = new URL("checkpoint.json", registration.scope).href;
 const weightsFolder = new URL("weights/", registration.scope).href;
 // If there is a copy, it is used after waiting this long for the host, in ms.
 const TIMEOUT = 4000;
+// A host that was late is waited for less during this time, in ms: the page's files ask for each
+// other, and would add up their waits.
+const LATE = { forgotten: 10_000, timeout: 200 };
 
 addEventListener("install", (event) => event.waitUntil(install()));
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
@@ -44,9 +47,22 @@ async function fresh(event, address) {
   return isAnswer ? response : copy ?? response ?? Response.error();
 }
 
-function inTime(asked) {
-  const late = new Promise((_, reject) => setTimeout(reject, TIMEOUT, new Error("late")));
-  return Promise.race([asked, late]);
+// When the host was last late, in ms.
+let lateAt = -Infinity;
+
+async function inTime(asked) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => {
+      lateAt = performance.now();
+      reject(new Error("late"));
+    }, performance.now() - lateAt < LATE.forgotten ? LATE.timeout : TIMEOUT);
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 // Replaces the copy, unless there is no space.

@@ -1,14 +1,11 @@
 // Keeps what the user says is written in a cell as samples: each digit by its own ink, so that nothing
 // of its neighbours or of the printed lines is in them.
 
-import { Refused, deleteSample, saveSample, summary } from "./api.js";
-import { blobOf, byId, pause, plural } from "./dom.js";
+import { deleteSample, saveSample, summary, told } from "./api.js";
+import { blobOf, byId, plural } from "./dom.js";
+import { patiently } from "./patience.js";
 import { Sheet } from "./sheet.js";
-import { t } from "./words.js";
-
-// How often a sample is sent again to a server that is busy, and the pause before that, in ms.
-const TRIES = 5;
-const BUSY = 1000;
+import { parts, t } from "./words.js";
 
 const choice = byId("teach-choice");
 const box = byId("teach");
@@ -65,22 +62,11 @@ export function forgetDigits(cell) {
 // Does some work after all that came before; a failure of it is told.
 function queue(work) {
   const done = last.then(work).catch((error) => {
-    message.textContent = t`Not all samples were saved: ${error.message}`;
+    message.replaceChildren(...parts`Not all samples were saved: ${told(error)}`);
     return [];
   });
   last = done;
   return done;
-}
-
-async function patiently(send) {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await send();
-    } catch (error) {
-      if (!(error instanceof Refused && error.status === 429) || tries === TRIES) throw error;
-      await pause(tries * BUSY);
-    }
-  }
 }
 
 function say(more) {

@@ -70,7 +70,7 @@ export function withLine(lines, axis, share = middleOf(lines[axis])) {
   if (gap < APART) return lines;
   const merged = shifted(lines, axis, (first, count) => {
     if (first >= i) return [first + 1, count];
-    return first + count >= i + 1 ? [first, count + 1] : [first, count];
+    return first + count >= i ? [first, count + 1] : [first, count];
   });
   return { ...lines, [axis]: lines[axis].toSpliced(i, 0, share), merged };
 }

@@ -70,9 +70,11 @@ export class Sheet {
     this.#keep(before);
   }
 
-  // It could not be read with these lines.
-  giveUp() {
+  // It could not be read, for a reason in words; what was read before stays.
+  fail(error) {
     this.grid = this.#gridBefore;
+    this.state = this.tables.length > 0 ? "read" : "failed";
+    this.error = error;
   }
 
   // What was corrected in cells before stays.

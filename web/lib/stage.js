@@ -11,7 +11,7 @@ const layer = byId("cells");
 const SVG = "http://www.w3.org/2000/svg";
 
 // A text is at most this high, as a share of the picture's width.
-const LARGEST = 0.03;
+const LARGEST = 0.022;
 // How much larger than the stage the picture may be shown.
 const ZOOMS = [1, 1.5, 2, 3, 4, 6];
 

@@ -1,13 +1,15 @@
 // The page of sheets: reads pictures of tables one after the other, and lets the user check and mend
 // what was read.
 
-import { Refused, Unreachable, models, readSheet, told } from "./api.js";
-import { askColumn, columns, known } from "./columns.js";
+import { Unreachable, models } from "./api.js";
+import { askColumn, columns } from "./columns.js";
 import { forgetDigits, saveDigits, startCorrections } from "./corrections.js";
-import { csv, tsv } from "./csv.js";
-import { byId, element, pause, plural, sentence } from "./dom.js";
+import { byId, pause, plural } from "./dom.js";
+import { copy, save, saveAll } from "./export.js";
 import { isMending, setMended, startMending, stopMending } from "./mend.js";
-import { Sheet, drawUpright } from "./sheet.js";
+import { showPile } from "./pile.js";
+import { problemOf, readOne } from "./reading.js";
+import { Sheet } from "./sheet.js";
 import { mark, repaint, showPicture, startStage } from "./stage.js";
 import { focusText, markText, rewrite, showTexts, startTexts } from "./texts.js";
 import { listenForPictures, listenToInput } from "./upload.js";
@@ -16,15 +18,7 @@ import { english, parts, t } from "./words.js";
 
 // Interval between attempts to reach a server that is not responding, in ms.
 const RETRY_EVERY = 1500;
-// A server that is busy is asked again so often, after pauses of so many ms.
-const TRIES = 5;
-const BUSY = 1000;
-// The server's default limit for a request body.
-const MAX_BYTES = 16 * 2 ** 20;
-// The longest side of a thumbnail, in pixels.
-const THUMBNAIL = 120;
 
-const pile = byId("pile");
 const work = byId("work");
 const message = byId("message");
 const state = byId("state");
@@ -51,9 +45,9 @@ const tools = {
   turn,
   again: () => again(current),
   remove,
-  export: () => save([current], `${stem(current.name)}.csv`),
-  "export-all": () => save(sheets.filter(({ state }) => state === "read"), "sheets.csv"),
-  copy,
+  export: () => save(current),
+  "export-all": () => saveAll(sheets.filter(isRead)),
+  copy: () => copy(current),
 };
 for (const [id, run] of Object.entries(tools)) byId(id).addEventListener("click", run);
 document.addEventListener("keydown", (event) => {
@@ -70,24 +64,12 @@ function add(files) {
   for (const file of files) {
     const sheet = new Sheet(file, file.name || t`Pasted picture`);
     const problem = problemOf(file);
-    if (problem) fail(sheet, [problem]);
+    if (problem) sheet.fail([problem]);
     sheets.push(sheet);
   }
   if (!current || current.state === "failed") show(sheets.at(-files.length));
-  showPile();
+  listSheets();
   readAll();
-}
-
-function problemOf({ size, type }) {
-  if (type === "application/pdf") return t`This is a PDF: save its pages as pictures first.`;
-  return size > MAX_BYTES ? t`This file is over 16 MB: choose a smaller picture.` : null;
-}
-
-// What was read before stays.
-function fail(sheet, error) {
-  sheet.giveUp();
-  sheet.state = sheet.tables.length > 0 ? "read" : "failed";
-  sheet.error = error;
 }
 
 // Reads the sheets that wait, one after the other.
@@ -96,46 +78,13 @@ async function readAll() {
   isReading = true;
   for (let sheet; (sheet = sheets.find(({ state }) => state === "waiting"));) {
     sheet.state = "reading";
-    showPile();
+    listSheets();
     if (sheet === current) showWork();
-    await readOne(sheet);
-    showPile();
+    if ((await readOne(sheet)) instanceof Unreachable) connect();
+    listSheets();
     if (sheet === current) show(sheet);
   }
   isReading = false;
-}
-
-async function readOne(sheet) {
-  try {
-    sheet.thumbnail ??= await thumbnailOf(sheet.file);
-    showPile();
-    await sheet.take(await patiently(() => readSheet(sheet.file, { ...sheet.question(), columns: known() })));
-    // The user may have asked for something else meanwhile.
-    if (sheet.state === "reading") sheet.state = "read";
-  } catch (error) {
-    fail(sheet, error instanceof Refused || error instanceof Unreachable ? told(error).map(asSentence)
-      : [t`This browser cannot show the picture.`]);
-    if (error instanceof Unreachable) connect();
-  }
-}
-
-const asSentence = (part) => (typeof part === "string" ? sentence(part) : part);
-
-async function patiently(ask) {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!(error instanceof Refused && error.status === 429) || tries === TRIES) throw error;
-      await pause(tries * BUSY);
-    }
-  }
-}
-
-async function thumbnailOf(file) {
-  const canvas = element("canvas");
-  await drawUpright(canvas, file, 0, THUMBNAIL).catch(() => {});
-  return canvas.toDataURL("image/jpeg", 0.8);
 }
 
 // Has a sheet read again.
@@ -144,7 +93,7 @@ function again(sheet) {
   sheet.state = "waiting";
   sheet.error = null;
   if (sheet === current) showWork();
-  showPile();
+  listSheets();
   readAll();
 }
 
@@ -169,32 +118,17 @@ function remove() {
   const at = sheets.indexOf(current);
   sheets.splice(at, 1);
   show(sheets[Math.min(at, sheets.length - 1)] ?? null);
-  showPile();
+  listSheets();
 }
 
-// The list of sheets.
-function showPile() {
-  pile.hidden = sheets.length === 0;
-  byId("start").toggleAttribute("data-begun", sheets.length > 0);
-  const held = [...pile.querySelectorAll("button")].indexOf(document.activeElement);
-  pile.replaceChildren(...sheets.map((sheet) => element("li", {}, element("button", {
-    type: "button", "aria-pressed": String(sheet === current), "data-state": sheet.state, onclick: () => show(sheet),
-  }, element("img", { src: sheet.thumbnail ?? "icon.svg", alt: "" }),
-  element("span", { class: "name" }, sheet.name), element("small", {}, inShort(sheet))))));
-  pile.querySelectorAll("button")[held]?.focus();
+function listSheets() {
+  showPile(sheets, current, show);
   const done = sheets.filter(({ state }) => state === "read" || state === "failed").length;
   message.textContent = done < sheets.length && sheets.length > 1 ? t`Reading ${done + 1} of ${sheets.length} …` : "";
-  byId("export-all").hidden = sheets.filter(({ state }) => state === "read").length < 2;
+  byId("export-all").hidden = sheets.filter(isRead).length < 2;
 }
 
-function inShort(sheet) {
-  const { state, cells, unchecked } = sheet;
-  if (state === "read" && cells.length === 0) return t`no table found`;
-  return {
-    waiting: t`waiting`, reading: t`reading …`, failed: t`cannot be read`,
-    read: unchecked.length ? t`${unchecked.length} unsure` : t`all checked`,
-  }[state];
-}
+const isRead = ({ state }) => state === "read";
 
 // Shows a sheet, or none.
 function show(sheet) {
@@ -208,13 +142,12 @@ function show(sheet) {
   showPicture(sheet);
   showTexts(sheet, columns);
   showWork();
-  showPile();
+  listSheets();
 }
 
 // What can be done with the current sheet, and how far it is.
 function showWork() {
   const { name, state, cells, unchecked, canUndo, error } = current;
-  const isRead = state === "read";
   byId("work-title").textContent = name;
   byId("work-state").replaceChildren(...stateOf(current));
   work.dataset.state = state;
@@ -224,8 +157,8 @@ function showWork() {
   byId("undo").disabled = !canUndo;
   byId("again").hidden = !error;
   byId("work-state").toggleAttribute("data-failed", Boolean(error));
-  for (const id of ["mend", "turn"]) byId(id).disabled = !isRead;
-  for (const id of ["export", "copy"]) byId(id).disabled = !isRead || cells.length === 0;
+  for (const id of ["mend", "turn"]) byId(id).disabled = state !== "read";
+  for (const id of ["export", "copy"]) byId(id).disabled = state !== "read" || cells.length === 0;
   byId("texts").hidden = cells.length === 0;
   byId("bench").hidden = state === "failed";
 }
@@ -273,41 +206,11 @@ function changed(cell) {
   repaint(cell);
   rewrite(cell);
   showWork();
-  showPile();
+  listSheets();
 }
 
 function done() {
   byId("export").focus();
-}
-
-const stem = (name) => name.replace(/\.\w+$/, "");
-
-// Saves sheets as a file; of several, each row begins with the sheet's name.
-function save(chosen, name) {
-  const rows = chosen.length === 1 ? chosen[0].rows
-    : chosen.flatMap((sheet) => sheet.rows.map((row) => (row.length ? [sheet.name, ...row] : row)));
-  const file = new Blob([csv(rows)], { type: "text/csv;charset=utf-8" });
-  const link = element("a", { href: URL.createObjectURL(file), download: name });
-  link.click();
-  // The browser needs the address for a moment.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  exported(chosen);
-}
-
-async function copy() {
-  try {
-    await navigator.clipboard.writeText(tsv(current.rows));
-    exported([current]);
-  } catch {
-    message.textContent = t`This browser does not let the page copy: save it as CSV.`;
-  }
-}
-
-function exported(chosen) {
-  for (const sheet of chosen) sheet.isUnsaved = false;
-  const left = chosen.reduce((sum, { unchecked }) => sum + unchecked.length, 0);
-  message.textContent = left
-    ? t`Done. Still unsure, with a question mark at the end: ${left}.` : t`Done.`;
 }
 
 // Asks the server which checkpoint is serving, until it responds.

@@ -80,6 +80,10 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
         "grid.js": "text/javascript; charset=utf-8",
         "columns.js": "text/javascript; charset=utf-8",
         "corrections.js": "text/javascript; charset=utf-8",
+        "pile.js": "text/javascript; charset=utf-8",
+        "reading.js": "text/javascript; charset=utf-8",
+        "patience.js": "text/javascript; charset=utf-8",
+        "export.js": "text/javascript; charset=utf-8",
         "csv.js": "text/javascript; charset=utf-8",
         "engines.js": "text/javascript; charset=utf-8",
         "inbrowser.js": "text/javascript; charset=utf-8",
@@ -149,7 +153,7 @@ fn file(name: &str, asked: &HeaderMap) -> Result<Response, ApiError> {
 }
 
 /// What of the page needs a server behind it.
-const NEEDS_SERVER: [&str; 24] = [
+const NEEDS_SERVER: [&str; 28] = [
     "samples.html",
     "samples.css",
     "samples.js",
@@ -165,6 +169,10 @@ const NEEDS_SERVER: [&str; 24] = [
     "grid.js",
     "columns.js",
     "corrections.js",
+    "pile.js",
+    "reading.js",
+    "patience.js",
+    "export.js",
     "csv.js",
     "models.html",
     "models.css",

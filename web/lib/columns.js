@@ -78,8 +78,8 @@ function dialogFor(index, column) {
   const field = (name, value, text) => element("label", {}, text, " ",
     element("input", { type: "number", name, min: 0, max: Number.MAX_SAFE_INTEGER, step: 1, value: value ?? "" }));
   const parts = {
-    digits: [field("least", least, t`Digits`), field("most", most, t`at most`)],
-    range: [field("min", column?.min, t`from`), field("max", column?.max, t`to`)],
+    digits: [field("least", least, t`Digits`), field("most", most, t`At most`)],
+    range: [field("min", column?.min, t`At least`), field("max", column?.max, t`At most`)],
     values: [element("label", {}, t`Texts, with commas between them`, " ",
       element("input", { name: "values", value: column?.values?.join(", ") ?? "", autocomplete: "off" }))],
     check: [element("label", {}, t`Check digit`, " ", element("select", { name: "check" },

@@ -545,9 +545,8 @@ export default {
   "{0} to {1}": "de {0} a {1}",
   "{0} or more": "{0} o más",
   "Digits": "Dígitos",
-  "at most": "como mucho",
-  "from": "desde",
-  "to": "hasta",
+  "At least": "Como mínimo",
+  "At most": "Como máximo",
   "Texts, with commas between them": "Textos, separados por comas",
   "Check digit": "Dígito de control",
   "Of several readings, the best that fits is taken. It holds for this column of all sheets, which are read again.":

@@ -34,6 +34,17 @@ export function read(input) {
   return request(`api/read?${query({ explain: 1, boxes, orientation: input.orientation })}`, post(...body(input)));
 }
 
+// Has the server read the tables in a picture. `grid` says where their lines are, `columns` what is in
+// them.
+export function readSheet(blob, { orientation, columns, grid }) {
+  const lines = grid && JSON.stringify(grid);
+  return request(`api/sheet?${query({ explain: 1, orientation, columns, grid: lines })}`, {
+    ...post(...body({ blob })),
+    // A page may have thousands of digits.
+    signal: AbortSignal.timeout(60_000),
+  });
+}
+
 // The training examples that look most like a glyph (784 pixels) to the network.
 export const nearest = (pixels) =>
   request("api/nearest?count=8", {

@@ -27,3 +27,9 @@ export function sentence(text) {
 export function pause(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+// The PNG file in a data URL.
+export function blobOf(url) {
+  const bytes = Uint8Array.from(atob(url.split(",")[1]), (byte) => byte.charCodeAt(0));
+  return new Blob([bytes], { type: "image/png" });
+}

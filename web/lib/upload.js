@@ -1,17 +1,18 @@
-// Pictures from a file dialog, by drag and drop, and by paste; each is given to onPicture(blob).
+// Pictures from a file dialog, by drag and drop, and by paste; they are given to onPictures(blobs), of
+// which there is at least one.
 
-export function listenToInput(input, onPicture) {
+export function listenToInput(input, onPictures) {
   input.addEventListener("change", () => {
-    if (input.files[0]) onPicture(input.files[0]);
+    if (input.files[0]) onPictures([...input.files]);
     // Without this, choosing the same file again would not be a change.
     input.value = "";
   });
 }
 
-export function listenForPictures(onPicture) {
+export function listenForPictures(onPictures) {
   document.addEventListener("paste", (event) => {
-    const picture = firstPicture(event.clipboardData?.files);
-    if (picture) onPicture(picture);
+    const found = [...(event.clipboardData?.files ?? [])].filter(isPicture);
+    if (found.length) onPictures(found);
   });
 
   // dragenter and dragleave also fire for every child: only leaving the window counts.
@@ -25,11 +26,12 @@ export function listenForPictures(onPicture) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     delete document.body.dataset.dragging;
-    const file = firstPicture(event.dataTransfer?.files) ?? event.dataTransfer?.files[0];
-    if (file) onPicture(file);
+    const files = [...(event.dataTransfer?.files ?? [])];
+    if (files.length) onPictures(files);
   });
 }
 
-function firstPicture(files) {
-  return [...(files ?? [])].find((file) => file.type.startsWith("image/"));
-}
+const isPicture = ({ type }) => type.startsWith("image/");
+
+// The first picture among files; without one, the first file, so that it is refused with the reason.
+export const firstPicture = (files) => files.find(isPicture) ?? files[0];

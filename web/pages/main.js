@@ -2,7 +2,7 @@
 // one request at a time and always the newest, and shows the answer.
 
 import { Unreachable, Refused, models } from "./api.js";
-import { pause } from "./dom.js";
+import { blobOf, pause } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import * as engines from "./engines.js";
 import { explainDigit, explainNothing, forgetFilters, startInsight } from "./insight.js";
@@ -10,7 +10,7 @@ import { chosenDigit, digitsOf, inFocus, startNumbers } from "./number.js";
 import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
 import { setInput, setLabels, startTeaching } from "./teach.js";
 import "./tour.js";
-import { listenForPictures, listenToInput } from "./upload.js";
+import { firstPicture, listenForPictures, listenToInput } from "./upload.js";
 import { t } from "./words.js";
 
 // Interval between attempts to reach a server that is not responding, in ms.
@@ -40,11 +40,11 @@ const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
   readInput({ strokes: drawing.strokes }, finished);
 });
 
-for (const id of ["file", "camera"]) listenToInput(tool(id), openPicture);
+for (const id of ["file", "camera"]) listenToInput(tool(id), ([first]) => openPicture(first));
 // Only on touch devices, which have a camera: elsewhere this would open the file dialog again.
 tool("take").hidden = navigator.maxTouchPoints === 0;
 tool("camera").hidden = tool("take").hidden;
-listenForPictures(openPicture);
+listenForPictures((files) => openPicture(firstPicture(files)));
 startNumbers({
   chosen(digit) {
     showDigit(digit, answered.labels);
@@ -183,12 +183,7 @@ function offerToTeach() {
   if (digit.strokes && input.strokes) {
     return setInput({ strokes: digit.strokes.map((stroke) => input.strokes[stroke]) });
   }
-  setInput({ blob: fromDataUrl(digit.seen) });
-}
-
-function fromDataUrl(url) {
-  const bytes = Uint8Array.from(atob(url.split(",")[1]), (byte) => byte.charCodeAt(0));
-  return new Blob([bytes], { type: "image/png" });
+  setInput({ blob: blobOf(digit.seen) });
 }
 
 function showPicture(blob) {

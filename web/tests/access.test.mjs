@@ -7,6 +7,7 @@ import { extname } from "node:path";
 import { test } from "node:test";
 
 import { browser, draw, serve, server, webFile } from "./browser.mjs";
+import { table } from "./table.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -45,6 +46,17 @@ for (const colorScheme of ["light", "dark"]) {
         await page.goto(`${server.url}samples.html`);
         await page.waitForLoadState("networkidle");
         assert.deepEqual(await broken(page), [], "samples");
+        await page.goto(`${server.url}sheets.html`);
+        assert.deepEqual(await broken(page), [], "no sheets");
+        await page.locator("#files").setInputFiles([await table(page)]);
+        await page.locator('#work[data-state="read"]').waitFor();
+        await page.locator("#check").click();
+        assert.deepEqual(await broken(page), [], "a sheet, and a cell that is checked");
+        await page.keyboard.press("Escape");
+        await page.locator("#mend").click();
+        assert.deepEqual(await broken(page), [], "lines that are mended");
+        await page.locator("#texts thead button").first().click();
+        assert.deepEqual(await broken(page), [], "what a column holds");
         await page.goto(`${server.url}models.html`);
         await page.locator(".checkpoint").first().waitFor();
         await page.locator("#runs").waitFor();

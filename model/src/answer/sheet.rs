@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::ReadSymbol;
 use crate::{
+    glyph::Glyph,
     number::{
-        Bounds,
-        table::{ReadCell, ReadTable, ReadTables},
+        Bounds, Symbol,
+        table::{Lines, ReadCell, ReadTable, ReadTables},
     },
     preprocess::Point,
     verdict::{Thresholds, Verdict},
@@ -37,6 +38,9 @@ pub struct SheetTable {
     /// Its outermost lines.
     #[serde(rename = "box")]
     pub bounds: Bounds,
+    /// Its lines, unless it consists of boxes that are printed apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Lines>,
     /// Its cells: all rows have the same number of them.
     pub rows: Vec<Vec<SheetCell>>,
 }
@@ -63,9 +67,20 @@ pub struct SheetCell {
 }
 
 impl ReadSheet {
-    /// Tables that were read by the checkpoint `model` with these labels.
-    pub fn new(read: ReadTables, labels: &[String], model: &str, thresholds: Thresholds) -> Self {
-        let table = |table| SheetTable::new(table, labels, thresholds);
+    /// Tables that were read by the checkpoint `model` with these labels. `seen` makes a data URL of each
+    /// glyph that the network read, if the answer is to contain them.
+    pub fn new(
+        read: ReadTables,
+        labels: &[String],
+        model: &str,
+        thresholds: Thresholds,
+        seen: impl Fn(&Glyph) -> Option<String>,
+    ) -> Self {
+        let digit = |symbol: Symbol| ReadSymbol {
+            seen: seen(&symbol.glyph),
+            ..ReadSymbol::of(symbol, labels, thresholds)
+        };
+        let table = |table| SheetTable::new(table, labels, thresholds, &digit);
         Self {
             tables: read.tables.into_iter().map(table).collect(),
             orientation: 90 * read.turns,
@@ -78,12 +93,17 @@ impl ReadSheet {
 }
 
 impl SheetTable {
-    fn new(table: ReadTable, labels: &[String], thresholds: Thresholds) -> Self {
+    fn new(
+        table: ReadTable,
+        labels: &[String],
+        thresholds: Thresholds,
+        digit: &impl Fn(Symbol) -> ReadSymbol,
+    ) -> Self {
         let mut cells: Vec<Option<SheetCell>> = vec![None; table.rows * table.columns];
         for cell in table.cells {
             let (first_row, first_column) = (cell.row, cell.column);
             let (rows, columns) = (cell.row_span, cell.column_span);
-            let own = SheetCell::new(cell, labels, thresholds);
+            let own = SheetCell::new(cell, labels, thresholds, digit);
             for row in first_row..(first_row + rows).min(table.rows) {
                 for column in first_column..(first_column + columns).min(table.columns) {
                     cells[row * table.columns + column] =
@@ -103,13 +123,19 @@ impl SheetTable {
         let each: Vec<SheetCell> = each.collect();
         Self {
             bounds: table.bounds,
+            lines: table.lines,
             rows: each.chunks(table.columns.max(1)).map(<[SheetCell]>::to_vec).collect(),
         }
     }
 }
 
 impl SheetCell {
-    fn new(cell: ReadCell, labels: &[String], thresholds: Thresholds) -> Self {
+    fn new(
+        cell: ReadCell,
+        labels: &[String],
+        thresholds: Thresholds,
+        digit: &impl Fn(Symbol) -> ReadSymbol,
+    ) -> Self {
         let reading = cell.reading;
         let text = reading.text(labels).replace('\n', " ");
         let (verdict, fit) = (reading.verdict(thresholds), cell.fit);
@@ -129,10 +155,7 @@ impl SheetCell {
             confidence: fit.map_or(confidences.product(), |fit| fit.confidence),
             verdict,
             bounds: cell.bounds,
-            digits: symbols
-                .into_iter()
-                .map(|symbol| ReadSymbol::of(symbol, labels, thresholds))
-                .collect(),
+            digits: symbols.into_iter().map(digit).collect(),
             part_of: None,
         }
     }

@@ -40,6 +40,20 @@ impl Homography {
         Some(Self([[m[0], m[1], m[2]], [m[3], m[4], m[5]], [m[6], m[7], 1.0]]))
     }
 
+    /// The map back. `None` if this one takes everything to a line.
+    pub(crate) fn inverse(&self) -> Option<Self> {
+        let m = &self.0;
+        // Without the factor of the determinant, which `apply` divides away.
+        let cofactor = |row: usize, column: usize| {
+            let [(a, b), (c, d)] = [row, column].map(|i| ((i + 1) % 3, (i + 2) % 3));
+            m[a][c] * m[b][d] - m[a][d] * m[b][c]
+        };
+        let inverse: [[f64; 3]; 3] =
+            std::array::from_fn(|row| std::array::from_fn(|column| cofactor(column, row)));
+        let determinant: f64 = (0..3).map(|i| m[0][i] * inverse[i][0]).sum();
+        (determinant.abs() > f64::MIN_POSITIVE).then_some(Self(inverse))
+    }
+
     /// This map after `first`.
     pub fn after(&self, first: &Self) -> Self {
         Self(std::array::from_fn(|row| {

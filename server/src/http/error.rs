@@ -314,6 +314,7 @@ impl From<RawError> for ApiError {
             RawError::Strokes(error) => Self::Strokes(error),
             RawError::Pixels(error) => Self::Pixels(error),
             RawError::NoPicture => Self::NoPicture,
+            RawError::NotOnSheet(error) => Self::Unreadable(error.to_string()),
         }
     }
 }

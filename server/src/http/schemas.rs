@@ -62,8 +62,26 @@ pub struct ReadSheetSchema {
 pub struct SheetTableSchema {
     /// Its outermost lines: `[x, y, width, height]`.
     r#box: Vec<f32>,
+    /// Its lines, unless it consists of boxes that are printed apart.
+    lines: Option<LinesSchema>,
     /// Its cells: all rows have the same number of them.
     rows: Vec<Vec<SheetCellSchema>>,
+}
+
+/// The lines of a table.
+#[derive(ToSchema)]
+#[schema(as = Lines)]
+pub struct LinesSchema {
+    /// Its corners in the picture, `[[x, y], …]`, clockwise from the one that is the upper left one to a
+    /// reader.
+    corners: Vec<[f32; 2]>,
+    /// The lines that divide the columns, as shares of the upper edge's length, from 0 to 1, as seen from
+    /// above.
+    columns: Vec<f32>,
+    /// The lines that divide the rows, as shares of the left edge's length, from 0 to 1.
+    rows: Vec<f32>,
+    /// The cells that are printed as one: the first row and column, and how many of each.
+    merged: Option<Vec<[usize; 4]>>,
 }
 
 /// A cell of a table.

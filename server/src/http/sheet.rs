@@ -15,7 +15,8 @@ use csv::WriterBuilder;
 use glyphic_model::{
     answer::{ReadSheet, SheetTable},
     checkpoint::Manifest,
-    number::table::Column,
+    glyph::Glyph,
+    number::table::{Column, Lines},
 };
 use glyphic_runtime::cells::to_cell;
 use serde::{Deserialize, Serialize};
@@ -35,13 +36,17 @@ use super::{
 use crate::{
     app::App,
     config::ThresholdOverrides,
-    samples::{Aim, Effort},
+    samples::{Aim, Effort, Raw, data_url},
 };
 
 /// How a sheet is read.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SheetOptions {
+    /// 1 adds the glyphs that the network read
+    #[serde(default)]
+    #[param(required = false)]
+    explain: u8,
     /// The threshold for `not_a_digit`, 0 to 1
     #[param(minimum = 0, maximum = 1)]
     reject_below: Option<f32>,
@@ -55,6 +60,9 @@ pub struct SheetOptions {
     /// least and the most), `min`, `max`, `values` (a list of texts) and `check` (`luhn`, `ean`, `isbn13`,
     /// `isbn10` or `mod11`), or `null`. Of several readings, the best that fits is taken
     columns: Option<String>,
+    /// Where the lines are, if they are not to be found, as JSON: a list of the tables' `lines`, as in
+    /// the answer
+    grid: Option<String>,
 }
 
 /// Most columns of which something is known.
@@ -74,6 +82,19 @@ pub fn known_columns(text: Option<&str>) -> Result<Vec<Column>, ApiError> {
         true => Err(bad(format!("there may be at most {MOST_COLUMNS} of them"))),
         false => Ok(columns.into_iter().map(Option::unwrap_or_default).collect()),
     }
+}
+
+/// The lines of tables, from JSON.
+fn given_lines(text: Option<&str>) -> Result<Option<Vec<Lines>>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    let lines = serde_json::from_str(text).map_err(|error| error.to_string());
+    let lines = lines.and_then(|lines: Vec<Lines>| Lines::check(&lines).map(|()| lines));
+    lines.map(Some).map_err(|problem| {
+        ApiError::malformed(format!(
+            "grid must be a list such as \
+             [{{\"corners\":[[0,0],[90,0],[90,60],[0,60]],\"columns\":[0,0.5,1],\"rows\":[0,1]}}]: {problem}"
+        ))
+    })
 }
 
 impl SheetOptions {
@@ -111,10 +132,12 @@ pub async fn sheet(
     app.thresholds_over(&app.models.engine().serving(), options.thresholds())?;
     let turns = quarter_turns(options.orientation)?;
     let columns = known_columns(options.columns.as_deref())?;
+    let given = given_lines(options.grid.as_deref())?;
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let begun = Instant::now();
     let input = Input::of(&headers, bytes)?;
-    let found = decode(&app, client, input, Aim::Sheet, move |raw| raw.tables(turns));
+    let find = move |raw: &Raw| raw.tables(given.as_deref(), turns);
+    let found = decode(&app, client, input, Aim::Sheet, find);
     let (_, tables) = found.await?;
     let decode = begun.elapsed();
     app.metrics().stage("decode", decode);
@@ -123,7 +146,14 @@ pub async fn sheet(
     let asked = ask(&app, client, tables, Some(Effort::Heavy), options.thresholds(), any).await?;
     let Asked { answer, model, thresholds, queue, compute } = asked;
     let read = answer.map_err(|error| ApiError::Unreadable(error.to_string()))?;
-    let sheet = ReadSheet::new(read, &model.labels, &model.id, thresholds);
+    let explained = options.explain != 0 && !wants_csv(&headers);
+    let seen = move |glyph: &Glyph| explained.then(|| data_url(glyph));
+    let sheet = move || ReadSheet::new(read, &model.labels, &model.id, thresholds, seen);
+    let sheet = match explained {
+        // Thousands of glyphs may become PNGs.
+        true => app.lanes.lane(Effort::Heavy).compute(client, move || Ok(sheet())).await?,
+        false => sheet(),
+    };
     if wants_csv(&headers) {
         return csv(&sheet);
     }

@@ -39,7 +39,7 @@ impl Found {
                 .read(asked, classify)??;
             let cells: usize = tables.tables.iter().map(|table| table.cells.len()).sum();
             if cells >= FEWEST_CELLS {
-                return Ok(Self::Sheet(ReadSheet::new(tables, labels, id, thresholds)));
+                return Ok(Self::Sheet(ReadSheet::new(tables, labels, id, thresholds, |_| None)));
             }
         }
         let lattice = reader.pictures.lattice(picture, None, reader.turns);

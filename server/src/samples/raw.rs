@@ -4,7 +4,10 @@ use bytes::Bytes;
 use glyphic_model::{
     Glyph,
     glyph::WrongLength,
-    number::{Bounds, Lattice, table::Tables},
+    number::{
+        Bounds, Lattice,
+        table::{Lines, NotOnSheet, Tables},
+    },
     preprocess::{Pictures, Point, StrokeError, Strokes},
 };
 use glyphic_runtime::decode::{DecodeError, decode, pixels};
@@ -94,6 +97,9 @@ pub enum RawError {
     /// A table is to be read, and this is no picture.
     #[error("tables are read in pictures")]
     NoPicture,
+    /// The lines of a table that are given are elsewhere.
+    #[error(transparent)]
+    NotOnSheet(#[from] NotOnSheet),
 }
 
 impl Raw {
@@ -135,11 +141,17 @@ impl Raw {
         })
     }
 
-    /// The tables in it; `turns` as for [`Tables`].
-    pub fn tables(&self, turns: Option<usize>) -> Result<Tables, RawError> {
-        match self {
-            Self::Image(bytes) => Ok(Tables::of_picture(&decode(bytes)?, turns)),
-            Self::Strokes(_) | Self::Pixels(_) => Err(RawError::NoPicture),
+    /// The tables in it, those with these lines if any are given; `turns` as for [`Tables`].
+    pub fn tables(
+        &self,
+        given: Option<&[Lines]>,
+        turns: Option<usize>,
+    ) -> Result<Tables, RawError> {
+        let Self::Image(bytes) = self else { return Err(RawError::NoPicture) };
+        let picture = decode(bytes)?;
+        match given {
+            Some(given) => Ok(Tables::of_lines(&picture, given, turns)?),
+            None => Ok(Tables::of_picture(&picture, turns)),
         }
     }
 

@@ -5,12 +5,13 @@ use glyphic_model::{
     Thresholds, Verdict,
     answer::{LabelProbability, ReadSheet, ReadSymbol, ReadText, SheetCell, SheetTable, TextLine},
     checkpoint::{Metrics, Score},
+    number::table::Lines,
 };
 use glyphic_runtime::registry::{Changed, Comparison, SampleReading, Tally};
 use glyphic_server::http::schemas::{
-    ChangedSchema, ComparisonSchema, LabelProbabilitySchema, MetricsSchema, ReadSheetSchema,
-    ReadSymbolSchema, ReadTextSchema, SampleReadingSchema, ScoreSchema, SheetCellSchema,
-    SheetTableSchema, SpeedSchema, TallySchema, TextLineSchema, ThresholdsSchema,
+    ChangedSchema, ComparisonSchema, LabelProbabilitySchema, LinesSchema, MetricsSchema,
+    ReadSheetSchema, ReadSymbolSchema, ReadTextSchema, SampleReadingSchema, ScoreSchema,
+    SheetCellSchema, SheetTableSchema, SpeedSchema, TallySchema, TextLineSchema, ThresholdsSchema,
 };
 use glyphic_train::card::Speed;
 use serde_json::{Value, json};
@@ -151,7 +152,13 @@ fn the_json_of_other_crates_is_what_is_described() {
         digits: vec![symbol.clone()],
         part_of: Some([0, 0]),
     };
-    let table = SheetTable { bounds, rows: vec![vec![cell.clone()]] };
+    let lines = Lines {
+        corners: [[0.0; 2]; 4],
+        columns: vec![0.0, 1.0],
+        rows: vec![0.0, 1.0],
+        merged: vec![[0, 0, 1, 1]],
+    };
+    let table = SheetTable { bounds, lines: Some(lines.clone()), rows: vec![vec![cell.clone()]] };
     let sheet = ReadSheet {
         tables: vec![table.clone()],
         orientation: 90,
@@ -163,6 +170,7 @@ fn the_json_of_other_crates_is_what_is_described() {
     for (written, schema) in [
         (json!(sheet), json!(ReadSheetSchema::schema())),
         (json!(table), json!(SheetTableSchema::schema())),
+        (json!(lines), json!(LinesSchema::schema())),
         (json!(cell), json!(SheetCellSchema::schema())),
         (json!(text), json!(ReadTextSchema::schema())),
         (json!(line), json!(TextLineSchema::schema())),

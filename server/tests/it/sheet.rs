@@ -17,6 +17,7 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start(&ARTIFACTS));
 /// The width and height of a cell, in pixels, and where the table begins.
 const CELL: usize = 72;
 const MARGIN: usize = 40;
+const SIDE_OF_PAGE: usize = 2 * MARGIN + 3 * CELL + 20;
 
 /// What is written: rows of 5 and 7.
 pub const TEXTS: [[&str; 3]; 3] = [["5", "", "77"], ["75", "5", ""], ["", "57", "7"]];
@@ -76,8 +77,13 @@ impl Page {
 }
 
 pub fn table(merged: bool) -> Page {
-    let mut page = Page::new(2 * MARGIN + 3 * CELL + 20);
+    let mut page = Page::new(SIDE_OF_PAGE);
     page.lines(3, CELL, merged);
+    written(page)
+}
+
+/// The page with the texts, as in the cells of a table.
+fn written(mut page: Page) -> Page {
     let glyphs = glyphs();
     for (row, texts) in TEXTS.iter().enumerate() {
         for (column, text) in texts.iter().enumerate() {
@@ -92,7 +98,7 @@ pub fn table(merged: bool) -> Page {
 
 /// The same in boxes that are apart from each other.
 fn boxes() -> Page {
-    let mut page = Page::new(2 * MARGIN + 3 * CELL + 20);
+    let mut page = Page::new(SIDE_OF_PAGE);
     let glyphs = glyphs();
     for (row, texts) in TEXTS.iter().enumerate() {
         for (column, text) in texts.iter().enumerate() {
@@ -237,4 +243,103 @@ fn what_is_known_of_a_column_decides() {
         assert_eq!((status, &body["error"]["code"]), (400, &json!("malformed")), "{bad}");
         assert!(body["error"]["message"].as_str().unwrap().contains("columns must be"), "{body}");
     }
+}
+
+/// The path of a request with these lines.
+fn given(lines: &Value) -> String {
+    let grid = json!([lines]).to_string();
+    format!("/api/sheet?grid={}", grid.replace('"', "%22"))
+}
+
+/// The lines of the table, each so many pixels off.
+fn lines(off: f64) -> Value {
+    let [first, last] = [MARGIN as f64 + 1.0 + off, (MARGIN + 3 * CELL) as f64 + 1.0 + off];
+    let shares = [0.0, 1.0 / 3.0, 2.0 / 3.0, 1.0];
+    json!({
+        "corners": [[first, first], [last, first], [last, last], [first, last]],
+        "columns": shares, "rows": shares,
+    })
+}
+
+#[test]
+fn a_table_has_its_lines_and_is_read_by_them_again() {
+    let png = table(false).png(0);
+    let (_, body) = post("/api/sheet", &png);
+    let found = &body["tables"][0]["lines"];
+    for (found, wanted) in [("columns", "columns"), ("rows", "rows")].map(|(a, b)| {
+        (found[a].as_array().unwrap().clone(), lines(0.0)[b].as_array().unwrap().clone())
+    }) {
+        assert_eq!(found.len(), wanted.len(), "{body}");
+        let near =
+            |(a, b): (&Value, &Value)| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 0.01;
+        assert!(found.iter().zip(&wanted).all(near), "{body}");
+    }
+    assert_eq!(texts(&post(&given(found), &png)), TEXTS);
+    // Inexact ones are the printed ones nearby.
+    for off in [-5.0, 5.0] {
+        let answer = post(&given(&lines(off)), &png);
+        assert_eq!(texts(&answer), TEXTS, "{off}");
+        let corner = answer.1["tables"][0]["lines"]["corners"][0][0].as_f64().unwrap();
+        assert!((corner - MARGIN as f64 - 1.0).abs() < 1.5, "{corner}");
+    }
+}
+
+#[test]
+fn lines_that_are_given_need_not_be_printed() {
+    assert_eq!(texts(&post(&given(&lines(0.0)), &written(Page::new(SIDE_OF_PAGE)).png(0))), TEXTS);
+    // Their corners say what is upright.
+    let mut turned = lines(0.0);
+    for corner in turned["corners"].as_array_mut().unwrap() {
+        let [x, y] = [0, 1].map(|axis| corner[axis].as_f64().unwrap());
+        *corner = json!([y, SIDE_OF_PAGE as f64 - x]);
+    }
+    let path = format!("{}&orientation=90", given(&turned));
+    assert_eq!(texts(&post(&path, &table(false).png(1))), TEXTS);
+}
+
+#[test]
+fn a_line_that_is_left_out_is_no_digit() {
+    let mut lines = lines(0.0);
+    lines["columns"] = json!([0.0, 1.0 / 3.0, 1.0]);
+    let answer = post(&given(&lines), &table(false).png(0));
+    assert_eq!(texts(&answer), [["5", "77"], ["75", "5"], ["", "577"]]);
+    lines["merged"] = json!([[1, 0, 2, 1]]);
+    let (_, body) = post(&given(&lines), &table(false).png(0));
+    assert_eq!(body["tables"][0]["rows"][2][0]["part_of"], json!([1, 0]), "{body}");
+    assert_eq!(body["tables"][0]["lines"]["merged"], lines["merged"]);
+}
+
+#[test]
+fn lines_that_cannot_be_those_of_a_table_are_refused() {
+    let png = table(false).png(0);
+    let with = |name: &str, value: Value| {
+        let mut lines = lines(0.0);
+        lines[name] = value;
+        given(&lines)
+    };
+    for path in [
+        "/api/sheet?grid=1".to_owned(),
+        "/api/sheet?grid=[]".to_owned(),
+        with("columns", json!([0.0, 0.5])),
+        with("rows", json!([0.0, 0.6, 0.4, 1.0])),
+        with("corners", json!([[0, 0], [0, 9], [9, 9], [9, 0]])),
+        with("merged", json!([[0, 0, 4, 1]])),
+        with("lines", json!(1)),
+    ] {
+        let (status, body) = post(&path, &png);
+        assert_eq!((status, &body["error"]["code"]), (400, &json!("malformed")), "{path}");
+        assert!(body["error"]["message"].as_str().unwrap().starts_with("grid must be"), "{body}");
+    }
+    let elsewhere = json!([[900, 900], [990, 900], [990, 990], [900, 990]]);
+    let (status, body) = post(&with("corners", elsewhere), &png);
+    assert_eq!((status, &body["error"]["code"]), (422, &json!("unreadable_sheet")), "{body}");
+}
+
+#[test]
+fn the_glyphs_that_were_read_are_there_if_they_are_asked_for() {
+    let png = table(false).png(0);
+    let seen =
+        |path: &str| post(path, &png).1["tables"][0]["rows"][0][0]["digits"][0]["seen"].clone();
+    assert_eq!(seen("/api/sheet"), Value::Null);
+    assert!(seen("/api/sheet?explain=1").as_str().unwrap().starts_with("data:image/png;base64,"));
 }

@@ -49,7 +49,7 @@ pub(super) fn with_boxes(tables: Vec<Table>, bounds: &[Bounds]) -> Vec<Table> {
         |at: fn(&super::Cell) -> usize| cells.iter().map(at).max().map_or(0, |last| last + 1);
     let (rows, columns) = (count(|cell| cell.place.row), count(|cell| cell.place.column));
     if let Some(bounds) = Bounds::around_all(cells.iter().map(|cell| &cell.bounds)) {
-        all.push(Table { bounds, rows, columns, cells });
+        all.push(Table { bounds, lines: None, rows, columns, cells });
     }
     all
 }

@@ -209,10 +209,15 @@ impl Curve {
 
     /// Whether it is closer to another line than a row could be.
     pub(super) fn is_double(&self, other: &Self, height: f32) -> bool {
+        self.away(other) < DOUBLE * height
+    }
+
+    /// How far away another line is from where this one is seen.
+    pub(super) fn away(&self, other: &Self) -> f32 {
         let places = (0..self.at.len()).filter(|&i| self.seen[i]);
         let mut apart: Vec<f32> = places.map(|i| (self.at[i] - other.at[i]).abs()).collect();
         let half = apart.len() / 2;
-        nth(&mut apart, half) < DOUBLE * height
+        nth(&mut apart, half)
     }
 
     /// The first pixel along where it is seen, and the one after the last.

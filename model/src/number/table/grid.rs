@@ -2,20 +2,22 @@
 
 use super::{
     curves::{Curve, curves, without_doubles},
+    given::places_around,
+    lines::Lines,
     straight::Straight,
 };
 use crate::{
     number::bounds::Bounds,
-    preprocess::{Ink, Point},
+    preprocess::{Homography, Ink, Point},
 };
 
 /// A line belongs to the table if at least this share of it is seen between its ends, ...
-const PRINTED: f32 = 0.7;
+pub(super) const PRINTED: f32 = 0.7;
 /// ... and of the whole table's side, or of one cell's: a short line between two cells, not the stroke of
 /// a 1.
 const LONG: f32 = 0.5;
 const SIDE: f32 = 0.92;
-const FEW: usize = 2;
+pub(super) const FEW: usize = 2;
 /// A line this close to the table's side, in heights of a digit, is its outermost.
 const OUTERMOST: f32 = 0.2;
 /// The outermost lines are no further from the table's sides than the room around it less this share.
@@ -34,6 +36,8 @@ pub(super) struct Grid {
     pub(super) columns: Vec<Curve>,
     /// All lines along the rows and along the columns, those of double lines as well.
     pub(super) printed: [Vec<Curve>; 2],
+    /// The cells that are one, if that is given rather than seen.
+    pub(super) merged: Option<Vec<Place>>,
 }
 
 /// A cell, or several that are printed as one.
@@ -49,18 +53,10 @@ pub(super) struct Place {
 impl Grid {
     /// The table whose lines go along the ink's sides. `None` without rows or columns.
     pub(super) fn of(table: &Straight) -> Option<Self> {
-        let Straight { ink, height, .. } = table;
-        let height = *height;
-        let own = |ink: &Ink| {
-            let mut own = curves(ink, height);
-            // Beyond it are the lines of others.
-            let inside = BESIDE * table.room..=ink.height() as f32 - BESIDE * table.room;
-            own.retain(|line| inside.contains(&line.at[ink.width() / 2]));
-            own
-        };
-        let printed = [own(ink), own(&ink.transposed())];
+        let height = table.height;
+        let printed = printed(table);
         let [rows, columns] = printed.each_ref().map(|lines| without_doubles(lines, height));
-        let mut grid = Self { rows, columns, printed };
+        let mut grid = Self { rows, columns, printed, merged: None };
         grid.close(height);
         grid.keep_printed(table);
         grid.keep_doubles(height);
@@ -151,8 +147,23 @@ impl Grid {
         Some((row - 1, column - 1, is_near))
     }
 
+    /// Where its lines are in the picture that `map` leads to. `None` if they cannot be a table's.
+    pub(super) fn lines(&self, map: &Homography, merged: Vec<[usize; 4]>) -> Option<Lines> {
+        let (rows, columns) = self.size();
+        let crossing = |row: usize, column: usize| map.apply(self.crossing(row, column));
+        Lines::through([rows, columns], crossing, merged)
+    }
+
     /// All places, row by row.
     pub(super) fn places(&self) -> Vec<Place> {
+        match &self.merged {
+            Some(merged) => places_around(merged, self.size()),
+            None => self.seen_places(),
+        }
+    }
+
+    /// The places between which lines are seen.
+    fn seen_places(&self) -> Vec<Place> {
         let (rows, columns) = self.size();
         let mut group: Vec<usize> = (0..rows * columns).collect();
         fn root(group: &mut [usize], mut i: usize) -> usize {
@@ -204,6 +215,24 @@ impl Grid {
     }
 }
 
+/// The printed lines along the rows and along the columns.
+pub(super) fn printed(table: &Straight) -> [Vec<Curve>; 2] {
+    let own = |ink: &Ink| {
+        let mut own = curves(ink, table.height);
+        // Beyond it are the lines of others.
+        let inside = BESIDE * table.room..=ink.height() as f32 - BESIDE * table.room;
+        own.retain(|line| inside.contains(&line.at[ink.width() / 2]));
+        own
+    };
+    [own(&table.ink), own(&table.ink.transposed())]
+}
+
+/// Whether a line is printed, beside given ones that cross it. Where only a few cells are beside each
+/// other, it goes from one line to the next: the stroke of a 1 is nearly as long.
+pub(super) fn is_printed(line: &Curve, across: &[Curve]) -> bool {
+    across.len() > FEW && seen_all_along(line, across) >= LONG || has_side(line, across)
+}
+
 /// Where a line along the rows meets one along the columns.
 fn crossing(row: &Curve, column: &Curve) -> Point {
     let mut y = row.place(column.at[column.at.len() / 2]);
@@ -233,7 +262,7 @@ fn meeting(line: &Curve, other: &Curve) -> f32 {
 }
 
 /// The share of a line that is seen between the first and the last of those that cross it.
-fn seen_all_along(line: &Curve, across: &[Curve]) -> f32 {
+pub(super) fn seen_all_along(line: &Curve, across: &[Curve]) -> f32 {
     let (Some(first), Some(last)) = (across.first(), across.last()) else { return 0.0 };
     seen_between(line, first, last)
 }

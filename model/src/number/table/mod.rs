@@ -9,12 +9,15 @@ mod column;
 mod contents;
 mod curves;
 mod erased;
+mod given;
 mod grid;
+mod lines;
 mod runs;
 mod straight;
 
 pub use column::{Check, Column, Digits};
 pub(in crate::number) use erased::without_tables;
+pub use lines::{Lines, MAX_GIVEN};
 
 use super::{
     bounds::Bounds,
@@ -35,7 +38,7 @@ use boxes::with_boxes;
 use contents::{Content, contents};
 use curves::LINE;
 use grid::{Grid, Place};
-use straight::straightened;
+use straight::{Straight, straightened, usual_height};
 
 /// Pictures are averaged down until their longest side is at most this, in pixels: an A4 page at 200
 /// dots per inch.
@@ -63,6 +66,18 @@ impl std::fmt::Display for TooManyCells {
 
 impl std::error::Error for TooManyCells {}
 
+/// The lines that are given for a table are not on the sheet of paper in the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotOnSheet;
+
+impl std::fmt::Display for NotOnSheet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the lines that are given are not on the sheet of paper in the picture")
+    }
+}
+
+impl std::error::Error for NotOnSheet {}
+
 /// The tables in a picture, to be read by a network: see [`Question`].
 pub struct Tables {
     tables: Vec<Table>,
@@ -89,6 +104,7 @@ struct Page {
 /// A table whose cells are not read yet.
 struct Table {
     bounds: Bounds,
+    lines: Option<Lines>,
     rows: usize,
     columns: usize,
     cells: Vec<Cell>,
@@ -117,6 +133,8 @@ pub struct ReadTables {
 pub struct ReadTable {
     /// Its bounds, in pixels of the picture.
     pub bounds: Bounds,
+    /// Its lines in the picture. Boxes that are printed apart have none.
+    pub lines: Option<Lines>,
     /// The number of its rows.
     pub rows: usize,
     /// The number of its columns.
@@ -169,6 +187,34 @@ impl Tables {
         Self::on(page.turned(turns.unwrap_or(0)), turns.is_none())
     }
 
+    /// The tables with these lines in a picture. What is upright in it follows from their corners; `turns`
+    /// is only what is answered.
+    ///
+    /// # Errors
+    /// Some of them are not on the sheet of paper.
+    pub fn of_lines(
+        picture: &Picture,
+        given: &[Lines],
+        turns: Option<usize>,
+    ) -> Result<Self, NotOnSheet> {
+        let Some(Sheet { ink, map, corners }) = Sheet::of(picture, SIDE) else {
+            return Ok(Self::none());
+        };
+        let to_ink = map.inverse().ok_or(NotOnSheet)?;
+        let height = usual_height(&Components::at_level(ink.clone(), LINE, 2 * LINE));
+        let drawn = |lines: &Lines| {
+            let corners = lines.corners.map(|corner| to_ink.apply(corner));
+            let table = straight::given(&ink, corners, height)?;
+            let grid = Grid::given(&table, lines);
+            Some(Drawn::with(grid, table))
+        };
+        let found = given.iter().map(|lines| drawn(lines).ok_or(NotOnSheet));
+        let found = found.collect::<Result<Vec<Drawn>, _>>()?;
+        let cells = found.iter().map(|table| table.contents.len()).sum();
+        let tables = found.into_iter().map(|drawn| drawn.table(&map, thrift(cells)));
+        Ok(Self { tables: tables.collect(), turns: turns.unwrap_or(0), corners, ..Self::none() })
+    }
+
     /// The same if something is known of the first columns: of several readings, the best that fits is
     /// taken.
     pub fn with_columns(self, columns: Vec<Column>) -> Self {
@@ -194,21 +240,18 @@ impl Tables {
         if cells > MAX_CELLS {
             return Self { too_many: Some(TooManyCells(cells)), ..Self::none() };
         }
-        let own = MAX_CANDIDATES / cells.max(1);
-        let thrift = Thrift { candidates: own.clamp(1, Thrift::WHOLE.candidates) };
         let sample: Vec<FourWays> = match may_be_turned {
             true => found.iter().flat_map(Drawn::sample).collect(),
             false => Vec::new(),
         };
         let bounds: Vec<Bounds> = found.iter().map(Drawn::bounds).collect();
-        let tables = found.into_iter().map(|drawn| drawn.table(&page.map, thrift));
+        let tables = found.into_iter().map(|drawn| drawn.table(&page.map, thrift(cells)));
         Self {
             tables: sorted(with_boxes(tables.collect(), &bounds), |table| table.bounds.top),
-            too_many: None,
-            columns: Vec::new(),
             turns: page.turns,
             corners: page.corners,
             sides: (!sample.is_empty()).then_some((page, sample)),
+            ..Self::none()
         }
     }
 }
@@ -258,6 +301,7 @@ impl Question for Tables {
         };
         let tables = self.tables.into_iter().map(|table| ReadTable {
             bounds: table.bounds,
+            lines: table.lines,
             rows: table.rows,
             columns: table.columns,
             cells: table.cells.into_iter().map(&mut read).collect(),
@@ -292,16 +336,26 @@ struct Drawn {
     height: f32,
 }
 
+/// How many candidates each of so many cells may have.
+fn thrift(cells: usize) -> Thrift {
+    let own = MAX_CANDIDATES / cells.max(1);
+    Thrift { candidates: own.clamp(1, Thrift::WHOLE.candidates) }
+}
+
 impl Drawn {
-    fn of(table: straight::Straight) -> Option<Self> {
+    fn of(table: Straight) -> Option<Self> {
         let grid = Grid::of(&table)?;
+        Some(Self::with(grid, table))
+    }
+
+    fn with(grid: Grid, table: Straight) -> Self {
         let contents = contents(&table.ink, &grid);
         let largest = |content: &Content| {
             content.ink.as_ref().map(|(ink, _)| ink.width().max(ink.height()) as f32)
         };
         let sizes = sorted(contents.iter().filter_map(largest).collect(), |&size| size);
         let height = sizes.get(sizes.len() / 2).copied().unwrap_or(0.0);
-        Some(Self { grid, map: table.map, contents, height })
+        Self { grid, map: table.map, contents, height }
     }
 
     /// Its bounds on the page.
@@ -328,6 +382,10 @@ impl Drawn {
         let map = map.after(&self.map);
         let (rows, columns) = self.grid.size();
         let whole = self.grid.bounds(Place { row: 0, column: 0, rows, columns });
+        let places = self.contents.iter().map(|content| content.place);
+        let merged = places.filter(|place| place.rows * place.columns > 1);
+        let merged = merged.map(|place| [place.row, place.column, place.rows, place.columns]);
+        let lines = self.grid.lines(&map, merged.collect());
         let cell = |content: Content| {
             let lattice = match content.ink {
                 Some((ink, [left, top])) => {
@@ -340,7 +398,7 @@ impl Drawn {
             Cell { place: content.place, bounds, lattice }
         };
         let cells = self.contents.into_iter().map(cell).collect();
-        Table { bounds: whole.mapped(&map), rows, columns, cells }
+        Table { bounds: whole.mapped(&map), lines, rows, columns, cells }
     }
 }
 

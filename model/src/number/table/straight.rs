@@ -18,11 +18,15 @@ const NEAR: f32 = 0.1;
 const LOWEST: f32 = 1.6;
 /// The room around a table, for what is written over its edge.
 const ROOM: f32 = 0.5;
+/// The same if its corners are given: the printed lines may be beside them.
+const ROOM_OF_GIVEN: f32 = 1.0;
 /// A table's sides are seen at this share of their length, within this many heights.
 const SEEN: f32 = 0.5;
 const BESIDE: f32 = 0.2;
 /// The height of a digit if there is none, as a share of the longer side of the ink.
 const UNKNOWN: f32 = 0.01;
+/// Corners that are given are at most this share of the ink's longer side beside it.
+const OUTSIDE: f32 = 0.1;
 
 /// A table that fills its ink.
 pub(super) struct Straight {
@@ -38,8 +42,7 @@ pub(super) struct Straight {
 /// All that may be tables.
 pub(super) fn straightened(components: &Components) -> Vec<Straight> {
     let (width, rows) = (components.ink.width(), components.ink.height());
-    let unknown = UNKNOWN * width.max(rows) as f32;
-    let height = digit_height(components).unwrap_or(unknown).max(unknown / 2.0);
+    let height = usual_height(components);
     let group_of = groups(components, height);
     let count = group_of.iter().flatten().max().map_or(0, |most| most + 1);
     let mut spans = vec![vec![(usize::MAX, 0); rows]; count];
@@ -51,6 +54,24 @@ pub(super) fn straightened(components: &Components) -> Vec<Straight> {
         }
     }
     spans.iter().map(|spans| seen_from_above(&components.ink, spans, height)).collect()
+}
+
+/// A table whose corners are given, as seen from above. `height` is a digit's. `None` if it is not on the
+/// ink.
+pub(super) fn given(ink: &Ink, corners: [Point; 4], height: f32) -> Option<Straight> {
+    let reach = OUTSIDE * ink.width().max(ink.height()) as f32;
+    let [right, bottom] = [ink.width(), ink.height()].map(|side| side as f32 + reach);
+    let is_near = |[x, y]: Point| (-reach..=right).contains(&x) && (-reach..=bottom).contains(&y);
+    let room = (ROOM_OF_GIVEN * height).ceil();
+    let (ink, map) =
+        corners.into_iter().all(is_near).then(|| straight(ink, corners, room)).flatten()?;
+    Some(Straight { ink, map, height, room })
+}
+
+/// The height of a digit among these pieces.
+pub(super) fn usual_height(components: &Components) -> f32 {
+    let unknown = UNKNOWN * components.ink.width().max(components.ink.height()) as f32;
+    digit_height(components).unwrap_or(unknown).max(unknown / 2.0)
 }
 
 /// The group of each piece that may be a part of a table.

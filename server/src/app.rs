@@ -141,6 +141,11 @@ impl App {
 }
 
 impl AppParts {
+    /// The threshold for `unsure` that this server was started with, if any.
+    pub fn unsure_below(&self) -> Option<f32> {
+        self.thresholds.unsure_below
+    }
+
     /// The thresholds for a checkpoint's predictions on this server.
     pub fn thresholds(&self, model: &Manifest) -> Thresholds {
         self.thresholds.over(model.thresholds)

@@ -2,7 +2,7 @@
 
 mod sheet;
 
-pub use sheet::{ReadSheet, SheetCell, SheetTable};
+pub use sheet::{ReadSheet, SURE_CELL, SheetCell, SheetTable};
 
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{
     lattice::{Candidate, LineOfCandidates, SPECK, cost, from_left_to_right, reading_cost},
-    pairs::DIGITS,
+    pairs::{DIGITS, SaidOfPair},
     question::Reader,
     reading::Symbol,
 };
@@ -177,11 +177,12 @@ impl<'a> Paths<'a> {
                 Meaning::Speck => {}
                 Meaning::NoDigit => symbols.push(candidate(first).symbol(said(first), false)),
                 Meaning::Label(index) => {
-                    let mut said = Prediction { index, ..said(first) };
-                    if let Some(pair) = &self.line.candidates[first].pair {
-                        said.in_distribution = said.in_distribution.max(pair.in_distribution());
-                    }
-                    symbols.push(candidate(first).symbol(said, true));
+                    let candidate = candidate(first);
+                    let said = match (&candidate.pair, self.digits) {
+                        (Some(pair), Some(digits)) => both(&said(first), pair, digits),
+                        _ => said(first),
+                    };
+                    symbols.push(candidate.symbol(Prediction { index, ..said }, true));
                 }
                 Meaning::Pair(labels) => {
                     let said = self.pair(hop);
@@ -239,6 +240,22 @@ fn meanings(
     let speck = (candidate.shape.speck && !only_specks).then_some((Meaning::Speck, SPECK));
     let other = (Meaning::NoDigit, candidate.no_digit_cost(said, rejects));
     labels(said).into_iter().map(label).chain([other]).chain(speck).collect()
+}
+
+/// What both networks say of a digit: the geometric mean of the probabilities. What is no digit has only
+/// those of the first one.
+fn both(said: &Prediction, pair: &SaidOfPair, digits: [usize; DIGITS]) -> Prediction {
+    let mut probabilities = said.probabilities.clone();
+    let among_digits: f32 = digits.iter().map(|&place| probabilities[place]).sum();
+    let singles: f32 = (0..DIGITS).map(|digit| pair.single(digit)).sum();
+    for (digit, &place) in digits.iter().enumerate() {
+        let other = among_digits * pair.single(digit) / singles.max(f32::MIN_POSITIVE);
+        probabilities[place] = probabilities[place].powf(1.0 - SHARE) * other.powf(SHARE);
+    }
+    let sum: f32 = probabilities.iter().sum();
+    probabilities.iter_mut().for_each(|probability| *probability /= sum.max(f32::MIN_POSITIVE));
+    let in_distribution = said.in_distribution.max(pair.in_distribution());
+    Prediction { probabilities, in_distribution, ..*said }
 }
 
 /// A candidate as a pair of digits: the box of each is where a cut gives two candidates that look most

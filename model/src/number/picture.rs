@@ -97,7 +97,9 @@ impl Page {
     /// The candidates on it.
     pub(super) fn lattice(self) -> Lattice {
         let ids = writing(&self.components);
-        segmented(self.components, ids, Thrift::WHOLE).seen_through(self.map).turned(self.turns)
+        segmented(self.components, ids, Thrift::WHOLE, SecondOpinion::OnCuts)
+            .seen_through(self.map)
+            .turned(self.turns)
     }
 }
 
@@ -133,14 +135,29 @@ fn remove_frames(components: &mut Components) {
     }
 }
 
+/// What the network for pairs is asked about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SecondOpinion {
+    /// What may be cut from something else.
+    OnCuts,
+    /// All ink: a digit on which both networks agree is seldom wrong.
+    OnAll,
+}
+
 /// The candidates among these pieces.
-pub(super) fn segmented(mut components: Components, ids: Vec<u32>, thrift: Thrift) -> Lattice {
+pub(super) fn segmented(
+    mut components: Components,
+    ids: Vec<u32>,
+    thrift: Thrift,
+    second: SecondOpinion,
+) -> Lattice {
     let lines = segments(&mut components, ids);
     let draw = |line: &LineOfSegments, group: Range<usize>| {
         let (bounds, pieces) = line.pieces(group.clone())?;
         let glyph = components.glyph(&bounds, &pieces)?;
-        let pair = line.is_cut(group).then(|| components.of_pieces(&bounds, &pieces)).flatten();
-        Some(Rendered { glyph, strokes: None, pair: pair.and_then(|ink| SaidOfPair::of(&ink)) })
+        let is_asked = second == SecondOpinion::OnAll || line.is_cut(group);
+        let ink = is_asked.then(|| components.of_pieces(&bounds, &pieces)).flatten();
+        Some(Rendered { glyph, strokes: None, pair: ink.and_then(|ink| SaidOfPair::of(&ink)) })
     };
     Lattice::of(&lines, Grouping::Free, thrift, &draw)
 }

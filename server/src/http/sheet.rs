@@ -13,7 +13,7 @@ use axum::{
 };
 use csv::WriterBuilder;
 use glyphic_model::{
-    answer::{ReadSheet, SheetTable},
+    answer::{ReadSheet, SURE_CELL, SheetTable},
     checkpoint::Manifest,
     glyph::Glyph,
     number::table::{Column, Lines},
@@ -50,7 +50,7 @@ pub struct SheetOptions {
     /// The threshold for `not_a_digit`, 0 to 1
     #[param(minimum = 0, maximum = 1)]
     reject_below: Option<f32>,
-    /// The threshold for `unsure`, 0 to 1
+    /// The threshold for `unsure`, 0 to 1; without it the server's, if it was started with one, or 0.95
     #[param(minimum = 0, maximum = 1)]
     unsure_below: Option<f32>,
     /// By how many degrees the picture is turned clockwise before it is read: 0, 90, 180 or 270.
@@ -98,8 +98,11 @@ fn given_lines(text: Option<&str>) -> Result<Option<Vec<Lines>>, ApiError> {
 }
 
 impl SheetOptions {
-    fn thresholds(&self) -> ThresholdOverrides {
-        ThresholdOverrides { reject_below: self.reject_below, unsure_below: self.unsure_below }
+    /// Those of the request, or for `unsure` the server's, or else a cell's own.
+    fn thresholds(&self, app: &App) -> ThresholdOverrides {
+        let unsure_below = self.unsure_below.or(app.unsure_below());
+        let unsure_below = unsure_below.or(Some(SURE_CELL));
+        ThresholdOverrides { reject_below: self.reject_below, unsure_below }
     }
 }
 
@@ -129,7 +132,8 @@ pub async fn sheet(
     body: Body,
 ) -> Result<Response, ApiError> {
     // Before the body is read: what is wrong with the options is refused at once.
-    app.thresholds_over(&app.models.engine().serving(), options.thresholds())?;
+    let overrides = options.thresholds(&app);
+    app.thresholds_over(&app.models.engine().serving(), overrides)?;
     let turns = quarter_turns(options.orientation)?;
     let columns = known_columns(options.columns.as_deref())?;
     let given = given_lines(options.grid.as_deref())?;
@@ -143,7 +147,7 @@ pub async fn sheet(
     app.metrics().stage("decode", decode);
     let tables = tables.with_columns(columns);
     let any = |_: &Manifest| Ok(());
-    let asked = ask(&app, client, tables, Some(Effort::Heavy), options.thresholds(), any).await?;
+    let asked = ask(&app, client, tables, Some(Effort::Heavy), overrides, any).await?;
     let Asked { answer, model, thresholds, queue, compute } = asked;
     let read = answer.map_err(|error| ApiError::Unreadable(error.to_string()))?;
     let explained = options.explain != 0 && !wants_csv(&headers);

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use glyphic_model::{
-    Glyph, Prediction, Verdict,
-    answer::{ReadSheet, ReadText},
-    number::{Question, table::Tables},
+    Glyph, Prediction, Thresholds, Verdict,
+    answer::{ReadSheet, ReadText, SURE_CELL},
+    number::{self, Question, table::Tables},
     preprocess::{Picture, Pictures},
 };
 
@@ -28,7 +28,7 @@ impl Found {
     pub fn in_picture(reader: &Reader, picture: &Picture) -> Result<Self> {
         let (classifier, id) = (&reader.classifier, &reader.id);
         let (labels, thresholds) = (classifier.labels(), classifier.thresholds());
-        let asked = glyphic_model::number::Reader { labels, thresholds };
+        let asked = number::Reader { labels, thresholds };
         let classify = |glyphs: &[Glyph]| -> Result<Vec<Prediction>> {
             let batches = glyphs.chunks(BATCH).map(|batch| classifier.classify(batch));
             Ok(batches.collect::<Result<Vec<_>, _>>()?.concat())
@@ -39,6 +39,7 @@ impl Found {
                 .read(asked, classify)??;
             let cells: usize = tables.tables.iter().map(|table| table.cells.len()).sum();
             if cells >= FEWEST_CELLS {
+                let thresholds = Thresholds { confidence: SURE_CELL, ..thresholds };
                 return Ok(Self::Sheet(ReadSheet::new(tables, labels, id, thresholds, |_| None)));
             }
         }

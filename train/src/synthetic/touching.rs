@@ -59,7 +59,7 @@ impl Touching<'_> {
 
     /// A number's ink, and for each digit its label and its own ink.
     fn number(&self, rng: &mut StdRng) -> Option<(Ink, Vec<(usize, Vec<u8>)>)> {
-        let count = [1, 2, 2, 2, 2, 3, 3, 3, 4][rng.random_range(0..9)];
+        let count = [1, 2, 2, 2, 2, 3, 3, 3, 3, 4][rng.random_range(0..10)];
         let height = rng.random_range(40.0..100.0);
         let pen = height * rng.random_range(0.035..0.15);
         let drawn = rng.random::<f32>() < 0.6;
@@ -151,7 +151,7 @@ impl Line {
         let by_bounds = (left + last.ink.width()) as f32;
         let (mut at, mut joined) = (by_bounds, None);
         match rng.random_range(0..10) {
-            0..4 => at += height * rng.random_range(-0.14..0.03) - pen * rng.random_range(0.0..1.0),
+            0..4 => at += height * rng.random_range(-0.18..0.03) - pen * rng.random_range(0.0..1.0),
             4..9 => {
                 let gap = gap((last, *above), (&digit, top));
                 at -= gap + height * rng.random_range(-0.02..0.1);

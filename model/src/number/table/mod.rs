@@ -23,7 +23,7 @@ use super::{
     bounds::Bounds,
     components::Components,
     lattice::{Lattice, Thrift},
-    picture::{MAX_PIECES, sample, segmented},
+    picture::{MAX_PIECES, SecondOpinion, sample, segmented},
     question::{Question, Reader, Step},
     reading::Reading,
     sides::{FourWays, is_turned},
@@ -413,5 +413,6 @@ fn in_cell(components: Components, height: f32, thrift: Thrift) -> Lattice {
     };
     pieces.retain(|piece| piece.1 >= SPECK * largest);
     pieces.truncate(MAX_PIECES);
-    segmented(components, pieces.into_iter().map(|piece| piece.0).collect(), thrift)
+    let pieces = pieces.into_iter().map(|piece| piece.0).collect();
+    segmented(components, pieces, thrift, SecondOpinion::OnAll)
 }

@@ -99,11 +99,10 @@ var v3=getArrayF32FromWasm0(ret[0],ret[1]).slice();
 wasm.__wbindgen_free(ret[0],ret[1]*4,4);
 return v3;
 }
-readPicture(width,height,rgba,scale,boxes,turns){
+readPicture(width,height,rgba,boxes,turns){
 const val3=+width;
 const val4=+height;
-const val5=+scale;
-const val6=+(isLikeNone(turns)?Number.MAX_SAFE_INTEGER:(turns)>>>0);
+const val5=+(isLikeNone(turns)?Number.MAX_SAFE_INTEGER:(turns)>>>0);
 let ptr0,len0,ptr1,len1;
 try{
 ptr0=passArray8ToWasm0(rgba,wasm.__wbindgen_malloc);
@@ -115,7 +114,7 @@ if(ptr1){wasm.__wbindgen_free(ptr1,len1*4,4);}
 if(ptr0){wasm.__wbindgen_free(ptr0,len0*1,1);}
 throw e;
 }
-const ret=wasm.reader_readPicture(this.__wbg_ptr,val3,val4,ptr0,len0,val5,ptr1,len1,val6);
+const ret=wasm.reader_readPicture(this.__wbg_ptr,val3,val4,ptr0,len0,ptr1,len1,val5);
 if(ret[2]){
 throw takeFromExternrefTable0(ret[1]);
 }

@@ -1,12 +1,14 @@
 // A worker that runs the network in WebAssembly, so that the page stays responsive. It answers
 // each message { number, task, … } with { number, result, compute } or { number, error }.
 
-import init, { Reader } from "./glyphic.js";
+import init, { Reader, loadPairs } from "./glyphic.js";
 
 // Readings at the start that make the browser compile the code with optimizations.
 const WARM_UP = 20;
 
 let reader = null;
+// The arrival of the network that reads digits that touch, which only pictures need.
+let pairs = null;
 
 const tasks = {
   // Verifies a checkpoint and uses it from now on.
@@ -40,6 +42,7 @@ addEventListener("message", async ({ data: { number, task, ...given } }) => {
   try {
     // Loads the module once; does nothing afterwards.
     await init({ module_or_path: new URL("glyphic_bg.wasm", import.meta.url) });
+    if (task === "picture") await (pairs ??= pairsArrive());
     const begun = performance.now();
     const result = tasks[task](given);
     postMessage({ number, result, compute: performance.now() - begun });
@@ -50,6 +53,17 @@ addEventListener("message", async ({ data: { number, task, ...given } }) => {
     if (error instanceof WebAssembly.RuntimeError) setTimeout(() => { throw error; });
   }
 });
+
+async function pairsArrive() {
+  try {
+    const response = await fetch(new URL("pairs.i8", import.meta.url));
+    if (!response.ok) throw new Error(`pairs.i8: ${response.status}`);
+    loadPairs(new Uint8Array(await response.arrayBuffer()));
+  } catch (error) {
+    pairs = null;
+    throw error;
+  }
+}
 
 // Degrees as quarter turns.
 const quarters = (orientation) => orientation === undefined ? undefined : orientation / 90;

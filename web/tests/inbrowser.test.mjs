@@ -115,7 +115,7 @@ test("numbers are read as on the server, found and in given boxes", async () => 
 test("pictures are read as on the server", async () => {
   await withPage(server.url, async (page) => {
     const types = { ".png": "png", ".jpg": "jpeg", ".gif": "gif", ".bmp": "bmp", ".webp": "webp" };
-    // All of them show a 5. One is so large that the browser scales it down first.
+    // All of them show a 5, or a digit in 12 megapixels.
     const names = (await readdir(pictures))
       .filter((name) => (/^5[_.]/.test(name) || name.startsWith("4000x3000")) && types[extname(name)]);
     assert.ok(names.includes("5.bmp") && names.includes("4000x3000_tiny_digit.png"), names.join());
@@ -384,9 +384,9 @@ test("weights are named by their hash and may be cached for ever", async () => {
   }
 });
 
-test("the code is at most 175 KB, gzipped", async () => {
+test("the code is at most 185 KB, gzipped", async () => {
   const sizes = await Promise.all(["glyphic.js", "glyphic_bg.wasm"].map(async (name) =>
     gzipSync(await readFile(webFile(name)), { level: 9 }).length));
   const sum = sizes[0] + sizes[1];
-  assert.ok(sum <= 175_000, `${sum} bytes`);
+  assert.ok(sum <= 185_000, `${sum} bytes`);
 });

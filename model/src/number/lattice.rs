@@ -399,6 +399,11 @@ impl Candidate {
         Symbol { bounds: shape.bounds, glyph, strokes, prediction, counts }
     }
 
+    /// Whether the ink before it was cut.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut > 0.0
+    }
+
     /// The cost of taking it for a label.
     pub(super) fn label_cost(&self, said: &Prediction, label: usize, rejects: bool) -> f32 {
         label_cost(said, label, rejects) + self.shape.cost

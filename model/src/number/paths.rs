@@ -24,7 +24,7 @@ const PAIR: f32 = 0.5;
 /// The share of the network for pairs in the cost of a digit that is cut from others.
 const SHARE: f32 = 0.5;
 /// What a cut costs, as a share of what it costs without the network for pairs, which sees what is cut.
-const CUT: f32 = 0.1;
+const CUT: f32 = 0.3;
 
 /// All ways from one segment of a line to a later one.
 pub(super) struct Paths<'a> {
@@ -271,10 +271,15 @@ fn pairs(
     let Some(said) = &candidate.pair else { return Vec::new() };
     let group = &candidate.group;
     let of_group = |group: Range<usize>| line.candidates.iter().position(|one| one.group == group);
-    let cuts = group.clone().skip(1);
-    let cuts: Vec<[usize; 2]> = cuts
+    let cuts: Vec<[usize; 2]> = group
+        .clone()
+        .skip(1)
         .filter_map(|cut| Some([of_group(group.start..cut)?, of_group(cut..group.end)?]))
         .collect();
+    // What is apart needs no cut.
+    if cuts.iter().any(|&[_, last]| !line.candidates[last].is_cut()) {
+        return Vec::new();
+    }
     let rejects = reader.thresholds.rejects();
     let hop = |(pair, probability): ([usize; 2], f32)| {
         let labels = pair.map(|digit| digits[digit]);

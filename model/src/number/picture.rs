@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     order::sorted,
-    preprocess::{Homography, Picture, Sheet, WORKING_SIDE, pieces::NO_PIECE},
+    preprocess::{Homography, Picture, Point, Sheet, WORKING_SIDE, pieces::NO_PIECE},
 };
 
 /// Pieces whose longer side is below this share of the digits' height are dirt.
@@ -28,6 +28,11 @@ const OFF_SIZE: f32 = 0.5;
 const TELLING: f32 = 0.33;
 /// Pieces of at least this share of the digits' height may be symbols of their own.
 const ALSO_WRITING: f32 = 0.5;
+
+/// Lines with these slopes are levelled, if one of them reaches this many heights to either side of its
+/// middle: the digits of a level one are not quite beside each other either.
+const TILTED: std::ops::RangeInclusive<f32> = 0.05..=0.4;
+const LONG: f32 = 1.2;
 
 /// Smaller pieces are specks of dust if they are further from these than this many heights.
 const NEAR: f32 = 0.5;
@@ -96,11 +101,66 @@ impl Page {
 
     /// The candidates on it.
     pub(super) fn lattice(self) -> Lattice {
-        let ids = writing(&self.components);
-        segmented(self.components, ids, Thrift::WHOLE, SecondOpinion::OnCuts)
-            .seen_through(self.map)
-            .turned(self.turns)
+        let page = self.levelled();
+        let ids = writing(&page.components);
+        segmented(page.components, ids, Thrift::WHOLE, SecondOpinion::OnCuts)
+            .seen_through(page.map)
+            .turned(page.turns)
     }
+
+    /// The same with lines that are level, if they are tilted.
+    fn levelled(self) -> Self {
+        let tilt = tilt(&self.components);
+        match TILTED.contains(&tilt.abs()).then(|| self.rotated(tilt)).flatten() {
+            Some(page) => page,
+            None => self,
+        }
+    }
+
+    /// The same rotated so that what had the slope `tilt` is level.
+    fn rotated(&self, tilt: f32) -> Option<Self> {
+        let ink = &self.components.ink;
+        let length = tilt.hypot(1.0);
+        let (cos, sin) = (1.0 / length, tilt / length);
+        let [width, height] = [ink.width(), ink.height()].map(|side| side as f32);
+        // How far the ink reaches to each side once it is rotated.
+        let left = if sin < 0.0 { height * sin } else { 0.0 };
+        let top = if sin > 0.0 { -width * sin } else { 0.0 };
+        let wide = width * cos + height * sin.abs();
+        let high = height * cos + width * sin.abs();
+        let corners = [[0.0, 0.0], [wide, 0.0], [wide, high], [0.0, high]];
+        let before = corners.map(|[x, y]: Point| {
+            let [x, y] = [x + left, y + top];
+            [x * cos - y * sin, x * sin + y * cos]
+        });
+        let back = Homography::between(corners, before)?;
+        let level = ink.through(&back, wide.ceil() as usize, high.ceil() as usize);
+        let mut components = Components::of(level);
+        remove_frames(&mut components);
+        Some(Self { components, map: self.map.after(&back), turns: self.turns })
+    }
+}
+
+/// The slope of the lines of writing, down to the right; 0 if they are too short to tell.
+fn tilt(components: &Components) -> f32 {
+    let ids = writing(components);
+    let bounds: Vec<Bounds> = ids.iter().filter_map(|&id| components.bounds[id as usize]).collect();
+    let (mut along, mut down, mut is_long) = (0.0, 0.0, false);
+    for line in lines(&bounds) {
+        let tall = line.pieces.iter().map(|&piece| bounds[piece]);
+        let tall = tall.filter(|own| own.height() >= ALSO_WRITING * line.height);
+        let middles: Vec<Point> = tall.map(|own| own.middle()).collect();
+        let mean = |axis: usize| {
+            middles.iter().map(|middle| middle[axis]).sum::<f32>() / middles.len().max(1) as f32
+        };
+        let [x, y] = [mean(0), mean(1)];
+        for middle in &middles {
+            along += (middle[0] - x).powi(2);
+            down += (middle[0] - x) * (middle[1] - y);
+            is_long |= (middle[0] - x).abs() >= LONG * line.height;
+        }
+    }
+    if is_long { down / along } else { 0.0 }
 }
 
 /// Some pieces that are probably single symbols, from whatever side they are seen.

@@ -94,6 +94,9 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
         "glyphic.js": "text/javascript; charset=utf-8",
         "glyphic_bg.wasm": "application/wasm",
     }
+    "../model/src/number/pairs" {
+        "pairs.i8": "application/octet-stream",
+    }
 };
 
 /// An asset, prepared for sending.

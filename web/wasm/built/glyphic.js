@@ -189,6 +189,14 @@ return v1;
 }
 }
 if(Symbol.dispose)Reading.prototype[Symbol.dispose]=Reading.prototype.free;
+export function loadPairs(bytes){
+const ptr0=passArray8ToWasm0(bytes,wasm.__wbindgen_malloc);
+const len0=WASM_VECTOR_LEN;
+const ret=wasm.loadPairs(ptr0,len0);
+if(ret[1]){
+throw takeFromExternrefTable0(ret[0]);
+}
+}
 function __wbg_get_imports(){
 const import0={
 __proto__:null,

@@ -127,6 +127,16 @@ impl Reader {
     }
 }
 
+/// Has this network read pairs of digits in pictures: the content of `pairs.i8`. Without it, pictures are
+/// read without a second opinion on digits that touch.
+///
+/// # Errors
+/// The bytes are not those of such a network.
+#[wasm_bindgen(js_name = loadPairs)]
+pub fn load_pairs(bytes: &[u8]) -> Result<(), JsError> {
+    number::pairs::load(bytes).ok_or_else(|| JsError::new("pairs.i8 is damaged: reload the page"))
+}
+
 /// The given boxes that are valid.
 fn bounds(boxes: Option<Vec<f32>>) -> Option<Vec<Bounds>> {
     let each = |b: &[f32]| Bounds::checked([b[0], b[1], b[2], b[3]]);

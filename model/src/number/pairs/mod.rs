@@ -10,7 +10,7 @@
 mod network;
 mod windows;
 
-pub use network::{CLASSES, network, to_bytes};
+pub use network::{CLASSES, load, network, to_bytes};
 pub use windows::{Window, windows};
 
 use crate::{

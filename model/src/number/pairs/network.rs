@@ -19,8 +19,14 @@ use crate::{
     network::{ConvolutionConfig, NetworkConfig},
 };
 
-/// What `train pairs` and a run on its data made; docs/training.md says how.
-static BYTES: &[u8] = include_bytes!("network.i8");
+/// What `train pairs` and a run on its data made; docs/training.md says how. Browsers load it when they
+/// read their first picture, so that the page opens sooner.
+#[cfg(not(target_family = "wasm"))]
+static BYTES: &[u8] = include_bytes!("pairs.i8");
+#[cfg(target_family = "wasm")]
+static BYTES: &[u8] = &[];
+
+static READER: OnceLock<Inference> = OnceLock::new();
 
 /// A weight is one of this many steps on either side of 0: 6 bits, which compress to 5 of the 8.
 const STEPS: f32 = 31.0;
@@ -49,12 +55,21 @@ pub fn network() -> NetworkConfig {
     }
 }
 
-/// The logits of a glyph, in the order of the outputs.
+/// Has the network in these bytes read from now on, unless one is there already. `None` if they are not
+/// those of such a network.
+pub fn load(bytes: &[u8]) -> Option<()> {
+    let network = Inference::new(SIDE, &from_bytes(bytes)?)?;
+    READER.get_or_init(|| network);
+    Some(())
+}
+
+/// The logits of a glyph, in the order of the outputs. None if there is no network.
 pub(super) fn logits(glyph: &Glyph) -> Vec<f32> {
-    static READER: OnceLock<Option<Inference>> = OnceLock::new();
-    let reader = READER.get_or_init(|| Inference::new(SIDE, &from_bytes(BYTES)?));
-    let read =
-        reader.as_ref().map(|reader| reader.logits(std::slice::from_ref(glyph), normalised_pixel));
+    if READER.get().is_none() {
+        load(BYTES);
+    }
+    let glyph = std::slice::from_ref(glyph);
+    let read = READER.get().map(|reader| reader.logits(glyph, normalised_pixel));
     read.into_iter().flatten().next().unwrap_or_default()
 }
 

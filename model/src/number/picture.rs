@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{
     bounds::Bounds,
     components::Components,
-    lattice::{Grouping, Lattice, LineOfSegments, Rendered, Thrift},
+    lattice::{Grouping, Lattice, LineOfSegments, Rendered, Thrift, cost},
     lines::{lines, typical_height},
     pairs::SaidOfPair,
     rulings::without_rulings,
@@ -33,6 +33,11 @@ const ALSO_WRITING: f32 = 0.5;
 /// middle: the digits of a level one are not quite beside each other either.
 const TILTED: std::ops::RangeInclusive<f32> = 0.05..=0.4;
 const LONG: f32 = 1.2;
+
+/// Three digits that touch are wider than this many heights.
+const THREE_DIGITS: f32 = 1.2;
+/// How much dearer cuts become, for each unit of the cost of a pair.
+const DOUBT: f32 = 2.0;
 
 /// Smaller pieces are specks of dust if they are further from these than this many heights.
 const NEAR: f32 = 0.5;
@@ -211,7 +216,10 @@ pub(super) fn segmented(
     thrift: Thrift,
     second: SecondOpinion,
 ) -> Lattice {
-    let lines = segments(&mut components, ids);
+    let mut lines = segments(&mut components, ids);
+    for line in &mut lines {
+        doubt_cuts(line, &components);
+    }
     let draw = |line: &LineOfSegments, group: Range<usize>| {
         let (bounds, pieces) = line.pieces(group.clone())?;
         let glyph = components.glyph(&bounds, &pieces)?;
@@ -220,6 +228,23 @@ pub(super) fn segmented(
         Some(Rendered { glyph, strokes: None, pair: ink.and_then(|ink| SaidOfPair::of(&ink)) })
     };
     Lattice::of(&lines, Grouping::Free, thrift, &draw)
+}
+
+/// Makes cuts dearer in a piece that is not as wide as three digits, if the network for pairs sees no pair
+/// in it: a letter or a sign can be cut into strokes that look like ones.
+fn doubt_cuts(line: &mut LineOfSegments, components: &Components) {
+    let begins: Vec<usize> =
+        (0..line.segments.len()).filter(|&i| line.segments[i].cut == 0.0).collect();
+    let ends = begins.iter().skip(1).copied().chain([line.segments.len()]);
+    for (begin, end) in begins.iter().copied().zip(ends) {
+        let Some((bounds, pieces)) = line.pieces(begin..end) else { continue };
+        if end - begin < 2 || bounds.width() > THREE_DIGITS * line.height {
+            continue;
+        }
+        let said = components.of_pieces(&bounds, &pieces).and_then(|ink| SaidOfPair::of(&ink));
+        let doubt = cost(said.map_or(0.0, |said| said.any_pair()));
+        line.segments[begin + 1..end].iter_mut().for_each(|segment| segment.cut += DOUBT * doubt);
+    }
 }
 
 /// These pieces in lines, sliced where they may be several digits.

@@ -25,6 +25,9 @@ const WHOLE: f32 = 0.9;
 const NONE: f32 = 0.06;
 /// The share of the parts that are neither which is kept: there are many.
 const KEPT: f32 = 0.2;
+/// The share of the numbers in which other symbols than digits are, and of the symbols in these that are.
+const OTHER: f32 = 0.25;
+const OTHERS: f32 = 0.7;
 
 /// Draws numbers whose digits touch.
 pub struct Touching<'a> {
@@ -62,12 +65,15 @@ impl Touching<'_> {
         let count = [1, 2, 2, 2, 2, 3, 3, 3, 3, 4][rng.random_range(0..10)];
         let height = rng.random_range(40.0..100.0);
         let pen = height * rng.random_range(0.035..0.15);
-        let drawn = rng.random::<f32>() < 0.6;
+        let has_others = rng.random::<f32>() < OTHER;
+        let count = if has_others { 1 + count / 3 } else { count };
+        let drawn = has_others || rng.random::<f32>() < 0.6;
         let digits: Vec<Digit> = (0..count)
             .filter_map(|_| {
                 let own = height * rng.random_range(0.82..1.18);
+                let is_other = has_others && rng.random::<f32>() < OTHERS;
                 match drawn {
-                    true => self.drawn(own, pen, rng),
+                    true => self.drawn(is_other, own, pen, rng),
                     false => self.scanned(own, rng),
                 }
             })
@@ -80,10 +86,20 @@ impl Touching<'_> {
         line.composed(rng)
     }
 
-    /// A digit drawn with a pen.
-    fn drawn(&self, height: f32, pen: f32, rng: &mut StdRng) -> Option<Digit> {
-        let (label, shapes) = self.generator.of_labels.choose(rng)?;
-        let strokes = Variation::default().strokes(shapes.choose(rng)?, rng);
+    /// A digit drawn with a pen, or another symbol.
+    fn drawn(&self, is_other: bool, height: f32, pen: f32, rng: &mut StdRng) -> Option<Digit> {
+        let Generator { of_labels, letters, signs, .. } = self.generator;
+        let (label, shape) = match is_other {
+            true => {
+                let others = if rng.random::<f32>() < 0.7 { letters } else { signs };
+                (NEITHER, others.choose(rng)?)
+            }
+            false => {
+                let (label, shapes) = of_labels.choose(rng)?;
+                (*label, shapes.choose(rng)?)
+            }
+        };
+        let strokes = Variation::default().strokes(shape, rng);
         let strokes = Strokes::new(strokes).ok()?;
         let points = || strokes.points().iter().flatten();
         let [left, top] = [0, 1].map(|axis| points().map(|p| p[axis]).fold(f32::MAX, f32::min));
@@ -93,7 +109,7 @@ impl Touching<'_> {
         let place =
             |p: &[f32; 2]| [(p[0] - left) * scale + pen / 2.0, (p[1] - top) * scale + pen / 2.0];
         let ends = [points().next().map(place)?, points().last().map(place)?];
-        Some(Digit { label: *label, ink: strokes.drawn(scale, pen)?, ends: Some(ends) })
+        Some(Digit { label, ink: strokes.drawn(scale, pen)?, ends: Some(ends) })
     }
 
     /// A scanned digit, enlarged.
@@ -275,7 +291,9 @@ fn label(pixels: &[usize], owned: &[(usize, Vec<u8>)]) -> Option<usize> {
     let digit = |i: usize| owned[i].0;
     Some(match whole[..] {
         [one] => digit(one),
-        [first, second] if second == first + 1 => 10 + 10 * digit(first) + digit(second),
+        [first, second] if second == first + 1 && digit(first).max(digit(second)) < NEITHER => {
+            10 + 10 * digit(first) + digit(second)
+        }
         _ => NEITHER,
     })
 }

@@ -25,7 +25,7 @@ pub const NEITHER: usize = DIGITS + DIGITS * DIGITS;
 
 /// How many times as frequent parts of digits, and more than two digits, are among all ways to cut a line
 /// as among the examples that the network was trained on, compared with digits and pairs.
-const PARTS: f32 = 7.4;
+const PARTS: f32 = 2.5;
 
 /// What the network says of some ink.
 #[derive(Clone)]
@@ -67,6 +67,11 @@ impl SaidOfPair {
             ([pair / DIGITS, pair % DIGITS], probability)
         };
         best.into_iter().map(pair).collect()
+    }
+
+    /// The probability (0–1) that it is a pair.
+    pub(super) fn any_pair(&self) -> f32 {
+        self.among_parts() * self.0.probabilities[DIGITS..].iter().sum::<f32>()
     }
 
     /// The probability (0–1) that it is the most probable pair.

@@ -27,7 +27,7 @@ static PROMOTED: LazyLock<Classifier> = LazyLock::new(|| {
 });
 
 /// Room between digits, in heights of a digit.
-pub const GAPS: [(&str, f32, f32); 4] =
+const GAPS: [(&str, f32, f32); 4] =
     [("wide", 0.4, 0.8), ("usual", 0.15, 0.4), ("tight", 0.05, 0.15), ("touching", -0.05, 0.03)];
 
 pub type Drawing = Vec<Vec<Point>>;
@@ -71,7 +71,7 @@ pub fn composed(digits: &[Drawing], gap: (f32, f32), rng: &mut StdRng) -> Drawin
 }
 
 /// The drawing as a picture, dark on light, 100 pixels a unit.
-pub fn picture(drawing: &Drawing, pen: f32) -> Picture {
+fn picture(drawing: &Drawing, pen: f32) -> Picture {
     let (width, height, rgba) = rendered(drawing, pen);
     Picture::new(width, height, rgba).unwrap()
 }
@@ -135,7 +135,7 @@ fn handwriting(name: &str) -> Option<PathBuf> {
 }
 
 /// The hands in the pen digits of others, by collection; none where they are not.
-pub fn hands() -> BTreeMap<String, Vec<Hand>> {
+fn hands() -> BTreeMap<String, Vec<Hand>> {
     let Some(path) = handwriting("pen_digits.jsonl") else { return BTreeMap::new() };
     let mut hands: BTreeMap<(String, String), Hand> = BTreeMap::new();
     for line in fs::read_to_string(path).unwrap().lines() {
@@ -167,7 +167,7 @@ pub fn own_hands() -> Vec<Hand> {
 }
 
 /// Numbers of 2 to 6 digits, neighbours by one hand: the digits and the drawing.
-pub fn numbers(hands: &[Hand], gap: (f32, f32), count: usize, seed: u64) -> Vec<(String, Drawing)> {
+fn numbers(hands: &[Hand], gap: (f32, f32), count: usize, seed: u64) -> Vec<(String, Drawing)> {
     let mut rng = StdRng::seed_from_u64(seed);
     let number = |_| {
         let hand = hands.choose(&mut rng).unwrap();
@@ -224,7 +224,7 @@ fn share(count: usize, all: usize) -> f64 {
 fn reads_numbers_of_its_own_shapes() {
     let Right { strokes, apart, touching } = right(&own_hands(), 100, 1);
     println!("own shapes: strokes {strokes:.4}, pictures {apart:.4}, touching {touching:.4}");
-    assert!(strokes >= 0.97 && apart >= 0.9 && touching >= 0.35, "{strokes} {apart} {touching}");
+    assert!(strokes >= 0.97 && apart >= 0.95 && touching >= 0.65, "{strokes} {apart} {touching}");
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn reads_numbers_by_others() {
         let Right { strokes, apart, touching } = right(&hands, 100, 2);
         println!("{source}: strokes {strokes:.4}, pictures {apart:.4}, touching {touching:.4}");
         assert!(strokes >= 0.95, "{source}: {strokes}");
-        assert!(apart >= 0.9 && touching >= 0.35, "{source}: {apart} {touching}");
+        assert!(apart >= 0.92 && touching >= 0.75, "{source}: {apart} {touching}");
     }
 }
 

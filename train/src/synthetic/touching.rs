@@ -61,7 +61,7 @@ impl Touching<'_> {
     }
 
     /// A number's ink, and for each digit its label and its own ink.
-    fn number(&self, rng: &mut StdRng) -> Option<(Ink, Vec<(usize, Vec<u8>)>)> {
+    fn number(&self, rng: &mut StdRng) -> Option<(Ink, Vec<Owned>)> {
         let count = [1, 2, 2, 2, 2, 3, 3, 3, 3, 4][rng.random_range(0..10)];
         let height = rng.random_range(40.0..100.0);
         let pen = height * rng.random_range(0.035..0.15);
@@ -145,6 +145,9 @@ fn inked(glyph: &Glyph) -> Option<[u32; 4]> {
     })
 }
 
+/// A digit's label and its own ink, in rows as wide as the number's.
+type Owned = (usize, Vec<u8>);
+
 /// Digits beside each other.
 struct Line {
     rows: usize,
@@ -220,7 +223,7 @@ impl Line {
     }
 
     /// The ink of all digits, and each one's own.
-    fn composed(self, rng: &mut StdRng) -> Option<(Ink, Vec<(usize, Vec<u8>)>)> {
+    fn composed(self, rng: &mut StdRng) -> Option<(Ink, Vec<Owned>)> {
         let right = self.digits.iter().map(|(digit, left, _)| left + digit.ink.width()).max()?;
         let bottom = self.digits.iter().map(|(digit, _, top)| top + digit.ink.height()).max()?;
         let (width, height) = (right + 2, bottom.max(self.rows) + 2);
@@ -271,7 +274,7 @@ fn gap((first, above): (&Digit, usize), (second, top): (&Digit, usize)) -> f32 {
 }
 
 /// What these pixels are, in the labels of the network for pairs. `None` if it is not clear.
-fn label(pixels: &[usize], owned: &[(usize, Vec<u8>)]) -> Option<usize> {
+fn label(pixels: &[usize], owned: &[Owned]) -> Option<usize> {
     let mut whole = Vec::new();
     let mut is_clear = true;
     for (i, (_, own)) in owned.iter().enumerate() {

@@ -8,7 +8,7 @@ use rand::seq::IndexedRandom;
 use rayon::prelude::*;
 
 use super::{
-    library::{self, LibraryShape, SIGNS, look_alike},
+    library::{self, Form, LibraryShape, SIGNS, look_alike},
     vary::Variation,
 };
 use crate::{
@@ -33,11 +33,11 @@ pub fn generator_version() -> String {
 #[derive(Clone, Default)]
 pub struct Generator {
     /// The shapes of each label that has any.
-    pub(super) of_labels: Vec<(usize, Vec<Strokes>)>,
+    pub(super) of_labels: Vec<(usize, Vec<Form>)>,
     /// Letters, and digits, that are no labels and do not look like one.
-    pub(super) letters: Vec<Strokes>,
+    pub(super) letters: Vec<Form>,
     /// Signs and small pictures that are no labels and do not look like one.
-    pub(super) signs: Vec<Strokes>,
+    pub(super) signs: Vec<Form>,
     /// Labels of the network. It is also the label of negatives: one more than the last.
     pub(super) classes: usize,
 }
@@ -51,12 +51,12 @@ impl Generator {
             let unlike = |shape: &&LibraryShape| {
                 of(shape.file) && !labels.iter().any(|label| look_alike(label, &shape.label))
             };
-            library.iter().filter(unlike).map(|shape| shape.strokes.clone()).collect()
+            library.iter().filter(unlike).map(|shape| shape.form.clone()).collect()
         };
-        let of_label = |label: &String| -> Vec<Strokes> {
+        let of_label = |label: &String| -> Vec<Form> {
             // What a user calls "star" or "ring" need not look like the library's.
             let own = library.iter().filter(|s| s.label == *label && s.file != SIGNS);
-            own.map(|shape| shape.strokes.clone()).collect()
+            own.map(|shape| shape.form.clone()).collect()
         };
         let of_labels = labels.iter().map(of_label).enumerate();
         Self {
@@ -75,9 +75,10 @@ impl Generator {
 
     /// Adds a user's drawings of a label, each a shape of its own.
     pub fn add(&mut self, label: usize, drawings: Vec<Strokes>) {
+        let drawings = drawings.into_iter().map(Form::One);
         match self.of_labels.iter_mut().find(|(found, _)| *found == label) {
             Some((_, shapes)) => shapes.extend(drawings),
-            None => self.of_labels.push((label, drawings)),
+            None => self.of_labels.push((label, drawings.collect())),
         }
     }
 
@@ -116,7 +117,8 @@ impl Generator {
     pub fn strokes(&self, label: usize, number: u64) -> Option<Vec<Vec<Point>>> {
         let mut rng = rng(1 + label as u64, Purpose::Synthetic, number % HELD_BACK);
         let (_, shapes) = self.of_labels.iter().find(|(found, _)| *found == label)?;
-        Some(Variation::default().strokes(shapes.choose(&mut rng)?, &mut rng))
+        let shape = shapes.choose(&mut rng)?.strokes(&mut rng)?;
+        Some(Variation::default().strokes(&shape, &mut rng))
     }
 
     fn examples(&self, numbers: std::ops::Range<u64>) -> Vec<Example> {
@@ -131,7 +133,8 @@ impl Generator {
             Some(label) => self.of_labels.iter().find(|(found, _)| *found == label)?,
             None => self.of_labels.choose(&mut rng)?,
         };
-        let glyph = Variation::default().glyph(shapes.choose(&mut rng)?, &mut rng)?;
+        let shape = shapes.choose(&mut rng)?.strokes(&mut rng)?;
+        let glyph = Variation::default().glyph(&shape, &mut rng)?;
         Some(Example { glyph, label: *label })
     }
 }

@@ -3,6 +3,7 @@
 use std::{array::from_fn, sync::LazyLock};
 
 use glyphic_model::preprocess::{Point, Strokes};
+use rand::{RngExt, rngs::StdRng};
 
 /// The library's files; each shape has the index of its own.
 pub(super) const FILES: [&str; 3] = [
@@ -20,12 +21,38 @@ const LOOK_ALIKE: [&str; 19] = [
 /// Straight pieces that approximate the curve between two points.
 const PIECES: usize = 6;
 
-/// One form in which a label is written.
+/// A shape of the library.
 pub(super) struct LibraryShape {
     pub(super) label: String,
-    pub(super) strokes: Strokes,
+    pub(super) form: Form,
     /// Index of its file in [`FILES`].
     pub(super) file: usize,
+}
+
+/// A form in which a symbol is written, or a range of them.
+#[derive(Clone)]
+pub(super) enum Form {
+    /// Always the same.
+    One(Strokes),
+    /// All between two: the strokes' points, the same in number.
+    Range([Vec<Vec<Point>>; 2]),
+}
+
+impl Form {
+    /// One of its drawings. `None` if the points of a range are too many.
+    pub(super) fn strokes(&self, rng: &mut StdRng) -> Option<Strokes> {
+        let [from, to] = match self {
+            Self::One(strokes) => return Some(strokes.clone()),
+            Self::Range(ends) => ends,
+        };
+        let share = rng.random::<f32>();
+        let between =
+            |(a, b): (&Point, &Point)| from_fn(|axis| a[axis] + share * (b[axis] - a[axis]));
+        let stroke = |(a, b): (&Vec<Point>, &Vec<Point>)| {
+            curve(&a.iter().zip(b).map(between).collect::<Vec<Point>>())
+        };
+        Strokes::new(from.iter().zip(to).map(stroke).collect()).ok()
+    }
 }
 
 /// All shapes of the library.
@@ -59,10 +86,29 @@ fn is_shape(line: &str) -> bool {
 }
 
 /// Parses a label and its strokes: points `x,y` in hundredths, `!` after a point that is a
-/// corner, `|` between strokes.
+/// corner, `|` between strokes, `~` between the two ends of a range.
 fn parse(file: usize, line: &str) -> Option<LibraryShape> {
-    let (label, strokes) = line.split_once(' ')?;
-    let strokes = strokes.split('|').map(|stroke| {
+    let (label, forms) = line.split_once(' ')?;
+    let form = match forms.split_once('~') {
+        None => {
+            let strokes = points(forms)?.iter().map(|points| curve(points)).collect();
+            Form::One(Strokes::new(strokes).ok()?)
+        }
+        Some((from, to)) => {
+            let ends = [points(from)?, points(to)?];
+            let [from, to] = ends.each_ref().map(|end| end.iter().map(Vec::len));
+            if !from.eq(to) {
+                return None;
+            }
+            Form::Range(ends)
+        }
+    };
+    Some(LibraryShape { label: label.to_owned(), form, file })
+}
+
+/// The points of some strokes; a corner's are given twice.
+fn points(strokes: &str) -> Option<Vec<Vec<Point>>> {
+    let stroke = |stroke: &str| {
         let mut points = Vec::new();
         for text in stroke.split_whitespace() {
             let (x, y) = text.trim_end_matches('!').split_once(',')?;
@@ -72,10 +118,9 @@ fn parse(file: usize, line: &str) -> Option<LibraryShape> {
                 points.push(point);
             }
         }
-        Some(curve(&points))
-    });
-    let strokes = Strokes::new(strokes.collect::<Option<_>>()?).ok()?;
-    Some(LibraryShape { label: label.to_owned(), strokes, file })
+        Some(points)
+    };
+    strokes.split('|').map(stroke).collect()
 }
 
 /// The Catmull–Rom spline (1974) through the points, [`PIECES`] straight pieces between each

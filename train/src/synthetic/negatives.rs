@@ -108,11 +108,11 @@ fn draw(generator: &Generator, kind: NegativeKind, rng: &mut StdRng) -> Option<G
         NegativeKind::Sign if signs.is_empty() => {
             return draw(generator, NegativeKind::Scribble, rng);
         }
-        NegativeKind::Letter => letters.choose(rng)?.clone(),
-        NegativeKind::Sign => signs.choose(rng)?.clone(),
+        NegativeKind::Letter => letters.choose(rng)?.strokes(rng)?,
+        NegativeKind::Sign => signs.choose(rng)?.strokes(rng)?,
         NegativeKind::Several => side_by_side(generator, rng)?,
         NegativeKind::Scribble => {
-            Strokes::new(scribble::strokes(any_symbol(generator, rng)?, rng)).ok()?
+            Strokes::new(scribble::strokes(&any_symbol(generator, rng)?, rng)).ok()?
         }
         NegativeKind::Texture => return texture::glyph(rng).filter(|glyph| !glyph.is_blank()),
     };
@@ -120,13 +120,14 @@ fn draw(generator: &Generator, kind: NegativeKind, rng: &mut StdRng) -> Option<G
 }
 
 /// A symbol, whether it is a label or not.
-fn any_symbol<'a>(generator: &'a Generator, rng: &mut StdRng) -> Option<&'a Strokes> {
+fn any_symbol(generator: &Generator, rng: &mut StdRng) -> Option<Strokes> {
     let Generator { of_labels, letters, .. } = generator;
-    match rng.random_range(0..3) {
+    let form = match rng.random_range(0..3) {
         0 if !letters.is_empty() => letters.choose(rng),
         _ if of_labels.is_empty() => letters.choose(rng),
         _ => of_labels.choose(rng).and_then(|(_, shapes)| shapes.choose(rng)),
-    }
+    };
+    form?.strokes(rng)
 }
 
 /// Two to four symbols in a row, apart or touching.
@@ -136,7 +137,7 @@ fn side_by_side(generator: &Generator, rng: &mut StdRng) -> Option<Strokes> {
     // Half of the rows have three symbols, three of eight have two, the rest four.
     for _ in 0..2 + rng.random_range(0..6) / 3 + rng.random_range(0..4) / 3 {
         let symbol = any_symbol(generator, rng)?;
-        let varied = Variation::default().strokes(symbol, rng);
+        let varied = Variation::default().strokes(&symbol, rng);
         let xs = || varied.iter().flatten().map(|point| point[0]);
         let (left, end) = (xs().fold(f32::MAX, f32::min), xs().fold(f32::MIN, f32::max));
         let shift = right - left + rng.random_range(0.02..0.35);

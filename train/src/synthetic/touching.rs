@@ -99,7 +99,7 @@ impl Touching<'_> {
                 (*label, shapes.choose(rng)?)
             }
         };
-        let strokes = Variation::default().strokes(shape, rng);
+        let strokes = Variation::default().strokes(&shape.strokes(rng)?, rng);
         let strokes = Strokes::new(strokes).ok()?;
         let points = || strokes.points().iter().flatten();
         let [left, top] = [0, 1].map(|axis| points().map(|p| p[axis]).fold(f32::MAX, f32::min));

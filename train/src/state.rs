@@ -28,6 +28,9 @@ use crate::{
 
 /// Epochs until a synthetic example is used again.
 pub const POOL_EPOCHS: usize = 3;
+/// To be raised whenever the same settings and data give other weights: a run that another version began is
+/// not continued, and a sweep does not take it for its own.
+pub const TRAINER: u32 = 1;
 /// Version of the state's format.
 const VERSION: u32 = 1;
 /// Name of the state's file in a run's folder.
@@ -58,6 +61,9 @@ pub struct Position {
     /// The generator of synthetic examples ([`generator_version`]); empty if there are none.
     #[serde(default)]
     pub generator: String,
+    /// The [`TRAINER`] that began the run; 0 in runs of versions that did not say.
+    #[serde(default)]
+    pub trainer: u32,
     /// Optimiser steps taken.
     pub step: usize,
     /// Sums over the steps of the unfinished epoch.
@@ -142,6 +148,7 @@ impl Position {
             labels,
             synthetic: [0, 0],
             generator: String::new(),
+            trainer: TRAINER,
             step: 0,
             sums: Sums::default(),
             epochs: Vec::new(),

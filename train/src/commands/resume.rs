@@ -11,7 +11,7 @@ use crate::{
     data,
     finetune::FineTuning,
     run::{Run, RunEnding, runs_folder},
-    state::{RunState, STATE_FILE},
+    state::{RunState, STATE_FILE, TRAINER},
     synthetic::generator_version,
 };
 
@@ -61,6 +61,12 @@ pub fn run(globals: &Globals, arguments: ResumeArgs) -> Result<RunEnding> {
         position.generator.is_empty() || position.generator == generator_version(),
         "the generator of synthetic handwriting has changed since the run began: resume it with \
          the version of this program that began it, or start a new run"
+    );
+    ensure!(
+        position.trainer == TRAINER,
+        "the run was begun by version {} of the trainer, and this is version {TRAINER}, which would give \
+         other weights: resume it with the program that began it, or start a new run",
+        position.trainer
     );
     let devices = globals.open_devices()?;
     let promote = state.position.fine_tuning.as_ref().is_some_and(|source| source.promote);

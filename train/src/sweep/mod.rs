@@ -199,29 +199,15 @@ impl<'a> Sweep<'a> {
 
     /// The run's own artifacts, in a folder named by the digest of all that decides the run.
     fn registry(&self, planned: &Planned) -> Result<Registry> {
-        let [folder, older] =
-            digests(&self.position(planned))?.map(|digest| self.folder.join("runs").join(digest));
-        Ok(Registry::new(if older.is_dir() { older } else { folder }))
+        Ok(Registry::new(self.folder.join("runs").join(digest(&self.position(planned))?)))
     }
 }
 
-/// The digest that names a run's folder, and the one that older versions named it by.
-fn digests(position: &Position) -> Result<[String; 2]> {
-    let Position { config, network, dataset, generator, .. } = position;
-    let text = serde_json::to_string(&(config, network, dataset, generator))?;
-    Ok([text.clone(), in_older_words(&text)].map(|text| {
-        let digest = Sha256::digest(text);
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-    }))
-}
-
-/// A config's JSON, at the beginning of a text, as versions wrote it in which two settings had
-/// other names and four more could be set.
-fn in_older_words(text: &str) -> String {
-    let gone = r#","thickness":0.0,"blur":0.0,"erase":0.0,"noise":0.0},"teacher":"#;
-    text.replacen(r#""synthetic":"#, r#""drawn":"#, 1)
-        .replacen(r#""negatives":"#, r#""others":"#, 1)
-        .replacen(r#"},"teacher":"#, gone, 1)
+/// The digest that names a run's folder. Another version of the trainer trains it anew.
+fn digest(position: &Position) -> Result<String> {
+    let Position { config, network, dataset, generator, trainer, .. } = position;
+    let text = serde_json::to_string(&(config, network, dataset, generator, trainer))?;
+    Ok(Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The result in a run's folder, if the run is done.
@@ -252,18 +238,25 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use glyphic_model::{checkpoint::DatasetRecord, network::NetworkConfig};
+
     use super::*;
 
     #[test]
-    fn runs_of_older_versions_are_found() {
-        let text = serde_json::to_string(&(TrainConfig::default(), "more")).unwrap();
-        let older = concat!(
-            r#"[{"epochs":30,"batch_size":128,"learning_rate":0.004,"warmup":0.2,"#,
-            r#""weight_decay":0.05,"label_smoothing":0.05,"validation":0.08333333333333333,"#,
-            r#""seed":1,"drawn":0.2,"others":0.15,"augmentation":{"rotation":8.0,"scale":0.08,"#,
-            r#""shear":0.15,"shift":1.0,"elastic":0.45,"thickness":0.0,"blur":0.0,"erase":0.0,"#,
-            r#""noise":0.0},"teacher":null},"more"]"#
-        );
-        assert_eq!(in_older_words(&text), older);
+    fn another_version_of_the_trainer_trains_a_run_anew() {
+        let record = DatasetRecord {
+            name: "made".to_owned(),
+            training: 12,
+            validation: 0,
+            test: 0,
+            files: Vec::new(),
+        };
+        let network = NetworkConfig::small(3);
+        let labels = ["a", "b", "c"].map(str::to_owned).to_vec();
+        let position =
+            Position::start(TrainConfig::default(), network, "m".into(), record, labels, false);
+        let other = Position { trainer: position.trainer + 1, ..position.clone() };
+        assert_eq!(digest(&position).unwrap(), digest(&position.clone()).unwrap());
+        assert_ne!(digest(&position).unwrap(), digest(&other).unwrap());
     }
 }

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use glyphic_train::state::RunState;
+
 use crate::common::{assert_success, errors, folder, manifests, run, small_mnist, train};
 
 /// A rate with as many digits as a run's state keeps.
@@ -114,7 +116,7 @@ fn kill_at_any_moment_leaves_no_half_checkpoint_and_loses_no_finished_epoch() {
             registry.load(&id, &burn::tensor::Device::flex()).unwrap();
         }
         if let Some(run) = runs(folder.path()).pop().filter(|run| run.join("state.bpk").exists()) {
-            let epochs = glyphic_train::state::RunState::load(&run).unwrap().position.epochs.len();
+            let epochs = RunState::load(&run).unwrap().position.epochs.len();
             assert!(epochs >= epochs_before, "{epochs} epochs after {epochs_before}");
             epochs_before = epochs;
             child = train(folder.path(), &["resume"]).stderr(Stdio::null()).spawn().unwrap();
@@ -126,6 +128,23 @@ fn kill_at_any_moment_leaves_no_half_checkpoint_and_loses_no_finished_epoch() {
         }
     }
     assert_eq!(manifests(folder.path()).remove(0).weights.sha256, expected);
+}
+
+#[test]
+fn rejects_resuming_a_run_of_another_version() {
+    let folder = folder();
+    let data = small_mnist(folder.path(), 600);
+    let mut child = start(folder.path(), &data);
+    wait_for_epochs(folder.path(), &mut child, 1);
+    interrupt(&child);
+    child.wait().unwrap();
+    let run_folder = runs(folder.path()).pop().unwrap();
+    let mut state = RunState::load(&run_folder).unwrap();
+    state.position.trainer += 1;
+    state.save(&run_folder).unwrap();
+    let output = run(folder.path(), &["resume"]);
+    assert!(!output.status.success());
+    assert!(errors(&output).contains("begun by version 2 of the trainer"), "{}", errors(&output));
 }
 
 #[test]
@@ -198,7 +217,7 @@ fn a_disk_that_fills_up_ends_the_run_and_loses_nothing_saved() {
     );
     assert!(said.contains("state.bpk") && said.contains("the last state is kept"), "{said}");
     let run_folder = runs(folder.path()).pop().unwrap();
-    let state = glyphic_train::state::RunState::load(&run_folder).unwrap();
+    let state = RunState::load(&run_folder).unwrap();
     assert_eq!(state.position.step, 0);
     // Nothing half written is left, and with room the run continues to its end.
     let mut names: Vec<_> = fs::read_dir(&run_folder)

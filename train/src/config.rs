@@ -87,6 +87,7 @@ macro_rules! augmentation {
     )*) => {
         /// Ranges of the random changes to each training picture.
         #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
+        #[serde(default)]
         pub struct Augmentation {
             $(
                 $(#[$description])*
@@ -135,6 +136,9 @@ augmentation! {
     shift = 1.0, whole 1.0, at most 28.0;
     /// Standard deviation of the elastic displacement's control points, pixels.
     elastic = 0.45, whole 0.0, at most 28.0;
+    /// Share (0–1) of the pictures that are not changed at all: every change blurs a little, and what is
+    /// read is not blurred.
+    unchanged = 0.0, whole 0.0, at most 1.0;
 }
 
 impl Default for TrainConfig {

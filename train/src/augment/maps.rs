@@ -24,7 +24,12 @@ pub fn random_maps(ranges: &Augmentation, batch: usize, rng: &mut StdRng) -> Vec
 /// How one picture is changed: coefficients `[28, 2]` in row order, first the affine part,
 /// then the displacement of each control point.
 fn random_map(ranges: &Augmentation, rng: &mut StdRng) -> Vec<f32> {
-    let Augmentation { rotation, scale, shear, shift, elastic } = *ranges;
+    let Augmentation { rotation, scale, shear, shift, elastic, unchanged } = *ranges;
+    if unchanged > 0.0 && rng.random::<f32>() < unchanged {
+        let mut map = vec![0.0; MAP];
+        (map[0], map[3]) = (1.0, 1.0);
+        return map;
+    }
     let mut within = |range: f32| range * signed(rng);
     let (sin, cos) = within(rotation).to_radians().sin_cos();
     let (wide, high) = (1.0 + within(scale), 1.0 + within(scale));

@@ -72,7 +72,7 @@ impl FinishedRun<'_> {
             pictures: position.config.pictures,
             temperature,
             thresholds: classifier.thresholds(),
-            training: serde_json::to_value(&position.config)?,
+            training: self.recipe()?,
             datasets: self.datasets(),
             metrics: measured.metrics,
             epochs: &position.epochs,
@@ -81,6 +81,13 @@ impl FinishedRun<'_> {
             files,
         })?;
         Ok(manifest)
+    }
+
+    /// The settings, and the losses of the first steps.
+    fn recipe(&self) -> Result<serde_json::Value> {
+        let mut recipe = serde_json::to_value(&self.position.config)?;
+        recipe["opening"] = serde_json::to_value(&self.position.opening)?;
+        Ok(recipe)
     }
 
     /// The network as it will be served, and its temperature. That and the thresholds are fitted

@@ -31,6 +31,8 @@ pub const POOL_EPOCHS: usize = 3;
 /// To be raised whenever the same settings and data give other weights: a run that another version began is
 /// not continued, and a sweep does not take it for its own.
 pub const TRAINER: u32 = 1;
+/// How many means of losses are kept of a run's beginning, and of how many steps each is.
+pub const OPENING: [usize; 2] = [5, 10];
 /// Version of the state's format.
 const VERSION: u32 = 1;
 /// Name of the state's file in a run's folder.
@@ -66,6 +68,10 @@ pub struct Position {
     pub trainer: u32,
     /// Optimiser steps taken.
     pub step: usize,
+    /// The mean loss of each ten of the first fifty steps, which a checkpoint keeps: another program, or
+    /// other examples, would begin otherwise.
+    #[serde(default)]
+    pub opening: Vec<f32>,
     /// Sums over the steps of the unfinished epoch.
     pub sums: Sums,
     /// The finished epochs.
@@ -150,6 +156,7 @@ impl Position {
             generator: String::new(),
             trainer: TRAINER,
             step: 0,
+            opening: Vec::new(),
             sums: Sums::default(),
             epochs: Vec::new(),
             seconds: 0.0,

@@ -25,7 +25,7 @@ use crate::{
     example::Example,
     random::{Purpose, rng},
     replica::{Pending, Replica, Share, Worker},
-    state::{Position, RunState, Sums},
+    state::{OPENING, Position, RunState, Sums},
 };
 
 /// A network, its optimiser, the devices that compute its gradients, and the run's position.
@@ -149,6 +149,21 @@ impl Trainer {
         let gradients = self.gradients(shares)?;
         self.network = self.optimizer.step(learning_rate, self.network.clone(), gradients);
         self.position.step += 1;
+        self.open()
+    }
+
+    /// Keeps the losses of the first steps, which are in the first epoch.
+    fn open(&mut self) -> Result<()> {
+        let [kept, steps] = OPENING;
+        let done = self.position.opening.len();
+        // Sums begin anew with each epoch.
+        let is_first_epoch = self.position.epochs.is_empty();
+        if done == kept || !is_first_epoch || self.position.step != (done + 1) * steps {
+            return Ok(());
+        }
+        let all = self.sync()?.loss / steps as f32;
+        let before: f32 = self.position.opening.iter().sum();
+        self.position.opening.push(all - before);
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use crate::{
 
 /// Rows above and below the digits.
 const MARGIN: usize = 24;
-/// A part has a digit if it has at least this share of its ink, ...
+/// A part has a digit if it has at least this share of its ink: cuts are not clean, ...
 const WHOLE: f32 = 0.85;
 /// ... and does not if it has at most this. What is between says nothing.
 const NONE: f32 = 0.15;

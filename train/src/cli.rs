@@ -246,7 +246,7 @@ pub struct PairsArgs {
     #[arg(long)]
     pub data: Option<PathBuf>,
     /// How many numbers to draw; each gives several pictures.
-    #[arg(long, default_value_t = 75_000)]
+    #[arg(long, default_value_t = 150_000)]
     pub numbers: usize,
     /// Seed of everything that is drawn at random.
     #[arg(long, default_value_t = 1)]

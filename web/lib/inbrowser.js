@@ -4,7 +4,7 @@
 import { Unreachable, Refused } from "./api.js";
 import { t } from "./words.js";
 
-// The same limit as the server's.
+// Less than the server reads: here the pixels are in memory twice.
 const MAX_PIXELS = 24e6;
 // A 2D canvas may have at most so many pixels in every browser.
 const CANVAS_PIXELS = 4e6;

@@ -15,7 +15,7 @@ const KEPT: usize = 48;
 /// How many labels of a symbol are tried, and how many pairs.
 const LABELS: usize = 3;
 
-// Chosen on numbers of this repository's synthetic digits (docs/log.md, 29 November 2026, "Touching
+// Chosen on numbers of this repository's synthetic digits (docs/log.md, 30 November 2026, "Touching
 // digits").
 
 /// What a pair costs more than its probability says: two digits that are apart are two costs, and each
@@ -24,7 +24,7 @@ const PAIR: f32 = 0.5;
 /// The share of the network for pairs in the cost of a digit that is cut from others.
 const SHARE: f32 = 0.5;
 /// What a cut costs, as a share of what it costs without the network for pairs, which sees what is cut.
-const CUT: f32 = 0.3;
+const CUT: f32 = 0.15;
 
 /// All ways from one segment of a line to a later one.
 pub(super) struct Paths<'a> {

@@ -2,10 +2,10 @@
 //! devices.
 //!
 //! ```text
-//! Picture (RGBA) ─picture::ink─ thicken ─┐
-//!                                        ├─► Ink (any size, ink 255 on 0) ─frame─► Glyph (28 × 28)
-//! Strokes (points) ──strokes::ink────────┘
-//! Picture (RGBA) ──whole::glyph──────────────────────────────scaled──────► Glyph
+//! Picture (RGBA) ─picture::ink─ specks ─ thicken ┐
+//!                                                ├─► Ink (any size, ink 255 on 0) ─frame─► Glyph (28 × 28)
+//! Strokes (points) ──strokes::ink────────────────┘
+//! Picture (RGBA) ──whole::glyph──────────────────────────────────────scaled──────► Glyph
 //! ```
 //!
 //! Ink ends in [`frame`], so drawings, uploads and training pictures are prepared by the same code. A
@@ -20,6 +20,7 @@ mod picture;
 mod pictures;
 pub(crate) mod pieces;
 mod sheet;
+mod specks;
 mod strokes;
 mod thicken;
 mod whole;

@@ -5,6 +5,7 @@ use super::{
     ink::Ink,
     paper::colour::{Rgb, brightness, median},
     sheet::{Sheet, WORKING_SIDE},
+    specks::without_specks,
     thicken::thicken,
 };
 use crate::glyph::{BLANK_BELOW, Glyph, SIDE};
@@ -66,10 +67,10 @@ impl Picture {
         frame(&self.ink()?)
     }
 
-    /// The picture's ink, with fine lines thickened to about the width of MNIST's. `None` if it is
-    /// blank.
+    /// The ink of the one symbol in this picture, without specks, and with fine lines thickened to
+    /// about the width of MNIST's. `None` if it is blank.
     pub fn ink(&self) -> Option<Ink> {
-        Some(thicken(Sheet::of(self, WORKING_SIDE)?.ink))
+        Some(thicken(without_specks(Sheet::of(self, WORKING_SIDE)?.ink)))
     }
 
     /// The part of the picture between these pixels: left, top, right and bottom.

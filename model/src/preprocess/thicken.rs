@@ -12,7 +12,7 @@ const SMALLEST_SIDE: usize = 3 * BOX;
 /// with the width.
 const THIN: f32 = 0.8;
 /// Pixels with at least this much ink (of 255) count as line.
-const LINE: u8 = 128;
+pub(super) const LINE: u8 = 128;
 
 /// Thickens lines that are thinner than [`THIN`] times [`PEN_WIDTH`] to that width.
 pub(crate) fn thicken(ink: Ink) -> Ink {
@@ -38,7 +38,7 @@ pub(crate) fn thicken(ink: Ink) -> Ink {
 /// The longer side of the lines' bounds, and the lines' width, in pixels. The width follows from
 /// area and outline, because the area of a long line is half its outline times its width. `None`
 /// without lines.
-fn measure(ink: &Ink, is_line: impl Fn(usize) -> bool) -> Option<(usize, f32)> {
+pub(super) fn measure(ink: &Ink, is_line: impl Fn(usize) -> bool) -> Option<(usize, f32)> {
     let (mut area, mut edges) = (0usize, 0usize);
     let (mut left, mut top, mut right, mut bottom) = (usize::MAX, usize::MAX, 0, 0);
     for y in 0..ink.height {

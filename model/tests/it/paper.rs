@@ -51,6 +51,42 @@ fn lines_along_the_edges_are_not_ink() {
 }
 
 #[test]
+fn dark_specks_do_not_move_the_digit() {
+    let plain = with(|_, _| None);
+    let places = [[4, 4], [4, 270], [150, 10], [270, 140], [60, 60]];
+    for size in [1, 2, 3, 5] {
+        for grey in [0, 90, 160] {
+            let dusty = with(|x, y| {
+                let hit = |[left, top]: &[usize; 2]| {
+                    (*left..left + size).contains(&x) && (*top..top + size).contains(&y)
+                };
+                places.iter().any(hit).then_some(grey)
+            });
+            let off = difference(&dusty, &plain);
+            assert!(off <= 64, "specks of {size} pixels, {grey}: {off}\n{dusty:?}");
+        }
+    }
+}
+
+#[test]
+fn the_dot_of_an_i_is_no_speck() {
+    let i = |dot: bool| {
+        let ink = |x: usize, y: usize| {
+            let across = (60..68).contains(&x);
+            across && ((80..180).contains(&y) || dot && (50..58).contains(&y))
+        };
+        let pixel = |at: usize| if ink(at % 128, at / 128) { [0, 0, 0, 255] } else { [255; 4] };
+        Picture::new(128, 200, (0..128 * 200).flat_map(pixel).collect()).unwrap().glyph().unwrap()
+    };
+    // An empty row between the dot and the stem.
+    let inked = |glyph: Glyph| {
+        glyph.pixels().chunks(28).map(|row| row.iter().any(|&ink| ink > 64)).collect::<Vec<_>>()
+    };
+    let gaps = |rows: Vec<bool>| rows.windows(2).filter(|pair| pair[0] && !pair[1]).count();
+    assert_eq!([false, true].map(|dot| gaps(inked(i(dot)))), [1, 2]);
+}
+
+#[test]
 fn faint_specks_far_from_the_strokes_do_not_move_the_digit() {
     let glyph = five().glyph().unwrap();
     let mut values = vec![0; 100 * 100];

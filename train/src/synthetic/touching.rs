@@ -19,10 +19,10 @@ use crate::{
 
 /// Rows above and below the digits.
 const MARGIN: usize = 24;
-/// A part has a digit if it has at least this share of its ink, ...
-const WHOLE: f32 = 0.9;
+/// A part has a digit if it has at least this share of its ink: cuts are not clean, ...
+const WHOLE: f32 = 0.85;
 /// ... and does not if it has at most this. What is between says nothing.
-const NONE: f32 = 0.06;
+const NONE: f32 = 0.15;
 /// The share of the parts that are neither which is kept: there are many.
 const KEPT: f32 = 0.2;
 /// The share of the numbers in which other symbols than digits are, and of the symbols in these that are.
@@ -284,7 +284,7 @@ fn label(pixels: &[usize], owned: &[Owned]) -> Option<usize> {
         match share {
             WHOLE.. => whole.push(i),
             0.0..=NONE => {}
-            0.2..0.75 => return Some(NEITHER),
+            0.25..0.75 => return Some(NEITHER),
             _ => is_clear = false,
         }
     }

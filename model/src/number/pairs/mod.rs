@@ -25,7 +25,7 @@ pub const NEITHER: usize = DIGITS + DIGITS * DIGITS;
 
 /// How many times as frequent parts of digits, and more than two digits, are among all ways to cut a line
 /// as among the examples that the network was trained on, compared with digits and pairs.
-const PARTS: f32 = 2.5;
+const PARTS: f32 = 5.0;
 
 /// What the network says of some ink.
 #[derive(Clone)]

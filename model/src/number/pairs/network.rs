@@ -1,4 +1,4 @@
-//! The network that reads pairs, with 8-bit weights, a part of the program.
+//! The network that reads pairs, with 6-bit weights, a part of the program.
 //!
 //! ```text
 //! for each layer, first to last
@@ -6,7 +6,7 @@
 //!     bias    f32 × outputs
 //!     weights i8 × outputs × inputs
 //! ```
-//! A weight is its byte times its output's scale.
+//! A weight is its byte (−31 to 31) times its output's scale.
 
 use std::sync::OnceLock;
 

@@ -19,7 +19,7 @@ pub(super) const LINE: u8 = 14;
 pub(super) const STROKE: u8 = 40;
 /// The least length of a line's part, its largest thickness, with its soft edges, and the largest gap in
 /// it.
-const LONG: f32 = 1.15;
+pub(super) const LONG_PART: f32 = 1.15;
 const THIN: f32 = 0.25;
 const GAP: f32 = 0.1;
 /// A line's parts are at least this long together.
@@ -60,9 +60,10 @@ impl Part {
     }
 }
 
-/// The lines that go along the rows of the ink, from top to bottom. `height` is a digit's, in pixels.
-pub(super) fn curves(ink: &Ink, height: f32) -> Vec<Curve> {
-    let on_line = Runs { height, ink: LINE, long: LONG, thin: THIN, gap: GAP }.on(ink);
+/// The lines that go along the rows of the ink, from top to bottom, whose parts are at least `long`.
+/// `height` is a digit's, in pixels.
+pub(super) fn curves(ink: &Ink, height: f32, long: f32) -> Vec<Curve> {
+    let on_line = Runs { height, ink: LINE, long, thin: THIN, gap: GAP }.on(ink);
     let mut lines: Vec<Vec<Part>> = Vec::new();
     for part in sorted(parts(&on_line, ink.width(), height), |part| part.first as f32) {
         let away =

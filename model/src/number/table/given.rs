@@ -2,7 +2,7 @@
 //! them.
 
 use super::{
-    curves::Curve,
+    curves::{Curve, LONG_PART},
     grid::{FEW, Grid, PRINTED, Place, is_printed, printed, seen_all_along},
     lines::Lines,
     straight::Straight,
@@ -22,7 +22,7 @@ impl Grid {
         };
         let rows = straight(&lines.rows, [ink.height(), ink.width()]);
         let columns = straight(&lines.columns, [ink.width(), ink.height()]);
-        let [mut level, mut upright] = printed(table);
+        let [mut level, mut upright] = printed(table, LONG_PART);
         level.retain(|line| is_printed(line, &columns));
         upright.retain(|line| is_printed(line, &rows));
         let [own_rows, own_columns] =

@@ -1,7 +1,7 @@
 //! The rows and columns between the printed lines of a table.
 
 use super::{
-    curves::{Curve, curves, without_doubles},
+    curves::{Curve, LONG_PART, curves, without_doubles},
     given::places_around,
     lines::Lines,
     straight::Straight,
@@ -24,6 +24,11 @@ const OUTERMOST: f32 = 0.2;
 const BESIDE: f32 = 0.6;
 /// Two cells are one if less than this share of the line between them is seen.
 const OPEN: f32 = 0.25;
+/// A box's sides are within this many heights of a digit of those of its ink, which a digit may leave; their
+/// parts are this long; and at least this share of each is seen.
+const NEAR_SIDE: f32 = 0.45;
+const LONG_OF_BOX: f32 = 0.4;
+const SEEN_OF_BOX: f32 = 0.55;
 /// Lines that go on beyond the outermost line across by this many heights of a digit have an open cell
 /// there.
 const BEYOND: f32 = 1.0;
@@ -54,13 +59,28 @@ impl Grid {
     /// The table whose lines go along the ink's sides. `None` without rows or columns.
     pub(super) fn of(table: &Straight) -> Option<Self> {
         let height = table.height;
-        let printed = printed(table);
+        let printed = printed(table, LONG_PART);
         let [rows, columns] = printed.each_ref().map(|lines| without_doubles(lines, height));
         let mut grid = Self { rows, columns, printed, merged: None };
         grid.close(height);
         grid.keep_printed(table);
         grid.keep_doubles(height);
-        (grid.rows.len() > 1 && grid.columns.len() > 1).then_some(grid)
+        let is_table = grid.rows.len() > 1 && grid.columns.len() > 1;
+        if is_table { Some(grid) } else { Self::single_box(table) }
+    }
+
+    /// A single box, whose lines are in pieces where a digit touches them.
+    fn single_box(table: &Straight) -> Option<Self> {
+        let [along_rows, along_columns] = printed(table, LONG_OF_BOX);
+        let [width, height] = [table.ink.width(), table.ink.height()];
+        let rows = outermost(along_rows, height, table)?;
+        let columns = outermost(along_columns, width, table)?;
+        let is_seen = |lines: &[Curve], across: &[Curve]| {
+            lines.iter().all(|line| seen_all_along(line, across) >= SEEN_OF_BOX)
+        };
+        let is_box = is_seen(&rows, &columns) && is_seen(&columns, &rows);
+        let printed = [rows.clone(), columns.clone()];
+        is_box.then_some(Self { rows, columns, printed, merged: None })
     }
 
     /// Adds lines where most others end beyond the outermost one that crosses them: open sides.
@@ -215,10 +235,23 @@ impl Grid {
     }
 }
 
-/// The printed lines along the rows and along the columns.
-pub(super) fn printed(table: &Straight) -> [Vec<Curve>; 2] {
+/// The line nearest to each of two sides of the ink that are `size` apart, the first one first.
+fn outermost(lines: Vec<Curve>, size: usize, table: &Straight) -> Option<Vec<Curve>> {
+    let place = |line: &Curve| line.at[line.at.len() / 2];
+    let nearest = |side: f32| {
+        let away = |line: &&Curve| (place(line) - side).abs();
+        let near = lines.iter().filter(|line| away(line) <= NEAR_SIDE * table.height);
+        near.min_by(|a, b| away(a).total_cmp(&away(b))).cloned()
+    };
+    let sides = [nearest(table.room)?, nearest(size as f32 - table.room)?];
+    (!sides[0].is_double(&sides[1], table.height)).then(|| sides.to_vec())
+}
+
+/// The printed lines along the rows and along the columns, whose parts have at least this length, in
+/// heights of a digit.
+pub(super) fn printed(table: &Straight, long: f32) -> [Vec<Curve>; 2] {
     let own = |ink: &Ink| {
-        let mut own = curves(ink, table.height);
+        let mut own = curves(ink, table.height, long);
         // Beyond it are the lines of others.
         let inside = BESIDE * table.room..=ink.height() as f32 - BESIDE * table.room;
         own.retain(|line| inside.contains(&line.at[ink.width() / 2]));

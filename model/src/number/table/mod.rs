@@ -244,7 +244,7 @@ impl Tables {
             true => found.iter().flat_map(Drawn::sample).collect(),
             false => Vec::new(),
         };
-        let bounds: Vec<Bounds> = found.iter().map(Drawn::bounds).collect();
+        let bounds: Vec<Vec<Bounds>> = found.iter().map(Drawn::bounds).collect();
         let tables = found.into_iter().map(|drawn| drawn.table(&page.map, thrift(cells)));
         Self {
             tables: sorted(with_boxes(tables.collect(), &bounds), |table| table.bounds.top),
@@ -358,10 +358,10 @@ impl Drawn {
         Self { grid, map: table.map, contents, height }
     }
 
-    /// Its bounds on the page.
-    fn bounds(&self) -> Bounds {
-        let (rows, columns) = self.grid.size();
-        self.grid.bounds(Place { row: 0, column: 0, rows, columns }).mapped(&self.map)
+    /// The bounds of its cells on the page.
+    fn bounds(&self) -> Vec<Bounds> {
+        let places = self.contents.iter().map(|content| content.place);
+        places.map(|place| self.grid.bounds(place).mapped(&self.map)).collect()
     }
 
     /// Some pieces of ink that are probably single symbols.

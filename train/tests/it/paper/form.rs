@@ -16,6 +16,8 @@ pub enum Print {
     Bold,
     /// The first row is one cell, and has a header.
     Header,
+    /// A box around each cell, apart from the others.
+    Boxes,
 }
 
 /// A picture of a form, and what is written in its cells, row by row.
@@ -68,9 +70,10 @@ pub fn form(
                 texts.push(String::new());
                 continue;
             }
+            let room = if print == Print::Boxes { boxed(own) } else { own };
             texts.push(write(
                 &mut ink,
-                own,
+                room,
                 height,
                 setup.pen,
                 &mut |rng| number(digits[column], rng),
@@ -85,6 +88,17 @@ pub fn form(
     }
     let sheet = Sheet { ink, print: lines, text: String::new(), writing: outer };
     Form { photo: photographed(sheet, setup, rng), rows: cells }
+}
+
+/// The box in a cell.
+fn boxed(cell: Bounds) -> Bounds {
+    let [across, down] = [0.08 * cell.height(), 0.1 * cell.height()];
+    Bounds {
+        left: cell.left + across,
+        top: cell.top + down,
+        right: cell.right - across,
+        bottom: cell.bottom - down,
+    }
 }
 
 fn outline(lines: &mut Raster, own: Bounds, thick: f32, strength: f32) {
@@ -117,6 +131,7 @@ fn draw(
             }
         }
         Print::Grid | Print::Bold | Print::Header => outline(lines, own, thick, strength),
+        Print::Boxes => outline(lines, boxed(own), thick, strength),
     }
 }
 

@@ -157,3 +157,10 @@ fn reads_the_cells_of_printed_tables() {
     assert!(100 * filled.right >= 87 * filled.cells);
     assert!(100 * filled.accepted_right >= 97 * filled.accepted);
 }
+
+#[test]
+fn reads_boxes_that_are_printed_apart() {
+    let filled = fill(&[Print::Boxes]);
+    assert!(10 * filled.whole >= 7 * filled.forms);
+    assert!(100 * filled.accepted_right >= 95 * filled.accepted);
+}

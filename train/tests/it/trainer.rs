@@ -1,12 +1,12 @@
 //! The step, the augmentation, and runs that fail.
 
-use crate::common::{folder, two_symbols};
+use crate::common::{folder, repository, two_symbols};
 use burn::tensor::{Device, Tensor};
 use glyphic_model::{
     network::{NetworkConfig, normalise},
     preprocess::Pictures,
 };
-use glyphic_runtime::device::ComputeDevice;
+use glyphic_runtime::{device::ComputeDevice, registry::Registry};
 use glyphic_train::{
     augment::{Augmenter, random_maps},
     batches::{DeviceSet, epoch_order},
@@ -15,7 +15,7 @@ use glyphic_train::{
     random::{Purpose, rng},
     self_test,
     source::BatchSource,
-    state::{Position, RunState},
+    state::{OPENING, Position, RunState},
     trainer::Trainer,
 };
 
@@ -204,4 +204,28 @@ fn a_state_that_cannot_be_written_leaves_the_old_one() {
 fn the_self_test_passes_on_the_cpu() {
     let comparison = self_test::compare(&Device::flex()).unwrap();
     assert!(comparison.passed(), "{comparison}");
+}
+
+/// What the recipe in the released checkpoint gives must be what this program makes of it. Sums in another
+/// order, as on another CPU, part the runs slowly.
+#[test]
+fn the_released_recipe_begins_as_it_did() {
+    let registry = Registry::new(repository().join("artifacts"));
+    let manifest = registry.manifest(&registry.current().unwrap()).unwrap();
+    let recorded: Vec<f32> = serde_json::from_value(manifest.training["opening"].clone()).unwrap();
+    let config = TrainConfig::of(&manifest);
+    let path = repository().join("artifacts/datasets/mnist");
+    let data = load(&path, config.pictures, config.validation).unwrap();
+    let (record, labels) = (data.record.clone(), data.labels.clone());
+    let position = Position::start(config, manifest.network.clone(), path, record, labels, false)
+        .with_synthetic(&data.generator);
+    let examples = [data.training.as_slice(), &position.pool(&data.generator)].concat();
+    let mut trainer = Trainer::new(position, &examples, &[ComputeDevice::cpu()]).unwrap();
+    let [means, steps] = OPENING;
+    (0..means * steps).for_each(|_| trainer.step().unwrap());
+    let own = &trainer.position.opening;
+    assert_eq!((own.len(), recorded.len()), (means, means));
+    for (own, recorded) in own.iter().zip(&recorded) {
+        assert!((own - recorded).abs() < 0.02 * recorded, "{own} instead of {recorded}");
+    }
 }

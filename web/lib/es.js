@@ -555,6 +555,7 @@ export default {
   "Digits": "Dígitos",
   "At least": "Como mínimo",
   "At most": "Como máximo",
+  "This is less than the number before it.": "Es menos que el número anterior.",
   "Texts, with commas between them": "Textos, separados por comas",
   "Check digit": "Dígito de control",
   "Of several readings, the best that fits is taken. It holds for this column of all sheets, which are read again.":

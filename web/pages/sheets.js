@@ -290,7 +290,7 @@ async function goOn(sheet) {
 
 // The walk shows a cell, or none after `last`.
 function shown(cell, last) {
-  byId("walk-sheet").textContent = sheets.length > 1 ? current.name : "";
+  byId("walk-sheet").textContent = sheets.length > 1 ? `${current.name}:` : "";
   mark(cell);
   markText(cell);
   if (!cell && byId("walk").contains(document.activeElement)) focusText(last);

@@ -214,7 +214,14 @@ onPage("what a column holds is said once, for all sheets", {}, async (page) => {
   await page.locator("#texts thead button").nth(1).click();
   const dialog = page.locator("dialog.column");
   await dialog.locator("[name=kind]").selectOption("digits");
+  // What makes no sense is not taken.
+  await dialog.locator("[name=least]").fill("0");
+  await dialog.locator(".primary").click();
   await dialog.locator("[name=least]").fill("2");
+  await dialog.locator("[name=most]").fill("1");
+  await dialog.locator(".primary").click();
+  assert.equal(await dialog.locator("[name=most]").evaluate((field) => field.validationMessage), "This is less than the number before it.");
+  await dialog.locator("[name=most]").fill("");
   const [request] = await Promise.all([
     page.waitForRequest((request) => request.url().includes("api/sheet")),
     dialog.locator(".primary").click(),
@@ -421,7 +428,7 @@ onPage("the walk goes on to the next sheet, and saving all says what is missing"
   await page.locator("#check").click();
   await page.keyboard.press("Enter");
   await page.keyboard.press("Enter");
-  await hasText(page, "#walk-sheet", "more.png");
+  await hasText(page, "#walk-sheet", "more.png:");
   assert.equal(await text(page, "#walk-title"), "1 of 2 unsure");
   await page.keyboard.press("Enter");
   await page.keyboard.press("Enter");

@@ -39,9 +39,25 @@ export class Sheet {
   // What each correction replaced.
   #before = [];
 
-  constructor(file, name) {
+  // Whether the first row of each table is a heading: printed, so that it is neither read nor checked.
+  #hasHeading;
+
+  constructor(file, name, hasHeading) {
     this.file = file;
     this.name = name;
+    this.#hasHeading = hasHeading;
+  }
+
+  get hasHeading() {
+    return this.#hasHeading;
+  }
+
+  set hasHeading(has) {
+    this.#hasHeading = has;
+    for (const cell of this.cells.filter(({ row }) => row === 0)) {
+      Object.assign(cell, { isHeading: has, isDoubtful: !has && isUnsure(cell) });
+      if (!cell.isChecked) cell.text = unchecked(cell);
+    }
   }
 
   // The cells that were not surely read, in the order of reading.
@@ -95,6 +111,7 @@ export class Sheet {
     this.tables = answer.tables.map((table, i) => tableOf(table, i, quarters, [width, height]));
     this.cells = this.tables.flatMap(({ cells }) => cells);
     this.cells.forEach((cell, i) => { cell.i = i; });
+    this.hasHeading = this.#hasHeading;
     this.#keep(before);
   }
 
@@ -167,7 +184,7 @@ export class Sheet {
   // Takes the last correction back; returns its cell.
   undo() {
     const { cell, text, isChecked } = this.#before.pop();
-    Object.assign(cell, { text, isChecked });
+    Object.assign(cell, { text: isChecked ? text : unchecked(cell), isChecked });
     this.isUnsaved = true;
     return cell;
   }
@@ -192,15 +209,19 @@ export class Sheet {
   }
 }
 
+const isUnsure = ({ verdict }) => verdict === "unsure" || verdict === "not_a_digit";
+
+// The text of a cell as long as the user says nothing else.
+const unchecked = ({ isHeading, read }) => (isHeading ? "" : read);
+
 const marked = ({ text, isDoubtful, isChecked }) => text + (isDoubtful && !isChecked ? "?" : "");
 
 function tableOf({ rows, lines, box }, table, quarters, size) {
   const cells = rows.flatMap((row, i) => row.flatMap((cell, j) => {
-    const { text, verdict, part_of: whole } = cell;
+    const { text, part_of: whole } = cell;
     const isHere = cell.box[2] > 0 && !whole;
-    const isDoubtful = verdict === "unsure" || verdict === "not_a_digit";
     const place = { table, row: i, column: j, span: [1, 1], box: turnedBox(cell.box, quarters, size) };
-    return isHere ? [{ ...cell, ...place, text, read: text, verdict, isDoubtful, isChecked: false }] : [];
+    return isHere ? [{ ...cell, ...place, read: text, isDoubtful: isUnsure(cell), isChecked: false }] : [];
   }));
   const first = new Map(cells.map((cell) => [`${cell.row} ${cell.column}`, cell]));
   rows.forEach((row, i) => row.forEach(({ part_of: whole }, j) => {

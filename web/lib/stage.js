@@ -74,8 +74,8 @@ function cellNode(cell) {
   return node;
 }
 
-// The verdict of a cell, or that the user has checked it.
-export const stateOf = ({ verdict, isChecked }) => (isChecked ? "checked" : verdict);
+// The verdict of a cell, or that the user has checked it, or that it is not read.
+export const stateOf = ({ verdict, isChecked, isHeading }) => (isChecked ? "checked" : isHeading ? "heading" : verdict);
 
 function paint(node, { box: [x, y, width, height], text, ...cell }) {
   node.dataset.state = stateOf(cell);

@@ -115,6 +115,7 @@ function headNode(column, holds) {
 
 const SAID = {
   unsure: () => t`unsure`, not_a_digit: () => t`not a digit`, checked: () => t`checked`, blank: () => t`empty`,
+  heading: () => t`heading`,
 };
 
 function paint(node, cell) {

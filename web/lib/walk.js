@@ -79,9 +79,10 @@ export function walkTo(of, cell) {
   callbacks.shown(cell);
 }
 
-function where({ table, row, column, read, verdict }) {
+function where({ table, row, column, read, verdict, isHeading }) {
   const at = sheet.tables.length > 1
     ? t`table ${table + 1}, row ${row + 1}, column ${column + 1}` : t`row ${row + 1}, column ${column + 1}`;
+  if (isHeading) return t`${at}, heading`;
   if (verdict === "not_a_digit") return t`${at}, not read as a digit`;
   return read ? t`${at}, read as ${read}` : t`${at}, read as empty`;
 }
@@ -89,7 +90,8 @@ function where({ table, row, column, read, verdict }) {
 // The cell that is open, or null.
 export const openCell = () => current;
 
-const isTyped = () => current !== null && field.value !== current.text;
+// Whether something else was typed than what is known.
+export const isTyped = () => current !== null && field.value !== current.text;
 
 // Keeps what was typed for the cell that is open, as Enter does.
 export function keepTyped() {

@@ -15,7 +15,7 @@ import { Sheet } from "./sheet.js";
 import { mark, repaint, showPicture, startStage } from "./stage.js";
 import { focusText, markText, rewrite, showTexts, startTexts } from "./texts.js";
 import { listenForPictures, listenToInput } from "./upload.js";
-import { carryOver, keepTyped, leave, openCell, redraw, startWalk, walkTo } from "./walk.js";
+import { carryOver, isTyped, keepTyped, leave, openCell, redraw, startWalk, walkTo } from "./walk.js";
 import { english, parts, t } from "./words.js";
 
 // Interval between attempts to reach a server that is not responding, in ms.
@@ -30,6 +30,8 @@ const sheets = [];
 let current = null;
 let isReading = false;
 let connecting = false;
+// Whether the first row of the next sheets is a heading.
+let hasHeading = false;
 // Whether the server could not be reached: until it is back, nothing is read.
 let isCut = false;
 // The control that lost the focus because it cannot be used for now.
@@ -69,15 +71,15 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (!byId("undo").disabled) undo();
 });
+byId("heading").addEventListener("change", ({ target }) => setHeading(target.checked));
 addEventListener("beforeunload", (event) => {
-  keepTyped();
-  if (sheets.some(({ isAtRisk }) => isAtRisk)) event.preventDefault();
+  if (isTyped() || sheets.some(({ isAtRisk }) => isAtRisk)) event.preventDefault();
 });
 
 // Takes files, and reads them.
 function add(files) {
   for (const file of files) {
-    const sheet = new Sheet(file, file.name || t`Pasted picture`);
+    const sheet = new Sheet(file, file.name || t`Pasted picture`, hasHeading);
     const problem = problemOf(file);
     if (problem) sheet.fail([problem]);
     sheets.push(sheet);
@@ -146,6 +148,17 @@ async function choose(column) {
     if (sheet.state === "read") sheet.asked = null;
     again(sheet);
   }
+}
+
+// Says whether the first row is a heading, for this sheet and those after it.
+function setHeading(is) {
+  keepTyped();
+  hasHeading = is;
+  for (const sheet of sheets.slice(sheets.indexOf(current))) {
+    sheet.hasHeading = is;
+    sheet.cells.filter(({ isHeading }) => isHeading).forEach(forgetDigits);
+  }
+  show(current);
 }
 
 function remove() {
@@ -217,6 +230,8 @@ function showWork() {
   check.textContent = unchecked.length ? t`Check ${plural(unchecked.length, "unsure cell")}`
     : nextSheet() ? t`Check the next sheet` : t`Look through the cells`;
   check.hidden = cells.length === 0 && !nextSheet();
+  byId("heading").checked = current.hasHeading;
+  byId("heading-choice").hidden = cells.length === 0;
   byId("undo").disabled = isMending() ? !canUndoLines() : !canUndo;
   byId("again").hidden = !(error && mayRetry);
   byId("work-state").toggleAttribute("data-failed", Boolean(error));

@@ -251,17 +251,22 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
   });
 }
 
-onPage("leaving with corrections that are not exported asks first", {}, async (page) => {
-  await choose(page, await table(page));
-  await page.locator("#check").click();
-  await page.keyboard.type("4");
-  await page.keyboard.press("Enter");
-  const asked = new Promise((resolve) => page.once("dialog", (dialog) => {
-    resolve(dialog.type());
-    dialog.accept();
-  }));
-  await page.reload();
-  assert.equal(await asked, "beforeunload");
+onPage("leaving with corrections or mended lines that are not exported asks first", {}, async (page) => {
+  const works = [
+    () => page.locator("#check").click().then(() => page.keyboard.type("4")),
+    () => page.locator("#mend").click().then(() => page.locator("#mend-row").click()),
+  ];
+  for (const work of works) {
+    await choose(page, await table(page));
+    await work();
+    const asked = new Promise((resolve) => page.once("dialog", (dialog) => {
+      resolve(dialog.type());
+      dialog.accept();
+    }));
+    await page.locator("#language").click();
+    assert.equal(await asked, "beforeunload");
+    await page.locator('#state[data-state="ready"]').waitFor();
+  }
 });
 
 onPage("a key that is held and a double click accept one cell", {}, async (page) => {
@@ -361,9 +366,16 @@ onPage("mended lines are undone, kept, and not lost when they cannot be read", {
   assert.equal(await lines(), 7);
   await page.locator("#undo").click();
   assert.equal(await lines(), 8);
-  // Escape, a cell, and another sheet leave them as they are.
+  // Another reading, Escape, a cell, and another sheet leave them as they are.
   await line("Row line 2 of 4").focus();
   await page.keyboard.press("Delete");
+  await page.locator("#texts thead button").nth(2).click();
+  await page.locator("dialog.column [name=kind]").selectOption("range");
+  await page.locator("dialog.column [name=max]").fill("20");
+  await page.locator("dialog.column .primary").click();
+  await page.locator("#texts thead button small", { hasText: "0 to 20" }).waitFor();
+  assert.equal(await lines(), 7);
+  await line("Row line 2 of 3").focus();
   await page.keyboard.press("Escape");
   await page.locator("#mend").click();
   assert.equal(await lines(), 7);
@@ -447,4 +459,27 @@ onPage("sheets wait for a server that does not answer", { expected: /ERR_FAILED/
   assert.equal(await page.locator('#pile [data-state="waiting"]').count(), 2);
   await page.unroute("**/api/*");
   await page.locator('#pile [data-state="read"]').nth(1).waitFor({ timeout: 20_000 });
+});
+
+onPage("a heading is neither read nor checked, on the sheets after it too", {}, async (page) => {
+  const { total } = await samplesOf(page);
+  await page.locator("#files").setInputFiles([await table(page), await table(page, { name: "more.png" })]);
+  await page.locator('#pile [data-state="read"]').nth(1).waitFor({ timeout: 20_000 });
+  await page.locator("#pile button").nth(0).click();
+  await page.locator("#heading").check();
+  assert.deepEqual((await texts(page))[0], ["", "", ""]);
+  // What is typed there is no sample.
+  await page.locator('#texts td[data-i="0"]').click();
+  assert.equal(await text(page, "#walk-place"), "row 1, column 1, heading");
+  await page.keyboard.type("7");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await text(page, "#walk-title"), "1 of 2 unsure");
+  await page.keyboard.press("Escape");
+  assert.equal((await samplesOf(page)).total, total);
+  await page.locator("#pile button").nth(1).click();
+  assert.deepEqual((await texts(page))[0], ["", "", ""]);
+  await page.locator("#heading").uncheck();
+  assert.deepEqual(await texts(page), READ);
+  await page.locator("#pile button").nth(0).click();
+  assert.deepEqual((await texts(page))[0], ["7", "", ""]);
 });

@@ -472,7 +472,8 @@ export default {
     "La imagen está dañada o es de un tipo que este navegador no puede mostrar.",
   "Waiting for the server …": "Esperando al servidor…",
   "Corrections whose cells are gone: {0}.": "Correcciones cuyas celdas ya no están: {0}.",
-  "Its corrections are not exported. Remove it?": "Sus correcciones no se han exportado. ¿Quitarla?",
+  "What was corrected or mended in it is not exported. Remove it?":
+    "Lo que se corrigió en ella no se ha exportado. ¿Quitarla?",
   "Reading {0} of {1} …": "Leyendo {0} de {1}…",
   "waiting": "en espera",
   "reading …": "leyendo…",

@@ -20,7 +20,8 @@ let shownAt = 0;
 let callbacks;
 
 // `shown(cell)` is called for each cell, and with null at the end; `confirmed(cell, text)` when the
-// user says what is written in it; `undo()` for Ctrl+Z; `done()` when all have become checked.
+// user says what is written in it; `undo()` for Ctrl+Z; `done()` when all have become checked;
+// `beyond()` to go on after the last one.
 export function startWalk(given) {
   callbacks = given;
   byId("walk-form").addEventListener("submit", (event) => {
@@ -54,7 +55,7 @@ function onKey(event) {
     ?? (isUndo && !isTyped() ? callbacks.undo : null);
   if (!run) return;
   event.preventDefault();
-  run();
+  run(event);
 }
 
 // Opens a cell. What is typed in the one before is lost, unless keepTyped() comes first.
@@ -126,10 +127,11 @@ function confirm() {
 // The first of some cells after the current one.
 const nextOf = (cells) => cells.find(({ i }) => i > current.i);
 
-function skip() {
+function skip({ repeat }) {
   keepTyped();
   const next = nextOf(sheet.doubtful);
   if (next) walkTo(sheet, next);
+  else if (!repeat) callbacks.beyond();
 }
 
 function back() {

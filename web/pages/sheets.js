@@ -43,7 +43,7 @@ for (const id of ["files", "camera"]) listenToInput(byId(id), add);
 listenForPictures(add);
 startStage(open);
 startTexts({ open, choose });
-startWalk({ shown, confirmed, undo, done });
+startWalk({ shown, confirmed, undo, done, beyond });
 startMending({ begun: leaveKept, changed: showWork, read: readWith });
 startCorrections();
 connect();
@@ -162,7 +162,7 @@ function setHeading(is) {
 }
 
 function remove() {
-  if (current.isAtRisk && !confirm(t`Its corrections are not exported. Remove it?`)) return;
+  if (current.isAtRisk && !confirm(t`What was corrected or mended in it is not exported. Remove it?`)) return;
   const at = sheets.indexOf(current);
   sheets.splice(at, 1);
   show(sheets[Math.min(at, sheets.length - 1)] ?? null);
@@ -223,6 +223,7 @@ function leaveKept() {
 // What can be done with the current sheet, and how far it is.
 function showWork() {
   const { name, state, cells, unchecked, canUndo, error, mayRetry } = current;
+  const held = document.activeElement;
   title.textContent = name;
   byId("work-state").replaceChildren(...stateOf(current));
   work.dataset.state = state;
@@ -239,18 +240,17 @@ function showWork() {
   for (const id of ["export", "copy"]) byId(id).disabled = state !== "read" || cells.length === 0;
   byId("texts").hidden = cells.length === 0;
   byId("bench").hidden = state === "failed";
-  keepFocus();
+  keepFocus(held);
 }
 
 // A control that is hidden or disabled would lose the focus: it goes to the title, and back when the
 // control can be used again.
-function keepFocus() {
-  const { activeElement } = document;
+function keepFocus(held) {
   const isUsable = (node) => node.checkVisibility() && !node.disabled;
-  if (work.contains(activeElement) && !isUsable(activeElement)) {
-    lost = activeElement;
+  if (work.contains(held) && !isUsable(held)) {
+    lost = held;
     title.focus({ preventScroll: true });
-  } else if (activeElement !== title) {
+  } else if (held !== title) {
     lost = null;
   } else if (lost && isUsable(lost)) {
     lost.focus({ preventScroll: true });
@@ -337,8 +337,12 @@ function changed(cell) {
 
 // All cells of the sheet are checked.
 function done() {
-  if (nextSheet()) return goOn(nextSheet());
   byId("check").focus({ preventScroll: true });
+  beyond();
+}
+
+function beyond() {
+  if (nextSheet()) goOn(nextSheet());
 }
 
 // Asks the server which checkpoint is serving, until it responds.

@@ -438,10 +438,18 @@ onPage("the walk goes on to the next sheet, and saving all says what is missing"
   assert.equal(await text(page, "#export-part"), "2 of 3 sheets; the others are waiting or cannot be read.");
   await page.locator("#pile button").nth(0).click();
   await page.locator("#check").click();
+  // Beyond the last cell is the next sheet, and after the last sheet the first again.
+  for (const name of ["more.png:", "marks.png:"]) {
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await hasText(page, "#walk-sheet", name);
+    await page.locator("#walk").waitFor();
+  }
   await page.keyboard.press("Enter");
   await page.keyboard.press("Enter");
   await hasText(page, "#walk-sheet", "more.png:");
   assert.equal(await text(page, "#walk-title"), "1 of 2 unsure");
+  assert.equal(await page.locator("#walk-text").evaluate((field) => field === document.activeElement), true);
   await page.keyboard.press("Enter");
   await page.keyboard.press("Enter");
   assert.ok(await page.locator("#walk").isHidden());
@@ -482,4 +490,22 @@ onPage("a heading is neither read nor checked, on the sheets after it too", {}, 
   assert.deepEqual(await texts(page), READ);
   await page.locator("#pile button").nth(0).click();
   assert.deepEqual((await texts(page))[0], ["7", "", ""]);
+});
+
+onPage("the focus stays where it was when a sheet is read again", {}, async (page) => {
+  await choose(page, await table(page));
+  const isHeld = (id) => page.waitForFunction((id) => document.activeElement.matches(id), id);
+  await page.locator("#turn").focus();
+  for (let i = 0; i < 4; i++) {
+    await Promise.all([page.waitForResponse("**/api/sheet?*"), page.keyboard.press("Enter")]);
+    await isRead(page);
+    await isHeld("#turn");
+  }
+  assert.deepEqual(await texts(page), READ);
+  await page.locator("#texts thead button").nth(1).focus();
+  await page.keyboard.press("Enter");
+  await page.locator("dialog.column [name=kind]").selectOption("range");
+  await page.locator("dialog.column [name=max]").fill("200");
+  await page.keyboard.press("Enter");
+  await isHeld('[aria-label="Column 2 holds 0 to 200"]');
 });

@@ -212,15 +212,19 @@ function onPointer(event) {
   event.preventDefault();
   choose(handle);
   layer.querySelector("[data-chosen]")?.focus({ preventScroll: true });
-  drag(event, () => moving(handle, from), () => dropped(handle));
+  const gap = gapAt(handle);
+  drag(event, () => moving(handle, from), () => gapAt(handle) < gap && dropped(handle));
 }
 
 const isChosen = (handle) => JSON.stringify(handle) === JSON.stringify(chosen);
 
+// The distance from a line to the nearest other one; corners have none.
+const gapAt = ({ table, axis, i }) => (axis ? grid.gapAround(draft.tables[table][axis], i) : null);
+
 // A line that was dropped onto its neighbour is removed.
 function dropped({ table, axis, i }) {
   const lines = draft.tables[table];
-  if (axis === undefined || grid.gapAround(lines[axis], i) >= nearness(lines, axis)) return;
+  if (grid.gapAround(lines[axis], i) >= nearness(lines, axis)) return;
   change(table, grid.withoutLine(lines, axis, i), true);
   show();
 }

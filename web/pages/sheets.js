@@ -152,7 +152,7 @@ async function choose(column) {
 
 // Says whether the first row is a heading, for this sheet and those after it.
 function setHeading(is) {
-  keepTyped();
+  leaveKept();
   hasHeading = is;
   for (const sheet of sheets.slice(sheets.indexOf(current))) {
     sheet.hasHeading = is;
@@ -190,7 +190,10 @@ const isRead = ({ state }) => state === "read";
 // Shows a sheet, or none; resolves when its picture is there.
 function show(sheet) {
   const was = openCell();
-  if (sheet !== current) leaveKept();
+  if (sheet !== current) {
+    leaveKept();
+    stopMending();
+  }
   current = sheet;
   work.hidden = !sheet;
   if (!sheet) return;

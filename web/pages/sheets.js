@@ -98,7 +98,7 @@ async function readAll() {
     listSheets();
     if (sheet === current) showWork();
     if ((await readOne(sheet)) instanceof Unreachable) {
-      isCut = true;
+      setCut(true);
       connect();
     }
     listSheets();
@@ -109,11 +109,16 @@ async function readAll() {
 
 // The server is back: those that it could not be reached for are read, but not over and over.
 function resume() {
-  isCut = false;
+  setCut(false);
   for (const sheet of sheets) {
     if (sheet.cuts === 1 && sheet.state === "read" && !sheet.asked) wait(sheet);
   }
   readAll();
+}
+
+function setCut(is) {
+  isCut = is;
+  if (current) showWork();
 }
 
 // Has a sheet read again.

@@ -464,6 +464,7 @@ onPage("sheets wait for a server that does not answer", { expected: /ERR_FAILED/
   await page.route("**/api/*", (route) => route.abort());
   await page.locator("#files").setInputFiles([await table(page), await table(page, { name: "more.png" })]);
   await hasText(page, "#message", "Waiting for the server …");
+  await hasText(page, "#work-state", "Waiting for the server …");
   assert.equal(await page.locator('#pile [data-state="waiting"]').count(), 2);
   await page.unroute("**/api/*");
   await page.locator('#pile [data-state="read"]').nth(1).waitFor({ timeout: 20_000 });

@@ -125,7 +125,7 @@ fn other_sheets(
         .filter(|&i| region[i] != NONE && is_chosen(i))
         .for_each(|i| chosen[region[i] as usize] = true);
     let alone = chosen.iter().filter(|&&is_chosen| is_chosen).count() == 1;
-    let others = (0..regions.len()).filter(|&id| !(alone && chosen[id]) && regions[id].cells > 0);
+    let others = (0..regions.len()).filter(|&id| !(alone && chosen[id]) && regions[id].strokes > 0);
     let others = sorted(others.collect(), |&id| -(regions[id].strokes as f32));
     let part = |id: usize| {
         let own: Vec<bool> = region.iter().map(|&other| other == id as u32).collect();

@@ -5,6 +5,8 @@ import { element, plural } from "./dom.js";
 import { number, t } from "./words.js";
 
 const NAME = "glyphic-columns";
+// Numbers with more digits than this are not written by hand.
+const MOST_DIGITS = 30;
 const CHECKS = {
   luhn: "Luhn (cards, IMEI)", ean: "EAN, UPC, GTIN", isbn13: "ISBN-13", isbn10: "ISBN-10", mod11: "mod 11",
 };
@@ -75,11 +77,12 @@ function dialogFor(index, column) {
   ];
   const option = ([value, text], chosen) => element("option", { value, selected: value === chosen }, text);
   const choice = element("select", { name: "kind" }, ...kinds.map((kind) => option(kind, kindOf(column))));
-  const field = (name, value, text) => element("label", {}, text, " ",
-    element("input", { type: "number", name, min: 0, max: Number.MAX_SAFE_INTEGER, step: 1, value: value ?? "" }));
+  const field = (name, value, text, [min, max]) => element("label", {}, text, " ",
+    element("input", { type: "number", name, min, max, step: 1, value: value ?? "" }));
+  const [lengths, numbers] = [[1, MOST_DIGITS], [0, Number.MAX_SAFE_INTEGER]];
   const parts = {
-    digits: [field("least", least, t`Digits`), field("most", most, t`At most`)],
-    range: [field("min", column?.min, t`At least`), field("max", column?.max, t`At most`)],
+    digits: [field("least", least, t`Digits`, lengths), field("most", most, t`At most`, lengths)],
+    range: [field("min", column?.min, t`At least`, numbers), field("max", column?.max, t`At most`, numbers)],
     values: [element("label", {}, t`Texts, with commas between them`, " ",
       element("input", { name: "values", value: column?.values?.join(", ") ?? "", autocomplete: "off" }))],
     check: [element("label", {}, t`Check digit`, " ", element("select", { name: "check" },
@@ -97,7 +100,7 @@ function dialogFor(index, column) {
   choice.addEventListener("change", show);
   show();
   return element("dialog", { "aria-labelledby": "column-title", class: "column" },
-    element("form", { method: "dialog" },
+    element("form", { method: "dialog", oninput: ({ currentTarget }) => checkOrder(currentTarget) },
       element("h2", { id: "column-title" }, t`Column ${index + 1} holds`),
       element("div", { class: "row" }, element("label", {}, element("span", { class: "visually-hidden" }, t`Kind`), choice)),
       ...groups,
@@ -105,6 +108,14 @@ function dialogFor(index, column) {
       element("div", { class: "row" },
         element("button", { type: "submit", class: "primary", value: "given" }, t`Read again`),
         element("button", { type: "submit", value: "", formnovalidate: true }, t`Cancel`))));
+}
+
+// The second of two numbers must not be less than the first.
+function checkOrder({ least, most, min, max }) {
+  for (const [first, second] of [[least, most], [min, max]]) {
+    const isLess = first.value && second.value && Number(second.value) < Number(first.value);
+    second.setCustomValidity(isLess ? t`This is less than the number before it.` : "");
+  }
 }
 
 // What the dialog says, as the server wants it; null for anything.

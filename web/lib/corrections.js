@@ -28,7 +28,8 @@ export async function startCorrections() {
 // Saves the digits of a cell under the symbols of its text, instead of what was saved of it before.
 export function saveDigits(cell, labels) {
   forgetDigits(cell);
-  if (!box.checked) return;
+  // A heading is printed.
+  if (!box.checked || cell.isHeading) return;
   // A slip of the finger must not teach a new symbol.
   const digits = Sheet.digitsOf(cell, cell.text).filter(([{ seen }, label]) => seen && labels.includes(label));
   cell.samples = digits.length > 0 ? queue(() => saveAll(digits)) : null;

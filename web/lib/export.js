@@ -4,15 +4,16 @@ import { csv, tsv } from "./csv.js";
 import { byId, element } from "./dom.js";
 import { t } from "./words.js";
 
-const message = byId("message");
+const message = byId("exported");
 
 // Saves a sheet under its own name.
 export const save = (sheet) => download(sheet.rows, `${sheet.name.replace(/\.\w+$/, "")}.csv`, [sheet]);
 
-// Saves several sheets as one file: each row begins with the sheet's name.
-export function saveAll(sheets) {
+// Saves several sheets, of all that there are, as one file: each row begins with the sheet's name.
+export function saveAll(sheets, count) {
   const rows = sheets.flatMap(({ name, rows }) => rows.map((row) => (row.length ? [name, ...row] : row)));
   download(rows, "sheets.csv", sheets);
+  if (sheets.length < count) message.prepend(t`Saved ${sheets.length} of ${count} sheets.`, " ");
 }
 
 function download(rows, name, sheets) {
@@ -32,6 +33,10 @@ export async function copy(sheet) {
   } catch {
     message.textContent = t`This browser does not let the page copy: save it as CSV.`;
   }
+}
+
+export function clearMessage() {
+  message.textContent = "";
 }
 
 function exported(sheets) {

@@ -39,11 +39,14 @@ export function ends(lines, axis, i) {
 // Where a place in the picture is along an axis.
 export const shareOf = (lines, axis, point) => plane(lines.corners).from(point)[axis === "rows" ? 1 : 0];
 
-// The same with a line elsewhere, at most as far as the next one. An outermost one takes the
-// corners along.
-export function withLineAt(lines, axis, i, share) {
+// The same with a line elsewhere, at most as far as the next one less a distance. An outermost one
+// takes the corners along.
+export function withLineAt(lines, axis, i, share, apart = APART) {
   const shares = [...lines[axis]];
-  const [least, most] = [(shares[i - 1] ?? -10) + APART, (shares[i + 1] ?? 10) - APART];
+  const [before, after] = [shares[i - 1] ?? -10, shares[i + 1] ?? 10];
+  // Lines that are nearer than that already may stay.
+  const room = Math.min(apart, shares[i] - before, after - shares[i]);
+  const [least, most] = [before + room, after - room];
   shares[i] = Math.min(most, Math.max(least, share));
   return framed({ ...lines, [axis]: shares });
 }
@@ -75,8 +78,40 @@ export function withLine(lines, axis, share = middleOf(lines[axis])) {
   return { ...lines, [axis]: lines[axis].toSpliced(i, 0, share), merged };
 }
 
+const gapsOf = (shares) => shares.slice(1).map((share, i) => share - shares[i]);
+
+// The usual distance of two lines, as a share.
+export function usualGap(shares) {
+  const gaps = gapsOf(shares).toSorted((a, b) => a - b);
+  return gaps[gaps.length >> 1];
+}
+
+// The distance from a line to the nearest other one, as a share.
+export const gapAround = (shares, i) => Math.min(...gapsOf(shares).slice(Math.max(0, i - 1), i + 1));
+
+// The same with one more line beyond the last, at the usual distance; null if that is not in a picture
+// of this size.
+export function withLineBeyond(lines, axis, [width, height]) {
+  const next = framed({ ...lines, [axis]: [...lines[axis], 1 + usualGap(lines[axis])] });
+  return next.corners.every(([x, y]) => x >= 0 && y >= 0 && x <= width && y <= height) ? next : null;
+}
+
+// The same with as many rows or columns. Lines that were found stay: others come and go at the end.
+// Lines that are evenly spaced, or that have no room, are divided evenly.
+export function withCount(lines, axis, count, size) {
+  let next = isEven(lines, axis) ? null : lines;
+  while (next?.[axis].length > count + 1) next = withoutLine(next, axis, next[axis].length - 1);
+  while (next?.[axis].length < count + 1) next = withLineBeyond(next, axis, size);
+  return next ?? { ...lines, [axis]: shares(count), merged: [] };
+}
+
+function isEven({ merged = [], ...lines }, axis) {
+  const places = lines[axis];
+  return merged.length === 0 && places.every((place, i) => Math.abs(place - i / (places.length - 1)) < 1e-6);
+}
+
 function middleOf(shares) {
-  const gaps = shares.slice(1).map((share, i) => share - shares[i]);
+  const gaps = gapsOf(shares);
   const widest = gaps.indexOf(Math.max(...gaps));
   return shares[widest] + gaps[widest] / 2;
 }
@@ -104,9 +139,10 @@ function shifted({ merged = [] }, axis, change) {
   return each.filter(([, , rows, columns]) => rows > 0 && columns > 0 && rows * columns > 1);
 }
 
+const shares = (count) => Array.from({ length: count + 1 }, (_, i) => i / count);
+
 // A table with this many equal rows and columns.
 export function even(corners, rows, columns) {
-  const shares = (count) => Array.from({ length: count + 1 }, (_, i) => i / count);
   return { corners, rows: shares(rows), columns: shares(columns) };
 }
 
@@ -129,3 +165,18 @@ export function turnedBox([x, y, width, height], quarters, size) {
 
 export const turnedLines = (lines, quarters, size) =>
   ({ ...lines, corners: lines.corners.map((corner) => turned(corner, quarters, size)) });
+
+// The same table after its picture of this size was turned clockwise by quarters: what was its left side
+// is its upper one then.
+export function turnedTable(lines, quarters, size) {
+  if (quarters === 0) return lines;
+  const { corners, rows, columns, merged = [] } = lines;
+  const [a, b, c, d] = corners.map((corner) => turned(corner, 1, size));
+  const next = {
+    corners: [d, a, b, c],
+    rows: columns,
+    columns: rows.map((share) => 1 - share).toReversed(),
+    merged: merged.map(([row, column, down, across]) => [column, rows.length - 1 - row - down, across, down]),
+  };
+  return turnedTable(next, quarters - 1, size.toReversed());
+}

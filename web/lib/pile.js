@@ -4,6 +4,8 @@ import { byId, element } from "./dom.js";
 import { t } from "./words.js";
 
 const pile = byId("pile");
+// The sheet that was chosen last.
+let chosen = null;
 
 // `show(sheet)` is called for the sheet that is chosen.
 export function showPile(sheets, current, show) {
@@ -16,6 +18,16 @@ export function showPile(sheets, current, show) {
   element("span", { class: "name" }, sheet.name), element("small", {}, inShort(sheet)));
   pile.replaceChildren(...sheets.map((sheet) => element("li", {}, button(sheet))));
   pile.querySelectorAll("button")[held]?.focus();
+  if (current !== chosen) bringIntoView();
+  chosen = current;
+}
+
+// The chosen sheet is in the middle, but the page does not scroll to the list.
+function bringIntoView() {
+  const button = pile.querySelector('[aria-pressed="true"]');
+  if (!button) return;
+  const [box, view] = [button.getBoundingClientRect(), pile.getBoundingClientRect()];
+  pile.scrollBy((box.left + box.right - view.left - view.right) / 2, 0);
 }
 
 function inShort({ state, cells, unchecked }) {

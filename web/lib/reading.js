@@ -4,7 +4,7 @@ import { Refused, Unreachable, readSheet, told } from "./api.js";
 import { known } from "./columns.js";
 import { element, sentence } from "./dom.js";
 import { patiently } from "./patience.js";
-import { drawUpright } from "./sheet.js";
+import { drawUpright, isPicture } from "./sheet.js";
 import { t } from "./words.js";
 
 // The server's default limit for a request body.
@@ -15,6 +15,8 @@ const THUMBNAIL = 120;
 // Why a file is not even sent, or null.
 export function problemOf({ size, type }) {
   if (type === "application/pdf") return t`This is a PDF: save its pages as pictures first.`;
+  // One without a known ending may be a picture all the same.
+  if (type && !type.startsWith("image/")) return t`This is not a picture.`;
   return size > MAX_BYTES ? t`This file is over 16 MB: choose a smaller picture.` : null;
 }
 
@@ -27,11 +29,25 @@ export async function readOne(sheet) {
     if (sheet.state === "reading") sheet.state = "read";
     return null;
   } catch (error) {
-    const isAnswer = error instanceof Refused || error instanceof Unreachable;
-    sheet.fail(isAnswer ? told(error).map(asSentence) : [t`This browser cannot show the picture.`]);
+    if (error instanceof Unreachable && sheet.waitsForServer()) return error;
+    sheet.fail(await reasonOf(error, sheet), mayPass(error));
     return error;
   }
 }
+
+async function reasonOf(error, { file }) {
+  const isAnswer = error instanceof Refused || error instanceof Unreachable;
+  if (!isAnswer) return [t`This picture is damaged, or of a kind that this browser cannot show.`];
+  // The server takes bytes that are no picture for base64, and says what is wrong with that.
+  if (error.code === "malformed" && !(await isPicture(file))) return [t`This is not a picture.`];
+  return told(error).map(asSentence);
+}
+
+// What the server answers if the file itself is at fault, or what is said of it.
+const FINAL = [400, 413, 415, 422];
+
+const mayPass = (error) =>
+  error instanceof Unreachable || (error instanceof Refused && !FINAL.includes(error.status));
 
 const asSentence = (part) => (typeof part === "string" ? sentence(part) : part);
 

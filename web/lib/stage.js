@@ -34,12 +34,16 @@ export function startStage(open) {
   byId("show-texts").addEventListener("change", ({ target }) => paper.toggleAttribute("data-bare", !target.checked));
 }
 
-// Shows a sheet's picture, and its cells if it was read.
+// Shows a sheet's picture, and its cells if it was read; resolves when the picture is there.
 export async function showPicture(next) {
   const isOther = next !== sheet;
   sheet = next;
   const ask = ++shown;
-  if (isOther) zoomTo(0);
+  if (isOther) {
+    zoomTo(0);
+    // Its cells are not those of the picture before.
+    [picture.width, picture.height] = [1, 1];
+  }
   showCells();
   const drawn = document.createElement("canvas");
   const by = await drawUpright(drawn, next.file, next.orientation).catch(() => null);
@@ -70,8 +74,8 @@ function cellNode(cell) {
   return node;
 }
 
-// The verdict of a cell, or that the user has checked it.
-export const stateOf = ({ verdict, isChecked }) => (isChecked ? "checked" : verdict);
+// The verdict of a cell, or that the user has checked it, or that it is not read.
+export const stateOf = ({ verdict, isChecked, isHeading }) => (isChecked ? "checked" : isHeading ? "heading" : verdict);
 
 function paint(node, { box: [x, y, width, height], text, ...cell }) {
   node.dataset.state = stateOf(cell);

@@ -8,6 +8,7 @@ import { t } from "./words.js";
 
 const root = byId("texts");
 
+const FOCUSABLE = "td[data-i], thead button";
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 let sheet = null;
@@ -34,7 +35,7 @@ export function startTexts(given) {
       if (next) focus(next);
     } else if (event.key === "Enter" || event.key === "F2") {
       event.preventDefault();
-      callbacks.open(cell);
+      if (!event.repeat) callbacks.open(cell);
     } else if (event.key.length === 1 && event.key !== " ") {
       // The field that is opened gets what is typed.
       callbacks.open(cell);
@@ -69,12 +70,16 @@ function reach(cell) {
 }
 
 export function showTexts(next, columns) {
+  // The focus stays at its place.
+  const held = [...root.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+  if (next !== sheet) root.scrollTo(0, 0);
   sheet = next;
   nodes = new Map();
   places = [];
   root.replaceChildren(...sheet.tables.map((table, i) => tableNode(table, i, columns)));
   reached = null;
   if (sheet.cells[0]) reach(sheet.cells[0]);
+  root.querySelectorAll(FOCUSABLE)[held]?.focus({ preventScroll: true });
 }
 
 function tableNode({ rows, columns: count, cells }, i, columns) {
@@ -110,6 +115,7 @@ function headNode(column, holds) {
 
 const SAID = {
   unsure: () => t`unsure`, not_a_digit: () => t`not a digit`, checked: () => t`checked`, blank: () => t`empty`,
+  heading: () => t`heading`,
 };
 
 function paint(node, cell) {

@@ -54,6 +54,35 @@ test("a picture that is turned and turned back is the same", () => {
   assert.deepEqual(grid.turnedBox([10, 20, 30, 40], 1, [300, 200]), [140, 10, 40, 30]);
 });
 
+test("a table that is turned has its lines at the same places in the picture", () => {
+  const turned = grid.turnedTable(lines, 1, [300, 400]);
+  assert.deepEqual([turned.rows, turned.columns], [[0, 0.25, 0.5, 1], [0, 0.5, 1]]);
+  // What was left is above, and what was below is left.
+  for (const [axis, i, other, j] of [["rows", 0, "columns", 2], ["columns", 1, "rows", 1]]) {
+    const before = grid.ends(lines, axis, i).map((end) => grid.turned(end, 1, [300, 400]));
+    const after = grid.ends(turned, other, j);
+    assert.ok(near([before], [after]) || near([before], [after.toReversed()]), axis);
+  }
+  assert.deepEqual(turned.merged, [[1, 1, 2, 1]]);
+  const [back, { merged, ...same }] = [grid.turnedTable(turned, 3, [400, 300]), lines];
+  assert.ok(near(back.corners, same.corners));
+  assert.deepEqual([back.rows, back.columns, back.merged], [same.rows, same.columns, merged]);
+});
+
+test("lines that were found stay when there are to be more or fewer", () => {
+  const size = [300, 400];
+  assert.deepEqual(grid.withCount(lines, "columns", 2, size).columns, [0, 0.5, 1]);
+  const flat = { corners: [[10, 10], [110, 10], [110, 210], [10, 210]], rows: [0, 0.2, 0.6, 1], columns: [0, 1] };
+  const more = grid.withCount(flat, "rows", 4, size);
+  // The last is beyond the others, at the usual distance, and they are where they were.
+  assert.ok(near([more.corners], [[[10, 10], [110, 10], [110, 290], [10, 290]]]));
+  for (let i = 0; i < 4; i++) assert.ok(near([grid.ends(more, "rows", i)], [grid.ends(flat, "rows", i)]));
+  // Even lines, and those that have no room, are divided evenly.
+  assert.deepEqual(grid.withCount({ ...flat, rows: [0, 0.5, 1] }, "rows", 4, size).rows, [0, 0.25, 0.5, 0.75, 1]);
+  assert.equal(grid.withCount(flat, "rows", 10, size).rows[1], 0.1);
+  assert.equal(grid.withLineBeyond(flat, "rows", [300, 250]), null);
+});
+
 test("corners of a table go around it", () => {
   assert.ok(grid.isTable(lines.corners));
   assert.ok(!grid.isTable(lines.corners.toReversed()));

@@ -84,7 +84,7 @@ onPage("the unsure cells are checked by keyboard alone, saved as samples, and ex
   assert.ok(await page.locator("#walk").isHidden());
   // What is still unsure has a question mark.
   assert.deepEqual(await exported(page), { name: "marks.csv", text: "7,1,4\n4,71,\n4,?,7\n" });
-  await hasText(page, "#message", "Still unsure, with a question mark at the end: 1.");
+  await hasText(page, "#exported", "Still unsure, with a question mark at the end: 1.");
 
   // The cell has the focus again; any other one is reached by the arrow keys and typed over.
   await page.locator("#check").click();
@@ -100,7 +100,7 @@ onPage("the unsure cells are checked by keyboard alone, saved as samples, and ex
   await page.keyboard.press("Enter");
   assert.ok(await page.locator("#walk").isHidden());
   assert.equal(await text(page, "#work-state"), "9 cells, all sure or checked.");
-  assert.ok(await page.locator("#export").evaluate((button) => button === document.activeElement));
+  assert.ok(await page.locator("#check").evaluate((button) => button === document.activeElement));
   assert.equal((await exported(page)).text, "7,1,4\n4,71,'=1\n4,,7\n");
 
   // Everything is taken back, the sample too.
@@ -214,7 +214,14 @@ onPage("what a column holds is said once, for all sheets", {}, async (page) => {
   await page.locator("#texts thead button").nth(1).click();
   const dialog = page.locator("dialog.column");
   await dialog.locator("[name=kind]").selectOption("digits");
+  // What makes no sense is not taken.
+  await dialog.locator("[name=least]").fill("0");
+  await dialog.locator(".primary").click();
   await dialog.locator("[name=least]").fill("2");
+  await dialog.locator("[name=most]").fill("1");
+  await dialog.locator(".primary").click();
+  assert.equal(await dialog.locator("[name=most]").evaluate((field) => field.validationMessage), "This is less than the number before it.");
+  await dialog.locator("[name=most]").fill("");
   const [request] = await Promise.all([
     page.waitForRequest((request) => request.url().includes("api/sheet")),
     dialog.locator(".primary").click(),
@@ -244,15 +251,262 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
   });
 }
 
-onPage("leaving with corrections that are not exported asks first", {}, async (page) => {
+onPage("leaving with corrections or mended lines that are not exported asks first", {}, async (page) => {
+  const works = [
+    () => page.locator("#check").click().then(() => page.keyboard.type("4")),
+    () => page.locator("#mend").click().then(() => page.locator("#mend-row").click()),
+  ];
+  for (const work of works) {
+    await choose(page, await table(page));
+    await work();
+    const asked = new Promise((resolve) => page.once("dialog", (dialog) => {
+      resolve(dialog.type());
+      dialog.accept();
+    }));
+    await page.locator("#language").click();
+    assert.equal(await asked, "beforeunload");
+    await page.locator('#state[data-state="ready"]').waitFor();
+  }
+});
+
+onPage("a key that is held and a double click accept one cell", {}, async (page) => {
   await choose(page, await table(page));
+  await page.locator("#check").focus();
+  // Playwright repeats a key that is already down.
+  for (let i = 0; i < 5; i++) await page.keyboard.down("Enter");
+  assert.equal(await text(page, "#walk-title"), "1 of 2 unsure");
+  await page.keyboard.up("Enter");
+  for (let i = 0; i < 5; i++) await page.keyboard.down("Enter");
+  await page.keyboard.up("Enter");
+  assert.equal(await text(page, "#walk-title"), "2 of 2 unsure");
+  await page.keyboard.press("ArrowUp");
+  // Longer than between the clicks of a double click.
+  await page.waitForTimeout(500);
+  await page.locator("#walk-confirm").dblclick();
+  assert.equal(await text(page, "#walk-title"), "2 of 2 unsure");
+  assert.equal(await text(page, "#work-state"), "9 cells, 2 of them unsure, 1 checked.");
+});
+
+// Lets requests for readings fail, or wait until what is returned is called.
+const cut = (page) => page.route("**/api/sheet?*", (route) => route.abort());
+const uncut = (page) => page.unroute("**/api/sheet?*");
+async function hold(page) {
+  let release;
+  const released = new Promise((resolve) => { release = resolve; });
+  await page.route("**/api/sheet?*", async (route) => {
+    await released;
+    await route.continue();
+  });
+  return release;
+}
+
+onPage("what is typed is kept unless Escape drops it", {}, async (page) => {
+  await choose(page, await table(page));
+  const cell = (i) => page.locator(`#texts td[data-i="${i}"]`);
   await page.locator("#check").click();
-  await page.keyboard.type("4");
+  await page.keyboard.type("51");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.type("52");
+  await page.keyboard.press("ArrowUp");
+  await cell(0).click();
+  await page.keyboard.type("53");
+  await cell(1).click();
+  await page.keyboard.type("54");
+  await page.keyboard.press("Escape");
+  assert.deepEqual(await texts(page), [["53", "1", "4"], ["51", "71", ""], ["4", "52", "7"]]);
+  assert.ok(await cell(1).evaluate((node) => node === document.activeElement));
+  // A reading that ends changes nothing of what is being typed.
+  const release = await hold(page);
+  await page.locator("#texts thead button").nth(2).click();
+  await page.locator("dialog.column [name=kind]").selectOption("range");
+  await page.locator("dialog.column [name=max]").fill("20");
+  await page.locator("dialog.column .primary").click();
+  await cell(2).click();
+  await page.keyboard.type("1");
+  release();
+  await isRead(page);
+  await page.keyboard.type("7");
   await page.keyboard.press("Enter");
-  const asked = new Promise((resolve) => page.once("dialog", (dialog) => {
-    resolve(dialog.type());
-    dialog.accept();
-  }));
-  await page.reload();
-  assert.equal(await asked, "beforeunload");
+  assert.deepEqual((await texts(page))[0], ["53", "1", "17"]);
+});
+
+onPage("turning a sheet keeps its corrections, and one that fails changes nothing", { expected: /ERR_FAILED/ }, async (page) => {
+  await choose(page, await table(page));
+  await page.locator('#texts td[data-i="0"]').click();
+  await page.keyboard.type("88");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await cut(page);
+  await page.locator("#turn").click();
+  await hasText(page, "#work-state", "The server is not responding.");
+  assert.equal((await texts(page))[0][0], "88");
+  const isWide = () => page.locator("#paper-picture").evaluate(({ width, height }) => width > height);
+  assert.ok(await isWide());
+  await uncut(page);
+  await page.locator("#again").click();
+  await page.waitForFunction(() => document.getElementById("cells").viewBox.baseVal.width < document.getElementById("cells").viewBox.baseVal.height);
+  assert.equal((await texts(page))[0].at(-1), "88");
+  await page.locator("#undo").click();
+  assert.notEqual((await texts(page))[0].at(-1), "88");
+});
+
+onPage("mended lines are undone, kept, and not lost when they cannot be read", { expected: /ERR_FAILED/ }, async (page) => {
+  await choose(page, await table(page));
+  const line = (name) => page.getByRole("slider", { name });
+  const lines = () => page.getByRole("slider").count();
+  await page.locator("#mend").click();
+  assert.equal(await lines(), 8);
+  await line("Row line 2 of 4").focus();
+  await page.keyboard.press("Delete");
+  await line("Column line 2 of 4").focus();
+  await page.keyboard.press("Shift+ArrowRight");
+  assert.equal(await line("Column line 2 of 4").getAttribute("aria-valuenow"), "36");
+  await page.keyboard.press("Control+z");
+  assert.equal(await line("Column line 2 of 4").getAttribute("aria-valuenow"), "33");
+  assert.equal(await lines(), 7);
+  await page.locator("#undo").click();
+  assert.equal(await lines(), 8);
+  // Another reading, Escape, a cell, and another sheet leave them as they are.
+  await line("Row line 2 of 4").focus();
+  await page.keyboard.press("Delete");
+  await page.locator("#texts thead button").nth(2).click();
+  await page.locator("dialog.column [name=kind]").selectOption("range");
+  await page.locator("dialog.column [name=max]").fill("20");
+  await page.locator("dialog.column .primary").click();
+  await page.locator("#texts thead button small", { hasText: "0 to 20" }).waitFor();
+  assert.equal(await lines(), 7);
+  await line("Row line 2 of 3").focus();
+  await page.keyboard.press("Escape");
+  await page.locator("#mend").click();
+  assert.equal(await lines(), 7);
+  await page.locator("#check").click();
+  assert.ok(await page.locator("#lines").isHidden());
+  await page.locator("#mend").click();
+  assert.ok(await page.locator("#walk").isHidden());
+  await page.locator("#files").setInputFiles([await table(page, { name: "other.png" })]);
+  await page.locator('#pile [data-state="read"]').nth(1).waitFor();
+  assert.equal(await lines(), 7);
+  await page.locator("#pile button").nth(1).click();
+  assert.ok(await page.locator("#lines").isHidden());
+  await page.locator("#pile button").nth(0).click();
+  await page.locator("#mend").click();
+  assert.equal(await lines(), 7);
+  // The server does not answer.
+  await cut(page);
+  await page.locator("#mend-read").click();
+  await hasText(page, "#work-state", "The server is not responding.");
+  assert.equal(await lines(), 7);
+  await uncut(page);
+  const [request] = await Promise.all([
+    page.waitForRequest((request) => request.url().includes("api/sheet")),
+    page.locator("#again").click(),
+  ]);
+  assert.equal(JSON.parse(new URL(request.url()).searchParams.get("grid"))[0].rows.length, 3);
+  await page.waitForFunction(() => document.querySelectorAll("#texts tbody tr").length === 2);
+  assert.ok(await page.locator("#lines").isHidden());
+});
+
+onPage("lines are not too near each other, and one dropped onto another is removed", {}, async (page) => {
+  await choose(page, await table(page));
+  const line = (name) => page.getByRole("slider", { name });
+  const place = (name) => line(name).evaluate((node) => {
+    const { left, top, height } = node.lastChild.getBoundingClientRect();
+    return [left + 30, top + height / 2];
+  });
+  await page.locator("#mend").click();
+  await page.locator("#stage").evaluate((stage) => stage.scrollIntoView({ block: "end" }));
+  const [x, second] = await place("Row line 2 of 4");
+  const [, third] = await place("Row line 3 of 4");
+  // Beside a line there is no room for another.
+  await page.mouse.dblclick(x, second + 4);
+  assert.equal(await line("Row line 4 of 4").count(), 1);
+  await page.mouse.move(x, second);
+  await page.mouse.down();
+  await page.mouse.move(x, third - 2, { steps: 3 });
+  await page.mouse.up();
+  assert.equal(await line("Row line 3 of 3").count(), 1);
+  // A count that is out of range is not read.
+  await page.locator("#mend-columns").fill("600");
+  await page.locator("#mend-read").click();
+  assert.ok(await page.locator("#mending").isVisible());
+});
+
+onPage("the walk goes on to the next sheet, and saving all says what is missing", {}, async (page) => {
+  const note = { name: "note.txt", mimeType: "text/plain", buffer: Buffer.from("hello") };
+  await page.locator("#files").setInputFiles([await table(page), await table(page, { name: "more.png" }), note]);
+  await page.locator('#pile [data-state="read"]').nth(1).waitFor({ timeout: 20_000 });
+  assert.equal(await text(page, "#export-part"), "2 of 3 sheets; the others are waiting or cannot be read.");
+  await page.locator("#pile button").nth(0).click();
+  await page.locator("#check").click();
+  // Beyond the last cell is the next sheet, and after the last sheet the first again.
+  for (const name of ["more.png:", "marks.png:"]) {
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await hasText(page, "#walk-sheet", name);
+    await page.locator("#walk").waitFor();
+  }
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Enter");
+  await hasText(page, "#walk-sheet", "more.png:");
+  assert.equal(await text(page, "#walk-title"), "1 of 2 unsure");
+  assert.equal(await page.locator("#walk-text").evaluate((field) => field === document.activeElement), true);
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Enter");
+  assert.ok(await page.locator("#walk").isHidden());
+  await exported(page, "#export-all");
+  assert.equal(await text(page, "#exported"), "Saved 2 of 3 sheets. Done.");
+  await page.locator("#pile button").nth(2).click();
+  assert.equal(await text(page, "#work-state"), "This is not a picture.");
+  assert.ok(await page.locator("#again").isHidden());
+});
+
+onPage("sheets wait for a server that does not answer", { expected: /ERR_FAILED/ }, async (page) => {
+  await page.route("**/api/*", (route) => route.abort());
+  await page.locator("#files").setInputFiles([await table(page), await table(page, { name: "more.png" })]);
+  await hasText(page, "#message", "Waiting for the server …");
+  await hasText(page, "#work-state", "Waiting for the server …");
+  assert.equal(await page.locator('#pile [data-state="waiting"]').count(), 2);
+  await page.unroute("**/api/*");
+  await page.locator('#pile [data-state="read"]').nth(1).waitFor({ timeout: 20_000 });
+});
+
+onPage("a heading is neither read nor checked, on the sheets after it too", {}, async (page) => {
+  const { total } = await samplesOf(page);
+  await page.locator("#files").setInputFiles([await table(page), await table(page, { name: "more.png" })]);
+  await page.locator('#pile [data-state="read"]').nth(1).waitFor({ timeout: 20_000 });
+  await page.locator("#pile button").nth(0).click();
+  await page.locator("#heading").check();
+  assert.deepEqual((await texts(page))[0], ["", "", ""]);
+  // What is typed there is no sample.
+  await page.locator('#texts td[data-i="0"]').click();
+  assert.equal(await text(page, "#walk-place"), "row 1, column 1, heading");
+  await page.keyboard.type("7");
+  await page.keyboard.press("ArrowDown");
+  assert.equal(await text(page, "#walk-title"), "1 of 2 unsure");
+  await page.keyboard.press("Escape");
+  assert.equal((await samplesOf(page)).total, total);
+  await page.locator("#pile button").nth(1).click();
+  assert.deepEqual((await texts(page))[0], ["", "", ""]);
+  await page.locator("#heading").uncheck();
+  assert.deepEqual(await texts(page), READ);
+  await page.locator("#pile button").nth(0).click();
+  assert.deepEqual((await texts(page))[0], ["7", "", ""]);
+});
+
+onPage("the focus stays where it was when a sheet is read again", {}, async (page) => {
+  await choose(page, await table(page));
+  const isHeld = (id) => page.waitForFunction((id) => document.activeElement.matches(id), id);
+  await page.locator("#turn").focus();
+  for (let i = 0; i < 4; i++) {
+    await Promise.all([page.waitForResponse("**/api/sheet?*"), page.keyboard.press("Enter")]);
+    await isRead(page);
+    await isHeld("#turn");
+  }
+  assert.deepEqual(await texts(page), READ);
+  await page.locator("#texts thead button").nth(1).focus();
+  await page.keyboard.press("Enter");
+  await page.locator("dialog.column [name=kind]").selectOption("range");
+  await page.locator("dialog.column [name=max]").fill("200");
+  await page.keyboard.press("Enter");
+  await isHeld('[aria-label="Column 2 holds 0 to 200"]');
 });

@@ -18,6 +18,7 @@ use std::ops::Range;
 
 use super::{
     bounds::Bounds,
+    elsewhere::Elsewhere,
     pairs::SaidOfPair,
     paths::{Path, Paths, label_cost, text},
     question::{Question, Reader, Step},
@@ -112,6 +113,8 @@ pub struct Lattice {
     map: Homography,
     /// How the input can be turned, if it may not be upright.
     sides: Option<Box<Sides>>,
+    /// Other sheets in the input.
+    elsewhere: Option<Box<Elsewhere>>,
     /// How often it was turned clockwise by a quarter.
     turns: usize,
     /// The corners of the sheet of paper in the input, if it was straightened.
@@ -249,6 +252,7 @@ impl Lattice {
             grouping,
             map: Homography::IDENTITY,
             sides: None,
+            elsewhere: None,
             turns: 0,
             corners: None,
         }
@@ -277,6 +281,11 @@ impl Lattice {
     /// The same for an input that may have to be turned.
     pub(super) fn or_turned(self, sides: Option<Box<Sides>>) -> Self {
         Self { sides, ..self }
+    }
+
+    /// The same for an input in which other sheets may be the one that was written on.
+    pub(super) fn or_elsewhere(self, elsewhere: Option<Box<Elsewhere>>) -> Self {
+        Self { elsewhere, ..self }
     }
 
     /// How many candidates there are.
@@ -353,10 +362,18 @@ impl Question for Lattice {
     /// The most probable reading of the lines.
     fn step(mut self, mut predictions: Vec<Prediction>, reader: Reader) -> Step<Self> {
         let of_sides = predictions.split_off(self.count().min(predictions.len()));
-        let corners = self.corners;
+        let (corners, elsewhere) = (self.corners, self.elsewhere.take());
         match self.sides.take().and_then(|sides| sides.turned(&of_sides, reader.thresholds)) {
-            Some(page) => Step::Turned(Box::new(move || page.lattice().of_sheet(corners))),
-            None => Step::Answer(self.best(&predictions, reader)),
+            Some(page) => Step::Again(Box::new(move || {
+                page.lattice().of_sheet(corners).or_elsewhere(elsewhere)
+            })),
+            None => {
+                let reading = self.best(&predictions, reader);
+                match elsewhere {
+                    Some(elsewhere) => elsewhere.after(reading, reader.thresholds),
+                    None => Step::Answer(reading),
+                }
+            }
         }
     }
 }

@@ -12,6 +12,7 @@
 mod bounds;
 mod boxes;
 mod components;
+mod elsewhere;
 mod lattice;
 mod lines;
 pub mod pairs;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{
     bounds::Bounds,
     components::Components,
+    elsewhere::Elsewhere,
     lattice::{Grouping, Lattice, LineOfSegments, Rendered, Thrift, cost},
     lines::{lines, typical_height},
     pairs::SaidOfPair,
@@ -28,6 +29,16 @@ const OFF_SIZE: f32 = 0.5;
 const TELLING: f32 = 0.33;
 /// Pieces of at least this share of the digits' height may be symbols of their own.
 const ALSO_WRITING: f32 = 0.5;
+
+/// An outline covers at most this share of its bounds, and at least so many pieces are in it that are at
+/// least this share as large.
+const HOLLOW: f32 = 0.15;
+const ENCLOSED: usize = 2;
+const INSIDE_OUTLINE: f32 = 0.06;
+/// What is more than this many times as high as the writing is the edge of something, and so is what is
+/// straight and as long: its shorter side is at most this share of the longer one.
+const OUTLINE: f32 = 3.0;
+const STRAIGHT: f32 = 0.15;
 
 /// Lines with these slopes are levelled, if one of them reaches this many heights to either side of its
 /// middle: the digits of a level one are not quite beside each other either.
@@ -61,19 +72,25 @@ pub(super) fn lattice(
     boxes: Option<&[Bounds]>,
     turns: Option<usize>,
 ) -> Lattice {
-    let Some(Sheet { ink, map, corners }) = Sheet::of(picture, WORKING_SIDE) else {
+    let Some(sheet) = Sheet::of(picture, WORKING_SIDE) else {
         return Lattice::none();
     };
-    let mut components = Components::of(without_rulings(ink));
-    if let Some(ink) = without_tables(&components) {
-        components = Components::of(ink);
+    if let Some(boxes) = boxes {
+        let corners = sheet.corners;
+        return in_boxes(Page::of(sheet).turned(turns.unwrap_or(0)), boxes).of_sheet(corners);
     }
-    remove_frames(&mut components);
-    let page = Page { components, map, turns: 0 };
-    let lattice = match (boxes, turns) {
-        (Some(boxes), turns) => in_boxes(page.turned(turns.unwrap_or(0)), boxes),
-        (None, Some(turns)) => page.turned(turns).lattice(),
-        (None, None) => {
+    let elsewhere = Elsewhere::of(picture, &sheet.others);
+    on_sheet(sheet, turns).or_elsewhere(elsewhere)
+}
+
+/// The candidates on a sheet. `turns` is how often it has to be turned clockwise by a quarter to be upright;
+/// `None` if that is to be found out.
+pub(super) fn on_sheet(sheet: Sheet, turns: Option<usize>) -> Lattice {
+    let corners = sheet.corners;
+    let page = Page::of(sheet);
+    let lattice = match turns {
+        Some(turns) => page.turned(turns).lattice(),
+        None => {
             let sides = Sides::of(&page, sample(&page.components));
             page.lattice().or_turned(sides)
         }
@@ -92,6 +109,17 @@ pub(super) struct Page {
 }
 
 impl Page {
+    /// The pieces of ink on a sheet, without rulings, tables and frames.
+    fn of(sheet: Sheet) -> Self {
+        let mut components = Components::of(without_rulings(sheet.ink));
+        if let Some(ink) = without_tables(&components) {
+            components = Components::of(ink);
+        }
+        remove_frames(&mut components);
+        remove_outlines(&mut components);
+        Self { components, map: sheet.map, turns: 0 }
+    }
+
     /// The same turned clockwise by quarters.
     pub(super) fn turned(self, turns: usize) -> Self {
         (0..turns % 4).fold(self, |page, _| {
@@ -142,6 +170,7 @@ impl Page {
         let level = ink.through(&back, wide.ceil() as usize, high.ceil() as usize);
         let mut components = Components::of(level);
         remove_frames(&mut components);
+        remove_outlines(&mut components);
         Some(Self { components, map: self.map.after(&back), turns: self.turns })
     }
 }
@@ -198,6 +227,39 @@ fn remove_frames(components: &mut Components) {
             components.bounds[id] = None;
         }
     }
+}
+
+/// Removes what is left of the edges of things, such as a sheet's shadow: pieces that are much larger than
+/// the writing, and around it or straight.
+fn remove_outlines(components: &mut Components) {
+    let pieces = components.thickness();
+    let size = |own: &Bounds| own.width().max(own.height());
+    let mut all: Vec<(usize, Bounds)> =
+        (0..).zip(&components.bounds).filter_map(|(id, own)| Some((id, (*own)?))).collect();
+    let area = |id: usize| pieces[id].1;
+    let is_around = |id: usize, own: &Bounds| {
+        let is_inside = |other: &&(usize, Bounds)| {
+            other.0 != id
+                && own.holds(other.1.middle())
+                && size(&other.1) >= INSIDE_OUTLINE * size(own)
+        };
+        area(id) <= HOLLOW * own.width() * own.height()
+            && all.iter().filter(is_inside).count() >= ENCLOSED
+    };
+    let mut outlines: Vec<usize> =
+        all.iter().filter(|(id, own)| is_around(*id, own)).map(|(id, _)| *id).collect();
+    all.retain(|(id, _)| !outlines.contains(id));
+    let is_straight = |own: &Bounds| own.width().min(own.height()) <= STRAIGHT * size(own);
+    let curved = all.iter().filter(|(_, own)| !is_straight(own));
+    let height = usual(&curved.map(|(id, own)| (own.height(), area(*id))).collect::<Vec<_>>());
+    let is_usual = |own: &Bounds| (0.5 * height..2.0 * height).contains(&own.height());
+    if all.iter().filter(|(_, own)| is_usual(own)).count() > ENCLOSED {
+        let is_large = |own: &Bounds| {
+            own.height() > OUTLINE * height || is_straight(own) && size(own) > OUTLINE * height
+        };
+        outlines.extend(all.iter().filter(|(_, own)| is_large(own)).map(|(id, _)| *id));
+    }
+    outlines.into_iter().for_each(|id| components.bounds[id] = None);
 }
 
 /// What the network for pairs is asked about.
@@ -293,7 +355,7 @@ fn writing(components: &Components) -> Vec<u32> {
     strokes.iter().filter(|(_, own)| is_near(own)).map(|&(id, _)| id).collect()
 }
 
-/// The thickness that half of the ink has at least. Each piece has a thickness and an area.
+/// The value, a thickness or a size, that half of the ink has at least. Each piece has one and an area.
 fn usual(pieces: &[(f32, f32)]) -> f32 {
     let pieces = sorted(pieces.to_vec(), |piece| piece.0);
     let all: f32 = pieces.iter().map(|piece| piece.1).sum();

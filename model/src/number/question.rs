@@ -2,8 +2,8 @@
 
 use crate::{glyph::Glyph, prediction::Prediction, verdict::Thresholds};
 
-/// An input that a network is asked about. It may turn out that it has to be turned first, and asked
-/// about once more.
+/// An input that a network is asked about. It may turn out that it has to be turned first, or that another
+/// part of it is the sheet of paper, and it is asked about once more.
 pub trait Question: Sized {
     /// What is answered in the end.
     type Answer;
@@ -27,7 +27,7 @@ pub trait Question: Sized {
             let predictions = classify(&self.glyphs())?;
             match self.step(predictions, reader) {
                 Step::Answer(answer) => return Ok(answer),
-                Step::Turned(turned) => self = turned(),
+                Step::Again(next) => self = next(),
             }
         }
     }
@@ -46,6 +46,7 @@ pub struct Reader<'a> {
 pub enum Step<Q: Question> {
     /// The answer.
     Answer(Q::Answer),
-    /// The input is not upright: the question about the turned one, which takes some time to make.
-    Turned(Box<dyn FnOnce() -> Q + Send>),
+    /// The input is not upright, or nothing is written there: the question about the turned one or about
+    /// another part, which takes some time to make.
+    Again(Box<dyn FnOnce() -> Q + Send>),
 }

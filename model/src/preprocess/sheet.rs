@@ -17,6 +17,9 @@ pub(crate) struct Sheet {
     /// The corners of the sheet in the picture, clockwise from the upper left one, if it was
     /// straightened.
     pub(crate) corners: Option<[Point; 4]>,
+    /// Parts of the picture with what may be other sheets, the most likely one first: left, top, right
+    /// and bottom in the picture's pixels.
+    pub(crate) others: Vec<[usize; 4]>,
 }
 
 impl Sheet {
@@ -28,34 +31,53 @@ impl Sheet {
         let (width, height) = averaged.size();
         let map = Homography::scale(block as f64);
         if let Some(values) = averaged.alpha_ink() {
-            return Some(Self { ink: Ink::new(width, height, values)?, map, corners: None });
+            let ink = Ink::new(width, height, values)?;
+            return Some(Self { ink, map, corners: None, others: Vec::new() });
         }
         let pixels = averaged.flattened();
         let paper = Paper::of(&pixels, width, height);
         let corners = paper.corners();
+        let others: Vec<[usize; 4]> =
+            paper.others().map(|part| part.map(|place| place * block)).collect();
         let inner = if corners.is_none() { paper.without_strips(&pixels) } else { None };
         let part = inner.map(|part| part.map(|place| place * block));
         if let Some(part) = part.or_else(|| closer(picture, &paper, block, side)) {
             let place = Homography::shift(part[0] as f64, part[1] as f64);
-            return Self::of(&picture.cropped(part), side).map(|sheet| sheet.placed(&place));
+            let sheet = Self::of(&picture.cropped(part), side)?;
+            return Some(Self { others, ..sheet.placed(&place) });
         }
-        let ink = Ink::new(width, height, paper.ink(&pixels)?)?;
+        let Some(values) = paper.ink(&pixels) else {
+            // Nothing is written here.
+            let mut smaller = others.into_iter().filter(|part| is_much_smaller(part, picture));
+            let part = smaller.next()?;
+            let place = Homography::shift(part[0] as f64, part[1] as f64);
+            let sheet = Self::of(&picture.cropped(part), side)?;
+            return Some(Self { others: smaller.collect(), ..sheet.placed(&place) });
+        };
+        let ink = Ink::new(width, height, values)?;
         let Some(corners) = corners else {
-            return Some(Self { ink, map, corners: None });
+            return Some(Self { ink, map, corners: None, others });
         };
         let (ink, to_seen) = straightened(&ink, corners)?;
         let corners = Some(corners.map(|corner| map.apply(corner)));
-        Some(Self { ink, map: map.after(&to_seen), corners })
+        Some(Self { ink, map: map.after(&to_seen), corners, others })
     }
 
     /// The same in a picture that contains the sheet's picture at this place.
-    fn placed(self, place: &Homography) -> Self {
+    pub(crate) fn placed(self, place: &Homography) -> Self {
         Self {
             ink: self.ink,
             map: place.after(&self.map),
             corners: self.corners.map(|corners| corners.map(|corner| place.apply(corner))),
+            others: Vec::new(),
         }
     }
+}
+
+/// Whether a part of the picture is much smaller than the picture.
+fn is_much_smaller([left, top, right, bottom]: &[usize; 4], picture: &Picture) -> bool {
+    let (width, height) = picture.size();
+    10 * (right - left) * (bottom - top) <= 8 * width * height
 }
 
 /// The part of the picture with the sheet, if more of its pixels can be used than of

@@ -65,15 +65,15 @@ where
             Some(effort) => app.lanes.lane(effort).compute(client, || Ok(step())).await?,
             None => step(),
         };
-        let turned = match step {
+        let next = match step {
             Step::Answer(answer) => {
                 let model = predicted.model;
                 return Ok(Asked { answer, model, thresholds, queue, compute });
             }
-            Step::Turned(turned) => turned,
+            Step::Again(next) => next,
         };
         let lane = app.lanes.lane(Effort::Heavy);
-        question = lane.compute(client, move || Ok(turned())).await?;
+        question = lane.compute(client, move || Ok(next())).await?;
     }
 }
 

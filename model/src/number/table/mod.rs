@@ -47,6 +47,8 @@ const SIDE: usize = 2400;
 pub const MAX_CELLS: usize = 4096;
 /// The most candidates in all cells of a picture.
 const MAX_CANDIDATES: usize = 32_000;
+/// In a table with more rows or columns than this, the outermost ones may be headings.
+const FEW: usize = 3;
 /// In a cell whose largest piece of ink is smaller than this share of the digits' height is nothing but
 /// dirt.
 const DIRT: f32 = 0.3;
@@ -180,7 +182,7 @@ impl Tables {
     /// Finds the tables in a picture. `turns` is how often it has to be turned clockwise by a quarter to
     /// be upright; `None` if that is to be found out.
     pub fn of_picture(picture: &Picture, turns: Option<usize>) -> Self {
-        let Some(Sheet { ink, map, corners }) = Sheet::of(picture, SIDE) else {
+        let Some(Sheet { ink, map, corners, .. }) = Sheet::of(picture, SIDE) else {
             return Self::none();
         };
         let page = Page { ink, map, corners, turns: 0 };
@@ -197,7 +199,7 @@ impl Tables {
         given: &[Lines],
         turns: Option<usize>,
     ) -> Result<Self, NotOnSheet> {
-        let Some(Sheet { ink, map, corners }) = Sheet::of(picture, SIDE) else {
+        let Some(Sheet { ink, map, corners, .. }) = Sheet::of(picture, SIDE) else {
             return Ok(Self::none());
         };
         let to_ink = map.inverse().ok_or(NotOnSheet)?;
@@ -234,12 +236,15 @@ impl Tables {
 
     fn on(page: Page, may_be_turned: bool) -> Self {
         let components = Components::at_level(page.ink.clone(), LINE, 2 * LINE);
-        let found: Vec<Drawn> =
-            straightened(&components).into_iter().filter_map(Drawn::of).collect();
-        let cells = found.iter().map(|table| table.contents.len()).sum();
+        let grids = straightened(&components);
+        let grids: Vec<(Grid, Straight)> =
+            grids.into_iter().filter_map(|table| Some((Grid::of(&table)?, table))).collect();
+        let cells = grids.iter().map(|(grid, _)| grid.places().len()).sum();
         if cells > MAX_CELLS {
             return Self { too_many: Some(TooManyCells(cells)), ..Self::none() };
         }
+        let found: Vec<Drawn> =
+            grids.into_iter().map(|(grid, table)| Drawn::with(grid, table)).collect();
         let sample: Vec<FourWays> = match may_be_turned {
             true => found.iter().flat_map(Drawn::sample).collect(),
             false => Vec::new(),
@@ -279,7 +284,7 @@ impl Question for Tables {
             let own: Vec<Prediction> = predictions.by_ref().take(4 * sample.len()).collect();
             if let Some(turns) = is_turned(&sample, &own, reader.thresholds) {
                 let columns = self.columns;
-                return Step::Turned(Box::new(move || {
+                return Step::Again(Box::new(move || {
                     Self::on(page.turned(turns), false).with_columns(columns)
                 }));
             }
@@ -343,11 +348,6 @@ fn thrift(cells: usize) -> Thrift {
 }
 
 impl Drawn {
-    fn of(table: Straight) -> Option<Self> {
-        let grid = Grid::of(&table)?;
-        Some(Self::with(grid, table))
-    }
-
     fn with(grid: Grid, table: Straight) -> Self {
         let contents = contents(&table.ink, &grid);
         let largest = |content: &Content| {
@@ -364,11 +364,21 @@ impl Drawn {
         places.map(|place| self.grid.bounds(place).mapped(&self.map)).collect()
     }
 
-    /// Some pieces of ink that are probably single symbols.
+    /// Some pieces of ink that are probably single symbols. Headings are printed words, whose letters may look
+    /// like digits from another side: they are left out where there are other cells.
     fn sample(&self) -> Vec<FourWays> {
-        let written = self.contents.iter().filter_map(|content| content.ink.as_ref());
+        let (rows, columns) = self.grid.size();
+        let is_heading = |place: &Place| {
+            rows > FEW && (place.row == 0 || place.row + place.rows == rows)
+                || columns > FEW && (place.column == 0 || place.column + place.columns == columns)
+        };
+        let written = |content: &&Content| content.ink.is_some() && !is_heading(&content.place);
+        let mut chosen: Vec<&Content> = self.contents.iter().filter(written).collect();
+        if chosen.is_empty() {
+            chosen = self.contents.iter().collect();
+        }
         let mut pieces = Vec::new();
-        for (ink, _) in written {
+        for (ink, _) in chosen.iter().filter_map(|content| content.ink.as_ref()) {
             pieces.extend(sample(&Components::of(ink.clone())));
             if pieces.len() >= super::sides::SAMPLE {
                 break;

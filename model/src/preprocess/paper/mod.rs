@@ -32,6 +32,8 @@ pub(super) struct Paper {
     longest_mark: [usize; 2],
     /// The cells of the sheet.
     mask: Vec<bool>,
+    /// The first and the last row and column of what may be other sheets, as rectangles of cells.
+    others: Vec<[usize; 4]>,
     /// Whether each cell is on the sheet and away from its edge.
     on_sheet: Vec<bool>,
     /// The paper's colour in each cell.
@@ -57,6 +59,7 @@ impl Paper {
             longest_mark,
             cells,
             mask: found.mask,
+            others: found.others,
             on_sheet,
             colours,
             darkest,
@@ -98,6 +101,14 @@ impl Paper {
             (*right, *bottom) = ((*right).max(x + 1), (*bottom).max(y + 1));
         }
         bounds.map(|cell| cell * self.cells.side)
+    }
+
+    /// Parts of the picture with what may be other sheets, the most likely one first: left, top, right and
+    /// bottom in pixels.
+    pub(super) fn others(&self) -> impl Iterator<Item = [usize; 4]> {
+        let limits = [self.width, self.height, self.width, self.height];
+        let pixels = move |(place, limit): (usize, usize)| (place * self.cells.side).min(limit);
+        self.others.iter().map(move |part| std::array::from_fn(|i| pixels((part[i], limits[i]))))
     }
 
     /// Whether a pixel is on the sheet.

@@ -10,12 +10,16 @@ use super::{
     colour::{Rgb, distance},
     corners::is_quadrilateral,
 };
-use crate::order::nth;
+use crate::order::{nth, sorted};
 
 /// Neighbouring cells with colours (0–441, in RGB) at most this far apart are the same region.
 const STEP: f32 = 10.0;
 /// In a grainy picture they may be this many times as far apart as neighbours usually are.
 const GRAIN: f32 = 2.5;
+/// One in so many neighbours is in the smooth part of the picture at least, where distances are as large as
+/// in a picture that is grainy all over if the median is this many times the quantile.
+const SMOOTH: usize = 6;
+const OF_SMOOTH: f32 = 1.8;
 /// Regions smaller than this share of the picture are strokes, marks or texture.
 const LARGE: f32 = 0.01;
 /// Large regions are the same surface if their colours differ by at most this ...
@@ -45,6 +49,13 @@ const ON_GROUND: f32 = 0.08;
 /// A sheet covers at least this share of the picture.
 const SMALLEST: f32 = 0.04;
 
+/// At most so many other sheets are looked at, ...
+const OTHERS: usize = 3;
+/// ... that cover at most this share of the picture, ...
+const WHOLE: f32 = 0.9;
+/// ... with this part of their length around them.
+const ROOM: usize = 10;
+
 /// Surroundings cover at least this share of one edge, ...
 const STRIP: f32 = 0.6;
 /// ... or are thicker than this many layers of cells around a middle, and than twice the other marks,
@@ -69,19 +80,25 @@ pub(super) struct Found {
     pub(super) mask: Vec<bool>,
     /// Whether each cell is paper rather than a stroke.
     pub(super) paper: Vec<bool>,
+    /// Rectangles of cells around what may be other sheets, the most likely one first: left, top, right
+    /// and bottom.
+    pub(super) others: Vec<[usize; 4]>,
 }
 
 impl Found {
     /// All cells are paper.
     pub(super) fn all(cells: &Cells) -> Self {
-        Self { mask: vec![true; cells.len()], paper: vec![true; cells.len()] }
+        Self { mask: vec![true; cells.len()], paper: vec![true; cells.len()], others: Vec::new() }
     }
 }
 
 /// Finds the sheet; all cells if it cannot be told from its surroundings.
 pub(super) fn sheet(cells: &Cells) -> Found {
-    let surface = surfaces(cells);
-    let Some(chosen) = written_on(cells, &surface) else { return Found::all(cells) };
+    let (region, surface) = surfaces(cells);
+    let chosen = written_on(cells, &surface);
+    let is_chosen = |i: usize| chosen.as_ref().is_some_and(|chosen| chosen.contains(&surface[i]));
+    let others = other_sheets(cells, &region, is_chosen);
+    let Some(chosen) = chosen else { return Found { others, ..Found::all(cells) } };
     let known: Vec<bool> = surface.iter().map(|&id| id != NONE && chosen.contains(&id)).collect();
     // Small spots of paper between strokes.
     let near = spread(cells, known.clone());
@@ -90,13 +107,56 @@ pub(super) fn sheet(cells: &Cells) -> Found {
     let mask = with_marks_at_edge(cells, &surroundings(cells, &paper), &paper);
     let area = mask.iter().filter(|&&on| on).count();
     if (area as f32) < SMALLEST * mask.len() as f32 {
-        return Found::all(cells);
+        return Found { others, ..Found::all(cells) };
     }
-    Found { mask, paper }
+    Found { mask, paper, others }
 }
 
-/// The surface that each cell belongs to, from 0 on; [`NONE`] for cells of small regions.
-fn surfaces(cells: &Cells) -> Vec<u32> {
+/// Rectangles of cells around the regions that may be sheets besides what was chosen, those with the most
+/// strokes first: quadrilaterals with all that is on them, or large. Sheets that touch are one surface.
+fn other_sheets(
+    cells: &Cells,
+    region: &[u32],
+    is_chosen: impl Fn(usize) -> bool,
+) -> Vec<[usize; 4]> {
+    let regions = seen(cells, region);
+    let mut chosen = vec![false; regions.len()];
+    (0..cells.len())
+        .filter(|&i| region[i] != NONE && is_chosen(i))
+        .for_each(|i| chosen[region[i] as usize] = true);
+    let alone = chosen.iter().filter(|&&is_chosen| is_chosen).count() == 1;
+    let others = (0..regions.len()).filter(|&id| !(alone && chosen[id]) && regions[id].strokes > 0);
+    let others = sorted(others.collect(), |&id| -(regions[id].strokes as f32));
+    let part = |id: usize| {
+        let own: Vec<bool> = region.iter().map(|&other| other == id as u32).collect();
+        let filled: Vec<bool> = surroundings(cells, &own).iter().map(|&reached| !reached).collect();
+        let area = filled.iter().filter(|&&inside| inside).count() as f32 / cells.len() as f32;
+        let is_sheet = area >= LARGE && is_quadrilateral(cells, &filled) || area >= ON_GROUND;
+        (is_sheet && area < WHOLE).then(|| with_room(cells, &filled))
+    };
+    others.into_iter().filter_map(part).take(OTHERS).collect()
+}
+
+/// The rectangle of cells around those that are `inside`, with some room.
+fn with_room(cells: &Cells, inside: &[bool]) -> [usize; 4] {
+    let mut bounds = [usize::MAX, usize::MAX, 0, 0];
+    for i in (0..cells.len()).filter(|&i| inside[i]) {
+        let (x, y) = (i % cells.columns, i / cells.columns);
+        bounds = [bounds[0].min(x), bounds[1].min(y), bounds[2].max(x + 1), bounds[3].max(y + 1)];
+    }
+    let [left, top, right, bottom] = bounds;
+    let room = (right.saturating_sub(left)).max(bottom.saturating_sub(top)) / ROOM + 1;
+    [
+        left.saturating_sub(room),
+        top.saturating_sub(room),
+        (right + room).min(cells.columns),
+        (bottom + room).min(cells.rows),
+    ]
+}
+
+/// The large region and the surface that each cell belongs to, from 0 on; [`NONE`] for cells of small
+/// regions.
+fn surfaces(cells: &Cells) -> (Vec<u32>, Vec<u32>) {
     let step = (GRAIN * typical_step(cells)).max(STEP);
     let alike = |a: usize, b: usize| distance(cells.colours[a], cells.colours[b]) <= step;
     let (mut region, areas) = connected(cells, |_| true, alike);
@@ -110,17 +170,19 @@ fn surfaces(cells: &Cells) -> Vec<u32> {
     let numbers: Vec<u32> = areas.iter().map(number).collect();
     region.iter_mut().for_each(|id| *id = numbers[*id as usize]);
     let joined = alike_surfaces(cells, &region, count as usize);
-    region.iter_mut().filter(|id| **id != NONE).for_each(|id| *id = joined[*id as usize]);
-    region
+    let surface = |&id: &u32| if id == NONE { NONE } else { joined[id as usize] };
+    let surface = region.iter().map(surface).collect();
+    (region, surface)
 }
 
-/// The median distance between the colours of neighbouring cells.
+/// The median distance between the colours of neighbouring cells where they differ least: a table may be
+/// far more grainy than the paper on it.
 fn typical_step(cells: &Cells) -> f32 {
     let beside = (0..cells.len()).filter(|i| (i + 1) % cells.columns != 0);
     let mut steps: Vec<f32> =
         beside.map(|i| distance(cells.colours[i], cells.colours[i + 1])).collect();
-    let middle = steps.len() / 2;
-    nth(&mut steps, middle)
+    let [middle, smooth] = [steps.len() / 2, steps.len() / SMOOTH];
+    nth(&mut steps, middle).min(OF_SMOOTH * nth(&mut steps, smooth))
 }
 
 /// For each of `count` regions, the first of those that are the same surface.
@@ -187,7 +249,10 @@ impl Surface {
         let largest = ratios.into_iter().fold(0.0, f32::max);
         let enough = (SHADOW_STROKES * sheet.strokes as f32).max(2.0);
         let is_lit = (DARKEST_SHADOW..=1.0 / DARKEST_SHADOW).contains(&least);
-        self.at_edge && is_lit && self.strokes as f32 >= enough && largest <= SHADOW_TINT * least
+        (self.at_edge || sheet.at_edge)
+            && is_lit
+            && self.strokes as f32 >= enough
+            && largest <= SHADOW_TINT * least
     }
 }
 

@@ -138,7 +138,7 @@ augmentation! {
     elastic = 0.45, whole 0.0, at most 28.0;
     /// Share (0–1) of the pictures that are not changed at all: every change blurs a little, and what is
     /// read is not blurred.
-    unchanged = 0.0, whole 0.0, at most 1.0;
+    unchanged = 0.1, whole 0.0, at most 1.0;
 }
 
 impl Default for TrainConfig {
@@ -152,8 +152,8 @@ impl Default for TrainConfig {
             label_smoothing: 0.05,
             validation: 1.0 / 12.0,
             seed: 1,
-            synthetic: 0.2,
-            negatives: 0.15,
+            synthetic: 0.25,
+            negatives: 0.22,
             augmentation: Augmentation::default(),
             teacher: None,
             pictures: Pictures::Ink,

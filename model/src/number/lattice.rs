@@ -283,9 +283,9 @@ impl Lattice {
         Self { sides, ..self }
     }
 
-    /// The same for an input in which other sheets may be the one that was written on.
-    pub(super) fn or_elsewhere(self, elsewhere: Option<Box<Elsewhere>>) -> Self {
-        Self { elsewhere, ..self }
+    /// The same for a picture that may be seen in other ways.
+    pub(super) fn or_elsewhere(self, elsewhere: Box<Elsewhere>) -> Self {
+        Self { elsewhere: Some(elsewhere), ..self }
     }
 
     /// How many candidates there are.
@@ -364,8 +364,9 @@ impl Question for Lattice {
         let of_sides = predictions.split_off(self.count().min(predictions.len()));
         let (corners, elsewhere) = (self.corners, self.elsewhere.take());
         match self.sides.take().and_then(|sides| sides.turned(&of_sides, reader.thresholds)) {
-            Some(page) => Step::Again(Box::new(move || {
-                page.lattice().of_sheet(corners).or_elsewhere(elsewhere)
+            Some(page) => Step::Again(Box::new(move || Self {
+                elsewhere,
+                ..page.lattice().of_sheet(corners)
             })),
             None => {
                 let reading = self.best(&predictions, reader);

@@ -79,7 +79,7 @@ pub(super) fn lattice(
         let corners = sheet.corners;
         return in_boxes(Page::of(sheet).turned(turns.unwrap_or(0)), boxes).of_sheet(corners);
     }
-    let elsewhere = Elsewhere::of(picture, &sheet.others);
+    let elsewhere = Elsewhere::of(picture, &sheet, turns);
     on_sheet(sheet, turns).or_elsewhere(elsewhere)
 }
 

@@ -51,6 +51,17 @@ impl Ink {
         (row(top) * (1.0 - v) + row(top + 1.0) * v).round() as u8
     }
 
+    /// The ink above this share of full ink, stretched to 0–255.
+    pub(crate) fn stronger(&self, share: f32) -> Self {
+        let least = share * 255.0;
+        let value = |&v: &u8| ((f32::from(v) - least).max(0.0) / (1.0 - share)).round() as u8;
+        Self {
+            width: self.width,
+            height: self.height,
+            values: self.values.iter().map(value).collect(),
+        }
+    }
+
     /// Leaves no ink at pixel `i`.
     pub(crate) fn clear(&mut self, i: usize) {
         self.values[i] = 0;

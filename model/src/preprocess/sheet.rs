@@ -63,6 +63,12 @@ impl Sheet {
         Some(Self { ink, map: map.after(&to_seen), corners, others })
     }
 
+    /// The same with the ink that is stronger than this share of the strongest.
+    pub(crate) fn stronger(&self, share: f32) -> Self {
+        let (ink, others) = (self.ink.stronger(share), Vec::new());
+        Self { ink, map: self.map, corners: self.corners, others }
+    }
+
     /// The same in a picture that contains the sheet's picture at this place.
     pub(crate) fn placed(self, place: &Homography) -> Self {
         Self {

@@ -43,7 +43,8 @@ fn on_uneven_paper(pixels: &[Rgb], paper: &Paper, width: usize) -> Option<Vec<u8
         paper.covers(x, y)
     };
     let floor = grain((0..values.len()).filter(on_sheet).map(|i| values[i]).collect())?;
-    let mut ink = stretched(&values, floor, FULL_INK * paper.strongest(&values, width))?;
+    let full = FULL_INK * paper.strongest(&values, width);
+    let mut ink = stretched(&values, floor, full)?;
     remove_dust(&mut ink, width);
     Some(ink)
 }

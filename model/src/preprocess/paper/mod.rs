@@ -8,17 +8,23 @@ mod ink;
 mod plain;
 mod region;
 mod strips;
+mod surfaces;
+mod surroundings;
 
 use super::strokes::Point;
 use crate::order::nth;
 use cells::Cells;
 use colour::{Rgb, distance};
 pub(crate) use corners::quadrilateral;
-use region::{eroded, longest_marks, sheet, spread};
+use region::{sheet, spread};
 use strips::without_strips;
+use surroundings::{eroded, longest_marks};
 
 /// Colours around a cell further apart than this are on both sides of a shadow's edge.
 const SHADOW: f32 = 20.0;
+
+/// In less light than this (0–255), noise would be enlarged to ink.
+const DARKEST: f32 = 30.0;
 
 /// How many cells may have stronger ink than what counts as the strongest: it may be noise.
 const FEW_CELLS: usize = 6;
@@ -137,7 +143,7 @@ impl Paper {
         } else {
             self.colours[cell]
         };
-        let light = paper.iter().sum::<f32>() / 3.0 + 1.0;
+        let light = (paper.iter().sum::<f32>() / 3.0).max(DARKEST);
         std::array::from_fn(|i| (colour[i] - paper[i]) * 255.0 / light)
     }
 }

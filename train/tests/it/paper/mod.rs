@@ -91,6 +91,11 @@ fn reads_paper_of_all_kinds_in_any_light() {
 }
 
 #[test]
+fn reads_paper_on_tiles_that_is_crumpled_or_hardly_lit() {
+    reads(&[Kind::Tiled, Kind::Creased, Kind::HardLight], 0.95);
+}
+
+#[test]
 fn reads_tilted_and_turned_pictures() {
     use Kind::*;
     reads(&[Tilted, Turned90, Turned180, Turned270], 0.97);

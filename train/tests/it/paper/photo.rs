@@ -59,6 +59,12 @@ pub enum Kind {
     Tight,
     /// Several of the above at once.
     Mixed,
+    /// The sheet lies on tiles with dark joints.
+    Tiled,
+    /// The sheet was crumpled.
+    Creased,
+    /// Light from one side, and hardly any on the other.
+    HardLight,
 }
 
 /// Single-channel raster of ink, 0 to 1.
@@ -287,6 +293,11 @@ pub struct Setup {
     pub tilt: f32,
     pub turns: usize,
     pub on_table: Option<f32>,
+    /// How many tiles the table has across.
+    pub tiles: Option<f32>,
+    /// How much light a crease takes, as a share.
+    pub creases: f32,
+    pub hard_light: bool,
     pub perspective: f32,
     pub strips: Vec<(usize, usize, Rgb)>,
     pub object: bool,
@@ -331,6 +342,9 @@ impl Setup {
             tilt: 0.0,
             turns: 0,
             on_table: None,
+            tiles: None,
+            creases: 0.0,
+            hard_light: false,
             perspective: 0.0,
             strips: Vec::new(),
             object: false,
@@ -386,6 +400,18 @@ impl Setup {
                 self.on_table = Some(rng.random_range(0.04..0.15));
                 self.perspective = rng.random_range(0.0..0.08);
                 self.tilt = rng.random_range(-5.0..5.0);
+            }
+            Kind::Tiled => {
+                self = self.with(Kind::Table, rng);
+                self.tiles = Some(rng.random_range(4.5..9.0));
+            }
+            Kind::Creased => {
+                self = self.with(Kind::Table, rng);
+                self.creases = rng.random_range(0.15..0.35);
+            }
+            Kind::HardLight => {
+                self = self.with(Kind::Table, rng);
+                self.hard_light = true;
             }
             Kind::Small => {
                 self = self.photo(rng);
@@ -591,6 +617,8 @@ fn taken(sheet: &Sheet, setup: &Setup, rng: &mut StdRng) -> (Vec<Rgb>, [usize; 2
     let soft = rng.random_range(1.0..6.0);
     let light_from = rng.random_range(0.0..std::f32::consts::TAU);
     let (lx, ly) = (light_from.cos(), light_from.sin());
+    let folds = (setup.creases > 0.0).then(|| Clouds::new(width, height, [w / 5.0; 2], rng));
+    let tiles = setup.tiles.map(|across| (w / across, rng.random_range(0.0..w), w / 250.0));
     let mut pixels = Vec::with_capacity(width * height);
     for y in 0..height {
         for x in 0..width {
@@ -604,9 +632,16 @@ fn taken(sheet: &Sheet, setup: &Setup, rng: &mut StdRng) -> (Vec<Rgb>, [usize; 2
                 let print =
                     if setup.frame { mix(paper, setup.ink, sheet.print.at(u, v)) } else { ruled };
                 mix(print, setup.ink, sheet.ink.at(u, v) * setup.strength)
+            } else if let Some((side, shift, joint)) = tiles {
+                let is_joint = at.iter().any(|place| (place + shift) % side < joint);
+                if is_joint { [55.0; 3] } else { [128.0, 132.0, 135.0] }
             } else {
                 table(x, y)
             };
+            if let Some(folds) = folds.as_ref().filter(|_| inside) {
+                let fold = (1.0 - folds.at(x, y).abs() * 12.0).max(0.0);
+                colour = colour.map(|value| value * (1.0 - setup.creases * fold));
+            }
             if setup.holes && holes.iter().any(|c| (at[0] - c[0]).hypot(at[1] - c[1]) < hole) {
                 colour = table(x, y);
             }
@@ -618,6 +653,11 @@ fn taken(sheet: &Sheet, setup: &Setup, rng: &mut StdRng) -> (Vec<Rgb>, [usize; 2
             }
             let along = ((at[0] / w - 0.5) * lx + (at[1] / h - 0.5) * ly).clamp(-0.7, 0.7);
             let light = 1.0 - setup.shading * (along + 0.5).clamp(0.0, 1.0);
+            let light = if setup.hard_light {
+                light * ((0.55 - along) / 0.5).clamp(0.02, 1.0)
+            } else {
+                light
+            };
             pixels.push(colour.map(|value| value * light));
         }
     }

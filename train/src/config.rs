@@ -87,10 +87,11 @@ macro_rules! augmentation {
     )*) => {
         /// Ranges of the random changes to each training picture.
         #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
-        #[serde(default)]
         pub struct Augmentation {
             $(
                 $(#[$description])*
+                // A checkpoint that does not name it was trained without it.
+                #[serde(default)]
                 #[arg(
                     long, default_value_t = $default,
                     default_value_if("pictures", "whole", stringify!($whole))
@@ -270,7 +271,8 @@ mod tests {
         }"#;
         let config: TrainConfig = serde_json::from_str(old).unwrap();
         assert_eq!((config.synthetic, config.negatives), (0.1, 0.3));
-        assert_eq!(config.augmentation, Augmentation::default());
+        let augmentation = Augmentation { unchanged: 0.0, ..Augmentation::default() };
+        assert_eq!(config.augmentation, augmentation);
     }
 
     #[test]

@@ -94,8 +94,15 @@ fn verdicts(card: &Card) -> String {
     };
     let negatives: String =
         card.negatives.iter().map(|kind| row(&kind.name, &kind.verdicts)).collect();
+    let rejects = card.negatives.iter().map(|kind| kind.verdicts).chain([card.verdicts]);
+    let nothing = if rejects.into_iter().all(|verdicts| verdicts.not_a_digit == 0) {
+        "<p>It rejects nothing: whatever the picture is, it is taken for one of the labels. It serves to \
+         compare, and where nothing else is drawn.</p>"
+    } else {
+        ""
+    };
     format!(
-        "<h2>Verdicts</h2><div class=wide><table><tr><th></th><th>pictures</th><th>read</th>\
+        "<h2>Verdicts</h2>{nothing}<div class=wide><table><tr><th></th><th>pictures</th><th>read</th>\
          <th>unsure</th><th>rejected</th></tr>{}{negatives}</table></div>",
         if card.verdicts.total() > 0 { row("examples", &card.verdicts) } else { String::new() }
     )

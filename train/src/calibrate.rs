@@ -2,17 +2,28 @@
 //! Modern Neural Networks", 2017), and the thresholds below which answers are unsure or
 //! rejected, both fitted on examples that were held back from training.
 
-use glyphic_model::{Prediction, Thresholds};
+use std::array::from_fn;
 
-use crate::{evaluate::mean_loss, example::Example};
+use glyphic_model::{Glyph, Prediction, Thresholds, glyph::PIXELS};
+
+use crate::{
+    augment::{HostAugmenter, MAP, random_maps},
+    config::{Augmentation, TrainConfig},
+    evaluate::mean_loss,
+    example::Example,
+    random::{Purpose, rng},
+};
 
 /// The lowest and the highest temperature tried.
 const RANGE: (f32, f32) = (0.1, 10.0);
 /// How often the range is narrowed (by 0.62, on a logarithmic scale).
 const ROUNDS: usize = 24;
 
-/// Share of the held-back examples that must be accepted, that is, not rejected.
-const ACCEPTED: f64 = 0.995;
+/// Writers whom training has not seen differ more from each other than those of the held-back examples:
+/// these are changed as in training, but this many times as much, ...
+const HARDER: f32 = 1.5;
+/// ... and this share of them must be accepted, that is, not rejected.
+const ACCEPTED: f64 = 0.99;
 /// Share of the held-back samples of fine-tuning that must be accepted; a few may have wrong
 /// labels.
 const ACCEPTED_OF_SAMPLES: f64 = 0.95;
@@ -21,12 +32,33 @@ const RIGHT_WHEN_UNSURE: f64 = 0.6;
 /// … and if they are at most this share of all answers.
 const MOST_UNSURE: f64 = 0.01;
 
-/// The thresholds, from the predictions for held-back examples. Nothing is rejected unless the
-/// network was trained to reject negatives.
-pub fn thresholds(predictions: &[Prediction], examples: &[Example], rejects: bool) -> Thresholds {
-    let in_distribution =
-        if rejects { accepting(predictions, ACCEPTED).unwrap_or(0.0) } else { 0.0 };
+/// The held-back examples as by writers who differ more than those of the training data.
+pub fn harder(examples: &[Example]) -> Vec<Example> {
+    let Augmentation { rotation, scale, shear, shift, elastic, .. } =
+        TrainConfig::default().augmentation;
+    let [rotation, scale, shear, elastic] =
+        [rotation, scale, shear, elastic].map(|range| HARDER * range);
+    let ranges = Augmentation { rotation, scale, shear, shift, elastic, unchanged: 0.0 };
+    let mut rng = rng(0, Purpose::Calibration, 0);
+    let maps = random_maps(&ranges, examples.len(), &mut rng);
+    let (maps, _) = maps.as_chunks::<MAP>();
+    let augmenter = HostAugmenter::new();
+    let changed = |(example, map): (&Example, &[f32; MAP])| {
+        let mut ink = [0.0; PIXELS];
+        augmenter.apply(example.glyph.pixels(), map, &mut ink);
+        Example { glyph: Glyph::new(from_fn(|i| ink[i].round() as u8)), label: example.label }
+    };
+    examples.iter().zip(maps).map(changed).collect()
+}
 
+/// The thresholds, from the predictions for held-back examples. Nothing is rejected unless there are
+/// predictions for the [`harder`] ones.
+pub fn thresholds(
+    predictions: &[Prediction],
+    examples: &[Example],
+    harder: &[Prediction],
+) -> Thresholds {
+    let in_distribution = accepting(harder, ACCEPTED).unwrap_or(0.0);
     let mut answers: Vec<(f32, bool)> = predictions
         .iter()
         .zip(examples)
@@ -102,10 +134,10 @@ mod tests {
     #[test]
     fn nearly_all_held_back_examples_are_accepted() {
         let (predictions, examples) = answers(|i| (i as f32 / 1000.0, 0.99, true));
-        let Thresholds { in_distribution, .. } = thresholds(&predictions, &examples, true);
+        let Thresholds { in_distribution, .. } = thresholds(&predictions, &examples, &predictions);
         let lost = predictions.iter().filter(|one| one.in_distribution < in_distribution).count();
-        assert_eq!(lost, 5);
-        assert_eq!(thresholds(&predictions, &examples, false).in_distribution, 0.0);
+        assert_eq!(lost, 10);
+        assert_eq!(thresholds(&predictions, &examples, &[]).in_distribution, 0.0);
         // One in twenty samples may be rejected, and never more than before.
         let fitted = Thresholds { in_distribution: 0.9, confidence: 0.5 };
         assert!((accepting_samples(fitted, &predictions).in_distribution - 0.05).abs() < 2e-3);
@@ -122,10 +154,10 @@ mod tests {
         // The eight least sure: half of them wrong.
         let sure = |i: usize| if i < 8 { 0.5 + i as f32 / 100.0 } else { 0.95 };
         let (predictions, examples) = answers(|i| (1.0, sure(i), i >= 8 || i % 2 == 0));
-        let Thresholds { confidence, .. } = thresholds(&predictions, &examples, true);
+        let Thresholds { confidence, .. } = thresholds(&predictions, &examples, &[]);
         assert!(confidence > sure(7) && confidence <= 0.95, "{confidence}");
         // Nothing is unsure where nothing was wrong.
         let (predictions, examples) = answers(|i| (1.0, sure(i), true));
-        assert_eq!(thresholds(&predictions, &examples, true).confidence, 0.0);
+        assert_eq!(thresholds(&predictions, &examples, &[]).confidence, 0.0);
     }
 }

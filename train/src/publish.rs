@@ -10,7 +10,7 @@ use glyphic_model::{
 use glyphic_runtime::registry::{COMPARISON_FILE, Comparison, Draft, Registry};
 
 use crate::{
-    calibrate::{accepting_samples, temperature, tempered, thresholds},
+    calibrate::{accepting_samples, harder, temperature, tempered, thresholds},
     card::{Card, Measured},
     data::Data,
     environment,
@@ -96,12 +96,15 @@ impl FinishedRun<'_> {
         let labels = self.data.labels.clone();
         let classifier = Classifier::new(network.clone(), labels, self.device);
         let held_back = self.held_back();
+        let harder = if self.rejects() { harder(&held_back) } else { Vec::new() };
         let waiting = self.progress.waiting();
-        let logits = logits(&classifier, &held_back)?;
+        let said = logits(&classifier, &held_back)?;
+        let said_of_harder = logits(&classifier, &harder)?;
         drop(waiting);
-        let temperature = temperature(&logits, &held_back);
-        let predictions = tempered(&logits, temperature);
-        let mut thresholds = thresholds(&predictions, &held_back, self.rejects());
+        let temperature = temperature(&said, &held_back);
+        let predictions = tempered(&said, temperature);
+        let of_harder = tempered(&said_of_harder, temperature);
+        let mut thresholds = thresholds(&predictions, &held_back, &of_harder);
         let classifier = classifier.with_temperature(temperature);
         if let Some(fine_tuning) = self.fine_tuning {
             let samples = evaluate(&classifier, &fine_tuning.held_back)?.predictions;

@@ -24,6 +24,8 @@ pub enum Purpose {
     Robustness = 8,
     /// Numbers whose digits touch, by number.
     Touching = 9,
+    /// The changes of held-back examples that thresholds are fitted on.
+    Calibration = 10,
 }
 
 /// The random numbers for one purpose at one moment of a run. There is no

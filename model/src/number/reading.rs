@@ -54,11 +54,6 @@ impl ReadLine {
 }
 
 impl Reading {
-    /// Nothing was read.
-    pub(super) fn none() -> Self {
-        Self { lines: Vec::new(), turns: 0, corners: None }
-    }
-
     /// The text of its lines, separated by line breaks; lines without text are left out.
     pub fn text(&self, labels: &[String]) -> String {
         let lines: Vec<String> = self.lines.iter().map(|line| line.text(labels)).collect();

@@ -227,7 +227,7 @@ test("a network is trained from scratch, followed, stopped, and listed when it h
     return (loss?.getAttribute("points") ?? "").split(" ").length > 3;
   });
   await drawn();
-  assert.match(await page.locator("#run-facts").textContent(), /left · step [\d,]+ of 1,322 · [\d,]+ pictures per second · loss \d/);
+  assert.match(await page.locator("#run-facts").textContent(), /left · step [\d,]+ of 1,620 · [\d,]+ pictures per second · loss \d/);
   // The loss falls. In the picture, y grows downwards.
   const heights = await page.locator("#run polyline").first().evaluate((line) =>
     line.getAttribute("points").split(" ").map((point) => Number(point.split(",")[1])));

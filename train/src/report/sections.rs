@@ -96,8 +96,8 @@ fn verdicts(card: &Card) -> String {
         card.negatives.iter().map(|kind| row(&kind.name, &kind.verdicts)).collect();
     let rejects = card.negatives.iter().map(|kind| kind.verdicts).chain([card.verdicts]);
     let nothing = if rejects.into_iter().all(|verdicts| verdicts.not_a_digit == 0) {
-        "<p>It rejects nothing: whatever the picture is, it is taken for one of the labels. It serves to \
-         compare, and where nothing else is drawn.</p>"
+        "<p>It rejects nothing: whatever the picture is, it is taken for one of the labels. Use it for \
+         comparison, or where nothing else is drawn.</p>"
     } else {
         ""
     };

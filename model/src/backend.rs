@@ -18,6 +18,12 @@ pub(crate) trait Backend: Debug + Send + Sync {
     /// The input of the last layer, one row per glyph.
     fn features(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed>;
 
+    /// Both of them, one pair per glyph.
+    fn logits_and_features(
+        &self,
+        glyphs: &[Glyph],
+    ) -> Result<Vec<(Vec<f32>, Vec<f32>)>, DeviceFailed>;
+
     /// The output of each convolution for a glyph, first to last.
     fn maps(&self, glyph: &Glyph) -> Result<Vec<LayerMaps>, DeviceFailed>;
 

@@ -34,11 +34,13 @@ impl BurnNetwork {
         glyphs: &[Glyph],
         compute: impl FnOnce(Tensor<4>) -> Tensor<2>,
     ) -> Result<Vec<Vec<f32>>, DeviceFailed> {
+        rows(compute(self.pixels(glyphs)), glyphs.len())
+    }
+
+    /// The network's input.
+    fn pixels(&self, glyphs: &[Glyph]) -> Tensor<4> {
         let batch = if self.padded { glyphs.len().next_power_of_two() } else { glyphs.len() };
-        let rows = compute(normalised(glyphs, batch, &self.device));
-        let [_, width] = rows.dims();
-        let values = values(rows)?;
-        Ok(values.chunks(width).take(glyphs.len()).map(<[f32]>::to_vec).collect())
+        normalised(glyphs, batch, &self.device)
     }
 }
 
@@ -49,6 +51,15 @@ impl Backend for BurnNetwork {
 
     fn features(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
         self.rows(glyphs, |pixels| self.network.features(pixels))
+    }
+
+    fn logits_and_features(
+        &self,
+        glyphs: &[Glyph],
+    ) -> Result<Vec<(Vec<f32>, Vec<f32>)>, DeviceFailed> {
+        let features = self.network.features(self.pixels(glyphs));
+        let logits = rows(self.network.of_features(features.clone()), glyphs.len())?;
+        Ok(logits.into_iter().zip(rows(features, glyphs.len())?).collect())
     }
 
     fn maps(&self, glyph: &Glyph) -> Result<Vec<LayerMaps>, DeviceFailed> {
@@ -65,6 +76,12 @@ impl Backend for BurnNetwork {
         let [_, _, side, _] = weights.dims();
         Ok(Some((side, values(weights)?)))
     }
+}
+
+/// The first `count` rows.
+fn rows(rows: Tensor<2>, count: usize) -> Result<Vec<Vec<f32>>, DeviceFailed> {
+    let [_, width] = rows.dims();
+    Ok(values(rows)?.chunks(width).take(count).map(<[f32]>::to_vec).collect())
 }
 
 /// Glyphs as the network's input, filled up to `batch` with blank ones.

@@ -10,6 +10,7 @@ use crate::{
     burn_network::BurnNetwork,
     cpu::{CpuNetwork, OneThread},
     glyph::Glyph,
+    memory::{Key, Memory},
     network::Network,
     prediction::Prediction,
     verdict::Thresholds,
@@ -24,6 +25,8 @@ pub struct Classifier {
     labels: Vec<String>,
     temperature: f32,
     thresholds: Thresholds,
+    /// What was taught beside the network's training.
+    memory: Option<Arc<Memory>>,
 }
 
 impl Classifier {
@@ -52,7 +55,7 @@ impl Classifier {
 
     fn by(backend: Arc<dyn Backend>, by_kernels: bool, labels: Vec<String>) -> Self {
         let thresholds = Thresholds::default();
-        Self { backend, by_kernels, labels, temperature: 1.0, thresholds }
+        Self { backend, by_kernels, labels, temperature: 1.0, thresholds, memory: None }
     }
 
     /// Sets the temperature (above 0): logits are divided by it before softmax, so that
@@ -66,13 +69,24 @@ impl Classifier {
         Self { thresholds, ..self }
     }
 
+    /// The same with a memory that was made of this network's [`keys`](Self::keys), or without one.
+    pub fn with_memory(self, memory: Option<Arc<Memory>>) -> Self {
+        Self { memory, ..self }
+    }
+
     /// The thresholds for verdicts.
     pub fn thresholds(&self) -> Thresholds {
         self.thresholds
     }
 
-    /// The labels, in the order of the outputs.
+    /// The labels, in the order of a prediction's probabilities: those of the network's outputs, then
+    /// those that the memory alone knows.
     pub fn labels(&self) -> &[String] {
+        self.memory.as_ref().map_or(&self.labels, |memory| memory.labels())
+    }
+
+    /// The labels of the network's outputs.
+    pub fn network_labels(&self) -> &[String] {
         &self.labels
     }
 
@@ -91,9 +105,27 @@ impl Classifier {
     /// # Errors
     /// The device fails.
     pub fn classify(&self, glyphs: &[Glyph]) -> Result<Vec<Prediction>, DeviceFailed> {
-        let mut logits = self.logits(glyphs)?;
-        logits.iter_mut().flatten().for_each(|logit| *logit /= self.temperature);
-        Ok(logits.iter().map(|logits| Prediction::of(logits)).collect())
+        let calibrated = |mut logits: Vec<f32>| {
+            logits.iter_mut().for_each(|logit| *logit /= self.temperature);
+            logits
+        };
+        let Some(memory) = self.memory.as_ref().filter(|_| !glyphs.is_empty()) else {
+            let logits = self.logits(glyphs)?.into_iter();
+            return Ok(logits.map(|logits| Prediction::of(&calibrated(logits))).collect());
+        };
+        let both = self.backend.logits_and_features(glyphs)?.into_iter();
+        let recalled = both.map(|(logits, features)| {
+            memory.recall(calibrated(logits), &features, self.thresholds)
+        });
+        Ok(recalled.collect())
+    }
+
+    /// The key of each glyph for a [`Memory`] beside this network.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn keys(&self, glyphs: &[Glyph]) -> Result<Vec<Key>, DeviceFailed> {
+        Ok(self.features(glyphs)?.iter().map(|features| Key::of(features)).collect())
     }
 
     /// The network's raw outputs for a batch of glyphs, not divided by the temperature: one row
@@ -116,6 +148,9 @@ impl Classifier {
     /// # Errors
     /// The device fails.
     pub fn features(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
+        if glyphs.is_empty() {
+            return Ok(Vec::new());
+        }
         self.backend.features(glyphs)
     }
 }

@@ -70,6 +70,13 @@ impl Backend for CpuNetwork {
         Ok(self.features(glyphs))
     }
 
+    fn logits_and_features(
+        &self,
+        glyphs: &[Glyph],
+    ) -> Result<Vec<(Vec<f32>, Vec<f32>)>, DeviceFailed> {
+        Ok(in_parallel(glyphs, |part| self.inference.logits_and_features(part, normalised_pixel)))
+    }
+
     fn maps(&self, glyph: &Glyph) -> Result<Vec<LayerMaps>, DeviceFailed> {
         let mut maps = self.inference.maps(glyph, normalised_pixel);
         maps.truncate(self.convolutions);
@@ -88,6 +95,13 @@ impl Backend for OneThread {
 
     fn features(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed> {
         Ok(self.0.inference.features(glyphs, normalised_pixel))
+    }
+
+    fn logits_and_features(
+        &self,
+        glyphs: &[Glyph],
+    ) -> Result<Vec<(Vec<f32>, Vec<f32>)>, DeviceFailed> {
+        Ok(self.0.inference.logits_and_features(glyphs, normalised_pixel))
     }
 
     fn maps(&self, glyph: &Glyph) -> Result<Vec<LayerMaps>, DeviceFailed> {

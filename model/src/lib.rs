@@ -20,6 +20,7 @@
 //! | `agreement` | whether the two give the same results |
 //! | [`backend`] | what the two have in common |
 //! | [`classifier`] | glyphs to predictions |
+//! | [`memory`] | what was taught, read at once beside the network |
 //! | [`prediction`] | the network's answer for a glyph |
 //! | [`answer`] | the answer for a drawing or a picture as JSON, in servers and browsers |
 //! | [`explain`] | the layers' feature maps for a glyph, and which ink mattered |
@@ -43,6 +44,7 @@ pub mod glyph;
 pub mod label_errors;
 pub mod labels;
 pub mod layer_weights;
+pub mod memory;
 pub mod network;
 pub mod number;
 mod order;

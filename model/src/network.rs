@@ -229,7 +229,15 @@ impl Network {
     /// # Shapes
     /// `[batch, 1, 28, 28]` → `[batch, classes]`
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<2> {
-        self.output.forward(self.features(pixels))
+        self.of_features(self.features(pixels))
+    }
+
+    /// The logits for [`features`](Self::features).
+    ///
+    /// # Shapes
+    /// `[batch, features]` → `[batch, classes]`
+    pub(crate) fn of_features(&self, features: Tensor<2>) -> Tensor<2> {
+        self.output.forward(features)
     }
 
     /// Number of labels.

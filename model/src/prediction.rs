@@ -12,6 +12,19 @@ pub struct Prediction {
     /// meaningful only if the network was trained with negatives
     /// ([`Thresholds::rejects`](crate::Thresholds::rejects)).
     pub in_distribution: f32,
+    /// What decided, if it was not the network alone.
+    pub taught: Option<Taught>,
+}
+
+/// What somebody taught decided a prediction: without it, the label or the verdict would be another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Taught {
+    /// Index of the label that was taught.
+    pub index: usize,
+    /// How many samples of it are remembered.
+    pub samples: usize,
+    /// By how much they raised the label's probability (0–1).
+    pub weight: f32,
 }
 
 impl Prediction {
@@ -34,7 +47,7 @@ impl Prediction {
         let index = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b])).unwrap_or(0);
         // Σ e^logit / (Σ e^logit + e^0), rearranged so that no exponential overflows.
         let in_distribution = 1.0 / (1.0 + (-largest - sum.ln()).exp());
-        Self { index, probabilities, in_distribution }
+        Self { index, probabilities, in_distribution, taught: None }
     }
 
     /// The two most probable labels, the more probable one first.
@@ -48,6 +61,11 @@ impl Prediction {
     /// Probability (0–1) of the most probable label.
     pub fn confidence(&self) -> f32 {
         self.probabilities.get(self.index).copied().unwrap_or(0.0)
+    }
+
+    /// Probability (0–1) that the glyph is this label, and not another one or none.
+    pub(crate) fn probability_of(&self, label: usize) -> f32 {
+        self.in_distribution * self.probabilities.get(label).copied().unwrap_or(0.0)
     }
 
     /// Whether all of it are numbers: weights that are too large give logits that are none.

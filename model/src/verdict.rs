@@ -80,6 +80,7 @@ mod tests {
             index: 0,
             probabilities: vec![confidence, 0.0],
             in_distribution,
+            taught: None,
         };
         let verdict = |thresholds: Thresholds, prediction| thresholds.verdict(&prediction);
         let none = Thresholds::default();

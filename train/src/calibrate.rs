@@ -125,7 +125,7 @@ mod tests {
             let (in_distribution, confidence, right) = of(i);
             let mut probabilities = vec![1.0 - confidence; 2];
             probabilities[usize::from(!right)] = confidence;
-            Prediction { index: usize::from(!right), probabilities, in_distribution }
+            Prediction { index: usize::from(!right), probabilities, in_distribution, taught: None }
         };
         let example = Example { glyph: Glyph::new([0; PIXELS]), label: 0 };
         ((0..1000).map(answer).collect(), vec![example; 1000])

@@ -85,6 +85,22 @@ impl Inference {
         self.run(&self.layers[..self.layers.len().saturating_sub(1)], pictures, pixel)
     }
 
+    /// The logits and the input of the last layer for each picture: what [`logits`](Self::logits) and
+    /// [`features`](Self::features) give, computed once.
+    pub fn logits_and_features<P>(
+        &self,
+        pictures: &[P],
+        pixel: impl Fn(&P, usize) -> f32 + Copy,
+    ) -> Vec<(Vec<f32>, Vec<f32>)> {
+        self.with_maps(|maps| {
+            let both = |picture: &P| {
+                let logits = self.forward(&self.layers, |i| pixel(picture, i), maps).to_vec();
+                (logits, maps.iter().rev().nth(1).cloned().unwrap_or_default())
+            };
+            pictures.iter().map(both).collect()
+        })
+    }
+
     /// The output of each layer for a picture, first to last.
     pub fn maps<P>(&self, picture: &P, pixel: impl Fn(&P, usize) -> f32 + Copy) -> Vec<LayerMaps> {
         self.with_maps(|maps| {

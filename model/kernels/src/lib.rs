@@ -20,6 +20,7 @@
 //! | `elementwise` | batch norm and ReLU between two products, forward and backward |
 //! | `inference` | [`Inference`] |
 //! | `parallel` | [`in_parallel`]: batches split between threads |
+//! | `rows` | [`Rows`]: many vectors compared with one |
 //! | `training` | [`Training`] |
 //!
 //! ```
@@ -44,9 +45,11 @@ mod layout;
 mod packed;
 mod parallel;
 mod products;
+mod rows;
 mod training;
 
 pub use inference::Inference;
 pub use layers::{LayerMaps, LayerWeights};
 pub use parallel::in_parallel;
+pub use rows::Rows;
 pub use training::{BatchStatistics, Gradients, Parameters, Training, WrongValueCount};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     glyph::Glyph,
     number::{Bounds, ReadLine, Reading, Symbol},
-    prediction::Prediction,
+    prediction::{Prediction, Taught},
     preprocess::Point,
     verdict::{Thresholds, Verdict},
 };
@@ -70,6 +70,9 @@ pub struct ReadSymbol {
     pub best: Vec<LabelProbability>,
     /// The probability (0–1) of each label.
     pub probabilities: Vec<f32>,
+    /// What was taught, if that decided it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taught: Option<TaughtLabel>,
     /// The strokes that it consists of, if it consists of whole ones: their indices among the
     /// strokes with points.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +89,26 @@ pub struct LabelProbability {
     pub label: String,
     /// Its probability (0–1).
     pub confidence: f32,
+}
+
+/// What decided a reading, beside the network: without it, the label or the verdict would be another.
+#[derive(Clone, Debug, Serialize)]
+pub struct TaughtLabel {
+    /// The label that was taught.
+    pub label: String,
+    /// How many samples of it are remembered.
+    pub samples: usize,
+    /// By how much they raised its probability (0–1).
+    pub weight: f32,
+}
+
+impl TaughtLabel {
+    /// What decided this prediction, if it was not the network alone.
+    pub fn of(prediction: &Prediction, labels: &[String]) -> Option<Self> {
+        let Taught { index, samples, weight } = prediction.taught?;
+        let label = labels.get(index).filter(|_| index == prediction.index)?.clone();
+        Some(Self { label, samples, weight })
+    }
 }
 
 impl ReadText {
@@ -152,6 +175,7 @@ impl ReadSymbol {
             counts,
             in_distribution: prediction.in_distribution,
             best: LabelProbability::best_two(&prediction, labels),
+            taught: TaughtLabel::of(&prediction, labels),
             strokes,
             seen: None,
             probabilities: prediction.probabilities,

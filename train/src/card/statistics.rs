@@ -175,6 +175,7 @@ mod tests {
                 vec![1.0 - confidence, confidence]
             },
             in_distribution: 1.0,
+            taught: None,
         };
         let example = Example { glyph: Glyph::new([0; PIXELS]), label: 0 };
         (given.iter().map(answer).collect(), vec![example; given.len()])

@@ -96,6 +96,7 @@ impl SaidOfPair {
                 index: best.unwrap_or(0),
                 probabilities,
                 in_distribution: self.0.in_distribution,
+                taught: None,
             }
         })
     }

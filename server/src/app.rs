@@ -20,6 +20,7 @@ use crate::{
     models::Models,
     neighbours::{ExampleSource, Neighbours},
     shadow::Shadow,
+    taught::TaughtMemory,
 };
 
 /// Files of samples that are written at once, and for one client. As many are reserved for the
@@ -54,6 +55,8 @@ pub struct AppParts {
     pub shadow: Shadow,
     /// Samples and training jobs, or why there are none.
     training: Result<TrainingService, Arc<str>>,
+    /// What was taught and is read before it is trained, unless that is off.
+    pub memory: Option<TaughtMemory>,
     /// The training examples, if the server was started with them.
     neighbours: Option<Neighbours>,
     /// The threads for decoding and preprocessing.
@@ -93,6 +96,7 @@ impl App {
             admin: Admin::default(),
             rate: Rate::new(limits.rate),
             training: Err("it was started without a database".into()),
+            memory: None,
             neighbours: None,
             lanes: Lanes::default(),
             exports: Reserved::new(|| Places::new(EXPORTS.0, EXPORTS.1)),
@@ -109,6 +113,13 @@ impl App {
     /// The same with samples and training jobs, or with why there are none.
     pub fn with_training(self, training: Result<TrainingService, String>) -> Self {
         self.with(|parts| parts.training = training.map_err(Into::into))
+    }
+
+    /// The same, reading what is taught at once. It comes after [`with_training`](Self::with_training).
+    pub fn with_memory(self) -> Self {
+        let (training, engine) = (self.training.clone().ok(), self.models.engine().clone());
+        let memory = training.map(|training| TaughtMemory::new(training.store, engine));
+        self.with(|parts| parts.memory = memory)
     }
 
     /// The same with the examples that its checkpoints were trained on.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args, builder::TypedValueParser, error::ErrorKind};
+use clap::{ArgAction, Args, builder::TypedValueParser, error::ErrorKind};
 use glyphic_model::Thresholds;
 use glyphic_runtime::device::DeviceChoice;
 
@@ -152,6 +152,14 @@ impl TypedValueParser for Token {
     }
 }
 
+fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("it must be on or off".to_owned()),
+    }
+}
+
 fn probability(text: &str) -> Result<f32, String> {
     let value: f32 = text.parse().map_err(|_| "it must be a number".to_owned())?;
     (0.0..=1.0).contains(&value).then_some(value).ok_or_else(|| "it must be 0 to 1".to_owned())
@@ -197,6 +205,9 @@ pub struct TrainingOptions {
     /// Days for which a deletion with the token can be undone.
     #[arg(long, env = "GLYPHIC_KEEP_DELETED_DAYS", default_value_t = 30)]
     pub keep_deleted_days: u32,
+    /// Whether what is taught is read at once, before any training: on or off.
+    #[arg(long, env = "GLYPHIC_MEMORY", default_value = "on", value_name = "on|off", value_parser = on_or_off, action = ArgAction::Set)]
+    pub memory: bool,
     /// Start training after this number of new labelled samples; those of visitors count once they
     /// are confirmed [default: never].
     #[arg(long, env = "GLYPHIC_TRAIN_EVERY_SAMPLES", value_parser = clap::value_parser!(u64).range(1..))]

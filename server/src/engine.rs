@@ -19,7 +19,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use glyphic_model::{Classifier, Glyph, Prediction, backend::DeviceFailed, checkpoint::Manifest};
+use glyphic_model::{
+    Classifier, Glyph, Prediction, backend::DeviceFailed, checkpoint::Manifest, memory::Memory,
+};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -62,6 +64,8 @@ pub struct Engine {
     life: Weak<()>,
     /// Whether small requests are computed by the thread that makes them.
     inline: bool,
+    /// Whether the network answers alone, without its memory.
+    alone: bool,
 }
 
 /// Why the network did not answer.
@@ -82,6 +86,7 @@ enum EngineCommand {
 
 struct QueuedRequest {
     glyphs: Vec<Glyph>,
+    alone: bool,
     queued: Instant,
     reply: oneshot::Sender<Result<Predicted<Vec<Prediction>>, EngineError>>,
 }
@@ -109,7 +114,8 @@ impl Engine {
             metrics,
         });
         let life = Arc::new(());
-        let handle = Self { commands, shared, life: Arc::downgrade(&life), inline: true };
+        let life_seen = Arc::downgrade(&life);
+        let handle = Self { commands, shared, life: life_seen, inline: true, alone: false };
         for _ in 0..threads {
             let (shared, life) = (Arc::clone(&handle.shared), Arc::clone(&life));
             thread::Builder::new().name("network".into()).spawn(move || {
@@ -127,6 +133,11 @@ impl Engine {
     /// The same engine, but all requests are computed on its own threads.
     pub fn queued(self) -> Self {
         Self { inline: false, ..self }
+    }
+
+    /// The same engine, but what was taught has no part in what it reads.
+    pub fn without_memory(self) -> Self {
+        Self { alone: true, ..self }
     }
 
     /// Reads a glyph. Fails with [`EngineError::Busy`] at once if the queue is full.
@@ -150,14 +161,15 @@ impl Engine {
             return Ok(Predicted { prediction: Vec::new(), model: self.serving(), queue, compute });
         }
         let serving = self.shared.serving();
-        let work = glyphs.len().saturating_mul(serving.manifest.macs);
-        if self.inline && work <= MAX_INLINE_MACS && serving.classifier.uses_kernels() {
+        let reads = serving.reads(self.alone);
+        let work = glyphs.len().saturating_mul(reads.manifest.macs);
+        if self.inline && work <= MAX_INLINE_MACS && reads.classifier.uses_kernels() {
             // A client that sends a thousand of these in a row gives others their turn.
             tokio::task::coop::consume_budget().await;
-            return self.shared.read(&serving, &glyphs, Instant::now());
+            return self.shared.read(reads, &glyphs, Instant::now());
         }
         let (reply, answer) = oneshot::channel();
-        let request = QueuedRequest { glyphs, queued: Instant::now(), reply };
+        let request = QueuedRequest { glyphs, alone: self.alone, queued: Instant::now(), reply };
         // Before it is sent: the thread may have taken it when sending returns.
         self.metrics().queue.inc();
         self.commands.try_send(EngineCommand::Predict(request)).map_err(|error| {
@@ -187,9 +199,25 @@ impl Engine {
         swapped.await.map_err(|_| stopped())
     }
 
-    /// The serving checkpoint.
+    /// Gives the serving network this memory, or takes it away, if it is still this checkpoint that
+    /// serves: a memory is for one network alone. What is read from now on is read with it.
+    pub fn remember(&self, checkpoint: &str, memory: Option<Memory>) -> bool {
+        let mut serving = locked(&self.shared.serving);
+        let is_for_it = serving.alone.manifest.id == checkpoint;
+        if is_for_it {
+            *serving = Arc::new(serving.with_memory(memory));
+        }
+        is_for_it
+    }
+
+    /// The classifier that serves.
+    pub fn classifier(&self) -> Classifier {
+        self.shared.serving().reads(self.alone).classifier.clone()
+    }
+
+    /// The serving checkpoint. Among its labels are those that its memory alone knows.
     pub fn serving(&self) -> Arc<Manifest> {
-        Arc::clone(&self.shared.serving().manifest)
+        Arc::clone(&self.shared.serving().reads(self.alone).manifest)
     }
 
     /// The counters of this engine and of the server around it.
@@ -219,13 +247,44 @@ struct Shared {
 
 /// A model as the threads use it.
 struct Serving {
+    /// The network.
+    alone: Reads,
+    /// The network with its memory; without one, the network.
+    taught: Reads,
+}
+
+/// What reads glyphs.
+#[derive(Clone)]
+struct Reads {
+    /// The checkpoint, with the labels of the classifier.
     manifest: Arc<Manifest>,
     classifier: Classifier,
 }
 
 impl From<Model> for Arc<Serving> {
     fn from(Model { manifest, classifier }: Model) -> Self {
-        Arc::new(Serving { manifest: Arc::new(manifest), classifier })
+        let alone = Reads { manifest: Arc::new(manifest), classifier };
+        Arc::new(Serving { taught: alone.clone(), alone })
+    }
+}
+
+impl Serving {
+    fn reads(&self, alone: bool) -> &Reads {
+        if alone { &self.alone } else { &self.taught }
+    }
+
+    /// The same with another memory.
+    fn with_memory(&self, memory: Option<Memory>) -> Self {
+        let alone = self.alone.clone();
+        let classifier = alone.classifier.clone().with_memory(memory.map(Arc::new));
+        let manifest = match classifier.labels() == alone.manifest.labels {
+            true => Arc::clone(&alone.manifest),
+            false => Arc::new(Manifest {
+                labels: classifier.labels().to_vec(),
+                ..Manifest::clone(&alone.manifest)
+            }),
+        };
+        Self { alone, taught: Reads { manifest, classifier } }
     }
 }
 
@@ -273,15 +332,23 @@ impl Shared {
     /// Replaces the model; returns the one before.
     fn replace(&self, model: Model) -> Arc<Serving> {
         let serving: Arc<Serving> = model.into();
-        let id = serving.manifest.id.clone();
+        let id = serving.alone.manifest.id.clone();
         let before = std::mem::replace(&mut *locked(&self.serving), serving);
-        self.metrics.serves(&id, Some(&before.manifest.id));
+        self.metrics.serves(&id, Some(&before.alone.manifest.id));
         before
     }
 
     fn answer(&self, serving: &Serving, mut batch: Vec<QueuedRequest>) {
         // Requests whose client has gone are not computed.
         batch.retain(|request| !request.reply.is_closed());
+        let (alone, others) = batch.into_iter().partition(|request| request.alone);
+        for (batch, reads) in [(others, &serving.taught), (alone, &serving.alone)] {
+            self.answer_with(reads, batch);
+        }
+    }
+
+    /// Answers requests in one batch.
+    fn answer_with(&self, reads: &Reads, mut batch: Vec<QueuedRequest>) {
         if batch.is_empty() {
             return;
         }
@@ -289,7 +356,7 @@ impl Shared {
         let counts: Vec<usize> = batch.iter().map(|request| request.glyphs.len()).collect();
         let glyphs: Vec<Glyph> =
             batch.iter_mut().flat_map(|request| request.glyphs.drain(..)).collect();
-        match self.read(serving, &glyphs, begun) {
+        match self.read(reads, &glyphs, begun) {
             Ok(Predicted { prediction, model, compute, .. }) => {
                 let mut predictions = prediction.into_iter();
                 for (request, count) in batch.into_iter().zip(counts) {
@@ -311,7 +378,7 @@ impl Shared {
     /// Has the network read glyphs now.
     fn read(
         &self,
-        serving: &Serving,
+        reads: &Reads,
         glyphs: &[Glyph],
         begun: Instant,
     ) -> Result<Predicted<Vec<Prediction>>, EngineError> {
@@ -319,7 +386,7 @@ impl Shared {
         // to report it.
         let compute = AssertUnwindSafe(|| -> Result<Vec<Prediction>, DeviceFailed> {
             let batches =
-                glyphs.chunks(self.max_batch).map(|batch| serving.classifier.classify(batch));
+                glyphs.chunks(self.max_batch).map(|batch| reads.classifier.classify(batch));
             Ok(batches.collect::<Result<Vec<_>, _>>()?.concat())
         });
         let outcome = match catch_unwind(compute) {
@@ -333,7 +400,7 @@ impl Shared {
             tracing::error!(%error, "a batch failed");
             EngineError::Unavailable(error)
         })?;
-        let model = Arc::clone(&serving.manifest);
+        let model = Arc::clone(&reads.manifest);
         Ok(Predicted { prediction, model, queue: Duration::ZERO, compute })
     }
 }

@@ -10,6 +10,7 @@
 //!              ▲
 //!              └──────┐
 //! samples ─► store ─► jobs: trained in a child process, promoted if better
+//!              └────► taught: read at once, by a memory beside the network ─► engine
 //! ```
 //!
 //! `samples`, `jobs`, `models` and `engine` know no HTTP, and [`App`] knows no routes.
@@ -37,6 +38,7 @@ pub mod secrets;
 pub mod shadow;
 pub mod start;
 pub mod store;
+pub mod taught;
 pub mod traces;
 
 use std::{future::Future, time::Duration};
@@ -66,6 +68,12 @@ pub async fn run(
     app: App,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
+    if let Some(memory) = &app.memory
+        && let Err(error) = memory.refresh().await
+    {
+        tracing::error!("what was taught is not read yet: {error}");
+    }
+    let memory = app.memory.clone().map(|memory| tokio::spawn(memory.follow()));
     let followers = [
         tokio::spawn(app.models.clone().follow_current()),
         tokio::spawn(app.models.clone().follow_bucket()),
@@ -87,7 +95,7 @@ pub async fn run(
         stopping.send_replace(true);
     };
     serve(listener, http::router(app), connections, &metrics, shutdown).await;
-    followers.iter().for_each(tokio::task::JoinHandle::abort);
+    followers.iter().chain(&memory).for_each(tokio::task::JoinHandle::abort);
     if let Some(events) = events {
         events.abort();
     }

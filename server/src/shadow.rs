@@ -162,7 +162,9 @@ impl Shadow {
         }
         // A candidate that is too slow misses these glyphs: no request waits for it.
         let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else { return };
-        let chosen = answered.into_iter().filter(|_| fastrand::f32() < self.share);
+        // What was taught has not been trained: the candidate cannot know it either.
+        let answered = answered.into_iter().filter(|(_, prediction)| prediction.taught.is_none());
+        let chosen = answered.filter(|_| fastrand::f32() < self.share);
         let chosen: Vec<(Glyph, Prediction)> =
             chosen.map(|(glyph, prediction)| (glyph.clone(), prediction.clone())).collect();
         if chosen.is_empty() {

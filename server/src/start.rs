@@ -68,6 +68,7 @@ async fn serve(config: Config) -> Result<()> {
         .with_training(training(&config).await?)
         .with_examples(examples(&config))
         .with_shadow(config.shadow_share);
+    let app = if config.training.memory { app.with_memory() } else { app };
     if let Some(probes) = probes {
         tokio::spawn(answer_probes(probes, app.clone()));
     }

@@ -106,6 +106,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(samples::add))
         .routes(routes!(samples::delete))
         .routes(routes!(samples::delete_one))
+        .layer(middleware::from_fn_with_state(app.clone(), remember))
         .layer(middleware::from_fn_with_state(app.clone(), refuse_other_sites));
     openapi::described()
         .routes(routes!(predict::predict))
@@ -146,6 +147,18 @@ async fn refuse_strangers(State(app): State<App>, request: Request, next: Next) 
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response_as(ErrorText::of(request.uri().path())),
     }
+}
+
+/// Answers a change when what it taught, or what it took back, is in force.
+async fn remember(State(app): State<App>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if let Some(memory) = app.memory.as_ref().filter(|_| response.status().is_success())
+        && let Err(error) = memory.refresh().await
+    {
+        // The change itself is on disk.
+        tracing::error!("what was taught last is not read yet: {error}");
+    }
+    response
 }
 
 /// Refuses a change that another site's page asks for. A browser sends requests to any server for

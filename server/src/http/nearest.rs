@@ -20,7 +20,7 @@ use super::{
 use crate::{
     app::App,
     neighbours::TrainingExample,
-    samples::{Aim, data_url},
+    samples::{Aim, LearnedSample, data_url},
 };
 
 /// Most examples of an answer.
@@ -55,7 +55,8 @@ pub struct NearestAnswer {
 pub struct NearestExample {
     /// What it shows.
     label: String,
-    /// Where it is from: a dataset's name, or `samples`.
+    /// Where it is from: a dataset's name, `samples`, or `taught` if the network has it in its memory and
+    /// was not trained on it.
     from: String,
     /// The cosine of both features, at most 1.
     similarity: f32,
@@ -111,8 +112,8 @@ pub async fn nearest(
     Ok(Json(NearestAnswer { model, of, examples: examples.collect() }))
 }
 
-/// The samples that a checkpoint was fine-tuned on, if it was on this server, of those that the
-/// caller may see.
+/// The samples that a checkpoint was fine-tuned on or that its memory holds, of those that the caller
+/// may see.
 async fn samples(
     app: &App,
     caller: &Caller,
@@ -121,8 +122,13 @@ async fn samples(
     let (Ok(training), Ok(visitor)) = (app.training(), caller.scope()) else {
         return Ok(Vec::new());
     };
-    let samples = training.store.trained_on(checkpoint, visitor, SAMPLES).await?;
-    let from: Arc<str> = "samples".into();
-    let example = |(label, glyph)| TrainingExample { glyph, label, from: Arc::clone(&from) };
-    Ok(samples.into_iter().map(example).collect())
+    let learned = training.store.learned(checkpoint, visitor, SAMPLES).await?;
+    let [trained, taught]: [Arc<str>; 2] = ["samples".into(), "taught".into()];
+    let learned = learned.into_iter().filter(|sample| sample.trained || app.memory.is_some());
+    let example = |LearnedSample { label, glyph, trained: is_trained }| TrainingExample {
+        glyph,
+        label,
+        from: Arc::clone(if is_trained { &trained } else { &taught }),
+    };
+    Ok(learned.map(example).collect())
 }

@@ -3,7 +3,11 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::{body::Body, extract::State, http::HeaderMap};
-use glyphic_model::{Thresholds, Verdict, answer::LabelProbability, checkpoint::Manifest};
+use glyphic_model::{
+    Thresholds, Verdict,
+    answer::{LabelProbability, TaughtLabel},
+    checkpoint::Manifest,
+};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
@@ -19,7 +23,7 @@ use super::{
         BadRequest, NotFound, TooLarge, TooManyRequests, Unavailable, Unprocessable,
         UnsupportedType,
     },
-    schemas::{LabelProbabilitySchema, ThresholdsSchema},
+    schemas::{LabelProbabilitySchema, TaughtLabelSchema, ThresholdsSchema},
 };
 use crate::{
     app::App,
@@ -85,6 +89,10 @@ pub struct PredictAnswer {
     thresholds: Thresholds,
     /// The probability of each label, in the order of `labels`, if it is one of them.
     probabilities: Option<Vec<f32>>,
+    /// What was taught, if that decided the label or the verdict.
+    #[schema(value_type = Option<TaughtLabelSchema>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taught: Option<TaughtLabel>,
     /// The checkpoint that answered.
     #[serde(flatten)]
     model: AnsweringModel,
@@ -111,7 +119,7 @@ impl Serialize for AnsweringModel {
 #[derive(ToSchema)]
 #[allow(dead_code)]
 struct AnsweringModelFields {
-    /// The checkpoint's labels.
+    /// The checkpoint's labels, and those that were taught beside them.
     labels: Vec<String>,
     /// The checkpoint's id.
     model: String,
@@ -186,6 +194,7 @@ fn blank(model: &Arc<Manifest>, thresholds: Thresholds, decode: u64) -> PredictA
         in_distribution: None,
         thresholds,
         probabilities: None,
+        taught: None,
         model: AnsweringModel(Arc::clone(model)),
         timing_us: Timing { decode, queue: 0, compute: 0 },
         seen: None,
@@ -206,6 +215,7 @@ fn answer(
         verdict: thresholds.verdict(&prediction).name(),
         best,
         in_distribution: Some(prediction.in_distribution),
+        taught: TaughtLabel::of(&prediction, &model.labels),
         thresholds,
         probabilities: Some(prediction.probabilities),
         model: AnsweringModel(model),

@@ -62,9 +62,9 @@ pub struct AddedSample {
     id: String,
     /// What it shows.
     label: Option<String>,
-    /// The label that the network reads.
+    /// The label that was read before it was kept.
     prediction: String,
-    /// The network's confidence, 0 to 1.
+    /// The confidence of that, 0 to 1.
     confidence: f64,
     /// The checkpoint that read it.
     model: String,
@@ -107,7 +107,14 @@ pub async fn add(
         return Err(ApiError::BodyTooLarge((MAX_RAW >> 20) as u16));
     }
     let sample = read(&app, kept, pictures, label, source).await?;
-    let sent = sample.clone();
+    let mut sent = sample.clone();
+    if app.memory.is_some() {
+        // What is shown for it now: the memory has a part in that.
+        let shown = app.models.engine().predict(sample.glyph.clone()).await?;
+        let label = shown.model.labels.get(shown.prediction.index);
+        sent.prediction = label.cloned().unwrap_or_default();
+        sent.confidence = f64::from(shown.prediction.confidence());
+    }
     let sender = caller.sender(client);
     let added = training.store.add(vec![sample], &sender, training.quota).await?.remove(0);
     training.wake();
@@ -395,7 +402,7 @@ pub async fn summary(
     }))
 }
 
-/// Has the network read what is kept of an input, which was prepared for these pictures, and makes a
+/// Has the network, without its memory, read what is kept of an input, which was prepared for these pictures, and makes a
 /// sample of both.
 pub async fn read(
     app: &App,
@@ -405,7 +412,9 @@ pub async fn read(
     source: String,
 ) -> Result<NewSample, ApiError> {
     let Kept { form, raw, glyph } = kept;
-    let predicted = app.models.engine().predict(glyph.clone()).await?;
+    // What others taught would hide what this sample teaches, and which labels are wrong.
+    let network = app.models.engine().clone().without_memory();
+    let predicted = network.predict(glyph.clone()).await?;
     let (model, prediction) = (predicted.model, predicted.prediction);
     check_pictures(form, pictures, &model)?;
     Ok(NewSample {

@@ -132,6 +132,8 @@ pub struct ReadSymbolSchema {
     in_distribution: f32,
     /// The two most probable labels.
     best: Vec<LabelProbabilitySchema>,
+    /// What was taught, if that decided it.
+    taught: Option<TaughtLabelSchema>,
     /// The probability of each label.
     probabilities: Vec<f32>,
     /// The strokes that it consists of, if it consists of whole ones: their indices among the
@@ -149,6 +151,18 @@ pub struct LabelProbabilitySchema {
     label: String,
     /// Its probability.
     confidence: f32,
+}
+
+/// What decided a reading, beside the network: without it, the label or the verdict would be another.
+#[derive(ToSchema)]
+#[schema(as = TaughtLabel)]
+pub struct TaughtLabelSchema {
+    /// The label that was taught.
+    label: String,
+    /// How many samples of it are remembered.
+    samples: usize,
+    /// By how much they raised its probability, 0 to 1.
+    weight: f32,
 }
 
 /// Loss and accuracy on a set of examples.

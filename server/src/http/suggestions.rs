@@ -193,14 +193,16 @@ async fn wrong_labels(app: &App) -> Result<Vec<WrongLabel>, ApiError> {
     let filter = Filter { labelled: Some(1), ..Filter::default() };
     let samples = app.training()?.store.find(&filter, None, SEARCHED).await?;
     let (mut rows, mut labelled) = (Vec::new(), Vec::new());
-    let serving = app.models.engine().serving();
+    // In the memory is each sample with its own label, wrong or not.
+    let engine = app.models.engine().clone().without_memory();
+    let serving = engine.serving();
     let labels = &serving.labels;
     let index: HashMap<&String, usize> = labels.iter().zip(0..).collect();
     for sample in &samples {
         let Some(&label) = sample.content.label.as_ref().and_then(|l| index.get(l)) else {
             continue;
         };
-        let predicted = app.models.engine().predict(sample.content.glyph.clone()).await?;
+        let predicted = engine.predict(sample.content.glyph.clone()).await?;
         if predicted.model.id != serving.id {
             // The network was swapped meanwhile: the client may try again.
             return Err(ApiError::Busy);

@@ -231,7 +231,7 @@ impl TrainingService {
         let artifacts = models.registry().root();
         let started = match &job.recipe {
             Recipe::Samples => {
-                let parent = models.engine().serving();
+                let parent = models.engine().clone().without_memory().serving();
                 let registry = models.registry();
                 let file = samples_file::write(&self.store, registry, &parent, folder).await?;
                 self.store.begin_job(&job.id, &self.owner, &parent.id, file.samples).await?;

@@ -18,6 +18,7 @@ mod record;
 mod sample;
 mod sender;
 mod store;
+mod taught;
 
 pub use incoming::{FormatError, Incoming};
 pub use kept::{Keeping, Kept};
@@ -26,3 +27,4 @@ pub use raw::{Aim, Effort, Raw, RawError};
 pub use record::{SampleRecord, data_url};
 pub use sample::{Added, Count, Filter, Form, NewSample, Sample};
 pub use sender::Sender;
+pub use taught::LearnedSample;

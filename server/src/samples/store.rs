@@ -85,6 +85,8 @@ macro_rules! of_visitor {
     };
 }
 
+pub(super) use of_visitor;
+
 /// These columns of a page of the samples that match, newest first: those before
 /// the id `$14`, at most `$15`.
 macro_rules! page {
@@ -279,28 +281,16 @@ impl Store {
         rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
     }
 
-    /// The labels and glyphs of the samples that this checkpoint was fine-tuned on, newest first; if
-    /// `visitor` is given, those of that visitor. Their inputs stay in the database. Those that have
-    /// been relabelled or deleted since are missing: how they were labelled then is not kept.
-    pub async fn trained_on(
-        &self,
-        checkpoint: &str,
-        visitor: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<(String, Glyph)>, StoreError> {
-        let sql = of_visitor!(
-            visitor,
-            concat!(
-                "SELECT label, glyph FROM samples \
-                 WHERE label IS NOT NULL AND held_back = 0 AND deleted IS NULL \
-                 AND labelled <= (SELECT MAX(labelled_until) FROM jobs \
-                 WHERE candidate = $2 AND recipe = 'samples') AND "
-            ),
-            "trusted + confirmed > 0",
-            " ORDER BY id DESC LIMIT $3"
-        );
-        let query = sqlx::query(sql).bind(visitor.map(str::to_owned)).bind(checkpoint.to_owned());
-        let rows = query.bind(limit).fetch_all(&self.pool).await?;
+    /// The glyphs of those of these samples that are there, with their ids.
+    pub async fn glyphs(&self, ids: &[String]) -> Result<Vec<(String, Glyph)>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places: Vec<String> = (1..=ids.len()).map(|i| format!("${i}")).collect();
+        let sql = format!("SELECT id, glyph FROM samples WHERE id IN ({})", places.join(", "));
+        let query = sqlx::query(AssertSqlSafe(sql));
+        let query = ids.iter().fold(query, |query, id| query.bind(id.clone()));
+        let rows = query.fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| Ok((row.try_get(0)?, glyph(&row.try_get::<Vec<u8>, _>(1)?)?)))
             .collect()
@@ -500,7 +490,7 @@ fn damaged(what: &str) -> sqlx::Error {
     sqlx::Error::Decode(format!("a sample's {what} is damaged").into())
 }
 
-fn glyph(pixels: &[u8]) -> Result<Glyph, sqlx::Error> {
+pub(super) fn glyph(pixels: &[u8]) -> Result<Glyph, sqlx::Error> {
     Glyph::try_from(pixels).map_err(|_| damaged("glyph"))
 }
 

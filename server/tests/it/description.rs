@@ -3,7 +3,10 @@
 use crate::common::{Server, TestArtifacts, names};
 use glyphic_model::{
     Thresholds, Verdict,
-    answer::{LabelProbability, ReadSheet, ReadSymbol, ReadText, SheetCell, SheetTable, TextLine},
+    answer::{
+        LabelProbability, ReadSheet, ReadSymbol, ReadText, SheetCell, SheetTable, TaughtLabel,
+        TextLine,
+    },
     checkpoint::{Metrics, Score},
     number::table::Lines,
 };
@@ -11,7 +14,8 @@ use glyphic_runtime::registry::{Changed, Comparison, SampleReading, Tally};
 use glyphic_server::http::schemas::{
     ChangedSchema, ComparisonSchema, LabelProbabilitySchema, LinesSchema, MetricsSchema,
     ReadSheetSchema, ReadSymbolSchema, ReadTextSchema, SampleReadingSchema, ScoreSchema,
-    SheetCellSchema, SheetTableSchema, SpeedSchema, TallySchema, TextLineSchema, ThresholdsSchema,
+    SheetCellSchema, SheetTableSchema, SpeedSchema, TallySchema, TaughtLabelSchema, TextLineSchema,
+    ThresholdsSchema,
 };
 use glyphic_train::card::Speed;
 use serde_json::{Value, json};
@@ -120,6 +124,7 @@ fn the_json_of_other_crates_is_what_is_described() {
         samples: vec![reading.clone()],
     };
     let probability = LabelProbability { label: "7".to_owned(), confidence: 0.5 };
+    let taught = TaughtLabel { label: "7".to_owned(), samples: 3, weight: 0.5 };
     let bounds = [1.0, 2.0, 3.0, 4.0].into();
     let symbol = ReadSymbol {
         label: Some("7".to_owned()),
@@ -129,6 +134,7 @@ fn the_json_of_other_crates_is_what_is_described() {
         counts: true,
         in_distribution: 1.0,
         best: vec![probability.clone()],
+        taught: Some(taught.clone()),
         probabilities: vec![0.5, 0.5],
         strokes: Some(vec![0]),
         seen: Some("data:".to_owned()),
@@ -176,6 +182,7 @@ fn the_json_of_other_crates_is_what_is_described() {
         (json!(line), json!(TextLineSchema::schema())),
         (json!(symbol), json!(ReadSymbolSchema::schema())),
         (json!(probability), json!(LabelProbabilitySchema::schema())),
+        (json!(taught), json!(TaughtLabelSchema::schema())),
         (json!(Thresholds::default()), json!(ThresholdsSchema::schema())),
         (json!(score), json!(ScoreSchema::schema())),
         (json!(metrics), json!(MetricsSchema::schema())),

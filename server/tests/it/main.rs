@@ -29,6 +29,7 @@ mod shared;
 mod sheet;
 mod strangers;
 mod swap;
+mod taught;
 mod teaching;
 mod traces;
 mod visitors;

@@ -100,11 +100,13 @@ impl Person {
     }
 }
 
-/// A server behind a proxy, with a token.
+/// A server behind a proxy, with a token and a memory.
 pub fn behind_a_proxy(artifacts: &TestArtifacts, setup: TrainingSetup) -> Server {
     let admin = Admin::new(Some(TOKEN.to_owned()), "127.0.0.1:1".parse().unwrap(), true).0;
     let limits = Limits { behind_proxy: true, ..Limits::default() };
-    Server::start_changed(artifacts, limits, Some(setup), move |app| app.with_admin(admin))
+    Server::start_changed(artifacts, limits, Some(setup), move |app| {
+        app.with_admin(admin).with_memory()
+    })
 }
 
 /// Runs a test on both databases.

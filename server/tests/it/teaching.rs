@@ -15,14 +15,14 @@ use crate::common::{
 use serde_json::{Value, json};
 
 /// A drawing of somebody's: writer, label, strokes.
-struct PenDrawing {
-    writer: String,
-    label: String,
-    strokes: Value,
+pub struct PenDrawing {
+    pub writer: String,
+    pub label: String,
+    pub strokes: Value,
 }
 
 /// The drawings in a file of the handwriting that is for measuring, if it is here.
-fn handwriting(file: &str) -> Option<Vec<PenDrawing>> {
+pub fn handwriting(file: &str) -> Option<Vec<PenDrawing>> {
     let path = repository().join("../shared/handwriting").join(file);
     let Ok(text) = fs::read_to_string(&path) else {
         eprintln!("not measured: {} is not here", path.display());
@@ -41,7 +41,7 @@ fn handwriting(file: &str) -> Option<Vec<PenDrawing>> {
 }
 
 /// The label that the server reads in each drawing.
-fn read(server: &Server, drawings: &[PenDrawing]) -> Vec<String> {
+pub fn read(server: &Server, drawings: &[PenDrawing]) -> Vec<String> {
     let predict = |drawing: &PenDrawing| {
         let body = json!({ "strokes": drawing.strokes });
         let (status, answer) = server.post_json("/api/predict", &body);
@@ -52,13 +52,13 @@ fn read(server: &Server, drawings: &[PenDrawing]) -> Vec<String> {
 }
 
 /// Every second writer.
-fn teachers(drawings: &[PenDrawing]) -> BTreeSet<String> {
+pub fn teachers(drawings: &[PenDrawing]) -> BTreeSet<String> {
     let writers: BTreeSet<&String> = drawings.iter().map(|drawing| &drawing.writer).collect();
     writers.into_iter().step_by(2).cloned().collect()
 }
 
 /// Trained on MNIST alone: it misreads shapes that MNIST does not have.
-const MNIST_ALONE: &str = "mnist-20261120-125920-s1";
+pub const MNIST_ALONE: &str = "mnist-20261120-125920-s1";
 
 #[test]
 fn twenty_samples_of_the_most_misread_shape_mend_it() {

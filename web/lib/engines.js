@@ -3,6 +3,7 @@
 
 import { Unreachable, nearest as nearestThere, read as readThere, told } from "./api.js";
 import { InBrowser } from "./inbrowser.js";
+import { digitsOf } from "./number.js";
 import { number, t } from "./words.js";
 
 // Interval between checks for a new checkpoint, in ms.
@@ -68,7 +69,9 @@ export async function compare(input, { engine, answer }, isShown) {
   if (engine === "browser" || !inBrowser.isReady) return;
   try {
     const { answer: own } = await timed("browser", input);
-    if (!isShown() || own.model !== answer.model) return;
+    // The server's memory is not in this browser.
+    const isTaught = digitsOf(answer).some(({ taught }) => taught);
+    if (!isShown() || own.model !== answer.model || isTaught) return;
     const rejected = own.verdict === "not_a_digit";
     const agrees = rejected === (answer.verdict === "not_a_digit") && (rejected || own.text === answer.text);
     if (agrees) say(t`Both give the same answer.`);

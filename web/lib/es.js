@@ -25,6 +25,8 @@ export default {
   "{0} pictures": "{0} imágenes",
   "{0} sample": "{0} muestra",
   "{0} samples": "{0} muestras",
+  "{0} taught drawing": "{0} dibujo enseñado",
+  "{0} taught drawings": "{0} dibujos enseñados",
   "{0} new sample": "{0} muestra nueva",
   "{0} new samples": "{0} muestras nuevas",
   "{0} epoch": "{0} época",
@@ -152,6 +154,7 @@ export default {
   "The training examples that the network's last layer finds most similar to your drawing.":
     "Los ejemplos de entrenamiento que la última capa de la red encuentra más parecidos a tu dibujo.",
   "sample": "muestra",
+  "taught": "enseñado",
   "Layer {0}: {1} feature maps of {2} × {3}": "Capa {0}: {1} mapas de características de {2} × {3}",
   "The {0} feature maps of layer {1}, {2} by {3} positions each":
     "Los {0} mapas de características de la capa {1}, de {2} por {3} posiciones cada uno",

@@ -239,7 +239,13 @@ function showNearest(found) {
   byId("nearest").hidden = !found?.examples.length;
   byId("nearest-list").replaceChildren(...(found?.examples ?? []).map(({ label, from, picture }) =>
     element("li", {}, element("img", { src: picture, alt: "", width: 56, height: 56 }),
-      element("b", {}, label), from === "samples" ? element("span", {}, t`sample`) : null)));
+      element("b", {}, label), sourceOf(from))));
+}
+
+// Where an example is from, unless it is of the network's own data.
+function sourceOf(from) {
+  const known = { samples: t`sample`, taught: t`taught` }[from];
+  return known ? element("span", {}, known) : null;
 }
 
 // Shows the effect of the temperature. It divides all logits, so the probabilities before

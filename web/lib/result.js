@@ -104,7 +104,7 @@ export function sayNumber(answer, finished = true) {
 }
 
 // The words for a verdict: the large label, the sentence, and the announcement to screen readers.
-function wordsFor({ label, confidence, verdict, best, labels }) {
+function wordsFor({ label, confidence, verdict, best, labels, taught }) {
   const bold = (text) => element("b", "", text);
   switch (verdict) {
     case "not_a_digit": {
@@ -121,7 +121,10 @@ function wordsFor({ label, confidence, verdict, best, labels }) {
     }
     default: {
       const sure = percent(confidence);
-      return { label, sentence: parts`${bold(sure)}sure`, aloud: t`${label}, ${sure} sure` };
+      const sentence = taught
+        ? parts`${bold(sure)}sure, from ${plural(taught.samples, "taught drawing")}`
+        : parts`${bold(sure)}sure`;
+      return { label, sentence, aloud: t`${label}, ${sure} sure` };
     }
   }
 }

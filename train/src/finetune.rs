@@ -58,6 +58,8 @@ pub struct FineTuning {
     /// Makes synthetic examples of the parent's labels.
     generator: Generator,
     samples: Vec<LabelledSample>,
+    /// What the first checkpoint of the parent's chain of fine-tunings read of the validation examples.
+    first: Option<Tally>,
     /// Samples that are held back from training, of those that count.
     pub held_back: Vec<Example>,
 }
@@ -105,7 +107,8 @@ impl FineTuning {
         record.files.push(file_record(&source.samples)?);
         let data = Data { record, labels, training, drawings, ..own };
         let rejects = parent.manifest.thresholds.rejects();
-        Ok(Self { parent, data, from_samples, rejects, generator, samples, held_back })
+        let first = registry.comparison(&source.parent)?.map(|comparison| comparison.of_first());
+        Ok(Self { parent, data, from_samples, rejects, generator, samples, first, held_back })
     }
 
     /// The parent's network with an output for each of the labels, the new ones too.
@@ -122,7 +125,8 @@ impl FineTuning {
 
     /// Chooses the blend of the parent's and the trained weights that becomes the result: the
     /// one nearest to the trained network that keeps the parent's accuracy on the validation
-    /// examples, but for what the policy allows to lose; if none does, the most accurate one.
+    /// examples, and the accuracy of the first of the parent's chain, but for what the policy allows to
+    /// lose; if none does, the most accurate one.
     pub fn choose_blend(&self, trained: &Network, device: &Device) -> Result<Network> {
         let right = |network: Network| -> Result<usize> {
             let classifier = Classifier::new(network, self.data.labels.clone(), device);
@@ -131,7 +135,9 @@ impl FineTuning {
         };
         let parent = || self.network().to_device(device);
         let before = right(parent())?;
-        let allowed = PromotionPolicy::default().of_validation(self.data.validation.len());
+        let (policy, of) = (PromotionPolicy::default(), self.data.validation.len());
+        let of_first = self.first.map_or(0, |first| policy.least_of_chain(first, of));
+        let least = before.saturating_sub(policy.of_validation(of)).max(of_first);
         let mut best: Option<(usize, Network)> = None;
         for share in BLENDS {
             let network = parent().blend(trained, share);
@@ -139,7 +145,7 @@ impl FineTuning {
             if best.as_ref().is_none_or(|(most, _)| after > *most) {
                 best = Some((after, network));
             }
-            if after + allowed >= before {
+            if after >= least {
                 break;
             }
         }
@@ -189,6 +195,7 @@ impl FineTuning {
         let synthetic = both("synthetic", &self.generator.held_back())?;
         Ok(Comparison {
             parent: self.parent.manifest.id.clone(),
+            first: self.first,
             new_labels: labels[self.parent.manifest.labels.len()..].to_vec(),
             trained_on: self.samples.iter().filter(|sample| !sample.held_back).count(),
             held_back,

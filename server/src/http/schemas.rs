@@ -216,6 +216,8 @@ pub struct ComparisonSchema {
     /// On the examples held back from the parent's training data: parent, then child.
     #[schema(inline)]
     validation: Vec<TallySchema>,
+    /// The first checkpoint of this chain of fine-tunings on the former, if it was not the parent.
+    first: Option<TallySchema>,
     /// On the samples held back from training: parent, then child.
     #[schema(inline)]
     held_back: Vec<TallySchema>,

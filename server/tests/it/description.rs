@@ -116,6 +116,7 @@ fn the_json_of_other_crates_is_what_is_described() {
         new_labels: Vec::new(),
         trained_on: 1,
         validation: tallies,
+        first: Some(tallies[0]),
         held_back: tallies,
         synthetic: tallies,
         gained: 1,

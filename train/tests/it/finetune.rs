@@ -91,6 +91,16 @@ fn a_new_symbol_is_learned_and_the_old_ones_are_kept() {
     let classifier = child.into_classifier(&Device::flex());
     assert_eq!(classifier.classify(&[line]).unwrap()[0].index, 2);
 
+    // The next of the chain is compared with the first checkpoint too.
+    let more = lines(folder.path(), "\\");
+    assert_success(&run(folder.path(), &self::arguments(&data, &more)));
+    let grandchild = manifests(folder.path())
+        .into_iter()
+        .find(|grandchild| grandchild.parent.as_ref() == Some(&manifest.id))
+        .unwrap();
+    let next = registry.comparison(&grandchild.id).unwrap().unwrap();
+    assert_eq!((comparison.first, next.first), (None, Some(comparison.validation[0])));
+
     // Another parent than the promoted one, and more samples than examples that are replayed.
     let parent = manifest.parent.clone().unwrap();
     arguments.retain(|argument| *argument != "--promote");
@@ -99,7 +109,7 @@ fn a_new_symbol_is_learned_and_the_old_ones_are_kept() {
     assert_success(&run(folder.path(), &arguments));
     let other = manifests(folder.path())
         .into_iter()
-        .find(|other| other.parent.is_some() && other.id != manifest.id)
+        .find(|other| other.parent.as_ref() == Some(&parent) && other.id != manifest.id)
         .unwrap();
     assert_eq!(other.parent.as_ref(), Some(&parent));
     assert_eq!(

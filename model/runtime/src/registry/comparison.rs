@@ -16,6 +16,10 @@ pub struct Comparison {
     pub trained_on: usize,
     /// The tallies on the examples held back from the parent's own training data.
     pub validation: [Tally; 2],
+    /// What the first checkpoint of this chain of fine-tunings read of the former, if it was not the
+    /// parent: each of them may lose a little, all together hardly more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Tally>,
     /// The tallies on the samples held back from fine-tuning.
     pub held_back: [Tally; 2],
     /// The tallies on synthetic handwriting of the parent's labels: forms that people draw but that
@@ -42,6 +46,20 @@ pub struct Tally {
     pub of: usize,
     /// Mean cross entropy in nats; no example counts more than 14.
     pub loss: f64,
+}
+
+impl Comparison {
+    /// What the first checkpoint of the chain read of the validation examples.
+    pub fn of_first(&self) -> Tally {
+        self.first.unwrap_or(self.validation[0])
+    }
+}
+
+impl Tally {
+    /// The share (0–1) that is read correctly; 0 of none.
+    pub fn accuracy(&self) -> f64 {
+        self.right as f64 / self.of.max(1) as f64
+    }
 }
 
 /// A picture that only one of parent and child reads correctly.

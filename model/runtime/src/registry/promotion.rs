@@ -18,6 +18,8 @@ pub struct PromotionPolicy {
     /// By a comparison: the largest loss of accuracy on the validation examples, in percentage
     /// points.
     pub validation_margin: f64,
+    /// The same against the first checkpoint of a chain of fine-tunings, in percentage points.
+    pub chain_margin: f64,
     /// The largest loss of accuracy on the synthetic examples, in percentage points.
     pub synthetic_margin: f64,
     /// The margin on the synthetic examples grows by this factor if there are new labels,
@@ -78,6 +80,14 @@ pub enum Objection {
         /// Examples that may be lost.
         allowed: usize,
     },
+    /// It reads fewer validation examples correctly than the first checkpoint of its chain, by more
+    /// than allowed.
+    LosesInAll {
+        /// The first one and this one.
+        tallies: [Tally; 2],
+        /// Percentage points that may be lost.
+        allowed: f64,
+    },
     /// It reads fewer synthetic examples correctly than allowed.
     LosesSynthetic {
         /// Parent and child.
@@ -103,6 +113,7 @@ impl Default for PromotionPolicy {
         Self {
             accuracy_margin: 0.2,
             validation_margin: 0.05,
+            chain_margin: 0.1,
             synthetic_margin: 0.5,
             new_labels: 4.0,
             least_gain: 1.0 / 3.0,
@@ -157,6 +168,11 @@ impl PromotionPolicy {
         if loses(*validation, allowed) {
             objections.push(Objection::LosesValidation { tallies: *validation, allowed });
         }
+        let (first, after) = (comparison.of_first(), validation[1]);
+        if after.right < self.least_of_chain(first, after.of) {
+            let allowed = self.chain_margin;
+            objections.push(Objection::LosesInAll { tallies: [first, after], allowed });
+        }
         let allowed = self.of_synthetic(!new_labels.is_empty(), synthetic[0].of);
         if loses(*synthetic, allowed) {
             objections.push(Objection::LosesSynthetic { tallies: *synthetic, allowed });
@@ -177,6 +193,13 @@ impl PromotionPolicy {
     /// By how many of `examples` validation examples a fine-tuned checkpoint may be worse.
     pub fn of_validation(&self, examples: usize) -> usize {
         whole_examples(self.validation_margin, examples)
+    }
+
+    /// How many of `examples` validation examples a checkpoint must read correctly, if `first` is what
+    /// the first one of its chain read.
+    pub fn least_of_chain(&self, first: Tally, examples: usize) -> usize {
+        let least = first.accuracy() - self.chain_margin / 100.0;
+        (least * examples as f64 - 1e-9).ceil().max(0.0) as usize
     }
 
     /// By how many of `examples` synthetic examples a fine-tuned checkpoint may be worse.
@@ -239,6 +262,13 @@ impl fmt::Display for Objection {
                 "it reads {} of {} validation examples correctly, its parent {}; at most {allowed} \
                  fewer are allowed",
                 after.right, after.of, before.right
+            ),
+            Self::LosesInAll { tallies: [first, after], allowed } => write!(
+                f,
+                "it reads {} of {} validation examples correctly, the first checkpoint of its chain of \
+                 fine-tunings {} of {}; at most {allowed} percentage points less are allowed: roll \
+                 back, or train from scratch",
+                after.right, after.of, first.right, first.of
             ),
             Self::LosesSynthetic { tallies: [before, after], allowed } => write!(
                 f,

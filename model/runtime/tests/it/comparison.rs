@@ -10,6 +10,7 @@ fn tallies(of: usize, before: usize, after: usize) -> [Tally; 2] {
 /// A comparison without objections.
 pub fn good() -> Comparison {
     Comparison {
+        first: None,
         parent: "parent".to_owned(),
         new_labels: vec![],
         trained_on: 16,
@@ -49,6 +50,27 @@ fn a_loss_on_validation_beyond_a_twentieth_of_a_point_is_refused() {
         })
     };
     assert_eq!((new(4977).len(), new(4976).len()), (0, 1));
+}
+
+#[test]
+fn a_chain_of_small_losses_ends_a_tenth_of_a_point_below_its_first_checkpoint() {
+    let step = |before: usize| {
+        objections(|c| {
+            c.first = Some(Tally { right: 4979, of: 5000, loss: 0.5 });
+            c.validation = tallies(5000, before, before - 1);
+        })
+    };
+    // Each loses one example, which no parent minds; the sixth is too much.
+    assert!((4975..=4979).all(|before| step(before).is_empty()));
+    let found = step(4974);
+    assert!(matches!(found[..], [Objection::LosesInAll { .. }]), "{found:?}");
+    assert!(found[0].to_string().contains("4979 of 5000"), "{}", found[0]);
+    // Of sets that differ a little, shares are compared.
+    let smaller = objections(|c| {
+        c.first = Some(Tally { right: 4979, of: 5000, loss: 0.5 });
+        c.validation = tallies(4990, 4966, 4965);
+    });
+    assert_eq!(smaller, []);
 }
 
 #[test]

@@ -67,7 +67,8 @@ export function showAnswer(answer, finished, { engine, waited, drawn, boxes }) {
 
 // One digit by itself.
 function showOne(digit, labels, finished) {
-  // An unfinished drawing is not called doubtful.
+  // An unfinished drawing is not called doubtful, nor is what looks like no label yet called one.
+  if (!finished && digit.verdict === "not_a_digit") return showUndecided(digit, labels);
   const shown = finished ? digit.verdict : "read";
   const words = wordsFor({ ...digit, labels, verdict: shown });
   verdict.dataset.state = shown;
@@ -79,11 +80,23 @@ function showOne(digit, labels, finished) {
   if (finished) announcement.textContent = words.aloud ?? sentence.textContent;
 }
 
+// A drawing that is no label yet: more of it may follow.
+function showUndecided(digit, labels) {
+  verdict.dataset.state = "undecided";
+  label.hidden = false;
+  label.textContent = "…";
+  label.toggleAttribute("data-long", false);
+  sentence.textContent = "\u00a0";
+  showDigit(digit, labels);
+}
+
 // Shows the bars of a digit and the network's input.
 export function showDigit(digit, labels) {
-  // No bar is highlighted if the drawing is rejected.
-  const best = digit.verdict === "not_a_digit" ? null : labels.indexOf(digit.label);
-  setBars(bars, digit.probabilities, best);
+  // If the drawing is rejected, no bar is highlighted, and all together they say how likely it is any
+  // of the labels.
+  const isRejected = digit.verdict === "not_a_digit";
+  const share = isRejected ? digit.in_distribution : 1;
+  setBars(bars, digit.probabilities.map((p) => p * share), isRejected ? null : labels.indexOf(digit.label));
   seen.src = digit.seen;
   seen.hidden = false;
 }

@@ -91,8 +91,7 @@ async function save(label) {
   try {
     const sample = await saveSample(input, label);
     if (sample.duplicate) say(t`This exact picture is already saved as ${label}.`);
-    else if (sample.prediction === label) say(t`Saved as ${label} (it was read correctly).`);
-    else say(t`Saved as ${label} (it was read as ${sample.prediction}).`);
+    else say(savedAs(label, sample));
     if (!sample.duplicate) offerUndo(sample.id);
     // The user may already be drawing the next one.
     if (current === input) callbacks.saved();
@@ -101,6 +100,14 @@ async function save(label) {
     say(error instanceof Unreachable ? t`The server is not responding: this was not saved.` : error.message);
   }
   saving = false;
+}
+
+// What was saved, and what had been read before: as it was shown.
+function savedAs(label, { prediction, verdict, contradicts }) {
+  if (contradicts) return t`Saved as ${label}. The same picture is saved with another label too: delete one of them on the page Samples.`;
+  if (verdict === "not_a_digit") return t`Saved as ${label} (it was not recognised).`;
+  if (prediction === label) return t`Saved as ${label} (it was read correctly).`;
+  return t`Saved as ${label} (it was read as ${prediction}).`;
 }
 
 let last = null;

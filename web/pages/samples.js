@@ -35,7 +35,7 @@ byId("undo").addEventListener("click", () => act(undo, ({ undone, samples: count
     relabel: t`Restored the label of ${plural(count, "sample")}.`,
     confirm: t`No longer confirmed: ${plural(count, "sample")}.`,
   }[undone])));
-drop.addEventListener("click", () => act(() => deleteSamples(filter()), ({ deleted }) => (own
+drop.addEventListener("click", () => isMeant(Number(drop.dataset.total)) && act(() => deleteSamples(filter()), ({ deleted }) => (own
   ? t`Deleted ${plural(deleted, "sample")} for good.`
   : t`Deleted ${plural(deleted, "sample")}; “Undo” restores them.`)));
 byId("show-all").addEventListener("click", async () => {
@@ -54,6 +54,11 @@ byId("import").addEventListener("change", async ({ target }) => {
 });
 
 load();
+
+// Asks before so many samples are deleted.
+function isMeant(count) {
+  return window.confirm(t`Delete ${plural(count, "sample")}?`);
+}
 
 // Saves the samples that match as a file.
 async function save(format, name) {
@@ -98,6 +103,7 @@ async function load(before = null) {
     const narrowed = Object.values(chosen).some((value) => value !== "") && chosen.deleted !== 1;
     drop.hidden = !(narrowed || own) || page.total === 0;
     drop.textContent = t`Delete all ${page.total}`;
+    drop.dataset.total = page.total;
     showSummary(all);
     state.dataset.state = "ready";
     state.textContent = plural(all.total, "sample");
@@ -129,7 +135,7 @@ function showSummary({ labels, sources, unconfirmed }) {
           t`Confirmed ${plural(confirmed, "sample")}; “Undo” takes it back.`),
       }, t`Confirm all`), " ", element("button", {
         type: "button", class: "small", "aria-label": t`Delete all unconfirmed samples of ${name}`,
-        onclick: () => act(() => deleteSamples({ label: name, unconfirmed: 1 }), ({ deleted }) =>
+        onclick: () => isMeant(count) && act(() => deleteSamples({ label: name, unconfirmed: 1 }), ({ deleted }) =>
           t`Deleted ${plural(deleted, "sample")}; “Undo” restores them.`),
       }, t`Delete all`)))));
   byId("labels").replaceChildren(...labels.map(({ name }) => element("option", { value: name })));
@@ -147,7 +153,7 @@ function showSummary({ labels, sources, unconfirmed }) {
       element("td", {}, number((100 * disagree) / count, 0, "%")),
       element("td", {}, element("button", {
         type: "button", class: "small", "aria-label": t`Delete all samples from ${name}`,
-        onclick: () => act(() => deleteSamples({ source: name }), ({ deleted }) => (own
+        onclick: () => isMeant(count) && act(() => deleteSamples({ source: name }), ({ deleted }) => (own
           ? t`Deleted ${plural(deleted, "sample")} for good.`
           : t`Deleted ${plural(deleted, "sample")} from ${name}; “Undo” restores them.`)),
       }, t`Delete all`)))));

@@ -28,6 +28,8 @@ serve();
 async function open(path, viewport = DESKTOP, options = {}) {
   const context = await browser.newContext({ viewport, ...options });
   const page = await context.newPage();
+  // Deleting many asks first.
+  page.on("dialog", (dialog) => dialog.accept());
   const errors = errorsOf(page);
   await page.goto(server.url + path);
   return { page, close: async () => { await context.close(); assert.deepEqual(errors, []); } };

@@ -15,6 +15,8 @@ const visitor = () => browser.newContext({ viewport: { width: 1100, height: 900 
 
 async function open(context, path) {
   const page = await context.newPage();
+  // Deleting many asks first.
+  page.on("dialog", (dialog) => dialog.accept());
   await page.goto(server.url + path);
   return page;
 }

@@ -66,6 +66,8 @@ pub struct AddedSample {
     prediction: String,
     /// The confidence of that, 0 to 1.
     confidence: f64,
+    /// The verdict on it: `read`, `unsure` or `not_a_digit`.
+    verdict: String,
     /// The checkpoint that read it.
     model: String,
     /// Whether the same picture with the same label was there already.
@@ -114,6 +116,8 @@ pub async fn add(
         let label = shown.model.labels.get(shown.prediction.index);
         sent.prediction = label.cloned().unwrap_or_default();
         sent.confidence = f64::from(shown.prediction.confidence());
+        let verdict = app.thresholds(&shown.model).verdict(&shown.prediction);
+        sent.verdict = verdict.name().to_owned();
     }
     let sender = caller.sender(client);
     let added = training.store.add(vec![sample], &sender, training.quota).await?.remove(0);
@@ -129,6 +133,7 @@ impl AddedSample {
             label: sample.label,
             prediction: sample.prediction,
             confidence: sample.confidence,
+            verdict: sample.verdict,
             model: sample.checkpoint,
             duplicate: added.duplicate,
             contradicts: added.contradicts,

@@ -138,7 +138,8 @@ pub async fn audit(State(app): State<App>) -> Result<(StatusCode, Json<AuditStar
 }
 
 async fn unsure(app: &App) -> Result<Vec<Suggestion>, ApiError> {
-    let samples = app.training()?.store.unsure(SHOWN as i64).await?;
+    let checkpoint = app.models.engine().serving().id.clone();
+    let samples = app.training()?.store.unsure(&checkpoint, SHOWN as i64).await?;
     let suggestion = |sample: &Sample| {
         let why = match &sample.content.label {
             None => "not labelled yet".to_owned(),

@@ -87,6 +87,19 @@ macro_rules! of_visitor {
 
 pub(super) use of_visitor;
 
+/// The newest labelling that the checkpoint `$checkpoint` was trained on; 0 if it was trained on no
+/// samples.
+macro_rules! learned_until {
+    ($checkpoint:literal) => {
+        concat!(
+            "COALESCE((SELECT MAX(labelled_until) FROM jobs WHERE candidate = ",
+            $checkpoint,
+            " AND recipe = 'samples'), 0)"
+        )
+    };
+}
+pub(super) use learned_until;
+
 /// These columns of a page of the samples that match, newest first: those before
 /// the id `$14`, at most `$15`.
 macro_rules! page {
@@ -267,17 +280,21 @@ impl Store {
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
-    /// Samples that a person should look at: those without a label, then those
-    /// of which the network was not sure and that nobody has confirmed.
-    pub async fn unsure(&self, limit: i64) -> Result<Vec<Sample>, StoreError> {
+    /// Samples that a person should look at: those without a label, then those of which the network was
+    /// not sure, that nobody has confirmed, and that `checkpoint` was not trained on: what it learned
+    /// it knows.
+    pub async fn unsure(&self, checkpoint: &str, limit: i64) -> Result<Vec<Sample>, StoreError> {
         let sql = concat!(
             "SELECT ",
             columns!(),
             " FROM samples WHERE deleted IS NULL AND confirmed = 0 \
-             AND (label IS NULL OR confidence < 0.9) \
+             AND (label IS NULL OR confidence < 0.9 AND labelled > ",
+            learned_until!("$2"),
+            ") \
              ORDER BY CASE WHEN label IS NULL THEN 0 ELSE 1 END, confidence, id LIMIT $1"
         );
-        let rows = sqlx::query(sql).bind(limit).fetch_all(&self.pool).await?;
+        let query = sqlx::query(sql).bind(limit).bind(checkpoint.to_owned());
+        let rows = query.fetch_all(&self.pool).await?;
         rows.iter().map(|row| sample(row).map_err(StoreError::from)).collect()
     }
 

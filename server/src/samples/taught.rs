@@ -3,20 +3,8 @@
 use glyphic_model::Glyph;
 use sqlx::{Row, any::AnyRow};
 
-use super::store::{glyph, of_visitor};
+use super::store::{glyph, learned_until, of_visitor};
 use crate::store::{Store, StoreError};
-
-/// The newest labelling that the checkpoint `$checkpoint` was trained on; 0 if it was trained on no
-/// samples.
-macro_rules! learned_until {
-    ($checkpoint:literal) => {
-        concat!(
-            "COALESCE((SELECT MAX(labelled_until) FROM jobs WHERE candidate = ",
-            $checkpoint,
-            " AND recipe = 'samples'), 0)"
-        )
-    };
-}
 
 /// A sample that a checkpoint was trained on, or that its memory holds.
 pub struct LearnedSample {

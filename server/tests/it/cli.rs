@@ -40,7 +40,7 @@ fn without_a_command_it_serves() {
 }
 
 /// All options of serving, each with a value other than its default.
-const EVERY_OPTION: [&str; 37] = [
+const EVERY_OPTION: [&str; 38] = [
     "--addr=127.0.0.2:81",
     "--artifacts=s3://bucket/path",
     "--artifacts-copy=copy",
@@ -55,6 +55,7 @@ const EVERY_OPTION: [&str; 37] = [
     "--samples-per-source=12",
     "--keep-days=13",
     "--keep-deleted-days=14",
+    "--memory=off",
     "--train-every-samples=15",
     "--train-every-hours=16",
     "--data=digits",
@@ -110,6 +111,7 @@ fn every_option_of_serving_reaches_the_configuration() {
 
     let training = &config.training;
     assert_eq!(training.url(Path::new("a")), "sqlite://x.db");
+    assert!(!training.memory);
     let quota = training.quota();
     assert_eq!((quota.total, quota.per_source, quota.per_client), (11, 12, 174));
     assert_eq!((quota.bytes, quota.bytes_per_client), (175 << 20, 176 << 20));

@@ -19,10 +19,8 @@ pub(crate) trait Backend: Debug + Send + Sync {
     fn features(&self, glyphs: &[Glyph]) -> Result<Vec<Vec<f32>>, DeviceFailed>;
 
     /// Both of them, one pair per glyph.
-    fn logits_and_features(
-        &self,
-        glyphs: &[Glyph],
-    ) -> Result<Vec<(Vec<f32>, Vec<f32>)>, DeviceFailed>;
+    fn logits_and_features(&self, glyphs: &[Glyph])
+    -> Result<Vec<LogitsAndFeatures>, DeviceFailed>;
 
     /// The output of each convolution for a glyph, first to last.
     fn maps(&self, glyph: &Glyph) -> Result<Vec<LayerMaps>, DeviceFailed>;
@@ -31,6 +29,9 @@ pub(crate) trait Backend: Debug + Send + Sync {
     /// row. `None` without a convolution.
     fn filters(&self) -> Result<Option<(usize, Vec<f32>)>, DeviceFailed>;
 }
+
+/// A glyph's logits, and its features: the input of the last layer.
+pub(crate) type LogitsAndFeatures = (Vec<f32>, Vec<f32>);
 
 /// The device failed while computing, or its results could not be read.
 #[derive(Debug, Error)]

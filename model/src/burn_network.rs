@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use glyphic_kernels::LayerMaps;
 
 use crate::{
-    backend::{Backend, DeviceFailed},
+    backend::{Backend, DeviceFailed, LogitsAndFeatures},
     glyph::{Glyph, PIXELS, SIDE},
     layer_weights::values,
     network::{Network, normalise},
@@ -56,7 +56,7 @@ impl Backend for BurnNetwork {
     fn logits_and_features(
         &self,
         glyphs: &[Glyph],
-    ) -> Result<Vec<(Vec<f32>, Vec<f32>)>, DeviceFailed> {
+    ) -> Result<Vec<LogitsAndFeatures>, DeviceFailed> {
         let features = self.network.features(self.pixels(glyphs));
         let logits = rows(self.network.of_features(features.clone()), glyphs.len())?;
         Ok(logits.into_iter().zip(rows(features, glyphs.len())?).collect())

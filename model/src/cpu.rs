@@ -4,7 +4,7 @@
 use glyphic_kernels::{Inference, LayerMaps, LayerWeights, in_parallel};
 
 use crate::{
-    backend::{Backend, DeviceFailed},
+    backend::{Backend, DeviceFailed, LogitsAndFeatures},
     glyph::{Glyph, MEAN, PIXELS, SIDE, STD},
 };
 
@@ -73,7 +73,7 @@ impl Backend for CpuNetwork {
     fn logits_and_features(
         &self,
         glyphs: &[Glyph],
-    ) -> Result<Vec<(Vec<f32>, Vec<f32>)>, DeviceFailed> {
+    ) -> Result<Vec<LogitsAndFeatures>, DeviceFailed> {
         Ok(in_parallel(glyphs, |part| self.inference.logits_and_features(part, normalised_pixel)))
     }
 
@@ -100,7 +100,7 @@ impl Backend for OneThread {
     fn logits_and_features(
         &self,
         glyphs: &[Glyph],
-    ) -> Result<Vec<(Vec<f32>, Vec<f32>)>, DeviceFailed> {
+    ) -> Result<Vec<LogitsAndFeatures>, DeviceFailed> {
         Ok(self.0.inference.logits_and_features(glyphs, normalised_pixel))
     }
 

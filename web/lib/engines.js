@@ -69,8 +69,8 @@ export async function compare(input, { engine, answer }, isShown) {
   if (engine === "browser" || !inBrowser.isReady) return;
   try {
     const { answer: own } = await timed("browser", input);
-    // The server's memory is not in this browser.
-    const isTaught = digitsOf(answer).some(({ taught }) => taught);
+    // The memories of the two are not the same.
+    const isTaught = [answer, own].some((one) => digitsOf(one).some(({ taught }) => taught));
     if (!isShown() || own.model !== answer.model || isTaught) return;
     const rejected = own.verdict === "not_a_digit";
     const agrees = rejected === (answer.verdict === "not_a_digit") && (rejected || own.text === answer.text);
@@ -85,6 +85,26 @@ export async function compare(input, { engine, answer }, isShown) {
 export const explain = (task, given) => inBrowser.explain(task, given);
 export const isUnable = () => panel.dataset.browser === "failed";
 export const temperature = () => inBrowser.temperature;
+
+// The network in this browser, to be taught: it is loaded first, if need be.
+export const network = {
+  glyph: async (input) => (await loadedNow()).glyph(input),
+  teach: async (samples) => (await loadedNow()).teach(samples),
+  forget: async (ids) => (await loadedNow()).forget(ids),
+};
+
+// Who reads: "server" or "browser".
+export const reader = () => engine();
+
+// This browser was taught: it may have other labels now.
+export function taught() {
+  if (engine() === "browser") onChange();
+}
+
+async function loadedNow() {
+  if (!inBrowser.isReady) await inBrowser.update();
+  return inBrowser;
+}
 
 // The training examples nearest to a glyph. Only the server has them: null if this browser is
 // the engine.

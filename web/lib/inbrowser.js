@@ -1,6 +1,7 @@
 // The network in this browser: loads the checkpoint from the page's own host, the weights by
 // their hash, and runs the same code as the server, in a worker.
 
+import { samples } from "./alphabet.js";
 import { Unreachable, Refused } from "./api.js";
 import { t } from "./words.js";
 
@@ -48,7 +49,7 @@ export class InBrowser {
       const cache = before ? "reload" : "default";
       const content = await bytes(`weights/${weights.sha256}.bpk`, TIMEOUT.weights, cache);
       const { result } = await this.#ask("load", { id, manifest, weights: content });
-      this.labels = result;
+      this.labels = await this.#remembering(result);
       this.temperature = temperature;
       this.checkpoint = id;
       this.#refused = null;
@@ -71,6 +72,33 @@ export class InBrowser {
       digit.seen = picture(seen.subarray(SIDE * SIDE * i, SIDE * SIDE * (i + 1)));
     });
     return { ...answer, timing_us: { decode: 0, queue: 0, compute: 1000 * compute } };
+  }
+
+  // Has the network read these samples as what they show from now on, or as before.
+  async teach(taught) {
+    this.labels = (await this.#ask("teach", asArrays(taught))).result;
+  }
+
+  async forget(ids) {
+    this.labels = (await this.#ask("forget", { ids })).result;
+  }
+
+  // The glyph of a drawing or a picture of one symbol, as the network would read it.
+  async glyph(input) {
+    const { task, ...given } = await prepared(input);
+    const boxes = [input.strokes ? around(input.strokes.flat()) : [0, 0, given.width, given.height]];
+    return (await this.#ask(task, { ...given, boxes })).result.seen;
+  }
+
+  // Teaches a network that was just loaded what this browser keeps; returns the labels then.
+  async #remembering(labels) {
+    try {
+      const kept = await samples();
+      return kept.length ? (await this.#ask("teach", asArrays(kept))).result : labels;
+    } catch {
+      // Without the samples the network still reads.
+      return labels;
+    }
   }
 
   // Computes what happens inside the network: "layers", "filters" or "occlusion".
@@ -116,6 +144,20 @@ export class InBrowser {
     this.#worker = null;
     this.checkpoint = null;
   }
+}
+
+// Samples as the worker takes them.
+function asArrays(taught) {
+  const pixels = new Uint8Array(SIDE * SIDE * taught.length);
+  taught.forEach(({ glyph }, i) => pixels.set(glyph, SIDE * SIDE * i));
+  return { ids: taught.map(({ id }) => id), labels: taught.map(({ label }) => label), pixels };
+}
+
+// The box around points, a little wider: what lies on its edge is in it.
+function around(points) {
+  const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
+  const [left, top] = [Math.min(...xs) - 1, Math.min(...ys) - 1];
+  return [left, top, Math.max(...xs) - left + 1, Math.max(...ys) - top + 1];
 }
 
 async function bytes(path, timeout, cache = "default") {

@@ -20,6 +20,15 @@ const tasks = {
     for (let i = 0; i < WARM_UP; i++) reader.readPixels(someInk).free();
     return reader.labels;
   },
+  // Both answer with the labels from then on.
+  teach({ ids, labels, pixels }) {
+    reader.teach(Uint32Array.from(ids), labels, pixels);
+    return reader.labels;
+  },
+  forget({ ids }) {
+    reader.forget(Uint32Array.from(ids));
+    return reader.labels;
+  },
   strokes({ strokes, boxes }) {
     const points = Float32Array.from(strokes.flat(2));
     const lengths = Uint32Array.from(strokes, (stroke) => stroke.length);

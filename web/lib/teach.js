@@ -1,9 +1,10 @@
-// The panel "What was it?": saves a drawing as a labelled sample, and starts training on the
-// samples.
+// The panel "What was it?": saves a drawing as a labelled sample, on the server or in this browser, and
+// starts training on the server's.
 
-import { Unreachable, deleteSample, saveSample, summary } from "./api.js";
-import { byId, element, plural } from "./dom.js";
+import { byId, element } from "./dom.js";
+import { here, startHere, takeLink } from "./here.js";
 import { trainNow, watchJobs } from "./job.js";
+import { there } from "./there.js";
 import { t } from "./words.js";
 
 const section = byId("teach");
@@ -22,15 +23,11 @@ let added = [];
 let current = null;
 let callbacks;
 
-// `saved()` is called when a drawing was saved as a sample, `changed()` when another network may
-// be serving.
+// `network` is the one in this browser, and `reader()` says who reads: "server" or "browser", where
+// samples go then. `saved()` is called when a drawing was saved as a sample, `changed()` when another
+// network may be serving, `taught()` when this browser was taught.
 export function startTeaching(given) {
   callbacks = given;
-  trainButton.addEventListener("click", async () => {
-    trainButton.disabled = true;
-    await trainNow();
-    refresh();
-  });
   undoButton.addEventListener("click", undo);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -41,12 +38,31 @@ export function startTeaching(given) {
     showChips();
     save(label);
   });
+  startHere(given.network, say, () => {
+    refresh();
+    callbacks.taught();
+  });
+  refresh();
+}
+
+// There is a server, which can train.
+export function startTraining() {
+  trainButton.addEventListener("click", async () => {
+    trainButton.disabled = true;
+    await trainNow();
+    refresh();
+  });
   watchJobs(() => {
     refresh();
     callbacks.changed();
   });
-  refresh();
 }
+
+// Where samples go now.
+const place = () => (callbacks?.reader() === "browser" ? here : there);
+
+// The network in this browser can read now: an alphabet in the page's address is taken.
+export const ready = () => takeLink();
 
 // Sets the labels of the network that is serving.
 export function setLabels(ofNetwork) {
@@ -88,37 +104,30 @@ async function save(label) {
   if (saving) return;
   if (!input) return say(t`Draw something first, then say what it is.`);
   saving = true;
+  const to = place();
   try {
-    const sample = await saveSample(input, label);
-    if (sample.duplicate) say(t`This exact picture is already saved as ${label}.`);
-    else say(savedAs(label, sample));
-    if (!sample.duplicate) offerUndo(sample.id);
+    const { text, undo: takeBack } = await to.save(input, label);
+    say(text);
+    if (takeBack) offerUndo(takeBack);
+    if (to === here) callbacks.taught();
     // The user may already be drawing the next one.
     if (current === input) callbacks.saved();
     refresh();
   } catch (error) {
-    say(error instanceof Unreachable ? t`The server is not responding: this was not saved.` : error.message);
+    say(to.failure(error));
   }
   saving = false;
 }
 
-// What was saved, and what had been read before: as it was shown.
-function savedAs(label, { prediction, verdict, contradicts }) {
-  if (contradicts) return t`Saved as ${label}. The same picture is saved with another label too: delete one of them on the page Samples.`;
-  if (verdict === "not_a_digit") return t`Saved as ${label} (it was not recognised).`;
-  if (prediction === label) return t`Saved as ${label} (it was read correctly).`;
-  return t`Saved as ${label} (it was read as ${prediction}).`;
-}
-
-let last = null;
-function offerUndo(id) {
-  last = id;
+let takeBack = null;
+function offerUndo(last) {
+  takeBack = last;
   undoButton.hidden = false;
 }
 
 async function undo() {
   try {
-    await deleteSample(last);
+    await takeBack();
     say(t`Undone.`);
   } catch (error) {
     say(error.message);
@@ -127,44 +136,26 @@ async function undo() {
   refresh();
 }
 
-// Shows how many samples are new, and whether there is anything to train on.
+// Shows how many samples there are, and whether there is anything to train on.
 async function refresh() {
+  if (!callbacks) return;
+  const of = place();
   try {
-    const { since_training: fresh, labelled, labels: ofSamples, own, kept: policy } = await summary();
-    for (const { name } of ofSamples) {
+    const state = await of.state();
+    if (of !== place()) return;
+    section.hidden = state === null;
+    if (!state) return;
+    section.dataset.place = of.name;
+    for (const name of state.names) {
       if (![...labels, ...added].includes(name)) added.push(name);
     }
     showChips();
-    section.hidden = false;
-    // Without new samples too: those that were deleted are unlearned.
-    trainButton.disabled = labelled === 0;
-    kept.textContent = whatIsKept(policy, own);
-    if (own && labelled > 0) {
-      count.textContent = t`${plural(labelled, "sample")} of yours: they count once the server's operator confirms them.`;
-      return;
-    }
-    count.textContent = fresh > 0
-      ? t`${plural(fresh, "new sample")} to learn from.`
-      : labelled > 0 ? t`${plural(labelled, "sample")}, nothing new to learn from.` : t`No samples yet.`;
-  } catch (error) {
-    // A server without a database keeps no samples.
-    if (error.code === "training_off") section.hidden = true;
+    trainButton.disabled = !state.canTrain;
+    kept.textContent = state.kept;
+    count.textContent = state.count;
+  } catch {
+    // The server does not respond, or this browser keeps nothing: what is shown stays.
   }
-}
-
-// What the server keeps of what is sent to it, and why.
-function whatIsKept({ originals, disagreements }, own) {
-  const sentences = [
-    originals
-      ? t`What you save is kept so that the network can learn from it: with its label, and pictures as you send them, with all that is in their files, such as where a photo was taken.`
-      : t`What you save is kept so that the network can learn from it: with its label, and pictures scaled down, without what else is in their files.`,
-    own ? t`Your network address is kept for 30 days, so that nobody fills the server.` : "",
-    disagreements
-      ? t`Pictures that two networks read differently are kept too, even if you do not save them.`
-      : t`What you do not save is not kept.`,
-    t`You can delete your samples on the page Samples.`,
-  ];
-  return sentences.filter(Boolean).join(" ");
 }
 
 function say(text) {

@@ -8,7 +8,7 @@ import * as engines from "./engines.js";
 import { explainDigit, explainNothing, forgetFilters, startInsight } from "./insight.js";
 import { chosenDigit, digitsOf, inFocus, startNumbers } from "./number.js";
 import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
-import { setInput, setLabels, startTeaching } from "./teach.js";
+import { ready, setInput, setLabels, startTeaching, startTraining } from "./teach.js";
 import "./tour.js";
 import { firstPicture, listenForPictures, listenToInput } from "./upload.js";
 import { t } from "./words.js";
@@ -89,12 +89,15 @@ engines.start({
   loaded() {
     forgetFilters();
     explainFocus();
+    ready();
   },
 });
+const { network, reader, taught } = engines;
+startTeaching({ network, reader, saved, taught, changed: connect });
 if (document.documentElement.dataset.server === "none") {
   alone();
 } else {
-  startTeaching({ saved, changed: connect });
+  startTraining();
   connect();
 }
 keepOverReload();
@@ -306,6 +309,7 @@ function alone() {
 function enginesChanged({ checkpoint, labels }) {
   if (checkpoint) {
     showLabels(labels);
+    setLabels(labels);
     showServing(checkpoint);
   }
   readAgain();

@@ -329,7 +329,7 @@ test("on a host that has only files the page works, and offline after the first 
       await draw(page, seven);
       await reads(page, "7");
       assert.equal(await page.locator("#bars li").count(), 10);
-      assert.ok(await page.locator("#teach").isHidden());
+      assert.ok(await page.locator("#train").isHidden());
       assert.ok(await page.locator("#pages").isHidden());
       await screenshot(page, "file-host");
       await page.evaluate(() => navigator.serviceWorker.ready);
@@ -343,6 +343,113 @@ test("on a host that has only files the page works, and offline after the first 
     });
   } finally {
     if (isOpen) await host.close();
+  }
+});
+
+// A plus sign; `lean` makes it another one.
+const plus = (lean) => [
+  [[0.2, 0.5 + lean], [0.5, 0.5], [0.8, 0.5 - lean]],
+  [[0.5 - lean, 0.2], [0.5, 0.5], [0.5 + lean, 0.8]],
+];
+
+async function says(page, id, pattern) {
+  await page.waitForFunction(
+    ([id, source]) => new RegExp(source).test(document.getElementById(id).textContent),
+    [id, pattern.source], { timeout: 10_000 });
+}
+
+async function teachPlus(page, lean, count) {
+  await draw(page, plus(lean));
+  await page.locator("#teach-name").fill("+");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await says(page, "teach-message", new RegExp(`Saved as \\+: ${count} drawings?`));
+}
+
+test("without a server the page is taught, keeps it offline, and hands it on", async () => {
+  const host = await fileHost();
+  let isOpen = true;
+  let [link, file] = [];
+  try {
+    await withPage(host.url, async (page) => {
+      page.on("dialog", (dialog) => dialog.accept());
+      assert.deepEqual(await page.locator("#alphabet button:visible").count(), 0, "nothing to hand on");
+      for (const [i, lean] of [0, 0.03, 0.06].entries()) await teachPlus(page, lean, i + 1);
+      await says(page, "teach-count", /3 drawings in this browser/);
+      // The next one is read, and says by what.
+      await draw(page, plus(0.015));
+      await reads(page, "+");
+      assert.match(await page.locator("#sentence").textContent(), /from 3 taught drawings/);
+      assert.equal(await page.locator("#bars li").count(), 11);
+      await screenshot(page, "alphabet-desktop");
+
+      // From teaching to a reading that knows.
+      const took = await page.evaluate(async () => {
+        const { network } = await import("./engines.js");
+        const glyph = await network.glyph({ strokes: [[[0, 0], [9, 30], [40, 9]]] });
+        const begun = performance.now();
+        await network.teach([{ id: 1000, label: "w", glyph }]);
+        const taken = performance.now() - begun;
+        await network.forget([1000]);
+        return taken;
+      });
+      console.log(`taught in ${took.toFixed(1)} ms`);
+
+      // One is taken back.
+      await page.locator("#clear").click();
+      await teachPlus(page, 0.1, 4);
+      await page.locator("#teach-undo").click();
+      await says(page, "teach-count", /3 drawings in this browser/);
+
+      // As a file, and as a link.
+      const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#alphabet-save").click()]);
+      file = await readFile(await download.path(), "utf8");
+      await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+      await page.locator("#alphabet-link").click();
+      await says(page, "teach-message", /The link is copied/);
+      link = await page.evaluate(() => navigator.clipboard.readText());
+
+      // Over a reload, and offline.
+      await page.evaluate(() => navigator.serviceWorker.ready);
+      await page.waitForFunction(async () => (await (await caches.open((await caches.keys())[0])).keys()).length > 25);
+      await host.close();
+      isOpen = false;
+      await page.reload();
+      await page.locator('#engines[data-browser="ready"]').waitFor();
+      await draw(page, plus(0.02));
+      await reads(page, "+");
+      await page.locator("#alphabet-clear").click();
+      await says(page, "teach-count", /Nothing taught yet/);
+      assert.equal(await page.locator("#bars li").count(), 10);
+    });
+  } finally {
+    if (isOpen) await host.close();
+  }
+
+  // A server takes the file.
+  const lines = file.trim().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(lines.map(({ label }) => label), ["+", "+", "+"]);
+  const imported = await fetch(`${server.url}api/samples/import`, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
+  assert.equal((await imported.json()).added, 3);
+  const strokes = plus(0.02).map((stroke) => stroke.map((point) => point.map((share) => 200 * share)));
+  const predict = await fetch(`${server.url}api/predict`, { method: "POST", body: JSON.stringify({ strokes }), headers: { "Content-Type": "application/json" } });
+  assert.equal((await predict.json()).label, "+");
+  await fetch(`${server.url}api/samples/delete?label=%2B`, { method: "POST" });
+
+  // Another browser opens the link, and a file twice.
+  const other = await fileHost();
+  try {
+    await withPage(other.url + new URL(link).hash, async (page) => {
+      await says(page, "teach-message", /3 drawings added/);
+      assert.equal(new URL(page.url()).hash, "", "a reload does not add them again");
+      await draw(page, plus(0.02));
+      await reads(page, "+");
+      await page.locator("#alphabet-open").setInputFiles({ name: "a.jsonl", mimeType: "text/plain", buffer: Buffer.from(file) });
+      await says(page, "teach-message", /drawings? added/);
+      await page.locator("#alphabet-open").setInputFiles({ name: "b.jsonl", mimeType: "text/plain", buffer: Buffer.from('{"label":"x"}\n') });
+      await says(page, "teach-message", /Line 1: it has no glyph/);
+    });
+  } finally {
+    await other.close();
   }
 });
 

@@ -4,11 +4,16 @@
 //! Objects with nested values cost a call for each value, so results cross the border to
 //! JavaScript as JSON or flat arrays.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use glyphic_model::{
     Classifier, Glyph,
     answer::ReadText,
     checkpoint::Manifest,
     explain::FeatureMaps,
+    glyph::PIXELS,
+    labels,
+    memory::{Key, Memory},
     number::{self, Bounds, Lattice, Question},
     preprocess::{Picture, Pictures, Strokes},
 };
@@ -20,6 +25,8 @@ pub struct Reader {
     id: String,
     pictures: Pictures,
     classifier: Classifier,
+    /// The labels and keys of what was taught, by the samples' ids.
+    taught: BTreeMap<u32, (String, Key)>,
 }
 
 #[wasm_bindgen]
@@ -32,13 +39,41 @@ impl Reader {
     pub fn new(id: &str, manifest: &[u8], weights: &[u8]) -> Result<Reader, JsError> {
         let manifest = Manifest::parse(id, manifest)?;
         let pictures = manifest.pictures;
-        Ok(Self { id: id.to_owned(), pictures, classifier: manifest.into_classifier(weights)? })
+        let classifier = manifest.into_classifier(weights)?;
+        Ok(Self { id: id.to_owned(), pictures, classifier, taught: BTreeMap::new() })
     }
 
     /// The labels, in the order of the probabilities.
     #[wasm_bindgen(getter)]
     pub fn labels(&self) -> Vec<String> {
         self.classifier.labels().to_vec()
+    }
+
+    /// Teaches samples: their ids, what each shows, and 784 bytes of each one's glyph, one after the
+    /// other. They are read accordingly from now on.
+    ///
+    /// # Errors
+    /// A text cannot be a label, there are not 784 bytes for each sample, or the network fails.
+    pub fn teach(&mut self, ids: &[u32], shown: Vec<String>, pixels: &[u8]) -> Result<(), JsError> {
+        for ((&id, label), pixels) in ids.iter().zip(shown).zip(pixels.chunks(PIXELS)) {
+            let label = labels::trimmed(&label)?.to_owned();
+            let keys = self.classifier.keys(&[Glyph::try_from(pixels)?])?;
+            self.taught.extend(keys.into_iter().map(|key| (id, (label.clone(), key))));
+        }
+        self.remember();
+        Ok(())
+    }
+
+    /// Forgets samples.
+    pub fn forget(&mut self, ids: &[u32]) {
+        ids.iter().for_each(|id| drop(self.taught.remove(id)));
+        self.remember();
+    }
+
+    fn remember(&mut self) {
+        let taught: Vec<_> = self.taught.values().cloned().collect();
+        let memory = Memory::new(self.classifier.network_labels(), &taught);
+        self.classifier = self.classifier.clone().with_memory(memory.map(Arc::new));
     }
 
     /// Reads pen strokes: the coordinates of all points, x and y alternating, and the number

@@ -1,0 +1,104 @@
+// Samples that this browser keeps to itself and reads at once: see alphabet.js.
+
+import * as alphabet from "./alphabet.js";
+import { byId, element, plural } from "./dom.js";
+import { t } from "./words.js";
+
+const tools = byId("alphabet");
+let network;
+let say;
+let changed;
+
+export const here = {
+  name: "browser",
+
+  async save(input, label) {
+    const glyph = await network.glyph(input);
+    const kept = await alphabet.add([{ label, strokes: input.strokes ?? null, glyph: glyph.slice() }]);
+    await network.teach(kept);
+    const own = (await alphabet.samples()).filter((sample) => sample.label === label).length;
+    return { text: t`Saved as ${label}: ${plural(own, "drawing")}. It is read from now on.`, undo: () => forget(kept) };
+  },
+
+  failure: (error) => t`This was not saved: ${error.message}`,
+
+  async state() {
+    const all = await alphabet.samples();
+    tools.toggleAttribute("data-empty", all.length === 0);
+    return {
+      names: [...new Set(all.map(({ label }) => label))],
+      count: all.length ? t`${plural(all.length, "drawing")} in this browser.` : t`Nothing taught yet.`,
+      kept: t`What you save stays in this browser and is sent nowhere. Three drawings of a new symbol are enough to read it.`,
+      canTrain: false,
+    };
+  },
+};
+
+// `given` is the network in this browser: `glyph(input)`, `teach(samples)`, `forget(ids)`. `tell(text)`
+// shows a message, `onChange()` is called when other samples are there.
+export function startHere(given, tell, onChange) {
+  [network, say, changed] = [given, tell, onChange];
+  byId("alphabet-save").addEventListener("click", () => doing(saveFile));
+  byId("alphabet-link").addEventListener("click", () => doing(copyLink));
+  byId("alphabet-clear").addEventListener("click", () => doing(clear));
+  byId("alphabet-open").addEventListener("change", ({ target }) => {
+    const [file] = target.files;
+    target.value = "";
+    if (file) doing(async () => addAll(await file.text()));
+  });
+}
+
+// Takes what the page's address holds, once the network can read it.
+export async function takeLink() {
+  await doing(async () => {
+    const text = await alphabet.fromLink();
+    if (text !== null) await addAll(text);
+  });
+}
+
+async function doing(work) {
+  try {
+    await work();
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+async function addAll(text) {
+  const found = await alphabet.parsed(text, network.glyph);
+  // What is there already is not kept twice.
+  const known = new Set((await alphabet.samples()).map(nameOf));
+  const added = await alphabet.add(found.filter((sample) => !known.has(nameOf(sample))));
+  await network.teach(added);
+  say(t`${plural(added.length, "drawing")} added.`);
+  changed();
+}
+
+const nameOf = ({ label, glyph }) => `${label} ${glyph.join()}`;
+
+async function forget(samples) {
+  const ids = samples.map(({ id }) => id);
+  await alphabet.remove(ids);
+  await network.forget(ids);
+  changed();
+}
+
+async function saveFile() {
+  const file = new Blob([alphabet.lines(await alphabet.samples())], { type: "application/x-ndjson" });
+  const link = element("a", { href: URL.createObjectURL(file), download: "my-alphabet.jsonl" });
+  link.click();
+  // The browser needs the address for a moment.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+async function copyLink() {
+  await navigator.clipboard.writeText(await alphabet.link(await alphabet.samples()));
+  say(t`The link is copied: whoever opens it has these drawings too.`);
+}
+
+async function clear() {
+  const all = await alphabet.samples();
+  if (!window.confirm(t`Delete ${plural(all.length, "drawing")}?`)) return;
+  await forget(all);
+  say(t`Deleted ${plural(all.length, "drawing")}.`);
+}

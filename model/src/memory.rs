@@ -17,7 +17,7 @@
 //! The constants were chosen on real drawings of digits and letters (docs/log.md, 30 November, "A
 //! memory beside the network").
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use glyphic_kernels::Rows;
 
@@ -111,14 +111,19 @@ impl TaughtLabel {
 impl Memory {
     /// A memory for a network with these labels. `None` if nothing was taught.
     pub fn new(known: &[String], samples: &[(String, Key)]) -> Option<Self> {
-        let mut by_label: BTreeMap<&str, Vec<&Key>> = BTreeMap::new();
-        for (label, key) in samples {
-            by_label.entry(label).or_default().push(key);
+        // In alphabetical order, so that all servers have the new ones in the same order.
+        let mut all: Vec<&String> = Vec::new();
+        for (label, _) in samples {
+            if let Err(place) = all.binary_search(&label) {
+                all.insert(place, label);
+            }
         }
         let (mut labels, mut keys, mut taught) = (known.to_vec(), Rows::new(WIDTH), Vec::new());
-        for (label, own) in by_label {
+        for label in all {
+            let own = samples.iter().filter(|sample| sample.0 == *label);
+            let own: Vec<&Key> = own.map(|(_, key)| key).collect();
             let index = labels.iter().position(|one| one == label).unwrap_or_else(|| {
-                labels.push(label.to_owned());
+                labels.push(label.clone());
                 labels.len() - 1
             });
             let mut mean = vec![0.0; WIDTH];

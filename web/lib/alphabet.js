@@ -77,8 +77,7 @@ export async function parsed(text, glyphOf) {
 }
 
 async function sampleOf({ label, strokes = null, glyph }, glyphOf) {
-  const name = typeof label === "string" ? label.trim() : "";
-  if (name === "" || [...name].length > LONGEST_LABEL) throw new Error(t`its label is missing or too long`);
+  const name = checkedLabel(label);
   const isPoint = (point) => Array.isArray(point) && point.length === 2 && point.every(Number.isFinite);
   if (strokes !== null && !(Array.isArray(strokes) && strokes.every((s) => Array.isArray(s) && s.every(isPoint)))) {
     throw new Error(t`its strokes are not lists of points`);
@@ -86,6 +85,15 @@ async function sampleOf({ label, strokes = null, glyph }, glyphOf) {
   const pixels = glyph === undefined && strokes ? await glyphOf({ strokes }) : bytes(glyph);
   if (pixels?.length !== PIXELS) throw new Error(t`it has no glyph of 784 pixels and no strokes`);
   return { label: name, strokes, glyph: pixels };
+}
+
+// A label without the spaces around it. Fails with what is wrong.
+export function checkedLabel(label) {
+  const name = typeof label === "string" ? label.trim().normalize("NFC") : "";
+  if (name === "" || [...name].length > LONGEST_LABEL) throw new Error(t`its label is missing or too long`);
+  // Two labels that differ must look different.
+  if (/[\p{C}\p{Zl}\p{Zp}]/u.test(name)) throw new Error(t`its label has an invisible character`);
+  return name;
 }
 
 // An address that opens this page with these samples.

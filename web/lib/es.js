@@ -220,6 +220,7 @@ export default {
   "Line {0}: {1}": "Línea {0}: {1}",
   "There are no samples in it.": "No contiene muestras.",
   "its label is missing or too long": "le falta la etiqueta o es demasiado larga",
+  "its label has an invisible character": "su etiqueta tiene un carácter invisible",
   "its strokes are not lists of points": "sus trazos no son listas de puntos",
   "it has no glyph of 784 pixels and no strokes": "no tiene ni un glifo de 784 píxeles ni trazos",
   "Saved as {0}. The same picture is saved with another label too: delete one of them on the page Samples.":

@@ -14,10 +14,11 @@ export const here = {
 
   async save(input, label) {
     const glyph = await network.glyph(input);
-    const kept = await alphabet.add([{ label, strokes: input.strokes ?? null, glyph: glyph.slice() }]);
+    const name = alphabet.checkedLabel(label);
+    const kept = await alphabet.add([{ label: name, strokes: input.strokes ?? null, glyph: glyph.slice() }]);
     await network.teach(kept);
-    const own = (await alphabet.samples()).filter((sample) => sample.label === label).length;
-    return { text: t`Saved as ${label}: ${plural(own, "drawing")}. It is read from now on.`, undo: () => forget(kept) };
+    const own = (await alphabet.samples()).filter((sample) => sample.label === name).length;
+    return { text: t`Saved as ${name}: ${plural(own, "drawing")}. It is read from now on.`, undo: () => forget(kept) };
   },
 
   failure: (error) => t`This was not saved: ${error.message}`,

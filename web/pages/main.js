@@ -92,11 +92,11 @@ engines.start({
     ready();
   },
 });
+const isAlone = document.documentElement.dataset.server === "none";
+if (isAlone) alone();
 const { network, reader, taught } = engines;
 startTeaching({ network, reader, saved, taught, changed: connect });
-if (document.documentElement.dataset.server === "none") {
-  alone();
-} else {
+if (!isAlone) {
   startTraining();
   connect();
 }

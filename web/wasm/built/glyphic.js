@@ -49,6 +49,11 @@ var v1=getArrayF32FromWasm0(ret[0],ret[1]).slice();
 wasm.__wbindgen_free(ret[0],ret[1]*4,4);
 return v1;
 }
+forget(ids){
+const ptr0=passArray32ToWasm0(ids,wasm.__wbindgen_malloc);
+const len0=WASM_VECTOR_LEN;
+wasm.reader_forget(this.__wbg_ptr,ptr0,len0);
+}
 get labels(){
 const ret=wasm.reader_labels(this.__wbg_ptr);
 var v1=getArrayJsValueFromWasm0(ret[0],ret[1]);
@@ -150,6 +155,26 @@ throw takeFromExternrefTable0(ret[1]);
 }
 return Reading.__wrap(ret[0]);
 }
+teach(ids,shown,pixels){
+let ptr0,len0,ptr1,len1,ptr2,len2;
+try{
+ptr0=passArray32ToWasm0(ids,wasm.__wbindgen_malloc);
+len0=WASM_VECTOR_LEN;
+ptr1=passArrayJsValueToWasm0(shown,wasm.__wbindgen_malloc);
+len1=WASM_VECTOR_LEN;
+ptr2=passArray8ToWasm0(pixels,wasm.__wbindgen_malloc);
+len2=WASM_VECTOR_LEN;
+}catch(e){
+if(ptr2){wasm.__wbindgen_free(ptr2,len2*1,1);}
+if(ptr1){wasm.__externref_drop_slice(ptr1,len1);wasm.__wbindgen_free(ptr1,len1*4,4);}
+if(ptr0){wasm.__wbindgen_free(ptr0,len0*4,4);}
+throw e;
+}
+const ret=wasm.reader_teach(this.__wbg_ptr,ptr0,len0,ptr1,len1,ptr2,len2);
+if(ret[1]){
+throw takeFromExternrefTable0(ret[0]);
+}
+}
 }
 if(Symbol.dispose)Reader.prototype[Symbol.dispose]=Reader.prototype.free;
 export class Reading{
@@ -204,6 +229,14 @@ __wbg_Error_208446807d0d1e30:function(arg0,arg1){
 const ret=Error(getStringFromWasm0(arg0,arg1));
 return ret;
 },
+__wbg___wbindgen_string_get_7ce8eee7fd327545:function(arg0,arg1){
+const obj=arg1;
+const ret = typeof(obj) === 'string' ? obj : undefined;
+var ptr1=isLikeNone(ret)?0:passStringToWasm0(ret,wasm.__wbindgen_malloc,wasm.__wbindgen_realloc);
+var len1=WASM_VECTOR_LEN;
+getDataViewMemory0().setInt32((arg0>>>0)+4*1,len1,true);
+getDataViewMemory0().setInt32((arg0>>>0)+4*0,ptr1,true);
+},
 __wbg___wbindgen_throw_4c88d8bf264fd984:function(arg0,arg1){
 throw new Error(getStringFromWasm0(arg0,arg1));
 },
@@ -235,6 +268,11 @@ const ReaderFinalization = (typeof FinalizationRegistry === 'undefined')
 const ReadingFinalization = (typeof FinalizationRegistry === 'undefined')
 ?{register:()=>{},unregister:()=>{}}
 :new FinalizationRegistry(ptr=>wasm.__wbg_reading_free(ptr,1));
+function addToExternrefTable0(obj){
+const idx=wasm.__externref_table_alloc();
+wasm.__wbindgen_externrefs.set(idx,obj);
+return idx;
+}
 function getArrayF32FromWasm0(ptr,len){
 ptr=ptr>>>0;
 return getFloat32ArrayMemory0().subarray(ptr/4,ptr/4+len);
@@ -308,6 +346,15 @@ function passArrayF32ToWasm0(arg,malloc){
 const ptr=malloc(arg.length*4,4)>>>0;
 getFloat32ArrayMemory0().set(arg,ptr/4);
 WASM_VECTOR_LEN=arg.length;
+return ptr;
+}
+function passArrayJsValueToWasm0(array,malloc){
+const ptr=malloc(array.length*4,4)>>>0;
+for(let i=0;i<array.length;i++){
+const add=addToExternrefTable0(array[i]);
+getDataViewMemory0().setUint32(ptr+4*i,add,true);
+}
+WASM_VECTOR_LEN=array.length;
 return ptr;
 }
 function passStringToWasm0(arg,malloc,realloc){

@@ -4,7 +4,7 @@
 //! Objects with nested values cost a call for each value, so results cross the border to
 //! JavaScript as JSON or flat arrays.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use glyphic_model::{
     Classifier, Glyph,
@@ -12,7 +12,6 @@ use glyphic_model::{
     checkpoint::Manifest,
     explain::FeatureMaps,
     glyph::PIXELS,
-    labels,
     memory::{Key, Memory},
     number::{self, Bounds, Lattice, Question},
     preprocess::{Picture, Pictures, Strokes},
@@ -25,8 +24,8 @@ pub struct Reader {
     id: String,
     pictures: Pictures,
     classifier: Classifier,
-    /// The labels and keys of what was taught, by the samples' ids.
-    taught: BTreeMap<u32, (String, Key)>,
+    /// The ids of the samples that were taught, and the label and key of each.
+    taught: (Vec<u32>, Vec<(String, Key)>),
 }
 
 #[wasm_bindgen]
@@ -40,7 +39,7 @@ impl Reader {
         let manifest = Manifest::parse(id, manifest)?;
         let pictures = manifest.pictures;
         let classifier = manifest.into_classifier(weights)?;
-        Ok(Self { id: id.to_owned(), pictures, classifier, taught: BTreeMap::new() })
+        Ok(Self { id: id.to_owned(), pictures, classifier, taught: Default::default() })
     }
 
     /// The labels, in the order of the probabilities.
@@ -53,12 +52,12 @@ impl Reader {
     /// other. They are read accordingly from now on.
     ///
     /// # Errors
-    /// A text cannot be a label, there are not 784 bytes for each sample, or the network fails.
+    /// There are not 784 bytes for each sample, or the network fails.
     pub fn teach(&mut self, ids: &[u32], shown: Vec<String>, pixels: &[u8]) -> Result<(), JsError> {
         for ((&id, label), pixels) in ids.iter().zip(shown).zip(pixels.chunks(PIXELS)) {
-            let label = labels::trimmed(&label)?.to_owned();
-            let keys = self.classifier.keys(&[Glyph::try_from(pixels)?])?;
-            self.taught.extend(keys.into_iter().map(|key| (id, (label.clone(), key))));
+            let key = self.classifier.keys(&[Glyph::try_from(pixels)?])?.remove(0);
+            self.taught.0.push(id);
+            self.taught.1.push((label, key));
         }
         self.remember();
         Ok(())
@@ -66,13 +65,15 @@ impl Reader {
 
     /// Forgets samples.
     pub fn forget(&mut self, ids: &[u32]) {
-        ids.iter().for_each(|id| drop(self.taught.remove(id)));
+        while let Some(place) = self.taught.0.iter().position(|id| ids.contains(id)) {
+            self.taught.0.remove(place);
+            self.taught.1.remove(place);
+        }
         self.remember();
     }
 
     fn remember(&mut self) {
-        let taught: Vec<_> = self.taught.values().cloned().collect();
-        let memory = Memory::new(self.classifier.network_labels(), &taught);
+        let memory = Memory::new(self.classifier.network_labels(), &self.taught.1);
         self.classifier = self.classifier.clone().with_memory(memory.map(Arc::new));
     }
 

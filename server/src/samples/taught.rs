@@ -37,7 +37,7 @@ impl Store {
     }
 
     /// The ids and labels of the samples that count and that this checkpoint was not trained on: at
-    /// most `of_label` of a label and `in_all` of all, of the newest [`CONSIDERED`]. Those that were
+    /// most `of_label` of a label and `in_all` of all, of the newest 5,000. Those that were
     /// misread when they came are kept first, then the newest; each label has one before another has
     /// two. Without `images`, those that were drawn alone.
     pub async fn taught(

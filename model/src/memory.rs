@@ -152,24 +152,29 @@ impl Memory {
         thresholds: Thresholds,
     ) -> Prediction {
         let network = Prediction::of(&logits);
-        let is_settled = self.cannot_change(&logits, network.index);
+        let is_settled = self.cannot_change(&logits, &network, thresholds);
         // As good as impossible, and still a number.
         logits.resize(self.labels.len(), -1e4);
+        let alone = || Prediction::of(&logits);
         if is_settled {
-            return Prediction::of(&logits);
+            return alone();
         }
+        let mut together = logits.clone();
         let closeness = self.closeness(&Key::of(features));
         for (label, close) in self.taught.iter().zip(closeness) {
             match label.index < self.known {
-                true => logits[label.index] += KNOWN * ((close - NEAR) / (1.0 - NEAR)).max(0.0),
-                false => logits[label.index] = NEW * (close - label.even()),
+                true => together[label.index] += KNOWN * ((close - NEAR) / (1.0 - NEAR)).max(0.0),
+                false => together[label.index] = NEW * (close - label.even()),
             }
         }
-        let both = Prediction::of(&logits);
-        let taught = self.taught.iter().find(|label| label.index == both.index);
+        let both = Prediction::of(&together);
         let verdict = thresholds.verdict(&both);
-        let differs = both.index != network.index || verdict != thresholds.verdict(&network);
-        let decided = differs && verdict != Verdict::NotADigit;
+        // What is rejected all the same is not called by the name of what was taught.
+        if verdict == Verdict::NotADigit {
+            return alone();
+        }
+        let taught = self.taught.iter().find(|label| label.index == both.index);
+        let decided = both.index != network.index || verdict != thresholds.verdict(&network);
         let of_network = network.probability_of(both.index);
         let taught = taught.filter(|_| decided).map(|label| Taught {
             index: label.index,
@@ -179,15 +184,16 @@ impl Memory {
         Prediction { taught, ..both }
     }
 
-    /// Whether the network is so sure of a label that no closeness could make another one of it: then it
-    /// reads alone, which saves a good part of the time.
-    fn cannot_change(&self, logits: &[f32], best: usize) -> bool {
+    /// Whether the network is so sure of a label that no closeness could make another one or another
+    /// verdict of it: then it reads alone, which saves a good part of the time.
+    fn cannot_change(&self, logits: &[f32], network: &Prediction, thresholds: Thresholds) -> bool {
         let most = |label: &TaughtLabel| match label.index < self.known {
             true => logits[label.index] + KNOWN,
             false => NEW * (1.0 - label.even()),
         };
-        let others = self.taught.iter().filter(|label| label.index != best).map(most);
-        others.fold(f32::MIN, f32::max) < logits[best]
+        let others = self.taught.iter().filter(|label| label.index != network.index).map(most);
+        others.fold(f32::MIN, f32::max) < logits[network.index]
+            && thresholds.verdict(network) == Verdict::Read
     }
 
     /// How close a glyph is to each taught label, −1 to 1.
@@ -249,6 +255,7 @@ mod tests {
         assert!(near.in_distribution > 0.9 && near.taught.unwrap().weight > 0.9, "{near:?}");
         let far = memory.recall(rejected, &features(9, 2), THRESHOLDS);
         assert!(far.in_distribution < 0.1 && far.taught.is_none(), "{far:?}");
+        assert_eq!(far.index, 0, "what is rejected is not called A");
         // What the network is sure of stays.
         let sure = memory.recall(vec![-4.0, 12.0], &features(3, 2), THRESHOLDS);
         assert_eq!((sure.index, sure.taught), (1, None));
@@ -261,6 +268,10 @@ mod tests {
         assert_eq!((misread.index, misread.taught.map(|t| t.index)), (0, Some(0)));
         assert_eq!(memory.recall(vec![0.0, 14.0], &features(3, 1), THRESHOLDS).index, 1);
         assert_eq!(memory.recall(vec![0.0, 4.0], &features(9, 1), THRESHOLDS).index, 1);
+        // Its best label is right, and it rejects it: what was taught makes it sure.
+        let rejected = memory.recall(vec![-4.0, -9.0], &features(3, 1), THRESHOLDS);
+        assert_eq!((rejected.index, rejected.taught.map(|t| t.index)), (0, Some(0)));
+        assert_eq!(THRESHOLDS.verdict(&rejected), Verdict::Read);
         // The network read it already: the memory decided nothing.
         assert_eq!(memory.recall(vec![6.0, -4.0], &features(3, 1), THRESHOLDS).taught, None);
     }

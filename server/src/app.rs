@@ -119,6 +119,9 @@ impl App {
     pub fn with_memory(self) -> Self {
         let (training, engine) = (self.training.clone().ok(), self.models.engine().clone());
         let memory = training.map(|training| TaughtMemory::new(training.store, engine));
+        if let Some(memory) = &memory {
+            self.models.remember(memory.clone());
+        }
         self.with(|parts| parts.memory = memory)
     }
 

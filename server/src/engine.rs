@@ -40,6 +40,8 @@ pub struct Model {
     pub manifest: Manifest,
     /// Its network.
     pub classifier: Classifier,
+    /// What was taught beside its training.
+    pub memory: Option<Memory>,
 }
 
 /// Predictions, with their checkpoint and their times.
@@ -210,9 +212,11 @@ impl Engine {
         is_for_it
     }
 
-    /// The classifier that serves.
-    pub fn classifier(&self) -> Classifier {
-        self.shared.serving().reads(self.alone).classifier.clone()
+    /// The checkpoint that serves, and its classifier.
+    pub fn classifier(&self) -> (Arc<Manifest>, Classifier) {
+        let serving = self.shared.serving();
+        let Reads { manifest, classifier } = serving.reads(self.alone).clone();
+        (manifest, classifier)
     }
 
     /// The serving checkpoint. Among its labels are those that its memory alone knows.
@@ -262,9 +266,9 @@ struct Reads {
 }
 
 impl From<Model> for Arc<Serving> {
-    fn from(Model { manifest, classifier }: Model) -> Self {
+    fn from(Model { manifest, classifier, memory }: Model) -> Self {
         let alone = Reads { manifest: Arc::new(manifest), classifier };
-        Arc::new(Serving { taught: alone.clone(), alone })
+        Arc::new(Serving { taught: alone.clone(), alone }.with_memory(memory))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex as StdMutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -26,6 +26,7 @@ use crate::{
     bucket::{Bucket, BucketError},
     engine::{Engine, EngineError, Model},
     metrics::ServerMetrics,
+    taught::TaughtMemory,
 };
 
 /// Time between two looks at `CURRENT`.
@@ -54,6 +55,8 @@ pub struct Models {
     bucket: Option<Bucket>,
     /// What a checkpoint must keep and gain to be promoted.
     policy: PromotionPolicy,
+    /// What a checkpoint that is to serve remembers.
+    memory: Arc<OnceLock<TaughtMemory>>,
     /// What was last reported of the files that name checkpoints.
     reported: Arc<StdMutex<Reported>>,
     queue: usize,
@@ -132,7 +135,7 @@ impl Models {
         metrics.serves(&model.manifest.id, None);
         let engine = Engine::start(model, queue, max_batch, metrics)?;
         let (others, change, listing, bucket) = Default::default();
-        let (policy, reported) = Default::default();
+        let (policy, reported, memory) = Default::default();
         Ok(Self {
             registry,
             device,
@@ -142,6 +145,7 @@ impl Models {
             listing,
             bucket,
             policy,
+            memory,
             reported,
             queue,
             max_batch,
@@ -151,6 +155,11 @@ impl Models {
     /// The same, with a registry that is the copy of a shared one.
     pub fn shared_in(self, bucket: Option<Bucket>) -> Self {
         Self { bucket, ..self }
+    }
+
+    /// Has checkpoints that begin to serve remember what was taught. Later calls change nothing.
+    pub fn remember(&self, memory: TaughtMemory) {
+        let _ = self.memory.set(memory);
     }
 
     /// The engine.
@@ -463,8 +472,15 @@ impl Models {
             let model = self.prepared(id).await?;
             record.await.map(|()| model)
         };
-        let model = ready.await.inspect_err(|_| metrics.swap("refused"))?;
+        let mut model = ready.await.inspect_err(|_| metrics.swap("refused"))?;
         let id = model.manifest.id.clone();
+        if let Some(memory) = self.memory.get() {
+            // Before it serves, so that what was taught is read all the time. Without its samples a
+            // checkpoint serves all the same.
+            let taught = memory.of(&model.manifest, &model.classifier).await;
+            let report = |error: &_| tracing::error!("'{id}' does not remember samples: {error}");
+            model.memory = taught.inspect_err(report).unwrap_or_default();
+        }
         self.engine.swap(model).await?;
         metrics.swap("served");
         tracing::info!("serving checkpoint '{id}'");
@@ -507,5 +523,5 @@ fn prepare(
             return Err(RegistryError::from(CheckpointError::Overflows(id.to_owned())).into());
         }
     }
-    Ok(Model { manifest, classifier })
+    Ok(Model { manifest, classifier, memory: None })
 }

@@ -14,7 +14,9 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use glyphic_model::{
     Classifier, Glyph,
     backend::DeviceFailed,
+    checkpoint::Manifest,
     memory::{Key, Memory},
+    preprocess::Pictures,
 };
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -27,6 +29,8 @@ use crate::{
 /// Most samples of a label that are remembered, and of all labels.
 const OF_A_LABEL: i64 = 100;
 const IN_ALL: i64 = 1000;
+/// Checkpoints whose keys are kept: of the serving one, and of the one that a roll-back returns to.
+const KEPT: usize = 2;
 /// Time between two looks for changes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Samples that the network reads at once, so that requests get their turn between them.
@@ -37,17 +41,18 @@ const BATCH: usize = 16;
 pub struct TaughtMemory {
     store: Store,
     engine: Engine,
-    /// Locked while it is brought up to date.
-    last: Arc<Mutex<Remembered>>,
+    /// What is known of the serving checkpoint and of the one before it, newest last: locked while
+    /// that is brought up to date.
+    known: Arc<Mutex<Vec<Remembered>>>,
 }
 
-/// What the memory was made of.
+/// What a checkpoint's memory was made of.
 #[derive(Default)]
 struct Remembered {
     checkpoint: String,
-    /// The state of the samples ([`Store::taught_state`]).
+    /// The state of the samples ([`Store::taught_state`]) that the engine has it of.
     state: String,
-    /// The keys by the ids of their samples, for this checkpoint.
+    /// The keys by the ids of their samples.
     keys: HashMap<String, Key>,
 }
 
@@ -65,33 +70,56 @@ pub enum TaughtError {
 impl TaughtMemory {
     /// The memory of the network that serves in `engine`.
     pub fn new(store: Store, engine: Engine) -> Self {
-        Self { store, engine: engine.without_memory(), last: Arc::default() }
+        Self { store, engine: engine.without_memory(), known: Arc::default() }
     }
 
     /// Brings the memory up to date with the samples and the serving checkpoint. When this returns,
     /// everything that was acknowledged before the call takes part in what is read.
     pub async fn refresh(&self) -> Result<(), TaughtError> {
-        let mut last = self.last.lock().await;
-        let checkpoint = self.engine.serving().id.clone();
+        let mut known = self.known.lock().await;
+        let (manifest, classifier) = self.engine.classifier();
         // Before the samples: what changes between the two is found by the next refresh.
-        let state = self.store.taught_state().await?;
-        if (&last.checkpoint, &last.state) == (&checkpoint, &state) {
+        let state = self.store.taught_state(&manifest.id).await?;
+        let remembered = remembered(&mut known, &manifest.id);
+        if remembered.state == state {
             return Ok(());
         }
-        if last.checkpoint != checkpoint {
-            *last = Remembered { checkpoint: checkpoint.clone(), ..Remembered::default() };
-        }
-        let taught = self.store.taught(&checkpoint, OF_A_LABEL, IN_ALL).await?;
-        let classifier = self.engine.classifier();
-        self.complete(&mut last, &taught, &classifier).await?;
-        let key =
-            |(id, label): &(String, String)| Some((label.clone(), last.keys.get(id)?.clone()));
-        let samples: Vec<(String, Key)> = taught.iter().filter_map(key).collect();
+        let memory = self.made(remembered, &manifest, &classifier).await?;
         // Otherwise another checkpoint serves meanwhile: the next refresh remembers for that one.
-        if self.engine.remember(&checkpoint, Memory::new(classifier.network_labels(), &samples)) {
-            last.state = state;
+        if self.engine.remember(&manifest.id, memory) {
+            remembered.state = state;
         }
         Ok(())
+    }
+
+    /// The memory of a checkpoint that is about to serve.
+    pub async fn of(
+        &self,
+        manifest: &Manifest,
+        classifier: &Classifier,
+    ) -> Result<Option<Memory>, TaughtError> {
+        let mut known = self.known.lock().await;
+        let remembered = remembered(&mut known, &manifest.id);
+        // The engine does not have it yet: the next refresh looks again.
+        remembered.state.clear();
+        self.made(remembered, manifest, classifier).await
+    }
+
+    async fn made(
+        &self,
+        remembered: &mut Remembered,
+        manifest: &Manifest,
+        classifier: &Classifier,
+    ) -> Result<Option<Memory>, TaughtError> {
+        // The glyphs of photographs were made as ink.
+        let images = manifest.pictures == Pictures::Ink;
+        let taught = self.store.taught(&manifest.id, images, OF_A_LABEL, IN_ALL).await?;
+        self.complete(remembered, &taught, classifier).await?;
+        let key = |(id, label): &(String, String)| {
+            Some((label.clone(), remembered.keys.get(id)?.clone()))
+        };
+        let samples: Vec<(String, Key)> = taught.iter().filter_map(key).collect();
+        Ok(Memory::new(classifier.network_labels(), &samples))
     }
 
     /// Drops the keys of samples that are not taught any more, and computes those that are missing.
@@ -129,6 +157,19 @@ impl TaughtMemory {
             reported = problem;
         }
     }
+}
+
+/// What is known of this checkpoint, which becomes the newest.
+fn remembered<'a>(known: &'a mut Vec<Remembered>, checkpoint: &str) -> &'a mut Remembered {
+    if let Some(place) = known.iter().position(|one| one.checkpoint == checkpoint) {
+        known[place..].rotate_left(1);
+    } else {
+        known.push(Remembered { checkpoint: checkpoint.to_owned(), ..Remembered::default() });
+        let old = known.len().saturating_sub(KEPT);
+        known.drain(..old);
+    }
+    let newest = known.len() - 1;
+    &mut known[newest]
 }
 
 /// The keys of these glyphs, by the ids of their samples.

@@ -3,16 +3,18 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use glyphic_model::{
-    Prediction, Thresholds,
+    Glyph, Prediction, Thresholds,
     checkpoint::Manifest,
     number::{Question, Reader, Step},
 };
 
 use super::error::ApiError;
-use crate::{app::App, config::ThresholdOverrides, samples::Effort};
+use crate::{app::App, config::ThresholdOverrides, engine::Predicted, samples::Effort};
 
 /// Most glyphs that go to the network at once, so that others get their turn between them.
 const AT_ONCE: usize = 768;
+/// How often more than these are read anew because a label came or went meanwhile.
+const TRIES: usize = 4;
 
 /// An answer, and what it comes from.
 pub struct Asked<A> {
@@ -43,18 +45,7 @@ where
 {
     let (mut queue, mut compute) = (Duration::ZERO, Duration::ZERO);
     loop {
-        let (first, rest) = chunks(question.glyphs());
-        let mut predicted = app.models.engine().predict_all(first).await?;
-        for glyphs in rest {
-            let next = app.models.engine().predict_all(glyphs).await?;
-            // Another checkpoint may have other labels.
-            if next.model.id != predicted.model.id {
-                return Err(ApiError::Busy);
-            }
-            predicted.prediction.extend(next.prediction);
-            predicted.queue += next.queue;
-            predicted.compute += next.compute;
-        }
+        let predicted = predict_all(app, question.glyphs()).await?;
         check(&predicted.model)?;
         let thresholds = app.thresholds_over(&predicted.model, overrides)?;
         (queue, compute) = (queue + predicted.queue, compute + predicted.compute);
@@ -77,12 +68,32 @@ where
     }
 }
 
-/// The glyphs in parts of at most [`AT_ONCE`]: the first part, and the others.
-fn chunks<T>(mut glyphs: Vec<T>) -> (Vec<T>, Vec<Vec<T>>) {
-    let mut rest = Vec::new();
-    while glyphs.len() > AT_ONCE {
-        rest.push(glyphs.split_off(glyphs.len() - AT_ONCE));
+/// Has the serving network read glyphs, in parts of at most [`AT_ONCE`], all with the same labels:
+/// somebody may teach one meanwhile.
+async fn predict_all(
+    app: &App,
+    glyphs: Vec<Glyph>,
+) -> Result<Predicted<Vec<Prediction>>, ApiError> {
+    let engine = app.models.engine();
+    if glyphs.len() <= AT_ONCE {
+        return Ok(engine.predict_all(glyphs).await?);
     }
-    rest.reverse();
-    (glyphs, rest)
+    let (first, rest) = glyphs.split_at(AT_ONCE);
+    'all: for _ in 0..TRIES {
+        let mut predicted = engine.predict_all(first.to_vec()).await?;
+        for part in rest.chunks(AT_ONCE) {
+            let next = engine.predict_all(part.to_vec()).await?;
+            if next.model.id != predicted.model.id {
+                return Err(ApiError::Busy);
+            }
+            if next.model.labels != predicted.model.labels {
+                continue 'all;
+            }
+            predicted.prediction.extend(next.prediction);
+            predicted.queue += next.queue;
+            predicted.compute += next.compute;
+        }
+        return Ok(predicted);
+    }
+    Err(ApiError::Busy)
 }

@@ -32,7 +32,8 @@ pub fn weights_name(manifest: &Manifest) -> String {
 /// `GET /checkpoint.json`: the manifest of the serving checkpoint.
 pub async fn manifest(State(app): State<App>) -> Response {
     let headers = [(CACHE_CONTROL, "no-cache")];
-    let serving = app.models.engine().serving();
+    // The labels of the weights: what is taught here, browsers do not know.
+    let serving = app.models.engine().clone().without_memory().serving();
     // The browser uses the same thresholds as the server.
     let thresholds = app.thresholds(&serving);
     (headers, Json(Manifest { thresholds, ..public(&serving) })).into_response()

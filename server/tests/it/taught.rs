@@ -90,6 +90,9 @@ fn a_taught_symbol_is_read_at_once_and_forgotten_with_its_samples() {
         .collect();
     assert_eq!(taught, [false, true, false]);
 
+    // Browsers load the network, which does not have it.
+    assert_eq!(server.get("/checkpoint.json").1["labels"].as_array().unwrap().len(), 10);
+
     // In the Open Inference Protocol too.
     let (_, model) = server.get("/v2/models/glyphic");
     let outputs = model["outputs"].as_array().unwrap();
@@ -171,6 +174,10 @@ fn a_checkpoint_that_was_trained_on_samples_does_not_remember_them() {
     // And a roll-back knows all of them.
     assert_eq!(server.post_json("/api/models/rollback", &json!({})).0, 200);
     assert_eq!(predict(&server, &strokes)["labels"].as_array().unwrap()[10..], ["+", "x"]);
+    // It may become known while it serves that it was trained on them.
+    let current = server.get("/api/models").1["current"].as_str().unwrap().to_owned();
+    execute(&artifacts.database(), &[&job.replace("'1', 1", "'2', 1").replace("tuned", &current)]);
+    wait_until("the memory's end", 5, || labels() == 10);
 }
 
 #[test]

@@ -205,7 +205,7 @@ pub struct TrainingOptions {
     /// Days for which a deletion with the token can be undone.
     #[arg(long, env = "GLYPHIC_KEEP_DELETED_DAYS", default_value_t = 30)]
     pub keep_deleted_days: u32,
-    /// Whether what is taught is read at once, before any training: on or off.
+    /// Whether labelled samples take part in what is read at once, before any training.
     #[arg(long, env = "GLYPHIC_MEMORY", default_value = "on", value_name = "on|off", value_parser = on_or_off, action = ArgAction::Set)]
     pub memory: bool,
     /// Start training after this number of new labelled samples; those of visitors count once they

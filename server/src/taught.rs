@@ -5,8 +5,8 @@
 //! samples ─► those that count and that the checkpoint was not trained on ─► keys ─► Memory ─► engine
 //! ```
 //!
-//! A change of the samples is in force when it is acknowledged: whoever makes one calls
-//! [`TaughtMemory::refresh`] before it answers. Changes by other servers that share the database, and
+//! A change of the samples takes effect before it is acknowledged: the handlers that make one call
+//! [`TaughtMemory::refresh`] before they answer. Changes by other servers that share the database, and
 //! new checkpoints, are found by looking.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};

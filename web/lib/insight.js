@@ -250,8 +250,9 @@ function sourceOf(from) {
 
 // Shows the effect of the temperature. It divides all logits, so the probabilities before
 // calibration are those after it to the power of the temperature, normalized to a sum of 1.
-function showCalibration({ label, probabilities, confidence }, labels, temperature) {
-  if (!temperature) return calibrated.replaceChildren();
+function showCalibration({ label, probabilities, confidence, taught }, labels, temperature) {
+  // What was taught is not the network as trained.
+  if (!temperature || taught) return calibrated.replaceChildren();
   const before = probabilities.map((probability) => probability ** temperature);
   const raw = before[labels.indexOf(label)] / before.reduce((a, b) => a + b, 0);
   const percent = (share) => number(100 * share, share > 0.999 ? 2 : 1, "%");

@@ -67,7 +67,8 @@ export function showAnswer(answer, finished, { engine, waited, drawn, boxes }) {
 
 // One digit by itself.
 function showOne(digit, labels, finished) {
-  // An unfinished drawing is not called doubtful, nor is what looks like no label yet called one.
+  // While the pen moves, a drawing is called neither unsure nor rejected, and nothing is claimed of one
+  // that looks like no label yet.
   if (!finished && digit.verdict === "not_a_digit") return showUndecided(digit, labels);
   const shown = finished ? digit.verdict : "read";
   const words = wordsFor({ ...digit, labels, verdict: shown });

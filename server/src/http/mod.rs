@@ -149,7 +149,7 @@ async fn refuse_strangers(State(app): State<App>, request: Request, next: Next) 
     }
 }
 
-/// Answers a change when what it taught, or what it took back, is in force.
+/// Acknowledges a change only once the memory has it.
 async fn remember(State(app): State<App>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     if let Some(memory) = app.memory.as_ref().filter(|_| response.status().is_success())

@@ -407,8 +407,8 @@ pub async fn summary(
     }))
 }
 
-/// Has the network, without its memory, read what is kept of an input, which was prepared for these pictures, and makes a
-/// sample of both.
+/// Has the network, without its memory, read what is kept of an input, which was prepared for these
+/// pictures, and makes a sample of both.
 pub async fn read(
     app: &App,
     kept: Kept,

@@ -10,7 +10,7 @@ use crate::{
 };
 use serde_json::json;
 
-fn start(artifacts: &TestArtifacts, postgres: &Postgres) -> ServerProgram {
+pub fn start(artifacts: &TestArtifacts, postgres: &Postgres) -> ServerProgram {
     ServerProgram::start(
         Command::new(env!("CARGO_BIN_EXE_server"))
             .env("GLYPHIC_ADDR", "127.0.0.1:0")

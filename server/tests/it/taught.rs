@@ -5,13 +5,13 @@
 
 use std::{
     collections::BTreeMap,
-    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use crate::{
-    common::{Server, TestArtifacts, TrainingSetup, execute, repository, seven, wait_until},
+    common::{Server, TestArtifacts, TrainingSetup, execute, seven, wait_until},
     programs::{Postgres, ServerProgram},
+    several,
     strangers::{Person, behind_a_proxy},
     teaching::{MNIST_ALONE, PenDrawing, handwriting, teachers},
 };
@@ -184,17 +184,7 @@ fn a_checkpoint_that_was_trained_on_samples_does_not_remember_them() {
 fn another_server_reads_what_was_taught_within_a_second() {
     let postgres = Postgres::start();
     let artifacts = TestArtifacts::released();
-    let start = || {
-        ServerProgram::start(
-            Command::new(env!("CARGO_BIN_EXE_server"))
-                .env("GLYPHIC_ADDR", "127.0.0.1:0")
-                .env("GLYPHIC_ARTIFACTS", artifacts.registry.root())
-                .env("GLYPHIC_DEVICE", "cpu")
-                .env("GLYPHIC_DATA", repository().join("artifacts/datasets/mnist"))
-                .env("DATABASE_URL", postgres.url())
-                .stderr(Stdio::null()),
-        )
-    };
+    let start = || several::start(&artifacts, &postgres);
     let (one, other) = (start(), start());
     let strokes = plus(40.0, 30.0, 88.0, 0.02);
     let read = |server: &ServerProgram| {

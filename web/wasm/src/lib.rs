@@ -54,11 +54,10 @@ impl Reader {
     /// # Errors
     /// There are not 784 bytes for each sample, or the network fails.
     pub fn teach(&mut self, ids: &[u32], shown: Vec<String>, pixels: &[u8]) -> Result<(), JsError> {
-        for ((&id, label), pixels) in ids.iter().zip(shown).zip(pixels.chunks(PIXELS)) {
-            let key = self.classifier.keys(&[Glyph::try_from(pixels)?])?.remove(0);
-            self.taught.0.push(id);
-            self.taught.1.push((label, key));
-        }
+        let glyphs: Result<Vec<_>, _> = pixels.chunks(PIXELS).map(Glyph::try_from).collect();
+        let keys = self.classifier.keys(&glyphs?)?;
+        self.taught.0.extend(ids);
+        self.taught.1.extend(shown.into_iter().zip(keys));
         self.remember();
         Ok(())
     }

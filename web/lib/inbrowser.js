@@ -76,7 +76,7 @@ export class InBrowser {
 
   // Has the network read these samples as what they show from now on, or as before.
   async teach(taught) {
-    this.labels = (await this.#ask("teach", asArrays(taught))).result;
+    this.labels = (await this.#ask("teach", { samples: taught })).result;
   }
 
   async forget(ids) {
@@ -94,7 +94,7 @@ export class InBrowser {
   async #remembering(labels) {
     try {
       const kept = await samples();
-      return kept.length ? (await this.#ask("teach", asArrays(kept))).result : labels;
+      return kept.length ? (await this.#ask("teach", { samples: kept })).result : labels;
     } catch {
       // Without the samples the network still reads.
       return labels;
@@ -144,13 +144,6 @@ export class InBrowser {
     this.#worker = null;
     this.checkpoint = null;
   }
-}
-
-// Samples as the worker takes them.
-function asArrays(taught) {
-  const pixels = new Uint8Array(SIDE * SIDE * taught.length);
-  taught.forEach(({ glyph }, i) => pixels.set(glyph, SIDE * SIDE * i));
-  return { ids: taught.map(({ id }) => id), labels: taught.map(({ label }) => label), pixels };
 }
 
 // The box around points, a little wider: what lies on its edge is in it.

@@ -1,31 +1,38 @@
 // A worker that runs the network in WebAssembly, so that the page stays responsive. It answers
 // each message { number, task, … } with { number, result, compute } or { number, error }.
 
-import init, { Reader, loadPairs } from "./glyphic.js";
+import * as drawings from "./glyphic.js";
 
 // Readings at the start that make the browser compile the code with optimizations.
 const WARM_UP = 20;
 
+// The code in use: it reads drawings alone until there is a picture.
+let code = drawings;
 let reader = null;
-// The arrival of the network that reads digits that touch, which only pictures need.
-let pairs = null;
+// What the reader was made of: the checkpoint, and the samples that it was taught, by id.
+let checkpoint = null;
+const taught = new Map();
+// The arrival of what only pictures need.
+let pictures = null;
 
 const tasks = {
-  // Verifies a checkpoint and uses it from now on.
-  load({ id, manifest, weights }) {
-    const before = reader;
-    reader = new Reader(id, manifest, weights);
-    before?.free();
+  // Verifies a checkpoint and uses it from now on, without what was taught.
+  load(given) {
+    use(made(code, given));
+    checkpoint = given;
+    taught.clear();
     const someInk = new Uint8Array(784).fill(255, 350, 434);
     for (let i = 0; i < WARM_UP; i++) reader.readPixels(someInk).free();
     return reader.labels;
   },
   // Both answer with the labels from then on.
-  teach({ ids, labels, pixels }) {
-    reader.teach(Uint32Array.from(ids), labels, pixels);
+  teach({ samples }) {
+    for (const sample of samples) taught.set(sample.id, sample);
+    teach(reader, samples);
     return reader.labels;
   },
   forget({ ids }) {
+    for (const id of ids) taught.delete(id);
     reader.forget(Uint32Array.from(ids));
     return reader.labels;
   },
@@ -50,8 +57,8 @@ const tasks = {
 addEventListener("message", async ({ data: { number, task, ...given } }) => {
   try {
     // Loads the module once; does nothing afterwards.
-    await init({ module_or_path: new URL("glyphic_bg.wasm", import.meta.url) });
-    if (task === "picture") await (pairs ??= pairsArrive());
+    await drawings.default({ module_or_path: at("glyphic_bg.wasm") });
+    if (task === "picture") await (pictures ??= picturesArrive());
     const begun = performance.now();
     const result = tasks[task](given);
     postMessage({ number, result, compute: performance.now() - begun });
@@ -63,15 +70,42 @@ addEventListener("message", async ({ data: { number, task, ...given } }) => {
   }
 });
 
-async function pairsArrive() {
+const at = (name) => new URL(name, import.meta.url);
+
+const made = ({ Reader }, { id, manifest, weights }) => new Reader(id, manifest, weights);
+
+function use(next) {
+  reader?.free();
+  reader = next;
+}
+
+function teach(learner, samples) {
+  const pixels = new Uint8Array(784 * samples.length);
+  samples.forEach(({ glyph }, i) => pixels.set(glyph, 784 * i));
+  learner.teach(Uint32Array.from(samples, ({ id }) => id), samples.map(({ label }) => label), pixels);
+}
+
+// Loads the code that reads pictures, and the network that reads digits that touch. From then on that
+// code reads everything.
+async function picturesArrive() {
   try {
-    const response = await fetch(new URL("pairs.i8", import.meta.url));
-    if (!response.ok) throw new Error(`pairs.i8: ${response.status}`);
-    loadPairs(new Uint8Array(await response.arrayBuffer()));
+    const [whole, pairs] = await Promise.all([import("./pictures.js"), bytes("pairs.i8")]);
+    await whole.default({ module_or_path: at("pictures_bg.wasm") });
+    whole.loadPairs(pairs);
+    const next = made(whole, checkpoint);
+    teach(next, [...taught.values()]);
+    code = whole;
+    use(next);
   } catch (error) {
-    pairs = null;
+    pictures = null;
     throw error;
   }
+}
+
+async function bytes(name) {
+  const response = await fetch(at(name));
+  if (!response.ok) throw new Error(`${name}: ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
 }
 
 // Degrees as quarter turns.

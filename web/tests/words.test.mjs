@@ -49,7 +49,7 @@ function template(source, at) {
 
 async function keysOfCode() {
   const keys = [];
-  const names = (await webFiles()).filter((name) => name.endsWith(".js") && !["es.js", "glyphic.js"].includes(name));
+  const names = (await webFiles()).filter((name) => name.endsWith(".js") && !["es.js", "glyphic.js", "pictures.js"].includes(name));
   for (const name of names) {
     const source = (await readFile(webFile(name), "utf8")).replace(/^\s*\/\/.*$/gm, "");
     for (const { 0: begin, index } of source.matchAll(/(?<![\w$]|[^.]\.)(t|parts)`/g)) {

@@ -3,7 +3,7 @@
 //! print beside a note.
 
 use super::{
-    lattice::Lattice,
+    lattice::{Elsewhere, Lattice},
     picture::on_sheet,
     question::Step,
     reading::{Reading, Symbol},
@@ -21,7 +21,7 @@ const REJECTED: f32 = 0.5;
 const STRONG: f32 = 0.45;
 
 /// The other ways to see a picture, and the best reading so far.
-pub(super) struct Elsewhere {
+pub(super) struct OtherWays {
     /// The sheet that is being read, with stronger ink alone.
     stronger: Option<Sheet>,
     /// Other sheets. The last one is tried first.
@@ -31,7 +31,7 @@ pub(super) struct Elsewhere {
     best: Option<Judged>,
 }
 
-impl Elsewhere {
+impl OtherWays {
     /// Those besides `sheet`, which was found in the picture.
     pub(super) fn of(picture: &Picture, sheet: &Sheet, turns: Option<usize>) -> Box<Self> {
         let other = |&at: &[usize; 4]| -> Box<dyn FnOnce() -> Option<Sheet> + Send> {
@@ -45,13 +45,10 @@ impl Elsewhere {
         let others = sheet.others.iter().rev().map(other).collect();
         Box::new(Self { stronger: Some(sheet.stronger(STRONG)), others, turns, best: None })
     }
+}
 
-    /// What follows from a reading: it is the answer, or the picture is seen in another way.
-    pub(super) fn after(
-        mut self: Box<Self>,
-        reading: Reading,
-        thresholds: Thresholds,
-    ) -> Step<Lattice> {
+impl Elsewhere for OtherWays {
+    fn after(mut self: Box<Self>, reading: Reading, thresholds: Thresholds) -> Step<Lattice> {
         let judged = Judged::of(reading, thresholds);
         if judged.digits >= 1.0 {
             return Step::Answer(judged.reading);

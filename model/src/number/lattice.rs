@@ -18,12 +18,10 @@ use std::ops::Range;
 
 use super::{
     bounds::Bounds,
-    elsewhere::Elsewhere,
     pairs::SaidOfPair,
     paths::{Path, Paths, label_cost, text},
     question::{Question, Reader, Step},
     reading::{ReadLine, Reading, Symbol},
-    sides::Sides,
     table::{Column, Fit},
 };
 use crate::{
@@ -112,9 +110,9 @@ pub struct Lattice {
     /// From the units of the candidates' bounds to the input's.
     map: Homography,
     /// How the input can be turned, if it may not be upright.
-    sides: Option<Box<Sides>>,
-    /// Other sheets in the input.
-    elsewhere: Option<Box<Elsewhere>>,
+    sides: Option<Box<dyn Sides>>,
+    /// Other ways to see the input.
+    elsewhere: Option<Box<dyn Elsewhere>>,
     /// How often it was turned clockwise by a quarter.
     turns: usize,
     /// The corners of the sheet of paper in the input, if it was straightened.
@@ -279,12 +277,12 @@ impl Lattice {
     }
 
     /// The same for an input that may have to be turned.
-    pub(super) fn or_turned(self, sides: Option<Box<Sides>>) -> Self {
+    pub(super) fn or_turned(self, sides: Option<Box<dyn Sides>>) -> Self {
         Self { sides, ..self }
     }
 
     /// The same for a picture that may be seen in other ways.
-    pub(super) fn or_elsewhere(self, elsewhere: Box<Elsewhere>) -> Self {
+    pub(super) fn or_elsewhere(self, elsewhere: Box<dyn Elsewhere>) -> Self {
         Self { elsewhere: Some(elsewhere), ..self }
     }
 
@@ -349,6 +347,27 @@ impl Lattice {
     }
 }
 
+/// The sides of an input that may not be upright. Drawings have none: a program that reads drawings alone
+/// is linked without the code for pictures, which is why this is a trait.
+pub(super) trait Sides: Send {
+    /// A sample of the input's pieces from all sides.
+    fn glyphs(&self) -> Vec<Glyph>;
+
+    /// The candidates of the input as it has to be turned, given one prediction for each of
+    /// [`glyphs`](Self::glyphs). `None` if it is upright.
+    fn turned(self: Box<Self>, predictions: &[Prediction], thresholds: Thresholds)
+    -> Option<Later>;
+}
+
+/// Other ways to see an input.
+pub(super) trait Elsewhere: Send {
+    /// What follows from a reading: it is the answer, or the input is seen in another way.
+    fn after(self: Box<Self>, reading: Reading, thresholds: Thresholds) -> Step<Lattice>;
+}
+
+/// Candidates that take some time to make.
+pub(super) type Later = Box<dyn FnOnce() -> Lattice + Send>;
+
 impl Question for Lattice {
     type Answer = Reading;
 
@@ -356,7 +375,7 @@ impl Question for Lattice {
     fn glyphs(&self) -> Vec<Glyph> {
         let candidates = self.lines.iter().flat_map(|line| &line.candidates);
         let turned = self.sides.iter().flat_map(|sides| sides.glyphs());
-        candidates.map(|candidate| &candidate.glyph).chain(turned).cloned().collect()
+        candidates.map(|candidate| candidate.glyph.clone()).chain(turned).collect()
     }
 
     /// The most probable reading of the lines.
@@ -364,10 +383,9 @@ impl Question for Lattice {
         let of_sides = predictions.split_off(self.count().min(predictions.len()));
         let (corners, elsewhere) = (self.corners, self.elsewhere.take());
         match self.sides.take().and_then(|sides| sides.turned(&of_sides, reader.thresholds)) {
-            Some(page) => Step::Again(Box::new(move || Self {
-                elsewhere,
-                ..page.lattice().of_sheet(corners)
-            })),
+            Some(turned) => {
+                Step::Again(Box::new(move || Self { elsewhere, ..turned().of_sheet(corners) }))
+            }
             None => {
                 let reading = self.best(&predictions, reader);
                 match elsewhere {

@@ -5,12 +5,12 @@ use std::ops::Range;
 use super::{
     bounds::Bounds,
     components::Components,
-    elsewhere::Elsewhere,
+    elsewhere::OtherWays,
     lattice::{Grouping, Lattice, LineOfSegments, Rendered, Thrift, cost},
     lines::{lines, typical_height},
     pairs::SaidOfPair,
     rulings::without_rulings,
-    sides::{FourWays, SAMPLE, Sides},
+    sides::{FourWays, SAMPLE, SidesOfPage},
     slices::sliced,
     table::without_tables,
 };
@@ -79,7 +79,7 @@ pub(super) fn lattice(
         let corners = sheet.corners;
         return in_boxes(Page::of(sheet).turned(turns.unwrap_or(0)), boxes).of_sheet(corners);
     }
-    let elsewhere = Elsewhere::of(picture, &sheet, turns);
+    let elsewhere = OtherWays::of(picture, &sheet, turns);
     on_sheet(sheet, turns).or_elsewhere(elsewhere)
 }
 
@@ -91,7 +91,7 @@ pub(super) fn on_sheet(sheet: Sheet, turns: Option<usize>) -> Lattice {
     let lattice = match turns {
         Some(turns) => page.turned(turns).lattice(),
         None => {
-            let sides = Sides::of(&page, sample(&page.components));
+            let sides = SidesOfPage::of(&page, sample(&page.components));
             page.lattice().or_turned(sides)
         }
     };

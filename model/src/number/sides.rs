@@ -4,7 +4,7 @@
 //! digits look like, so it is asked for a sample of the pieces of ink, each turned four ways.
 
 use super::{
-    lattice::{cost, reading_cost},
+    lattice::{Later, Sides, cost, reading_cost},
     pairs::SaidOfPair,
     picture::Page,
 };
@@ -46,25 +46,32 @@ impl FourWays {
 }
 
 /// A picture that may have to be turned, and a sample of its pieces of ink.
-pub(super) struct Sides {
+pub(super) struct SidesOfPage {
     page: Page,
     sample: Vec<FourWays>,
 }
 
-impl Sides {
+impl SidesOfPage {
     /// `None` if there is only one piece: a single symbol is taken as it is, because a 6 may be a 9.
-    pub(super) fn of(page: &Page, sample: Vec<FourWays>) -> Option<Box<Self>> {
-        (sample.len() > 1).then(|| Box::new(Self { page: page.clone(), sample }))
+    pub(super) fn of(page: &Page, sample: Vec<FourWays>) -> Option<Box<dyn Sides>> {
+        let several = sample.len() > 1;
+        several.then(|| -> Box<dyn Sides> { Box::new(Self { page: page.clone(), sample }) })
+    }
+}
+
+impl Sides for SidesOfPage {
+    fn glyphs(&self) -> Vec<Glyph> {
+        self.sample.iter().flat_map(|piece| &piece.glyphs).cloned().collect()
     }
 
-    pub(super) fn glyphs(&self) -> impl Iterator<Item = &Glyph> {
-        self.sample.iter().flat_map(|piece| &piece.glyphs)
-    }
-
-    /// The picture turned to the side from which it costs least to read, given the predictions for
-    /// [`glyphs`](Self::glyphs). `None` if that is the side which is up.
-    pub(super) fn turned(self, predictions: &[Prediction], thresholds: Thresholds) -> Option<Page> {
-        is_turned(&self.sample, predictions, thresholds).map(|turns| self.page.turned(turns))
+    /// The picture turned to the side from which it costs least to read.
+    fn turned(
+        self: Box<Self>,
+        predictions: &[Prediction],
+        thresholds: Thresholds,
+    ) -> Option<Later> {
+        let turns = is_turned(&self.sample, predictions, thresholds)?;
+        Some(Box::new(move || self.page.turned(turns).lattice()))
     }
 }
 

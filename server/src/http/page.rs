@@ -96,6 +96,8 @@ const ASSETS: &[(&str, &str, &[u8])] = assets! {
     "wasm/built" {
         "glyphic.js": "text/javascript; charset=utf-8",
         "glyphic_bg.wasm": "application/wasm",
+        "pictures.js": "text/javascript; charset=utf-8",
+        "pictures_bg.wasm": "application/wasm",
     }
     "../model/src/number/pairs" {
         "pairs.i8": "application/octet-stream",

@@ -1,12 +1,13 @@
-//! Compiles `web/wasm` and writes the files that browsers load, `glyphic.js` and
-//! `glyphic_bg.wasm`, to `web/wasm/built/`. The server embeds them from there.
+//! Compiles `web/wasm` and writes the files that browsers load to `web/wasm/built/`: `glyphic.js` and
+//! `glyphic_bg.wasm`, which read drawings, and `pictures.js` and `pictures_bg.wasm`, which read pictures
+//! too and are loaded with the first picture. The server embeds them from there.
 //!
 //! ```sh
 //! cargo run --release -p glyphic-web              # build
 //! cargo run --release -p glyphic-web -- --check   # fail if the files there are out of date
 //! ```
 //!
-//! Both files are in the repository, so that the server builds on a machine that has
+//! The files are in the repository, so that the server builds on a machine that has
 //! only its own target. The same sources and compiler give the same bytes wherever the
 //! repository is. If the compiler is not the recorded one, the check says that it
 //! compared nothing.
@@ -23,7 +24,8 @@ use wasm_bindgen_cli_support::Bindgen;
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Where the built files are kept, below `web/`.
 const FOLDER: &str = "wasm/built";
-const FILES: [&str; 2] = ["glyphic.js", "glyphic_bg.wasm"];
+/// The modules, and the features of `web/wasm` that each has.
+const MODULES: [(&str, &str); 2] = [("glyphic", ""), ("pictures", "pictures")];
 /// Names the compiler that built them.
 const COMPILER_FILE: &str = "glyphic.rustc";
 
@@ -36,7 +38,11 @@ fn main() -> Result<()> {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let root = web.join("..").canonicalize()?;
     let folder = web.join(FOLDER);
-    let built = build(&root)?;
+    let built: Vec<_> = MODULES
+        .iter()
+        .map(|(name, features)| build(&root, name, features))
+        .collect::<Result<Vec<_>>>()?
+        .concat();
     let compiler = compiler()?;
     if !check {
         fs::create_dir_all(&folder)
@@ -67,8 +73,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Builds the files from the sources with the installed compiler.
-fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
+/// Builds a module's script and code from the sources with the installed compiler.
+fn build(root: &Path, name: &str, features: &str) -> Result<Vec<(String, Vec<u8>)>> {
     let target_folder = root.join("target").join("web");
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let home = cargo_home()?;
@@ -83,6 +89,7 @@ fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
     let status = Command::new(cargo)
         .current_dir(root)
         .args(["build", "--locked", "-p", "glyphic-wasm", "--profile", "web", "--target", TARGET])
+        .args(["--features", features])
         .arg("--target-dir")
         .arg(&target_folder)
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
@@ -101,10 +108,12 @@ fn build(root: &Path) -> Result<Vec<(&'static str, Vec<u8>)>> {
         .omit_default_module_path(true)
         .remove_name_section(true)
         .remove_producers_section(true)
-        .out_name("glyphic")
+        .out_name(name)
         .generate(&output)?;
-    let script = without_comments(&fs::read_to_string(output.join(FILES[0]))?);
-    Ok(vec![(FILES[0], script.into_bytes()), (FILES[1], fs::read(output.join(FILES[1]))?)])
+    let (script, code) = (format!("{name}.js"), format!("{name}_bg.wasm"));
+    let text = without_comments(&fs::read_to_string(output.join(&script))?);
+    let bytes = fs::read(output.join(&code))?;
+    Ok(vec![(script, text.into_bytes()), (code, bytes)])
 }
 
 /// The generated script without the doc comments copied from the Rust code, indentation, empty lines

@@ -104,27 +104,6 @@ var v3=getArrayF32FromWasm0(ret[0],ret[1]).slice();
 wasm.__wbindgen_free(ret[0],ret[1]*4,4);
 return v3;
 }
-readPicture(width,height,rgba,boxes,turns){
-const val3=+width;
-const val4=+height;
-const val5=+(isLikeNone(turns)?Number.MAX_SAFE_INTEGER:(turns)>>>0);
-let ptr0,len0,ptr1,len1;
-try{
-ptr0=passArray8ToWasm0(rgba,wasm.__wbindgen_malloc);
-len0=WASM_VECTOR_LEN;
-ptr1=isLikeNone(boxes)?0:passArrayF32ToWasm0(boxes,wasm.__wbindgen_malloc);
-len1=WASM_VECTOR_LEN;
-}catch(e){
-if(ptr1){wasm.__wbindgen_free(ptr1,len1*4,4);}
-if(ptr0){wasm.__wbindgen_free(ptr0,len0*1,1);}
-throw e;
-}
-const ret=wasm.reader_readPicture(this.__wbg_ptr,val3,val4,ptr0,len0,ptr1,len1,val5);
-if(ret[2]){
-throw takeFromExternrefTable0(ret[1]);
-}
-return Reading.__wrap(ret[0]);
-}
 readPixels(pixels){
 const ptr0=passArray8ToWasm0(pixels,wasm.__wbindgen_malloc);
 const len0=WASM_VECTOR_LEN;
@@ -214,14 +193,6 @@ return v1;
 }
 }
 if(Symbol.dispose)Reading.prototype[Symbol.dispose]=Reading.prototype.free;
-export function loadPairs(bytes){
-const ptr0=passArray8ToWasm0(bytes,wasm.__wbindgen_malloc);
-const len0=WASM_VECTOR_LEN;
-const ret=wasm.loadPairs(ptr0,len0);
-if(ret[1]){
-throw takeFromExternrefTable0(ret[0]);
-}
-}
 function __wbg_get_imports(){
 const import0={
 __proto__:null,

@@ -1,8 +1,13 @@
 //! Glyphic's reader for browsers: preprocessing, verification of checkpoints and the network,
 //! compiled to WebAssembly. All of it is in `glyphic-model`, which the server uses too.
 //!
+//! It is built twice, see `web/build`: for drawings alone, and with `pictures`.
+//!
 //! Objects with nested values cost a call for each value, so results cross the border to
 //! JavaScript as JSON or flat arrays.
+
+#[cfg(feature = "pictures")]
+mod pictures;
 
 use std::sync::Arc;
 
@@ -14,7 +19,7 @@ use glyphic_model::{
     glyph::PIXELS,
     memory::{Key, Memory},
     number::{self, Bounds, Lattice, Question},
-    preprocess::{Picture, Pictures, Strokes},
+    preprocess::Strokes,
 };
 use wasm_bindgen::prelude::*;
 
@@ -22,7 +27,8 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 pub struct Reader {
     id: String,
-    pictures: Pictures,
+    #[cfg(feature = "pictures")]
+    pictures: glyphic_model::preprocess::Pictures,
     classifier: Classifier,
     /// The ids of the samples that were taught, and the label and key of each.
     taught: (Vec<u32>, Vec<(String, Key)>),
@@ -37,9 +43,13 @@ impl Reader {
     #[wasm_bindgen(constructor)]
     pub fn new(id: &str, manifest: &[u8], weights: &[u8]) -> Result<Reader, JsError> {
         let manifest = Manifest::parse(id, manifest)?;
-        let pictures = manifest.pictures;
-        let classifier = manifest.into_classifier(weights)?;
-        Ok(Self { id: id.to_owned(), pictures, classifier, taught: Default::default() })
+        Ok(Self {
+            id: id.to_owned(),
+            #[cfg(feature = "pictures")]
+            pictures: manifest.pictures,
+            classifier: manifest.into_classifier(weights)?,
+            taught: Default::default(),
+        })
     }
 
     /// The labels, in the order of the probabilities.
@@ -95,26 +105,6 @@ impl Reader {
         self.read(Lattice::of_strokes(&strokes, bounds(boxes).as_deref()))
     }
 
-    /// Reads a picture, as the checkpoint's pictures are, from its RGBA bytes (alpha not
-    /// premultiplied), row by row. `boxes` is as for strokes, in pixels. `turns` is how often it has
-    /// to be turned clockwise by a quarter to be upright; without it that is found out.
-    ///
-    /// # Errors
-    /// A side is 0, the number of bytes is not `4 * width * height`, or the network fails.
-    #[wasm_bindgen(js_name = readPicture)]
-    pub fn read_picture(
-        &self,
-        width: usize,
-        height: usize,
-        rgba: Vec<u8>,
-        boxes: Option<Vec<f32>>,
-        turns: Option<usize>,
-    ) -> Result<JsonReading, JsError> {
-        let picture = Picture::new(width, height, rgba)
-            .ok_or_else(|| JsError::new("the picture has no pixels, or not 4 bytes for each"))?;
-        self.read(self.pictures.lattice(&picture, bounds(boxes).as_deref(), turns))
-    }
-
     /// Reads a glyph: 784 bytes, row by row, 255 for full ink and 0 for paper.
     ///
     /// # Errors
@@ -160,16 +150,6 @@ impl Reader {
         let answer = ReadText::new(reading, labels, &self.id, thresholds, |_| None);
         Ok(JsonReading { json: serde_json::to_string(&answer)?, seen })
     }
-}
-
-/// Has this network read pairs of digits in pictures: the content of `pairs.i8`. Without it, pictures are
-/// read without a second opinion on digits that touch.
-///
-/// # Errors
-/// The bytes are not those of such a network.
-#[wasm_bindgen(js_name = loadPairs)]
-pub fn load_pairs(bytes: &[u8]) -> Result<(), JsError> {
-    number::pairs::load(bytes).ok_or_else(|| JsError::new("pairs.i8 is damaged: reload the page"))
 }
 
 /// The given boxes that are valid.

@@ -125,6 +125,12 @@ pub enum StoreError {
     /// A job is waiting or running already.
     #[error("the training job '{0}' is still waiting or running; wait for it or cancel it")]
     JobUnderWay(String),
+    /// A fine-tuned network could not be measured, so it would be refused after training.
+    #[error(
+        "there is nothing to measure a fine-tuned network with: of each symbol the second drawing, the \
+         seventh and so on are held back from training; label at least two of one symbol"
+    )]
+    NothingHeldBack,
 }
 
 impl Store {

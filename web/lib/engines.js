@@ -93,8 +93,8 @@ export const network = {
   forget: async (ids) => (await loadedNow()).forget(ids),
 };
 
-// Who reads: "server" or "browser".
-export const reader = () => engine();
+// Who is taught, "server" or "browser": whom the user chose, also while the server does not respond.
+export const taughtOne = () => chosen();
 
 // This browser was taught: it may have other labels now.
 export function taught() {
@@ -126,9 +126,9 @@ export function setServer(state) {
   if (engine() === "browser") onChange();
 }
 
-function engine() {
-  return server === "reachable" ? panel.querySelector("input:checked").value : "browser";
-}
+const chosen = () => panel.querySelector("input:checked").value;
+
+const engine = () => (server === "reachable" ? chosen() : "browser");
 
 // Loads the checkpoint that is being served, if it is not loaded already.
 async function load() {

@@ -1,7 +1,10 @@
 // Samples that this browser keeps to itself and reads at once: see alphabet.js.
 
 import * as alphabet from "./alphabet.js";
+import { importSamples, told } from "./api.js";
 import { byId, element, plural } from "./dom.js";
+import { glyphCanvas } from "./glyph.js";
+import { SHOWN } from "./thumbnails.js";
 import { t } from "./words.js";
 
 const tools = byId("alphabet");
@@ -23,6 +26,11 @@ export const here = {
 
   failure: (error) => t`This was not saved: ${error.message}`,
 
+  async pictures(label) {
+    const own = (await alphabet.samples()).filter((sample) => sample.label === label).reverse();
+    return { count: own.length, pictures: own.slice(0, SHOWN).map(({ glyph }) => glyphCanvas(glyph)) };
+  },
+
   async state() {
     const all = await alphabet.samples();
     tools.toggleAttribute("data-empty", all.length === 0);
@@ -41,11 +49,12 @@ export function startHere(given, tell, onChange) {
   [network, say, changed] = [given, tell, onChange];
   byId("alphabet-save").addEventListener("click", () => doing(saveFile));
   byId("alphabet-link").addEventListener("click", () => doing(copyLink));
+  byId("alphabet-send").addEventListener("click", () => doing(send));
   byId("alphabet-clear").addEventListener("click", () => doing(clear));
   byId("alphabet-open").addEventListener("change", ({ target }) => {
     const [file] = target.files;
     target.value = "";
-    if (file) doing(async () => addAll(await file.text()));
+    if (file) doing(async () => addAll(await alphabet.parsed(await file.text(), network.glyph)));
   });
 }
 
@@ -53,7 +62,11 @@ export function startHere(given, tell, onChange) {
 export async function takeLink() {
   await doing(async () => {
     const text = await alphabet.fromLink();
-    if (text !== null) await addAll(text);
+    if (text === null) return;
+    const found = await alphabet.parsed(text, network.glyph);
+    const labels = [...new Set(found.map(({ label }) => label))].join(" ");
+    // Whoever made the link decides how this browser reads from then on.
+    if (window.confirm(t`Add ${plural(found.length, "drawing")} of ${labels} from this link?`)) await addAll(found);
   });
 }
 
@@ -61,12 +74,11 @@ async function doing(work) {
   try {
     await work();
   } catch (error) {
-    say(error.message);
+    say(...told(error));
   }
 }
 
-async function addAll(text) {
-  const found = await alphabet.parsed(text, network.glyph);
+async function addAll(found) {
   // What is there already is not kept twice.
   const known = new Set((await alphabet.samples()).map(nameOf));
   const added = await alphabet.add(found.filter((sample) => !known.has(nameOf(sample))));
@@ -84,9 +96,10 @@ async function forget(samples) {
   changed();
 }
 
+const file = async () => new Blob([alphabet.lines(await alphabet.samples())], { type: "application/x-ndjson" });
+
 async function saveFile() {
-  const file = new Blob([alphabet.lines(await alphabet.samples())], { type: "application/x-ndjson" });
-  const link = element("a", { href: URL.createObjectURL(file), download: "my-alphabet.jsonl" });
+  const link = element("a", { href: URL.createObjectURL(await file()), download: "my-alphabet.jsonl" });
   link.click();
   // The browser needs the address for a moment.
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
@@ -95,6 +108,11 @@ async function saveFile() {
 async function copyLink() {
   await navigator.clipboard.writeText(await alphabet.link(await alphabet.samples()));
   say(t`The link is copied: whoever opens it has these drawings too.`);
+}
+
+async function send() {
+  const { added } = await importSamples(await file());
+  say(t`${plural(added, "drawing")} sent to the server.`);
 }
 
 async function clear() {

@@ -3,6 +3,7 @@
 
 import { samples } from "./alphabet.js";
 import { Unreachable, Refused } from "./api.js";
+import { glyphCanvas } from "./glyph.js";
 import { t } from "./words.js";
 
 // Less than the server reads: here the pixels are in memory twice.
@@ -69,7 +70,7 @@ export class InBrowser {
     const { result, compute } = await this.#ask(task, { ...given, boxes, orientation }, transfer);
     const { seen, ...answer } = result;
     answer.lines.flatMap(({ digits }) => digits).forEach((digit, i) => {
-      digit.seen = picture(seen.subarray(SIDE * SIDE * i, SIDE * SIDE * (i + 1)));
+      digit.seen = glyphCanvas(seen.subarray(SIDE * SIDE * i, SIDE * SIDE * (i + 1))).toDataURL();
     });
     return { ...answer, timing_us: { decode: 0, queue: 0, compute: 1000 * compute } };
   }
@@ -224,14 +225,4 @@ function straight(bitmap) {
   gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, rgba);
   gl.getExtension("WEBGL_lose_context")?.loseContext();
   return rgba;
-}
-
-// The glyph as a data URL, white ink on black.
-function picture(seen) {
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = SIDE;
-  const rgba = new Uint8ClampedArray(seen.length * 4);
-  seen.forEach((ink, i) => rgba.set([ink, ink, ink, 255], 4 * i));
-  canvas.getContext("2d").putImageData(new ImageData(rgba, SIDE, SIDE), 0, 0);
-  return canvas.toDataURL();
 }

@@ -4,6 +4,7 @@
 import { Unreachable, cancelJob, comparison, jobs, promote, rollBack, told, train } from "./api.js";
 import { drawCurve } from "./chart.js";
 import { byId, element, plural, sentence } from "./dom.js";
+import { glyphCanvas } from "./glyph.js";
 import { dictionary, duration, english, number, t } from "./words.js";
 
 // Intervals between requests for the jobs, while one is running and while none is, in ms.
@@ -129,7 +130,7 @@ async function showChanged(job) {
     return element(
       "figure",
       { "data-better": String(better) },
-      glyphCanvas(picture.glyph),
+      glyphCanvas([...atob(picture.glyph)].map((char) => char.charCodeAt(0))),
       element("figcaption", {}, `${picture.before} → ${picture.after}`,
         element("span", { class: "visually-hidden" }, better ? t`, now correct` : t`, now wrong`)),
     );
@@ -139,19 +140,6 @@ async function showChanged(job) {
     element("p", {}, t`Now read correctly: ${plural(gained, "picture")}. No longer read correctly: ${lost}.`),
     element("div", { class: "pictures" }, ...shown),
   );
-}
-
-// A glyph as a canvas; the glyph is 784 pixels in base64.
-function glyphCanvas(glyph) {
-  const canvas = element("canvas", { width: 28, height: 28, class: "glyph" });
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(28, 28);
-  [...atob(glyph)].forEach((char, i) => {
-    const ink = char.charCodeAt(0);
-    image.data.set([ink, ink, ink, 255], 4 * i);
-  });
-  context.putImageData(image, 0, 0);
-  return canvas;
 }
 
 async function act(action, done) {

@@ -1,10 +1,11 @@
-// The panel "What was it?": saves a drawing as a labelled sample, on the server or in this browser, and
-// starts training on the server's.
+// The panel "What was it?": saves a drawing, or each digit of a number, as a labelled sample, on the server
+// or in this browser, and starts training on the server's.
 
-import { byId, element } from "./dom.js";
+import { byId, element, plural } from "./dom.js";
 import { here, startHere, takeLink } from "./here.js";
 import { trainNow, watchJobs } from "./job.js";
 import { there } from "./there.js";
+import { hideDrawings, showDrawings } from "./thumbnails.js";
 import { t } from "./words.js";
 
 const section = byId("teach");
@@ -20,11 +21,12 @@ const trainButton = byId("train");
 
 let labels = [];
 let added = [];
+// What can be saved as one sample, and the symbols of a number that can be saved at once.
 let current = null;
+let symbols = null;
 let callbacks;
 
-// `network` is the one in this browser, and `reader()` says who reads: "server" or "browser", where
-// samples go then. `saved()` is called when a drawing was saved as a sample, `changed()` when another
+// `network` is the one in this browser, and `taughtOne()` says who is taught: "server" or "browser". `saved()` is called when a drawing was saved as a sample, `changed()` when another
 // network may be serving, `taught()` when this browser was taught.
 export function startTeaching(given) {
   callbacks = given;
@@ -33,11 +35,13 @@ export function startTeaching(given) {
     event.preventDefault();
     const label = field.value.trim();
     if (!label) return;
+    if (symbols) return saveNumber(label);
     if (![...labels, ...added].includes(label)) added.push(label);
     field.value = "";
     showChips();
     save(label);
   });
+  document.addEventListener("keydown", onKey);
   startHere(given.network, say, () => {
     refresh();
     callbacks.taught();
@@ -59,7 +63,7 @@ export function startTraining() {
 }
 
 // Where samples go now.
-const place = () => (callbacks?.reader() === "browser" ? here : there);
+const place = () => (callbacks.taughtOne() === "browser" ? here : there);
 
 // The network in this browser can read now: an alphabet in the page's address is taken.
 export const ready = () => takeLink();
@@ -75,12 +79,34 @@ export function setLabels(ofNetwork) {
 // Sets the input that can be saved: { strokes }, { pixels }, { blob } or null. `hint` tells the
 // user what to do.
 export function setInput(input, hint = t`Say what you drew, and Glyphic saves it as a sample to learn from.`) {
-  current = input;
+  set(input, null, hint);
+}
+
+// Sets the inputs of a number's symbols, which can be saved at once.
+export function setNumber(inputs) {
+  set(null, inputs, t`Choose a digit to say what it was, or type the whole number.`);
+}
+
+function set(input, ofNumber, hint) {
+  [current, symbols] = [input, ofNumber];
   teachHint.textContent = hint;
   section.toggleAttribute("data-ready", input !== null);
-  for (const button of section.querySelectorAll(".chips button, #teach-new button")) {
-    button.disabled = input === null;
-  }
+  for (const button of chips.children) button.disabled = input === null;
+  form.querySelector("button").disabled = input === null && ofNumber === null;
+  field.placeholder = ofNumber ? t`the whole number` : t`another symbol`;
+}
+
+// A label's own key says what was drawn.
+function onKey(event) {
+  const { key, target } = event;
+  const isTyping = target.closest("input:not([type=radio], [type=range]), textarea, select, dialog");
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (section.hidden || key === " " || ![...labels, ...added].includes(key)) return;
+  // The key is then typed into the field.
+  if (symbols) field.focus({ preventScroll: true });
+  if (!current) return;
+  event.preventDefault();
+  save(key);
 }
 
 let shownChips = "";
@@ -97,21 +123,48 @@ function showChips() {
   chips.replaceChildren(...all.map(chip));
 }
 
-let saving = false;
-async function save(label) {
+function save(label) {
   const input = current;
-  // The second click of a double click is not meant.
-  if (saving) return;
   if (!input) return say(t`Draw something first, then say what it is.`);
-  saving = true;
-  const to = place();
-  try {
+  return saveAll(async (to) => {
     const { text, undo: takeBack } = await to.save(input, label);
     say(text);
     if (takeBack) offerUndo(takeBack);
-    if (to === here) callbacks.taught();
+    showDrawings(label, await to.pictures(label));
     // The user may already be drawing the next one.
-    if (current === input) callbacks.saved();
+    return current === input;
+  });
+}
+
+// Saves each symbol of a number as what it was.
+function saveNumber(text) {
+  const inputs = symbols;
+  const shown = [...text.normalize("NFC").replaceAll(/\s/g, "")];
+  if (shown.length !== inputs.length) {
+    return say(t`${text} has ${plural(shown.length, "symbol")}, and ${inputs.length} were found: join or split them first.`);
+  }
+  return saveAll(async (to) => {
+    const undos = [];
+    offerUndo(() => Promise.all(undos.map((takeBack) => takeBack?.())));
+    for (const [i, input] of inputs.entries()) undos.push((await to.save(input, shown[i])).undo);
+    field.value = "";
+    say(t`Saved as ${shown.join(" ")}.`);
+    hideDrawings();
+    return symbols === inputs;
+  });
+}
+
+let saving = false;
+// Has `work(place)` save something; it returns whether that is still shown.
+async function saveAll(work) {
+  // The second click of a double click is not meant.
+  if (saving) return;
+  saving = true;
+  const to = place();
+  try {
+    const isShown = await work(to);
+    if (to === here) callbacks.taught();
+    if (isShown) callbacks.saved();
     refresh();
   } catch (error) {
     say(to.failure(error));
@@ -133,6 +186,7 @@ async function undo() {
     say(error.message);
   }
   undoButton.hidden = true;
+  hideDrawings();
   refresh();
 }
 
@@ -158,6 +212,6 @@ async function refresh() {
   }
 }
 
-function say(text) {
-  message.textContent = text;
+function say(...text) {
+  message.replaceChildren(...text);
 }

@@ -1,7 +1,8 @@
 // Samples that are kept by the server, and trained on there.
 
-import { Unreachable, deleteSample, saveSample, summary } from "./api.js";
-import { plural } from "./dom.js";
+import { Unreachable, deleteSample, samples, saveSample, summary } from "./api.js";
+import { element, plural } from "./dom.js";
+import { SHOWN } from "./thumbnails.js";
 import { t } from "./words.js";
 
 export const there = {
@@ -17,17 +18,22 @@ export const there = {
   failure: (error) => error instanceof Unreachable
     ? t`The server is not responding: this was not saved.` : error.message,
 
+  async pictures(label) {
+    const { total, samples: newest } = await samples({ label, limit: SHOWN });
+    return { count: total, pictures: newest.map(({ picture }) => element("img", { src: picture, alt: "", class: "glyph" })) };
+  },
+
   // What is there: the samples' labels, what to say of them, and whether there is anything to train on.
   // Null if nothing is kept here.
   async state() {
     try {
-      const { since_training: fresh, labelled, labels, own, kept } = await summary();
+      const { since_training: fresh, labelled, held_back: heldBack, labels, own, kept } = await summary();
       return {
         names: labels.map(({ name }) => name),
-        count: counted(fresh, labelled, own),
+        count: counted(fresh, labelled, own, heldBack),
         kept: whatIsKept(kept, own),
         // Without new samples too: those that were deleted are unlearned.
-        canTrain: labelled > 0,
+        canTrain: labelled > 0 && heldBack > 0,
       };
     } catch (error) {
       // A server without a database keeps no samples.
@@ -45,9 +51,12 @@ function savedAs(label, { prediction, verdict, contradicts }) {
   return t`Saved as ${label} (it was read as ${prediction}).`;
 }
 
-function counted(fresh, labelled, own) {
+function counted(fresh, labelled, own, heldBack) {
   if (own && labelled > 0) {
     return t`${plural(labelled, "sample")} of yours: they count once the server's operator confirms them.`;
+  }
+  if (labelled > 0 && heldBack === 0) {
+    return t`${plural(fresh, "new sample")}. Training needs two of one symbol: one to learn from, one to measure by.`;
   }
   if (fresh > 0) return t`${plural(fresh, "new sample")} to learn from.`;
   return labelled > 0 ? t`${plural(labelled, "sample")}, nothing new to learn from.` : t`No samples yet.`;

@@ -8,7 +8,7 @@ import * as engines from "./engines.js";
 import { explainDigit, explainNothing, forgetFilters, startInsight } from "./insight.js";
 import { chosenDigit, digitsOf, inFocus, startNumbers } from "./number.js";
 import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
-import { ready, setInput, setLabels, startTeaching, startTraining } from "./teach.js";
+import { ready, setInput, setLabels, setNumber, startTeaching, startTraining } from "./teach.js";
 import "./tour.js";
 import { firstPicture, listenForPictures, listenToInput } from "./upload.js";
 import { t } from "./words.js";
@@ -94,8 +94,8 @@ engines.start({
 });
 const isAlone = document.documentElement.dataset.server === "none";
 if (isAlone) alone();
-const { network, reader, taught } = engines;
-startTeaching({ network, reader, saved, taught, changed: connect });
+const { network, taughtOne, taught } = engines;
+startTeaching({ network, taughtOne, saved, taught, changed: connect });
 if (!isAlone) {
   startTraining();
   connect();
@@ -116,9 +116,11 @@ function turnPicture() {
   readInput({ blob: answeredInput.blob, orientation }, true);
 }
 
-// Clears a drawing that was saved as a sample. A number stays: it has other digits to save.
+// Clears a drawing that was saved as a sample. A number stays, since it has other digits to save, and is
+// read anew by what was taught.
 function saved() {
-  if (chosenDigit() === null) clearAll();
+  if (answered && digitsOf(answered).length > 1) readAgain();
+  else clearAll();
 }
 
 function updateTools() {
@@ -182,12 +184,13 @@ function offerToTeach() {
   const number = digitsOf(answered).length > 1;
   const digit = chosenDigit();
   if (!number && !input.boxes) return setInput(input);
-  if (!digit) return setInput(null, t`Choose a digit to say what it was.`);
-  if (digit.strokes && input.strokes) {
-    return setInput({ strokes: digit.strokes.map((stroke) => input.strokes[stroke]) });
-  }
-  setInput({ blob: blobOf(digit.seen) });
+  if (digit) return setInput(inputOf(digit, input));
+  setNumber(digitsOf(answered).map((digit) => inputOf(digit, input)));
 }
+
+// One digit of a number as an input.
+const inputOf = ({ strokes, seen }, input) => strokes && input.strokes
+  ? { strokes: strokes.map((stroke) => input.strokes[stroke]) } : { blob: blobOf(seen) };
 
 function showPicture(blob) {
   URL.revokeObjectURL(picture.src);

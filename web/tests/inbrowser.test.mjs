@@ -375,6 +375,8 @@ test("without a server the page is taught, keeps it offline, and hands it on", a
       assert.deepEqual(await page.locator("#alphabet button:visible").count(), 0, "nothing to hand on");
       for (const [i, lean] of [0, 0.03, 0.06].entries()) await teachPlus(page, lean, i + 1);
       await says(page, "teach-count", /3 drawings in this browser/);
+      await says(page, "teach-drawings", /\+★★★☆☆3 of 5 drawings/);
+      assert.equal(await page.locator("#teach-drawings canvas").count(), 3);
       // The next one is read, and says by what.
       await draw(page, plus(0.015));
       await reads(page, "+");
@@ -438,8 +440,16 @@ test("without a server the page is taught, keeps it offline, and hands it on", a
   // Another browser opens the link, and a file twice.
   const other = await fileHost();
   try {
-    await withPage(other.url + new URL(link).hash, async (page) => {
+    const asked = [];
+    await withPage(other.url, async (page) => {
+      page.on("dialog", (dialog) => {
+        asked.push(dialog.message());
+        return dialog.accept();
+      });
+      await page.goto("about:blank");
+      await page.goto(other.url + new URL(link).hash);
       await says(page, "teach-message", /3 drawings added/);
+      assert.deepEqual(asked, ["Add 3 drawings of + from this link?"]);
       assert.equal(new URL(page.url()).hash, "", "a reload does not add them again");
       await draw(page, plus(0.02));
       await reads(page, "+");

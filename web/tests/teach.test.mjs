@@ -53,17 +53,47 @@ test("a drawing is saved as a sample, undone, and saved again", async () => {
   await draw(page, seven);
   await page.getByRole("button", { name: "Save as 7", exact: true }).click();
   await shows(page, "teach-message", /Saved as 7 \(it was read correctly\)/);
-  await shows(page, "teach-count", /^1 new sample to learn from/);
+  await shows(page, "teach-count", /^1 new sample\. Training needs two of one symbol/);
+  assert.ok(await page.locator("#train").isDisabled(), "nothing could measure what is learned");
+  await shows(page, "teach-drawings", /7★☆☆☆☆1 of 5 drawings/);
+  assert.equal(await page.locator("#teach-drawings img").count(), 1);
   assert.ok(!(await page.locator("#pad[data-inked]").count()), "the pad is free for the next");
   assert.equal((await api("samples")).samples[0].form, "strokes");
 
   await page.locator("#teach-undo").click();
   await shows(page, "teach-message", /Undone/);
   assert.equal((await api("samples")).total, 0);
+  // By its key.
   await draw(page, seven);
-  await page.getByRole("button", { name: "Save as 1", exact: true }).click();
+  await page.waitForFunction(() => !document.querySelector("#teach-labels button").disabled);
+  await page.keyboard.press("1");
   await shows(page, "teach-message", /Saved as 1 \(it was read as 7\)/);
   await screenshot(page, "teach-desktop");
+  await close();
+});
+
+test("a whole number is corrected at once, and read as it was taught", async () => {
+  const { page, close } = await open("");
+  await page.locator("#teach").waitFor();
+  const left = (strokes, by) => strokes.map((stroke) => stroke.map(([x, y]) => [0.45 * x + by, 0.6 * y + 0.2]));
+  await draw(page, [...left(seven, 0), ...left(plus(0), 0.5)]);
+  await page.locator("#number .digit").nth(1).waitFor();
+  await page.waitForFunction(() => document.getElementById("teach-name").placeholder === "the whole number");
+  await page.locator("#canvas").focus();
+  await page.keyboard.type("7");
+  assert.equal(await page.locator("#teach-name").inputValue(), "7", "a digit's key begins the number");
+  await page.keyboard.type("++");
+  await page.keyboard.press("Enter");
+  await shows(page, "teach-message", /7\+\+ has 3 symbols, and \d were found: join or split them first/);
+  await page.locator("#teach-name").fill("7+");
+  await page.keyboard.press("Enter");
+  await shows(page, "teach-message", /Saved as 7 \+\./);
+  assert.deepEqual((await api("samples")).samples.map(({ label }) => label).slice(0, 2).sort(), ["+", "7"]);
+  // The number is read anew.
+  await page.waitForFunction(() => [...document.querySelectorAll("#number .digit")].map((d) => d.textContent).join("") === "7+");
+  await page.locator("#teach-undo").click();
+  await shows(page, "teach-message", /Undone/);
+  assert.ok(!(await api("samples")).samples.some(({ label }) => label === "+"));
   await close();
 });
 

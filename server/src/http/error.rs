@@ -196,6 +196,7 @@ impl ApiError {
             Self::Store(StoreError::NoSuchJob(_)) => (404, "no_such_job"),
             Self::Store(StoreError::NothingToUndo) => (409, "nothing_to_undo"),
             Self::Store(StoreError::JobUnderWay(_)) => (409, "job_under_way"),
+            Self::Store(StoreError::NothingHeldBack) => (409, "nothing_held_back"),
             Self::Store(StoreError::Quota { .. }) => (507, "quota"),
             Self::Store(
                 StoreError::Open { .. } | StoreError::Failed(_) | StoreError::Unwritable(_),

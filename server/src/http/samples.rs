@@ -1,6 +1,9 @@
 //! `/api/samples`: pictures and what people say they show.
 
-use std::io;
+use std::{
+    collections::{BTreeSet, HashMap},
+    io,
+};
 
 use axum::{
     body::Body,
@@ -26,7 +29,9 @@ use super::{
 };
 use crate::{
     app::App,
-    samples::{Added, Aim, Count, Filter, Form, Keeping, Kept, NewSample, Sample, SampleRecord},
+    samples::{
+        Added, Aim, Count, Filter, Form, Keeping, Kept, NewSample, OfSource, Sample, SampleRecord,
+    },
 };
 
 /// Largest raw input that is kept, in bytes, where originals are kept.
@@ -351,6 +356,9 @@ pub struct SampleSummary {
     to_label: i64,
     /// Those that count and were labelled since the last successful fine-tuning began.
     since_training: i64,
+    /// Those that count and are held back from training, to measure what is learned. Without any,
+    /// `POST /api/jobs` fine-tunes nothing.
+    held_back: i64,
     /// By label, without those in `unconfirmed`.
     labels: Vec<Count>,
     /// Those that visitors sent and nobody has confirmed yet, by label.
@@ -399,12 +407,30 @@ pub async fn summary(
         labelled: store.count(&that_are(1)).await?,
         to_label: store.count(&that_are(0)).await?,
         since_training: store.labelled_since(since, visitor).await?,
+        held_back: store.held_back().await?,
         labels: store.by_label(false, visitor).await?,
         unconfirmed,
-        sources: store.by_source(visitor).await?,
+        sources: by_source(&app, store.by_source(visitor).await?).await?,
         own: visitor.is_some(),
         kept: KeptInputs { bytes, originals, disagreements },
     }))
+}
+
+/// The counts by source. A checkpoint that was deleted counts as if it had had every label.
+async fn by_source(app: &App, groups: Vec<OfSource>) -> Result<Vec<Count>, ApiError> {
+    let registry = app.models.registry().clone();
+    blocking(move || {
+        let checkpoints: BTreeSet<&String> = groups.iter().map(|group| &group.checkpoint).collect();
+        let labels = |id: &String| Some((id.clone(), registry.manifest(id).ok()?.labels));
+        let labels: HashMap<String, Vec<String>> =
+            checkpoints.into_iter().filter_map(labels).collect();
+        let knew = |checkpoint: &str, label: &str| {
+            let labels = labels.get(checkpoint);
+            labels.is_none_or(|labels| labels.iter().any(|known| known == label))
+        };
+        Ok::<_, ApiError>(Count::by_source(groups, knew))
+    })
+    .await
 }
 
 /// Has the network, without its memory, read what is kept of an input, which was prepared for these

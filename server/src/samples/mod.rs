@@ -25,6 +25,6 @@ pub use kept::{Keeping, Kept};
 pub use quota::Quota;
 pub use raw::{Aim, Effort, Raw, RawError};
 pub use record::{SampleRecord, data_url};
-pub use sample::{Added, Count, Filter, Form, NewSample, Sample};
+pub use sample::{Added, Count, Filter, Form, NewSample, OfSource, Sample};
 pub use sender::Sender;
 pub use taught::LearnedSample;

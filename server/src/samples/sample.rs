@@ -1,5 +1,7 @@
 //! A sample: a picture, the input it came from, and its label.
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use glyphic_model::Glyph;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -136,6 +138,39 @@ pub struct Count {
     pub samples: i64,
     /// Those whose label is not what the network read.
     pub disagree: i64,
+}
+
+/// How many samples of a source, label and checkpoint there are.
+#[derive(Clone, Debug)]
+pub struct OfSource {
+    /// Where they are from.
+    pub source: String,
+    /// What they show, if that is known.
+    pub label: Option<String>,
+    /// Which checkpoint read them when they came.
+    pub checkpoint: String,
+    /// How many there are.
+    pub samples: i64,
+    /// How many it read as another label.
+    pub disagree: i64,
+}
+
+impl Count {
+    /// Samples by source, those that disagree most often first: there a wrongly labelled batch shows.
+    /// Nobody disagrees about a label that the checkpoint did not have: `knew(checkpoint, label)`.
+    pub fn by_source(groups: Vec<OfSource>, knew: impl Fn(&str, &str) -> bool) -> Vec<Self> {
+        let mut sources: BTreeMap<String, Self> = BTreeMap::new();
+        for OfSource { source, label, checkpoint, samples, disagree } in groups {
+            let is_known = label.is_some_and(|label| knew(&checkpoint, &label));
+            let all = sources.entry(source.clone());
+            let all = all.or_insert(Self { name: source, samples: 0, disagree: 0 });
+            all.samples += samples;
+            all.disagree += if is_known { disagree } else { 0 };
+        }
+        let mut sources: Vec<Self> = sources.into_values().collect();
+        sources.sort_by_key(|source| Reverse(source.disagree));
+        sources
+    }
 }
 
 impl Form {

@@ -8,7 +8,7 @@ use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
 
 use super::{
     quota::{Quota, Room},
-    sample::{Added, Count, Filter, Form, NewSample, Sample},
+    sample::{Added, Count, Filter, Form, NewSample, OfSource, Sample},
     sender::Sender,
 };
 use crate::store::{Store, StoreError, new_id, now};
@@ -236,6 +236,12 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
+    /// How many samples that count are held back from training, to measure what is learned.
+    pub async fn held_back(&self) -> Result<i64, StoreError> {
+        let held_back = Filter { labelled: Some(1), held_back: Some(1), ..Filter::default() };
+        self.count(&Filter { unconfirmed: Some(0), ..held_back }).await
+    }
+
     /// How many labels the samples that match have.
     pub async fn count_labels(&self, filter: &Filter) -> Result<i64, StoreError> {
         let sql = matching!(filter, "SELECT COUNT(DISTINCT label) FROM samples WHERE ", "");
@@ -320,19 +326,29 @@ impl Store {
         Ok(row.try_get::<i64, _>(0)? > 0)
     }
 
-    /// Samples by source, those that disagree most often with the network first: there a wrongly
-    /// labelled batch shows. If `visitor` is given, those of that visitor.
-    pub async fn by_source(&self, visitor: Option<&str>) -> Result<Vec<Count>, StoreError> {
+    /// Samples by source, label and the checkpoint that read them when they came. If `visitor` is given,
+    /// those of that visitor.
+    pub async fn by_source(&self, visitor: Option<&str>) -> Result<Vec<OfSource>, StoreError> {
         let sql = of_visitor!(
             visitor,
-            "SELECT source, COUNT(*), \
-             CAST(SUM(CASE WHEN label <> prediction THEN 1 ELSE 0 END) AS BIGINT) AS odds \
+            "SELECT source, label, checkpoint, COUNT(*), \
+             CAST(SUM(CASE WHEN label <> prediction THEN 1 ELSE 0 END) AS BIGINT) \
              FROM samples WHERE deleted IS NULL AND ",
             "1 = 1",
-            " GROUP BY source ORDER BY odds DESC, source"
+            " GROUP BY source, label, checkpoint"
         );
         let query = sqlx::query(sql).bind(visitor.map(str::to_owned));
-        counts(&query.fetch_all(&self.pool).await?)
+        let rows = query.fetch_all(&self.pool).await?;
+        let of_source = |row: &AnyRow| {
+            Ok(OfSource {
+                source: row.try_get(0)?,
+                label: row.try_get(1)?,
+                checkpoint: row.try_get(2)?,
+                samples: row.try_get(3)?,
+                disagree: row.try_get::<Option<i64>, _>(4)?.unwrap_or_default(),
+            })
+        };
+        rows.iter().map(of_source).collect()
     }
 
     /// Samples by label: those that count, or the `unconfirmed` ones of visitors. If `visitor` is

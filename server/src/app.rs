@@ -2,6 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use axum::http::HeaderValue;
 use glyphic_model::{Thresholds, checkpoint::Manifest};
 use tokio::sync::watch;
 
@@ -47,6 +48,8 @@ pub struct AppParts {
     pub limits: Limits,
     /// The server's thresholds, over those of the checkpoints.
     thresholds: ThresholdOverrides,
+    /// The sites whose pages may have this server read for them.
+    pub(crate) origins: Vec<HeaderValue>,
     /// Who may change the server's state.
     pub admin: Admin,
     /// How many requests a client may send.
@@ -93,6 +96,7 @@ impl App {
             shadow: Shadow::new(0.0, models.clone(), None),
             models,
             thresholds: ThresholdOverrides::default(),
+            origins: Vec::new(),
             admin: Admin::default(),
             rate: Rate::new(limits.rate),
             training: Err("it was started without a database".into()),
@@ -146,6 +150,11 @@ impl App {
     /// The same where changes need a token.
     pub fn with_admin(self, admin: Admin) -> Self {
         self.with(|parts| parts.admin = admin)
+    }
+
+    /// The same for pages of other sites too.
+    pub fn with_origins(self, origins: Vec<HeaderValue>) -> Self {
+        self.with(|parts| parts.origins = origins)
     }
 
     fn with(mut self, change: impl FnOnce(&mut AppParts)) -> Self {

@@ -3,12 +3,13 @@
 use std::{
     convert::Infallible,
     ffi::OsStr,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
 };
 
+use axum::http::HeaderValue;
 use clap::{ArgAction, Args, builder::TypedValueParser, error::ErrorKind};
 use glyphic_model::Thresholds;
 use glyphic_runtime::device::DeviceChoice;
@@ -23,11 +24,11 @@ use crate::{
 #[derive(Clone, Debug, Args)]
 pub struct Config {
     /// Address and port to listen on.
-    #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
     pub addr: SocketAddr,
     /// A second address, for `/healthz`, `/readyz` and `/metrics` alone: it answers however many
     /// clients keep the other one busy. Do not publish it [default: none].
-    #[arg(long, env = "GLYPHIC_PROBE_ADDR")]
+    #[arg(long, env = "GLYPHIC_PROBE_ADDR", value_parser = address)]
     pub probe_addr: Option<SocketAddr>,
     /// Folder with the checkpoints and CURRENT, or the URL of a registry that servers share:
     /// s3://BUCKET/PATH, gs://… or az://…, with credentials in the environment.
@@ -49,6 +50,10 @@ pub struct Config {
     /// printed].
     #[arg(long, env = "GLYPHIC_ADMIN_TOKEN", hide_env_values = true, value_parser = Token)]
     pub admin_token: Option<String>,
+    /// A site whose pages may use this server from browsers, such as https://example.org; several with
+    /// commas, `*` for all. They may read, not change anything [default: none].
+    #[arg(long, env = "GLYPHIC_ALLOW_ORIGIN", value_delimiter = ',', value_parser = origin)]
+    pub allow_origin: Vec<HeaderValue>,
     /// Write the log as JSON, one event on each line.
     #[arg(long, env = "GLYPHIC_LOG_JSON")]
     pub log_json: bool,
@@ -93,11 +98,49 @@ impl FromStr for Artifacts {
     }
 }
 
+/// Parses an address and a port as people write them: `127.0.0.1:8080`, `localhost:8080`, `:8080` and
+/// `8080` on this machine alone, `[::1]:8080`, `0.0.0.0:8080` for all machines.
+///
+/// # Errors
+/// It is none of these, or a name that is not known here.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.strip_prefix("http://").map_or(text, |rest| rest.trim_end_matches('/'));
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let help = "write an address and a port, such as 127.0.0.1:8080, localhost:8080, [::1]:8080 or \
+                0.0.0.0:8080";
+    let port: u16 = port.parse().map_err(|_| format!("there is no port in it: {help}"))?;
+    if host.is_empty() {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let mut found = (host, port).to_socket_addrs().map_err(|error| format!("{error}: {help}"))?;
+    // `localhost` may be both.
+    let all: Vec<SocketAddr> = found.by_ref().collect();
+    let best = all.iter().find(|address| address.is_ipv4()).or(all.first());
+    best.copied().ok_or_else(|| format!("'{host}' has no address: {help}"))
+}
+
 /// Parses a folder. A URL is refused: it would become a folder with a strange name.
 pub fn folder(text: &str) -> Result<PathBuf, String> {
     match text.parse() {
         Ok(Artifacts::Folder(folder)) => Ok(folder),
         _ => Err("it must be a folder".to_owned()),
+    }
+}
+
+/// Parses a site's origin, as browsers send it, or `*`.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let host = text.strip_prefix("https://").or(text.strip_prefix("http://"));
+    let is_host = |host: &str| !host.is_empty() && !host.contains(['/', '?', '#', '*', ' ']);
+    match text == "*" || host.is_some_and(is_host) {
+        true => {
+            HeaderValue::from_str(&text.to_ascii_lowercase()).map_err(|error| error.to_string())
+        }
+        false => Err("write scheme and host, and the port if there is one, without a path: \
+                      https://example.org"
+            .to_owned()),
     }
 }
 

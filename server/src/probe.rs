@@ -10,6 +10,8 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use crate::config::address;
+
 /// Longest time to connect, and between two parts of the answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Longest answer that is read, in bytes.
@@ -19,11 +21,11 @@ const LONGEST: u64 = 64 << 10;
 #[derive(Debug, Args)]
 pub struct ProbeArgs {
     /// Address that the server listens on; for 0.0.0.0, 127.0.0.1 is asked.
-    #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, env = "GLYPHIC_ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
     addr: SocketAddr,
     /// Its address for probes, if it has one: this one is asked then, because it answers however
     /// busy the other is.
-    #[arg(long, env = "GLYPHIC_PROBE_ADDR")]
+    #[arg(long, env = "GLYPHIC_PROBE_ADDR", value_parser = address)]
     probe_addr: Option<SocketAddr>,
 }
 

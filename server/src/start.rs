@@ -65,6 +65,7 @@ async fn serve(config: Config) -> Result<()> {
     let app = App::new(models, config.limits.clone())
         .with_thresholds(config.thresholds)
         .with_admin(admin)
+        .with_origins(config.allow_origin.clone())
         .with_training(training(&config).await?)
         .with_examples(examples(&config))
         .with_shadow(config.shadow_share);

@@ -37,7 +37,8 @@ pub async fn receive(
     let mut bytes = Vec::new();
     let mut pieces = body.into_data_stream();
     while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|_| ApiError::malformed("the request body broke off"))?;
+        let piece =
+            piece.map_err(|_| ApiError::malformed("the request body broke off, or is damaged"))?;
         if bytes.len() + piece.len() > limit {
             return Err(ApiError::BodyTooLarge(app.limits.max_body_mib));
         }

@@ -36,7 +36,7 @@ const CONTENT_POLICY: HeaderValue = HeaderValue::from_static(
      object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
 );
 /// A request's id: the client's, or a new one.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps a request.
 pub async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> Response {

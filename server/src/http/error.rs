@@ -41,6 +41,12 @@ pub enum ApiError {
          'image', application/json, or application/octet-stream of 784 bytes"
     )]
     UnsupportedType(String),
+    /// The body is compressed in a way that is not known.
+    #[error(
+        "the body's Content-Encoding '{0}' is not known here: compress it with gzip or deflate, once, or \
+         send it as it is"
+    )]
+    UnsupportedEncoding(String),
     /// An image that cannot be read.
     #[error(transparent)]
     Image(#[from] DecodeError),
@@ -155,6 +161,7 @@ impl ApiError {
             Self::Malformed(_) => (400, "malformed"),
             Self::BodyTooLarge(_) => (413, "body_too_large"),
             Self::UnsupportedType(_) => (415, "unsupported_type"),
+            Self::UnsupportedEncoding(_) => (415, "unsupported_encoding"),
             Self::Image(DecodeError::Empty) => (400, "empty_image"),
             Self::Image(DecodeError::UnknownFormat) => (415, "unknown_image_format"),
             Self::Image(DecodeError::TooLarge { .. }) => (413, "image_too_large"),

@@ -15,7 +15,7 @@ use axum::{
     http::request::Parts,
     response::{IntoResponse, Response},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::error::ApiError;
 
@@ -94,6 +94,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Client {
         let own = Self(IpAddr::V4(Ipv4Addr::LOCALHOST));
         Ok(parts.extensions.get().copied().unwrap_or(own))
     }
+}
+
+/// A field whose `null` means the same as its absence: some clients write all fields that they know.
+///
+/// # Errors
+/// The value is neither `null` nor a `T`.
+pub fn null_is_absent<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// The whole of a small body.

@@ -11,7 +11,10 @@ use axum::{
     extract::{DefaultBodyLimit, FromRequest, Multipart, Request},
     http::{HeaderMap, HeaderValue, header::CONTENT_TYPE},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 use glyphic_model::{
     Glyph,
     glyph::PIXELS,
@@ -26,6 +29,12 @@ use crate::samples::Raw;
 
 /// Most fields of a form: some clients add a few of their own.
 const MOST_FIELDS: usize = 16;
+
+/// Base64 with or without its padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// A picture in a request, not yet parsed.
 #[derive(Debug, PartialEq)]
@@ -69,7 +78,7 @@ pub struct JsonInput {
     /// Pen strokes: `[[[x, y], …], …]`, in any units; y points down.
     #[schema(value_type = Option<Vec<Vec<Vec<f32>>>>)]
     strokes: Option<Vec<Vec<Point>>>,
-    /// 784 numbers from 0 to 255, ink 255 on 0.
+    /// 784 numbers from 0 to 255, ink 255 on 0; or from 0 to 1.
     pixels: Option<Vec<f64>>,
     #[schema(value_type = Option<String>)]
     label: Option<String>,
@@ -97,10 +106,14 @@ impl Input {
             "multipart/form-data" => Ok(Self::Form(body, header)),
             "application/octet-stream" if body.len() == PIXELS => Ok(Self::Pixels(body)),
             "text/plain" => Ok(Self::Base64(body)),
-            // A missing type, or one that clients send by default, says nothing: the decoder looks
-            // at the bytes.
+            // A missing type, or one that clients send by default, says nothing: the bytes do.
             "" | "application/octet-stream" | "application/x-www-form-urlencoded" => {
-                Ok(Self::Image(body))
+                match body.trim_ascii_start().first() {
+                    // No image file begins so.
+                    Some(b'{') => Ok(Self::Json(body)),
+                    _ if is_form(&body) => Err(ApiError::malformed(FORM_WITHOUT_TYPE)),
+                    _ => Ok(Self::Image(body)),
+                }
             }
             image if image.starts_with("image/") => Ok(Self::Image(body)),
             other => Err(ApiError::UnsupportedType(other.chars().take(100).collect())),
@@ -126,7 +139,7 @@ impl Input {
             Self::Base64(text) => from_base64(&String::from_utf8_lossy(&text)).map(Raw::Image)?,
             Self::Json(body) => return from_json(&body),
             Self::Form(body, content_type) => return from_form(body, content_type),
-            Self::Pixels(pixels) => Raw::Pixels(Box::new(Glyph::try_from(&*pixels)?)),
+            Self::Pixels(pixels) => Raw::Pixels(Box::new(Glyph::try_from(&*to_bytes(&pixels))?)),
         };
         Ok(raw.into())
     }
@@ -146,10 +159,11 @@ fn from_json(body: &[u8]) -> Result<Opened, ApiError> {
         (None, Some(strokes), None) => Raw::Strokes(Strokes::new(strokes)?),
         (None, None, Some(pixels)) => {
             if let Some(bad) = pixels.iter().find(|&&v| !(0.0..=255.0).contains(&v)) {
-                return Err(ApiError::malformed(format!("pixels must be 0–255, but one is {bad}")));
+                return Err(ApiError::malformed(format!(
+                    "pixels must be 0 to 255, or all of them 0 to 1; one is {bad}"
+                )));
             }
-            let pixels: Vec<u8> = pixels.iter().map(|v| v.round() as u8).collect();
-            Raw::Pixels(Box::new(Glyph::try_from(pixels.as_slice())?))
+            Raw::Pixels(Box::new(Glyph::try_from(&*to_bytes(&pixels))?))
         }
         _ => {
             return Err(ApiError::malformed(
@@ -160,7 +174,27 @@ fn from_json(body: &[u8]) -> Result<Opened, ApiError> {
     Ok(Opened { raw, label, source })
 }
 
-/// A data URL or bare base64.
+/// What a URL-encoded form gets as an answer.
+const FORM_WITHOUT_TYPE: &str = "the body is a form, as curl -d sends it, and its '+' are lost: send a \
+    file with --data-binary @FILE, JSON with the header 'Content-Type: application/json', or a multipart \
+    form with -F image=@FILE";
+
+/// Whether a body is a URL-encoded form with one of the fields of JSON bodies.
+fn is_form(body: &[u8]) -> bool {
+    ["image", "strokes", "pixels", "label"].iter().any(|name| {
+        body.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'='))
+    })
+}
+
+/// Pixels as bytes: numbers from 0 to 255 rounded. If none is over 1, they are shares of full ink, as most
+/// libraries scale pictures; by the other scale they would be blank.
+pub fn to_bytes<T: Copy + Into<f64>>(pixels: &[T]) -> Vec<u8> {
+    let largest = pixels.iter().fold(0.0, |largest: f64, &value| largest.max(value.into()));
+    let scale = if largest <= 1.0 { 255.0 } else { 1.0 };
+    pixels.iter().map(|&value| (scale * value.into()).round() as u8).collect()
+}
+
+/// A data URL or bare base64: as tools print it, in lines, of either alphabet, padded or not.
 fn from_base64(text: &str) -> Result<Bytes, ApiError> {
     let text = text.trim();
     let encoded = match text.strip_prefix("data:") {
@@ -169,8 +203,14 @@ fn from_base64(text: &str) -> Result<Bytes, ApiError> {
         })?,
         None => text,
     };
-    let bytes = STANDARD
-        .decode(encoded)
+    let standard = |byte: u8| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
+    };
+    let encoded = encoded.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(standard);
+    let bytes = BASE64
+        .decode(encoded.collect::<Vec<u8>>())
         .map_err(|error| ApiError::malformed(format!("the image is not valid base64: {error}")))?;
     Ok(Bytes::from(bytes))
 }

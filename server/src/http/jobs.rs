@@ -46,7 +46,7 @@ pub struct JobList {
 }
 
 /// The last jobs, newest first; without the token in short, without their messages.
-#[utoipa::path(get, path = "/api/jobs", tag = "training",
+#[utoipa::path(get, path = "/api/jobs", operation_id = "list_jobs", tag = "training",
     responses((status = 200, body = JobList, description = "The jobs, newest first"), BadRequest, Unavailable))]
 pub async fn list(State(app): State<App>, caller: Caller) -> Result<Json<JobList>, ApiError> {
     let jobs = app.training()?.store.jobs(LISTED).await?;
@@ -119,7 +119,7 @@ pub async fn ask(
 }
 
 /// One job; without the token in short, without its message.
-#[utoipa::path(get, path = "/api/jobs/{id}", tag = "training", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/jobs/{id}", operation_id = "get_job", tag = "training", params(("id" = String, Path)),
     responses((status = 200, body = Job, description = "The job"), BadRequest, NotFound, Unavailable))]
 pub async fn one(
     State(app): State<App>,

@@ -8,11 +8,12 @@ pub mod caller;
 mod checkpoint;
 mod comparison;
 pub mod connections;
+mod cors;
 mod envelope;
 pub mod error;
 pub mod extract;
 mod health;
-mod input;
+pub mod input;
 mod jobs;
 pub mod lanes;
 mod models;
@@ -32,6 +33,7 @@ pub mod shares;
 mod sheet;
 pub mod suggested;
 mod suggestions;
+mod unpack;
 
 use axum::{
     Router,
@@ -68,8 +70,10 @@ pub fn router(app: App) -> Router {
         .with_state(app.clone())
         .layer(
             ServiceBuilder::new()
+                .option_layer(cors::cors(&app.origins))
                 .layer(middleware::from_fn_with_state(app, envelope::envelope))
-                .layer(CatchPanicLayer::custom(on_panic)),
+                .layer(CatchPanicLayer::custom(on_panic))
+                .layer(middleware::from_fn(unpack::unpack)),
         )
 }
 

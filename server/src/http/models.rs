@@ -107,7 +107,7 @@ pub struct ModelDescription {
 }
 
 /// All checkpoints, newest first, and which one is serving.
-#[utoipa::path(get, path = "/api/models", tag = "checkpoints",
+#[utoipa::path(get, path = "/api/models", operation_id = "list_models", tag = "checkpoints",
     responses((status = 200, body = ModelList, description = "The checkpoints, newest first")))]
 pub async fn list(State(app): State<App>) -> Result<Json<ModelList>, ApiError> {
     let models = app.models.clone();

@@ -161,7 +161,7 @@ pub struct SampleList {
 }
 
 /// The samples that match, newest first: all with the token, else the visitor's own.
-#[utoipa::path(get, path = "/api/samples", tag = "samples", params(Filter, Page), security((), ("token" = []), ("visitor" = [])),
+#[utoipa::path(get, path = "/api/samples", operation_id = "list_samples", tag = "samples", params(Filter, Page), security((), ("token" = []), ("visitor" = [])),
     responses((status = 200, body = SampleList, description = "A page of samples, newest first"),
         BadRequest, Unauthorized, Unavailable))]
 pub async fn list(
@@ -190,7 +190,7 @@ pub async fn list(
 }
 
 /// One sample, with its input: any with the token, else one of the visitor's own.
-#[utoipa::path(get, path = "/api/samples/{id}", tag = "samples", params(("id" = String, Path)), security((), ("token" = []), ("visitor" = [])),
+#[utoipa::path(get, path = "/api/samples/{id}", operation_id = "get_sample", tag = "samples", params(("id" = String, Path)), security((), ("token" = []), ("visitor" = [])),
     responses((status = 200, body = SampleRecord, description = "The sample, with its input"),
         BadRequest, Unauthorized, NotFound, TooManyRequests, Unavailable))]
 pub async fn one(

@@ -94,7 +94,7 @@ pub struct AuditState {
 }
 
 /// Pictures that a person should look at, most urgent first.
-#[utoipa::path(get, path = "/api/suggestions", tag = "samples", params(SuggestionOptions), security((), ("token" = [])),
+#[utoipa::path(get, path = "/api/suggestions", operation_id = "list_suggestions", tag = "samples", params(SuggestionOptions), security((), ("token" = [])),
     responses((status = 200, body = SuggestionList, description = "The pictures, most urgent first"),
         BadRequest, Unauthorized, Unavailable))]
 pub async fn list(

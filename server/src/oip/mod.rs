@@ -37,7 +37,7 @@ use crate::{
     http::{
         body::receive,
         error::{ApiError, ErrorText},
-        extract::{Client, Json, Path, small_body},
+        extract::{Client, Json, Path, null_is_absent, small_body},
     },
     samples::Effort,
 };
@@ -46,7 +46,7 @@ use protocol::{
     BadRequest, Conflict, EXTENSIONS, Forbidden, INPUT, NotFound, ONLY_VERSION, TooLarge,
     TooManyRequests, Unauthorized, Unavailable, Unprocessable,
 };
-pub use protocol::{MAX_PICTURES, ProtocolError, SERVING};
+pub use protocol::{HEADER_LENGTH, MAX_PICTURES, ProtocolError, SERVING};
 use request::{InferenceRequest, ParsedRequest};
 use response::InferenceAnswer;
 
@@ -94,7 +94,7 @@ pub struct Live {
 }
 
 /// Whether the process answers.
-#[utoipa::path(get, path = "/v2/health/live", tag = "inference protocol",
+#[utoipa::path(get, path = "/v2/health/live", operation_id = "server_live", tag = "inference protocol",
     responses((status = 200, body = Live, description = "It does")))]
 pub async fn live() -> Json<Live> {
     Json(Live { live: true })
@@ -108,7 +108,7 @@ pub struct ServerReady {
 }
 
 /// Whether a network is ready to answer.
-#[utoipa::path(get, path = "/v2/health/ready", tag = "inference protocol",
+#[utoipa::path(get, path = "/v2/health/ready", operation_id = "server_ready", tag = "inference protocol",
     responses((status = 200, body = ServerReady, description = "It is ready"),
         (status = 503, body = ProtocolError, description = "The server cannot answer now")))]
 pub async fn ready(State(app): State<App>) -> Answered<ServerReady> {
@@ -149,6 +149,8 @@ pub struct TensorMetadata {
 pub struct ModelParameters {
     /// The checkpoint's id.
     checkpoint: String,
+    /// What the pixels of an input are.
+    pixels: &'static str,
     /// The label of each class.
     labels: Vec<String>,
     /// Most pictures of one request.
@@ -264,6 +266,7 @@ pub async fn infer_version(
 #[serde(default)]
 pub struct IndexRequest {
     /// Only those that are loaded.
+    #[serde(deserialize_with = "null_is_absent")]
     ready: bool,
 }
 
@@ -367,9 +370,9 @@ impl<T: Default + DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJ
         if body.trim_ascii().is_empty() {
             return Ok(Self(T::default()));
         }
-        let parsed = serde_json::from_slice(&body)
-            .map_err(|error| ApiError::malformed(format!("the JSON cannot be read: {error}")));
-        Ok(Self(parsed?))
+        let parsed: Option<T> = serde_json::from_slice(&body)
+            .map_err(|error| ApiError::malformed(format!("the JSON cannot be read: {error}")))?;
+        Ok(Self(parsed.unwrap_or_default()))
     }
 }
 
@@ -441,6 +444,7 @@ fn metadata(app: &App, name: &ModelName) -> Answered<ModelMetadata> {
         outputs: outputs.collect(),
         parameters: ModelParameters {
             checkpoint: manifest.id.clone(),
+            pixels: "0 to 255, or 0 to 1: ink 255 or 1 on 0, one symbol centred in 28 x 28",
             labels: manifest.labels.clone(),
             max_batch_size: MAX_PICTURES,
         },

@@ -17,7 +17,10 @@ use super::{
     outputs::{OUTPUTS, Output},
     protocol::{HEADER_LENGTH, INPUT, MAX_PICTURES},
 };
-use crate::{config::ThresholdOverrides, http::error::ApiError};
+use crate::{
+    config::ThresholdOverrides,
+    http::{error::ApiError, extract::null_is_absent, input::to_bytes},
+};
 
 /// Deepest nesting of data: pictures, channels, rows, columns.
 const DEPTH: usize = 4;
@@ -42,7 +45,7 @@ pub struct InferenceRequest {
     /// Returned with the answer.
     id: Option<String>,
     /// For the request as a whole.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     parameters: RequestParameters,
     /// One tensor, `pixels`.
     inputs: Vec<InputTensor>,
@@ -70,9 +73,9 @@ struct InputTensor {
     shape: Vec<u64>,
     /// `FP32` or `UINT8`
     datatype: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     parameters: InputParameters,
-    /// Numbers from 0 to 255, flat or nested.
+    /// Numbers from 0 to 255, or from 0 to 1, flat or nested.
     #[schema(value_type = Option<Vec<f32>>)]
     data: Option<Flat>,
 }
@@ -88,7 +91,7 @@ struct InputParameters {
 struct RequestedOutput {
     /// `label`, `confidence`, `in_distribution`, `verdict` or `probabilities`
     name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_absent")]
     parameters: OutputParameters,
 }
 
@@ -167,9 +170,11 @@ impl InputTensor {
         }
         let whole = |v: &f32| size == 4 || v.fract() == 0.0;
         if let Some(bad) = values.iter().find(|v| !(0.0..=255.0).contains(*v) || !whole(v)) {
-            return Err(malformed(format!("{datatype} pixels must be 0 to 255, but one is {bad}")));
+            return Err(malformed(format!(
+                "{datatype} pixels must be 0 to 255, or all of them 0 to 1; one is {bad}"
+            )));
         }
-        let pixels: Vec<u8> = values.iter().map(|value| value.round() as u8).collect();
+        let pixels = to_bytes(&values);
         let glyphs = pixels.chunks_exact(PIXELS).map(|pixels| Ok(Glyph::try_from(pixels)?));
         glyphs.collect()
     }

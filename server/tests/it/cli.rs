@@ -40,13 +40,14 @@ fn without_a_command_it_serves() {
 }
 
 /// All options of serving, each with a value other than its default.
-const EVERY_OPTION: [&str; 38] = [
+const EVERY_OPTION: [&str; 39] = [
     "--addr=127.0.0.2:81",
     "--artifacts=s3://bucket/path",
     "--artifacts-copy=copy",
     "--device=gpu:3",
     "--shadow-share=0.25",
     "--admin-token=a-token-of-some-length",
+    "--allow-origin=https://a.example,http://b.example:81",
     "--log-json",
     "--reject-below=0.5",
     "--unsure-below=0.75",
@@ -105,6 +106,7 @@ fn every_option_of_serving_reaches_the_configuration() {
     assert_eq!(config.device, DeviceChoice::Gpu(Some(3)));
     assert_eq!(config.shadow_share, 0.25);
     assert_eq!(config.admin_token.as_deref(), Some("a-token-of-some-length"));
+    assert_eq!(config.allow_origin, ["https://a.example", "http://b.example:81"]);
     assert!(config.log_json);
     let overrides = config.thresholds;
     assert_eq!((overrides.reject_below, overrides.unsure_below), (Some(0.5), Some(0.75)));

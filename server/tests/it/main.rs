@@ -6,6 +6,7 @@ mod api;
 mod auto;
 mod bounds;
 mod cli;
+mod clients;
 mod common;
 mod crowds;
 mod description;

@@ -128,7 +128,8 @@ pub enum StoreError {
     /// A fine-tuned network could not be measured, so it would be refused after training.
     #[error(
         "there is nothing to measure a fine-tuned network with: of each symbol the second drawing, the \
-         seventh and so on are held back from training; label at least two of one symbol"
+         seventh and so on are held back from training; label at least two of one symbol, or confirm \
+         those that visitors sent"
     )]
     NothingHeldBack,
 }

@@ -92,7 +92,7 @@ impl TrainingService {
         if let Ok(Some(reason)) = due.await {
             // If there is a job already, it will train on the new samples too. If none of them can
             // measure what is learned, more are waited for.
-            let _ = self.ask(reason, &Recipe::Samples).await;
+            let _ = self.store.ask_for_job(reason, &Recipe::Samples).await;
         }
     }
 

@@ -10,6 +10,7 @@ use super::{
     job::{Ending, Job, JobState, NetworkKind, Recipe},
 };
 use crate::{
+    samples::HELD_BACK,
     secrets::without_paths,
     store::{Store, StoreError, id_after, now},
 };
@@ -38,10 +39,17 @@ macro_rules! next_heartbeat {
 }
 
 impl Store {
-    /// Asks for a job. Fails with [`StoreError::JobUnderWay`] if there is one.
+    /// Asks for a job. Fails with [`StoreError::JobUnderWay`] if there is one, and with
+    /// [`StoreError::NothingHeldBack`] if none of the samples could measure what is learned of them.
     pub async fn ask_for_job(&self, reason: &str, recipe: &Recipe) -> Result<Job, StoreError> {
         let created = self.clock().await?;
         let mut transaction = self.begin().await?;
+        if *recipe == Recipe::Samples {
+            let held_back = sqlx::query(HELD_BACK).fetch_one(&mut **transaction).await?;
+            if held_back.try_get::<i64, _>(0)? == 0 {
+                return Err(StoreError::NothingHeldBack);
+            }
+        }
         // After all earlier ones, so that the last job is the last, whatever the clocks say.
         let last = sqlx::query("SELECT COALESCE(MAX(id), '') FROM jobs");
         let last: String = last.fetch_one(&mut **transaction).await?.try_get(0)?;

@@ -58,13 +58,7 @@ impl TrainingService {
     }
 
     /// Asks for a training job.
-    ///
-    /// # Errors
-    /// One is under way, or none of the samples could measure what is learned of them.
     pub async fn ask(&self, reason: &str, recipe: &Recipe) -> Result<Job, StoreError> {
-        if *recipe == Recipe::Samples && self.store.held_back().await? == 0 {
-            return Err(StoreError::NothingHeldBack);
-        }
         let job = self.store.ask_for_job(reason, recipe).await?;
         self.wake();
         Ok(job)

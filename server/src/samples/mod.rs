@@ -27,4 +27,5 @@ pub use raw::{Aim, Effort, Raw, RawError};
 pub use record::{SampleRecord, data_url};
 pub use sample::{Added, Count, Filter, Form, NewSample, OfSource, Sample};
 pub use sender::Sender;
+pub use store::HELD_BACK;
 pub use taught::LearnedSample;

@@ -16,6 +16,10 @@ use crate::store::{Store, StoreError, new_id, now};
 /// Most samples that are read at once to be exported.
 const MOST_AT_ONCE: i64 = 200;
 
+/// How many samples that count are held back from training.
+pub const HELD_BACK: &str = "SELECT COUNT(*) FROM samples WHERE held_back = 1 AND label IS NOT NULL \
+                             AND deleted IS NULL AND trusted + confirmed > 0";
+
 /// The input of a sample if it is strokes: images may be large.
 macro_rules! strokes {
     () => {
@@ -238,8 +242,8 @@ impl Store {
 
     /// How many samples that count are held back from training, to measure what is learned.
     pub async fn held_back(&self) -> Result<i64, StoreError> {
-        let held_back = Filter { labelled: Some(1), held_back: Some(1), ..Filter::default() };
-        self.count(&Filter { unconfirmed: Some(0), ..held_back }).await
+        let row = sqlx::query(HELD_BACK).fetch_one(&self.pool).await?;
+        Ok(row.try_get(0)?)
     }
 
     /// How many labels the samples that match have.

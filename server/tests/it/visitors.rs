@@ -238,7 +238,9 @@ fn visitors_learn_of_jobs_and_of_the_candidate_no_more_than_that_there_are_some(
     let setup = TrainingSetup::with_program(&["sh", "-c", script]);
     let server = behind_a_proxy(&artifacts, setup);
     let (holder, stranger) = (Person::holder(), Person::from("10.0.0.3"));
-    holder.teach(&server, "7", "me", &seven());
+    for (label, strokes) in drawings(3) {
+        holder.teach(&server, &label, "me", &strokes);
+    }
     let (status, job) = holder.post(&server, "/api/jobs", &json!({}));
     assert_eq!(status, 202, "{job}");
     let path = format!("/api/jobs/{}", job["id"].as_str().unwrap());
@@ -250,7 +252,7 @@ fn visitors_learn_of_jobs_and_of_the_candidate_no_more_than_that_there_are_some(
         std::thread::sleep(std::time::Duration::from_millis(50));
     };
     assert!(ended["message"].as_str().unwrap().contains('π'), "{ended}");
-    assert_eq!(ended["samples"], 1);
+    assert_eq!(ended["samples"], 3);
     let seen = stranger.get(&server, &path).1;
     assert_eq!((&seen["message"], &seen["samples"]), (&json!("it failed"), &Value::Null));
     let listed = stranger.get(&server, "/api/jobs").1.to_string();

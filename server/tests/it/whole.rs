@@ -207,6 +207,7 @@ fn samples_are_trained_on_as_the_checkpoint_reads_them() {
         |&number: &usize| as_ink(number).is_some_and(|glyph| glyph != subject(0, number));
     let other = (101..200).find(is_other).unwrap();
     teach(100);
+    teach(99);
     promote("ink");
     teach(other);
     promote(&id);
@@ -217,7 +218,7 @@ fn samples_are_trained_on_as_the_checkpoint_reads_them() {
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["glyph"].clone())
         .collect();
     let expected = |number| STANDARD.encode(subject(0, number).pixels());
-    assert_eq!(glyphs, [expected(other), expected(100)], "the newest first");
+    assert_eq!(glyphs, [expected(other), expected(99), expected(100)], "the newest first");
 
     // An import, whatever it was read as elsewhere.
     let exported = server.download("/api/samples/export?format=png");

@@ -30,6 +30,14 @@ export function hideBoxes() {
   layer.replaceChildren();
 }
 
+// The place of the smallest box around a point of the window, or null.
+export function boxAt(x, y) {
+  const found = [...layer.children].map((node, i) => ({ i, box: node.getBoundingClientRect() }))
+    .filter(({ box }) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom)
+    .sort((a, b) => a.box.width * a.box.height - b.box.width * b.box.height);
+  return found[0]?.i ?? null;
+}
+
 // How the units of the boxes map to pixels of the pad: scale, origin and margin.
 function scale() {
   const { clientWidth: width, clientHeight: height } = pad;

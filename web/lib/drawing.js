@@ -6,6 +6,11 @@
 export const PEN = 0.5 * (2.5 / 28);
 // Points closer than this share of the pad's width are dropped.
 const NEAR = 0.002;
+// A stroke that reaches no farther than this share of the pad's width is a tap: a dot, however the finger
+// trembled.
+const TAP = 0.008;
+// Touches are ignored for this long after a pen was near the pad, in ms: they are the hand that holds it.
+const PALM = 1000;
 // Longest pause between two points of a replay, in ms.
 const PAUSE = 250;
 // How far an arrow key moves the pen, as a share of the pad's width; FINE with Shift.
@@ -24,25 +29,38 @@ export class Drawing {
   // The stroke under the pen, and the pointer that draws it.
   #open = null;
   #pointer = null;
+  // Whether that is a finger.
+  #touches = false;
+  // When a pen was last near the pad.
+  #penNear = -Infinity;
   // Position of the keyboard's pen; null until a key moves it.
   #cursor = null;
+  // Whether what is drawn is not the user's.
+  #isShown = false;
   // All strokes of the drawing that is being replayed; null without a replay.
   #replayed = null;
   #onChange;
+  // What is at a point of the window: isAt(x, y), and choose(x, y) for a tap there.
+  #targets;
+  // A press on a target, which becomes a stroke if it moves.
+  #press = null;
 
   // onChange(finished) is called after every change; finished is false while
-  // a stroke is being drawn.
-  constructor(canvas, onChange) {
+  // a stroke is being drawn. A tap on one of the `targets` is no ink, but chooses it.
+  constructor(canvas, onChange, targets) {
+    this.#targets = targets;
     this.#canvas = canvas;
     this.#context = canvas.getContext("2d");
     this.#onChange = onChange;
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
     canvas.addEventListener("pointermove", (event) => this.#move(event));
     canvas.addEventListener("pointerup", (event) => this.#up(event));
-    canvas.addEventListener("pointercancel", (event) => this.#up(event));
+    canvas.addEventListener("lostpointercapture", (event) => this.#up(event));
+    canvas.addEventListener("pointercancel", (event) => this.#cancel(event));
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("blur", () => this.#leave());
     new ResizeObserver(() => this.#resize()).observe(canvas);
+    this.#followDensity();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
@@ -67,6 +85,11 @@ export class Drawing {
     return this.#strokes.length === 0;
   }
 
+  // Whether the drawing is one that the page shows.
+  get isShown() {
+    return this.#isShown;
+  }
+
   get canUndo() {
     return this.#past.length > 0;
   }
@@ -85,6 +108,7 @@ export class Drawing {
 
   clear() {
     this.#stop();
+    this.#endShow();
     this.#open = null;
     this.#pointer = null;
     if (!this.isEmpty) this.#remember();
@@ -109,6 +133,19 @@ export class Drawing {
     for (const stroke of strokes) {
       drawStroke(context, stroke.map(([x, y]) => [x, y, 0, 0.5]), scale, 1000 * scale * pen);
     }
+  }
+
+  // Draws these strokes at their speed, until the user draws.
+  show(strokes) {
+    this.#strokes = strokes;
+    this.#isShown = true;
+    this.replay();
+  }
+
+  #endShow() {
+    if (!this.#isShown) return;
+    this.#isShown = false;
+    this.#strokes = [];
   }
 
   // Draws everything again at the speed at which it was drawn, and has it read meanwhile.
@@ -163,6 +200,7 @@ export class Drawing {
 
   #begin(point) {
     this.#stop();
+    this.#endShow();
     this.#remember();
     this.#open = [point];
     this.#strokes.push(this.#open);
@@ -174,18 +212,41 @@ export class Drawing {
     this.#changed(true);
   }
 
+  // Takes back what the pointer did, as if it had never come.
+  #takeBack() {
+    const isDrawn = this.#open !== null;
+    this.#open = this.#pointer = this.#press = null;
+    if (!isDrawn) return;
+    this.#strokes = this.#past.pop();
+    this.#changed(true);
+  }
+
   #down(event) {
-    if (this.#open || event.button !== 0) return;
+    if (event.button !== 0 || this.#isPalm(event)) return;
+    // The hand lay down before its pen.
+    if (this.#pointer !== null && event.pointerType === "pen" && this.#touches) this.#takeBack();
+    if (this.#open || this.#pointer !== null) return;
     this.#canvas.focus({ preventScroll: true });
     event.preventDefault();
     this.#canvas.setPointerCapture(event.pointerId);
     this.#pointer = event.pointerId;
+    this.#touches = event.pointerType === "touch";
     this.#cursor = null;
-    this.#begin(this.#place(event));
+    const { clientX, clientY } = event;
+    if (this.#targets.isAt(clientX, clientY)) this.#press = { clientX, clientY, point: this.#place(event) };
+    else this.#begin(this.#place(event));
   }
 
   #move(event) {
-    if (!this.#open || event.pointerId !== this.#pointer) return;
+    if (event.pointerType === "pen") this.#penNear = event.timeStamp;
+    if (event.pointerId !== this.#pointer) return;
+    if (this.#press && isFar(this.#press.point, this.#place(event))) {
+      this.#begin(this.#press.point);
+      this.#press = null;
+    }
+    if (!this.#open) return;
+    // The release went elsewhere, to another window for example.
+    if (event.buttons === 0) return this.#up(event);
     // Browsers merge the moves of a fast pen into one event a frame.
     const events = event.getCoalescedEvents?.() ?? [];
     for (const sample of events.length > 0 ? events : [event]) {
@@ -197,14 +258,32 @@ export class Drawing {
   }
 
   #up(event) {
-    if (!this.#open || event.pointerId !== this.#pointer) return;
+    if (event.pointerId !== this.#pointer) return;
     this.#pointer = null;
+    if (this.#press) {
+      const { clientX, clientY } = this.#press;
+      this.#press = null;
+      this.#targets.choose(clientX, clientY);
+    }
+    if (!this.#open) return;
+    if (!this.#open.some((point) => isFar(this.#open[0], point))) this.#open.length = 1;
     this.#end();
+  }
+
+  // The system takes the pointer for something else: what it drew was not meant.
+  #cancel(event) {
+    if (event.pointerId === this.#pointer) this.#takeBack();
+  }
+
+  // Whether a touch is the hand that holds a pen.
+  #isPalm(event) {
+    if (event.pointerType === "pen") this.#penNear = event.timeStamp;
+    return event.pointerType === "touch" && event.timeStamp - this.#penNear < PALM;
   }
 
   // The arrow keys move the pen; Space lowers and lifts it.
   #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (this.#pointer !== null || event.ctrlKey || event.metaKey || event.altKey) return;
     const height = this.#canvas.clientHeight / this.#canvas.clientWidth;
     if (event.key === " ") {
       event.preventDefault();
@@ -243,13 +322,23 @@ export class Drawing {
 
   #changed(finished) {
     this.#draw();
-    this.#onChange(finished);
+    // What the page shows is not announced, and cannot be saved.
+    this.#onChange(finished && !this.#isShown);
   }
 
   #resize() {
     this.#canvas.width = Math.round(this.#canvas.clientWidth * devicePixelRatio);
     this.#canvas.height = Math.round(this.#canvas.clientHeight * devicePixelRatio);
     this.#draw();
+  }
+
+  // A window may move to a screen of another density without any change of size.
+  #followDensity() {
+    const query = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+    query.addEventListener("change", () => {
+      this.#resize();
+      this.#followDensity();
+    }, { once: true });
   }
 
   #draw() {
@@ -277,6 +366,8 @@ function drawStroke(context, stroke, unit, pen) {
     const [a, b] = [stroke[i], stroke[Math.min(i + 1, stroke.length - 1)]];
     return [((a[0] + b[0]) / 2) * unit, ((a[1] + b[1]) / 2) * unit];
   };
+  // A canvas draws no line without a length.
+  if (stroke.length === 1) return drawDot(context, stroke[0], unit, pen);
   let from = [stroke[0][0] * unit, stroke[0][1] * unit];
   for (let i = 0; i < stroke.length; i++) {
     const [x, y, , pressure] = stroke[i];
@@ -289,6 +380,15 @@ function drawStroke(context, stroke, unit, pen) {
     from = to;
   }
 }
+
+function drawDot(context, [x, y, , pressure], unit, pen) {
+  context.fillStyle = context.strokeStyle;
+  context.beginPath();
+  context.arc(x * unit, y * unit, (pen * (0.5 + pressure)) / 2, 0, 2 * Math.PI);
+  context.fill();
+}
+
+const isFar = ([x, y], [x2, y2]) => Math.hypot(x2 - x, y2 - y) >= TAP;
 
 function clamp(value, most) {
   return Math.min(Math.max(value, 0), most);

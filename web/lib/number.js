@@ -1,7 +1,7 @@
 // A reading of several digits: shows the number, lets the user select a digit, and lets them
 // correct the split into digits by joining, splitting and moving edges.
 
-import { hideBoxes, padWidth, previewBoxes, showBoxes, withEdge } from "./boxes.js";
+import { boxAt, hideBoxes, padWidth, previewBoxes, showBoxes, withEdge } from "./boxes.js";
 import { byId, element } from "./dom.js";
 import { number, t } from "./words.js";
 
@@ -10,6 +10,7 @@ const correction = byId("correct");
 const join = byId("join");
 const split = byId("split");
 const reset = byId("reset-split");
+const hint = byId("correct-hint");
 // Sliders that move the edges of the selected box by keyboard; visible while they have the focus.
 const edges = { left: byId("edge-left"), right: byId("edge-right") };
 // The boxes are read again once an edge has not moved for this long, in ms.
@@ -140,6 +141,16 @@ function choose(i) {
   callbacks.chosen(digits[focus()]);
 }
 
+// Selects the digit in the box at a point of the window; returns whether there is one.
+export function chooseAt(x, y) {
+  const i = boxAt(x, y);
+  if (i !== null) choose(i);
+  return i !== null;
+}
+
+// Whether a point of the window is in a digit's box.
+export const isDigitAt = (x, y) => boxAt(x, y) !== null;
+
 // The digit whose bars are shown, its place from 1, and whether the user selected it.
 export function inFocus() {
   if (digits.length === 0) return null;
@@ -170,8 +181,12 @@ function show() {
   showBoxes({ digits, selected, moved: callbacks.correct });
   if (moved) previewBoxes(moved);
   correction.hidden = false;
-  join.disabled = selected === null || digits[selected + 1]?.line !== digits[selected].line;
+  const isLast = selected !== null && digits[selected + 1]?.line !== digits[selected].line;
+  join.disabled = selected === null || isLast;
   split.disabled = selected === null;
+  // Why a button is grey.
+  hint.textContent = selected === null ? t`Choose a digit to join, split or name it.`
+    : isLast ? t`No digit follows it on its line.` : "";
   showEdges();
   reset.hidden = !corrected;
 }

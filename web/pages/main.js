@@ -6,11 +6,13 @@ import { blobOf, pause } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import * as engines from "./engines.js";
 import { explainDigit, explainNothing, forgetFilters, startInsight } from "./insight.js";
-import { chosenDigit, digitsOf, inFocus, startNumbers } from "./number.js";
+import { chooseAt, chosenDigit, digitsOf, inFocus, isDigitAt, startNumbers } from "./number.js";
 import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
+import { fitting } from "./shrink.js";
 import { ready, setInput, setLabels, setNumber, startTeaching, startTraining } from "./teach.js";
 import "./tour.js";
 import { firstPicture, listenForPictures, listenToInput } from "./upload.js";
+import { welcome } from "./welcome.js";
 import { t } from "./words.js";
 
 // Interval between attempts to reach a server that is not responding, in ms.
@@ -24,9 +26,13 @@ const picture = document.getElementById("picture");
 const connection = document.getElementById("connection");
 const tool = (id) => document.getElementById(id);
 
+document.getElementById("unserved").remove();
+
 // The request that is to be read next, or null: { input, finished }.
 let next = null;
 let reading = false;
+// The picture that was opened last.
+let opened = null;
 // The last request, which is sent again when the server is back.
 let shown = null;
 // The last answer, and the input that it belongs to.
@@ -38,7 +44,7 @@ const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
   updateTools();
   if (drawing.isEmpty) return forget();
   readInput({ strokes: drawing.strokes }, finished);
-});
+}, { isAt: isDigitAt, choose: chooseAt });
 
 for (const id of ["file", "camera"]) listenToInput(tool(id), ([first]) => openPicture(first));
 // Only on touch devices, which have a camera: elsewhere this would open the file dialog again.
@@ -83,6 +89,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// Copies what was read as one text: its digits are buttons, which browsers would copy line by line.
+document.addEventListener("copy", (event) => {
+  const selection = getSelection();
+  const isOfNumber = selection.isCollapsed || selection.containsNode(tool("number"), true);
+  if (!answered?.text || !isOfNumber || event.target.closest?.("input, textarea")) return;
+  event.preventDefault();
+  event.clipboardData.setData("text/plain", answered.text);
+});
+
 startInsight(engines.explain, engines.isUnable, engines.nearest);
 engines.start({
   changed: enginesChanged,
@@ -90,6 +105,7 @@ engines.start({
     forgetFilters();
     explainFocus();
     ready();
+    if (isAlone) greet();
   },
 });
 const isAlone = document.documentElement.dataset.server === "none";
@@ -102,6 +118,13 @@ if (!isAlone) {
 }
 keepOverReload();
 worksOffline();
+
+// Opens the page on something alive, once something can read it.
+let isWelcome = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+function greet() {
+  if (isWelcome && drawing.isEmpty && picture.hidden) drawing.show(welcome());
+  isWelcome = false;
+}
 
 function clearAll() {
   if (tool("clear").disabled) return;
@@ -133,10 +156,19 @@ function updateTools() {
   pad.toggleAttribute("data-inked", !nothing);
 }
 
-function openPicture(blob) {
+async function openPicture(file) {
   drawing.forget();
-  showPicture(blob);
+  if (file.type && !file.type.startsWith("image/")) {
+    hidePicture();
+    return showError(t`${file.name} is not a picture: choose a PNG, JPEG, WebP, GIF or BMP file.`);
+  }
+  showPicture(file);
   updateTools();
+  opened = file;
+  const blob = await fitting(file);
+  // Another input may have been chosen meanwhile.
+  if (opened !== file || picture.hidden) return;
+  if (blob !== file) showPicture(blob);
   if (blob.size > MAX_BYTES) return showError(t`This file is over 16 MB: choose a smaller picture.`);
   readInput({ blob }, true);
 }
@@ -179,7 +211,7 @@ const isCurrent = () => answered !== null && shown?.input === answeredInput && !
 
 // Offers to save the drawing or the picture, or the selected digit of a number, as a sample.
 function offerToTeach() {
-  if (!isCurrent()) return;
+  if (!isCurrent() || drawing.isShown) return;
   const input = answeredInput;
   const number = digitsOf(answered).length > 1;
   const digit = chosenDigit();
@@ -292,6 +324,7 @@ async function connect() {
       showConnection("ready", device);
       engines.setServer("reachable");
       readAgain();
+      greet();
       return;
     } catch {
       engines.setServer("unreachable");
@@ -330,7 +363,7 @@ function keepOverReload() {
     const saved = sessionStorage.getItem(name);
     sessionStorage.removeItem(name);
     if (saved) drawing.serialized = saved;
-    tool("language").addEventListener("click", () => !drawing.isEmpty && sessionStorage.setItem(name, drawing.serialized));
+    tool("language").addEventListener("click", () => !drawing.isEmpty && !drawing.isShown && sessionStorage.setItem(name, drawing.serialized));
   } catch {
     // The browser blocks storage: the drawing is lost.
   }

@@ -144,10 +144,14 @@ async function ownArtifacts() {
 }
 
 // Starts a browser. CHROMIUM names a program other than Debian's.
-function launch() {
+async function launch() {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   // Debian's sandbox needs privileges that containers lack.
-  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+  const launched = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+  // Unless a test asks for it, the page draws nothing by itself.
+  const newContext = launched.newContext.bind(launched);
+  launched.newContext = (options) => newContext({ reducedMotion: "reduce", ...options });
+  return launched;
 }
 
 // Saves a screenshot of the page for people to look at.

@@ -2,6 +2,7 @@
 // strokes, glyph, created } with `strokes` null for pictures and `glyph` as 784 bytes, and go as the
 // JSON lines that servers export and import.
 
+import { KEPT } from "./inbrowser.js";
 import { t } from "./words.js";
 
 const [DATABASE, STORE] = ["glyphic", "samples"];
@@ -53,6 +54,7 @@ export async function add(added) {
     all.oncomplete = resolve;
     all.onabort = () => reject(all.error);
   });
+  localStorage.setItem(KEPT, "yes");
   return added.map((sample, i) => ({ ...sample, id: requests[i].result }));
 }
 

@@ -18,6 +18,8 @@ const STEP = 0.03;
 const FINE = 0.005;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
+const NO_TARGETS = { isAt: () => false };
+
 // A point is [x, y, time in ms, pressure 0–1]; x and y in widths of the pad.
 export class Drawing {
   #canvas;
@@ -47,7 +49,7 @@ export class Drawing {
 
   // onChange(finished) is called after every change; finished is false while
   // a stroke is being drawn. A tap on one of the `targets` is no ink, but chooses it.
-  constructor(canvas, onChange, targets) {
+  constructor(canvas, onChange, targets = NO_TARGETS) {
     this.#targets = targets;
     this.#canvas = canvas;
     this.#context = canvas.getContext("2d");

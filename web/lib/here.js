@@ -12,7 +12,7 @@ let network;
 let say;
 let changed;
 
-export const here = {
+const here = {
   name: "browser",
 
   async save(input, label) {
@@ -23,6 +23,8 @@ export const here = {
     const own = (await alphabet.samples()).filter((sample) => sample.label === name).length;
     return { text: t`Saved as ${name}: ${plural(own, "drawing")}. It is read from now on.`, undo: () => forget(kept) };
   },
+
+  takeLink,
 
   failure: (error) => t`This was not saved: ${error.message}`,
 
@@ -44,7 +46,7 @@ export const here = {
 };
 
 // `given` is the network in this browser: `glyph(input)`, `teach(samples)`, `forget(ids)`. `tell(text)`
-// shows a message, `onChange()` is called when other samples are there.
+// shows a message, `onChange()` is called when other samples are there. Returns this place.
 export function startHere(given, tell, onChange) {
   [network, say, changed] = [given, tell, onChange];
   byId("alphabet-save").addEventListener("click", () => doing(saveFile));
@@ -56,11 +58,12 @@ export function startHere(given, tell, onChange) {
     target.value = "";
     if (file) doing(async () => addAll(await alphabet.parsed(await file.text(), network.glyph)));
   });
+  return here;
 }
 
 // Takes what the page's address holds, once the network can read it.
-export async function takeLink() {
-  await doing(async () => {
+function takeLink() {
+  return doing(async () => {
     const text = await alphabet.fromLink();
     if (text === null) return;
     const found = await alphabet.parsed(text, network.glyph);

@@ -1,7 +1,6 @@
 // The network in this browser: loads the checkpoint from the page's own host, the weights by
 // their hash, and runs the same code as the server, in a worker.
 
-import { samples } from "./alphabet.js";
 import { Unreachable, Refused } from "./api.js";
 import { glyphCanvas } from "./glyph.js";
 import { t } from "./words.js";
@@ -11,6 +10,8 @@ const MAX_PIXELS = 24e6;
 // A 2D canvas may have at most so many pixels in every browser.
 const CANVAS_PIXELS = 4e6;
 const SIDE = 28;
+// What is in the local storage where this browser keeps samples.
+export const KEPT = "glyphic-alphabet";
 // In ms. The first answer includes the download of the code.
 const TIMEOUT = { manifest: 10_000, weights: 60_000, answer: 60_000 };
 // Delay before a checkpoint that could not be used is tried again, in ms.
@@ -94,6 +95,8 @@ export class InBrowser {
   // Teaches a network that was just loaded what this browser keeps; returns the labels then.
   async #remembering(labels) {
     try {
+      if (!localStorage.getItem(KEPT)) return labels;
+      const { samples } = await import("./alphabet.js");
       const kept = await samples();
       return kept.length ? (await this.#ask("teach", { samples: kept })).result : labels;
     } catch {

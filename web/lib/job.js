@@ -2,7 +2,6 @@
 // to use the new network or to roll back.
 
 import { Unreachable, cancelJob, comparison, jobs, promote, rollBack, told, train } from "./api.js";
-import { drawCurve } from "./chart.js";
 import { byId, element, plural, sentence } from "./dom.js";
 import { glyphCanvas } from "./glyph.js";
 import { dictionary, duration, english, number, t } from "./words.js";
@@ -80,7 +79,7 @@ function showProgress(job) {
   else bar.removeAttribute("value");
   // SVG elements have no `hidden` property, only the attribute.
   curve.toggleAttribute("hidden", points.length < 2);
-  if (points.length >= 2) drawCurve(curve, points, steps);
+  if (points.length >= 2) import("./chart.js").then(({ drawCurve }) => drawCurve(curve, points, steps));
   changed.replaceChildren();
   setActions(job.cancel ? [] : [[t`Cancel`, () => act(() => cancelJob(job.id))]]);
 }

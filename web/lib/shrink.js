@@ -1,7 +1,5 @@
 // Pictures that are too large to be sent or read, such as those of new phones' cameras.
 
-// Smaller files are sent as they are: hardly any of them has more pixels than servers read.
-const CHECKED = 4 * 2 ** 20;
 // The server's default limits for a body, less its headers, and for a picture here.
 const MOST_BYTES = 15 * 2 ** 20;
 const MOST_PIXELS = 24e6;
@@ -11,7 +9,6 @@ const QUALITY = 0.92;
 
 // The picture as it is, or scaled down. What is no picture stays as it is: whoever reads it says why.
 export async function fitting(blob) {
-  if (blob.size < CHECKED) return blob;
   const bitmap = await createImageBitmap(blob).catch(() => null);
   if (!bitmap) return blob;
   const { width, height } = bitmap;

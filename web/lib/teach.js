@@ -2,7 +2,6 @@
 // or in this browser, and starts training on the server's.
 
 import { byId, element, plural } from "./dom.js";
-import { here, startHere, takeLink } from "./here.js";
 import { trainNow, watchJobs } from "./job.js";
 import { there } from "./there.js";
 import { hideDrawings, showDrawings } from "./thumbnails.js";
@@ -42,11 +41,17 @@ export function startTeaching(given) {
     save(label);
   });
   document.addEventListener("keydown", onKey);
-  startHere(given.network, say, () => {
+  refresh();
+}
+
+let browsers = null;
+// The place in this browser, whose code is loaded when it is needed.
+function here() {
+  browsers ??= import("./here.js").then(({ startHere }) => startHere(callbacks.network, say, () => {
     refresh();
     callbacks.taught();
-  });
-  refresh();
+  }));
+  return browsers;
 }
 
 // There is a server, which can train.
@@ -63,10 +68,12 @@ export function startTraining() {
 }
 
 // Where samples go now.
-const place = () => (callbacks.taughtOne() === "browser" ? here : there);
+const place = async () => (callbacks.taughtOne() === "browser" ? here() : there);
 
 // The network in this browser can read now: an alphabet in the page's address is taken.
-export const ready = () => takeLink();
+export async function ready() {
+  if (location.hash.startsWith("#alphabet=")) (await here()).takeLink();
+}
 
 // Sets the labels of the network that is serving.
 export function setLabels(ofNetwork) {
@@ -160,10 +167,10 @@ async function saveAll(work) {
   // The second click of a double click is not meant.
   if (saving) return;
   saving = true;
-  const to = place();
+  const to = await place();
   try {
     const isShown = await work(to);
-    if (to === here) callbacks.taught();
+    if (to !== there) callbacks.taught();
     if (isShown) callbacks.saved();
     refresh();
   } catch (error) {
@@ -193,10 +200,10 @@ async function undo() {
 // Shows how many samples there are, and whether there is anything to train on.
 async function refresh() {
   if (!callbacks) return;
-  const of = place();
   try {
+    const of = await place();
     const state = await of.state();
-    if (of !== place()) return;
+    if (of !== await place()) return;
     section.hidden = state === null;
     if (!state) return;
     section.dataset.place = of.name;

@@ -11,7 +11,7 @@ const STEPS = [
 
 let card = null;
 
-byId("tour").addEventListener("click", () => show(0));
+export const tour = () => show(0);
 
 function show(step) {
   end();

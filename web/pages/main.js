@@ -5,19 +5,17 @@ import { Unreachable, Refused, models } from "./api.js";
 import { blobOf, pause } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import * as engines from "./engines.js";
-import { explainDigit, explainNothing, forgetFilters, startInsight } from "./insight.js";
 import { chooseAt, chosenDigit, digitsOf, inFocus, isDigitAt, startNumbers } from "./number.js";
 import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
-import { fitting } from "./shrink.js";
 import { ready, setInput, setLabels, setNumber, startTeaching, startTraining } from "./teach.js";
-import "./tour.js";
 import { firstPicture, listenForPictures, listenToInput } from "./upload.js";
-import { welcome } from "./welcome.js";
 import { t } from "./words.js";
 
 // Interval between attempts to reach a server that is not responding, in ms.
 const RETRY_EVERY = 1500;
 const READING = t`Reading …`;
+// Smaller files are sent as they are: hardly any of them has more pixels than servers read.
+const LARGE = 4 * 2 ** 20;
 // The server's default limit for a request body.
 const MAX_BYTES = 16 * 2 ** 20;
 
@@ -98,11 +96,19 @@ document.addEventListener("copy", (event) => {
   event.clipboardData.setData("text/plain", answered.text);
 });
 
-startInsight(engines.explain, engines.isUnable, engines.nearest);
+// What few visitors need is loaded when it is needed.
+let insight = null;
+tool("insight").addEventListener("toggle", async () => {
+  insight = await import("./insight.js");
+  insight.startInsight(engines.explain, engines.isUnable, engines.nearest);
+  explainFocus();
+}, { once: true });
+tool("tour").addEventListener("click", async () => (await import("./tour.js")).tour());
+
 engines.start({
   changed: enginesChanged,
   loaded() {
-    forgetFilters();
+    insight?.forgetFilters();
     explainFocus();
     ready();
     if (isAlone) greet();
@@ -121,9 +127,11 @@ worksOffline();
 
 // Opens the page on something alive, once something can read it.
 let isWelcome = !matchMedia("(prefers-reduced-motion: reduce)").matches;
-function greet() {
-  if (isWelcome && drawing.isEmpty && picture.hidden) drawing.show(welcome());
+async function greet() {
+  if (!isWelcome) return;
   isWelcome = false;
+  const { welcome } = await import("./welcome.js");
+  if (drawing.isEmpty && picture.hidden) drawing.show(welcome());
 }
 
 function clearAll() {
@@ -165,7 +173,7 @@ async function openPicture(file) {
   showPicture(file);
   updateTools();
   opened = file;
-  const blob = await fitting(file);
+  const blob = file.size < LARGE ? file : await (await import("./shrink.js")).fitting(file);
   // Another input may have been chosen meanwhile.
   if (opened !== file || picture.hidden) return;
   if (blob !== file) showPicture(blob);
@@ -182,10 +190,10 @@ function readInput(input, finished) {
 
 // Shows how the digit in focus was read.
 function explainFocus() {
-  if (!answered || digitsOf(answered).length === 0) return explainNothing();
+  if (!answered || digitsOf(answered).length === 0) return insight?.explainNothing();
   const digit = inFocus()?.digit ?? digitsOf(answered)[0];
   const { labels } = answered;
-  explainDigit({ digit, labels, temperature: engines.temperature(), drawInk: inkOf(answeredInput) });
+  insight?.explainDigit({ digit, labels, temperature: engines.temperature(), drawInk: inkOf(answeredInput) });
 }
 
 // Draws the part of an input that a box holds into a square.
@@ -248,7 +256,7 @@ function forget() {
 
 function nothingAnswered() {
   answered = answeredInput = null;
-  explainNothing();
+  insight?.explainNothing();
 }
 
 // Reads a request. While another one is being read, only the newest waits.

@@ -17,7 +17,7 @@ async function hands(page) {
   return {
     touch: (type, ...points) => session.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(at) }),
     mouse: (type, point, buttons, pointerType = "mouse") => session.send("Input.dispatchMouseEvent", {
-      type, ...at(point), pointerType, buttons, button: type === "mouseMoved" ? "none" : "left", clickCount: 1,
+      type, ...at(point), pointerType, buttons, button: buttons || type === "mouseReleased" ? "left" : "none", clickCount: 1,
     }),
   };
 }
@@ -99,4 +99,73 @@ onPage("the pad is sharp on a screen of another density", { viewport: DESKTOP },
     }, deviceScaleFactor);
     assert.ok((await inked(page)) > 500);
   }
+});
+
+onPage("the page opens on something alive, which the first touch removes", { viewport: DESKTOP, reducedMotion: "no-preference" }, async (page) => {
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll("#number .digit")].map((digit) => digit.textContent).join("") === "2026");
+  assert.equal(await page.locator("#announcement").textContent(), "", "nobody asked for it");
+  assert.ok(await page.locator("#teach-labels button").first().isDisabled(), "it is nobody's handwriting");
+  const { mouse } = await hands(page);
+  await drawWith(mouse, seven);
+  await reads(page, "7");
+  await page.locator("#undo").click();
+  assert.equal(await inked(page), 0);
+  assert.ok(await page.locator("#undo").isDisabled());
+});
+
+onPage("a digit is chosen on the pad, and a reading is copied as one text", { viewport: DESKTOP }, async (page) => {
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  const { mouse } = await hands(page);
+  const small = (left) => seven.map(([x, y]) => [0.45 * x + left, 0.6 * y + 0.2]);
+  await drawWith(mouse, small(0));
+  await drawWith(mouse, small(0.5));
+  await page.locator("#number .digit").nth(1).waitFor();
+  await page.waitForFunction(() => /or type the whole number/.test(document.getElementById("teach-hint").textContent));
+  assert.match(await page.locator("#correct-hint").textContent(), /Choose a digit/);
+  const [x, y] = small(0.5)[1];
+  await mouse("mousePressed", [x, y + 0.1], 1);
+  await mouse("mouseReleased", [x, y + 0.1], 0);
+  await page.locator('#number .digit[aria-pressed="true"]').waitFor();
+  assert.equal(await page.locator("#number .digit").nth(1).getAttribute("aria-pressed"), "true");
+  assert.equal(await page.locator("#number .digit").count(), 2, "the tap is no ink");
+  assert.match(await page.locator("#correct-hint").textContent(), /No digit follows it/);
+  await page.keyboard.press("Control+c");
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "77");
+  // A stroke may begin in a box.
+  await drawWith(mouse, [[x - 0.05, y + 0.15], [x + 0.05, y + 0.15], [x + 0.1, y + 0.15]]);
+  await page.waitForFunction(() => document.querySelectorAll("#number .digit").length === 2);
+  await page.locator("#undo").click();
+  assert.ok(await page.locator("#undo").isEnabled());
+});
+
+onPage("a file that is no picture is named, and a large photograph is scaled down", { viewport: DESKTOP }, async (page) => {
+  await page.locator("#file").setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("hello") });
+  await page.locator('#verdict[data-state="error"]').waitFor();
+  assert.match(await page.locator("#sentence").textContent(), /notes\.txt is not a picture/);
+  // A 7 on 50 megapixels of noise, so that the file is long too.
+  const base64 = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(8192, 6144);
+    const context = canvas.getContext("2d");
+    const noise = new ImageData(1024, 1024);
+    for (let i = 0; i < noise.data.length; i += 4) noise.data.set([225 + 20 * Math.random(), 225 + 20 * Math.random(), 225, 255], i);
+    for (let x = 0; x < 8192; x += 1024) for (let y = 0; y < 6144; y += 1024) context.putImageData(noise, x, y);
+    context.lineWidth = 300;
+    context.lineCap = context.lineJoin = "round";
+    context.beginPath();
+    context.moveTo(2500, 1300);
+    context.lineTo(5500, 1300);
+    context.lineTo(3800, 4900);
+    context.stroke();
+    const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.97 });
+    return new Promise((resolve) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result.split(",")[1]);
+      reader.readAsDataURL(blob);
+    });
+  });
+  const buffer = Buffer.from(base64, "base64");
+  assert.ok(buffer.length > 16 * 2 ** 20, `${buffer.length} bytes`);
+  await page.locator("#file").setInputFiles({ name: "photo.jpg", mimeType: "image/jpeg", buffer });
+  await page.waitForFunction(() => document.getElementById("label").textContent === "7", null, { timeout: 30_000 });
 });

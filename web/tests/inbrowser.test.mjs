@@ -312,6 +312,7 @@ async function fileHost(change = async () => {}) {
   return {
     // In a subfolder, as on GitHub Pages.
     url: `http://127.0.0.1:${host.address().port}/sub/`,
+    folder,
     close: async () => {
       host.closeAllConnections();
       await new Promise((resolve) => host.close(resolve));
@@ -343,6 +344,23 @@ test("on a host that has only files the page works, and offline after the first 
     });
   } finally {
     if (isOpen) await host.close();
+  }
+});
+
+test("opened as a file, the page says how to open it", async () => {
+  const host = await fileHost();
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    await page.goto(`file://${join(host.folder, "index.html")}`);
+    await page.locator("#unserved").filter({ hasText: "python3 -m http.server" }).waitFor({ state: "visible" });
+    // Where it runs, that is not there.
+    await page.goto(host.url);
+    await page.locator('#engines[data-browser="ready"]').waitFor();
+    assert.equal(await page.locator("#unserved").count(), 0);
+  } finally {
+    await context.close();
+    await host.close();
   }
 });
 

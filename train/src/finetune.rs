@@ -19,8 +19,9 @@ use glyphic_model::{
     checkpoint::{Checkpoint, DRAWINGS_FILE, FileRecord, Manifest, sha256},
     network::Network,
 };
-use glyphic_runtime::registry::{
-    Changed, Comparison, PromotionPolicy, Registry, SampleReading, Tally,
+use glyphic_runtime::{
+    registry::{Changed, Comparison, PromotionPolicy, Registry, SampleReading, Tally},
+    text,
 };
 
 use crate::{
@@ -245,9 +246,10 @@ fn generator_of(
 ) -> Result<(Generator, Option<String>)> {
     let mut generator = data::generator(&parent.labels, are_named);
     let drawings = registry.file(&parent.id, DRAWINGS_FILE)?;
-    let drawings = drawings.and_then(|bytes| String::from_utf8(bytes).ok());
+    let path = registry.folder(&parent.id).join(DRAWINGS_FILE);
+    let drawings = drawings.map(|bytes| text::text(&bytes).map(str::to_owned)).transpose();
+    let drawings = drawings.with_context(|| path.display().to_string())?;
     if let Some(text) = &drawings {
-        let path = registry.folder(&parent.id).join(DRAWINGS_FILE);
         let drawings = data::strokes::parse(text, &path)?;
         generator.add_all(&parent.labels, data::strokes::by_label(drawings));
     }

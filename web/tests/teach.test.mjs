@@ -183,9 +183,14 @@ test("a new symbol is drawn, learned, read, and rolled back", async () => {
   const { current, previous } = await api("models");
   assert.match(current, /^tuned-/);
 
+  await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Roll back" }).click();
   await page.waitForFunction(() => document.querySelectorAll("#bars li").length === 10);
   assert.equal((await api("models")).current, previous);
+  // What was taught is remembered again.
+  await page.evaluate(() => scrollTo(0, 0));
+  await draw(page, plus(34));
+  await shows(page, "sentence", /sure, from \d+ taught drawings/);
   await close();
 });
 

@@ -21,6 +21,9 @@ const MAX_DECODER_BYTES: u64 = 256 << 20;
 /// The formats that are read. A file's first bytes tell its format; its name is not used.
 const FORMATS: [ImageFormat; 5] =
     [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP, ImageFormat::Gif, ImageFormat::Bmp];
+/// How the names of their files end.
+const ENDINGS: [&str; 9] =
+    [".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib"];
 
 /// Why an image was rejected.
 #[derive(Debug, Error)]
@@ -69,6 +72,11 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     decoder.set_limits(limits()).map_err(from_image)?;
     let orientation = decoder.orientation().map_err(from_image)?;
     let decoded = DynamicImage::from_decoder(decoder).map_err(from_image)?;
+    // Its decoder makes up what is missing.
+    if bytes.starts_with(&[0xff, SOI]) && !has_end(bytes) {
+        let problem = "it is cut off: its end is missing";
+        return Err(DecodeError::Damaged(problem.to_owned()));
+    }
     // Converted before it is turned, which copies it: 16-bit colours have twice the bytes.
     let mut upright = DynamicImage::ImageRgba8(decoded.into_rgba8());
     upright.apply_orientation(orientation);
@@ -100,6 +108,43 @@ fn header(bytes: &[u8]) -> Result<impl ImageDecoder + '_, DecodeError> {
         return Err(DecodeError::NeedsTooMuchMemory);
     }
     Ok(decoder)
+}
+
+/// Whether a file's name says that it is a picture of a format that is read.
+pub fn is_picture_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Whether a file is no picture, and is not meant to be one: neither its first bytes nor its name say
+/// so. `error` says why it was not decoded.
+pub fn is_no_picture(name: &str, error: &DecodeError) -> bool {
+    matches!(error, DecodeError::Empty | DecodeError::UnknownFormat) && !is_picture_name(name)
+}
+
+/// The second byte of the marks that begin and end a JPEG.
+const SOI: u8 = 0xd8;
+const EOI: u8 = 0xd9;
+
+/// Whether the first picture in a JPEG has its end. More may follow: other pictures, or what a camera
+/// adds. The preview in its header, which has an end of its own, is one of the parts that are skipped.
+fn has_end(jpeg: &[u8]) -> bool {
+    let mut rest = jpeg;
+    while let Some(at) = rest.windows(2).position(|pair| pair[0] == 0xff && is_mark(pair[1])) {
+        if rest[at + 1] == EOI {
+            return true;
+        }
+        let part = &rest[at + 2..];
+        let length = part.first_chunk().map_or(0, |bytes| u16::from_be_bytes(*bytes));
+        rest = part.get(usize::from(length)..).unwrap_or_default();
+    }
+    false
+}
+
+/// Whether a byte after 0xff begins a part of a JPEG: neither filling, nor a byte of pixels, nor one
+/// of the marks that stand alone.
+fn is_mark(byte: u8) -> bool {
+    !matches!(byte, 0x00 | 0x01 | 0xd0..=SOI | 0xff)
 }
 
 fn limits() -> Limits {

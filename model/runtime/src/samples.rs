@@ -16,13 +16,16 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::{
     Glyph,
     glyph::WrongLength,
-    labels::{self, BadLabel},
+    labels::BadLabel,
     preprocess::{Pictures, Point, StrokeError, Strokes},
 };
 use serde::{Deserialize, de::IgnoredAny};
 use thiserror::Error;
 
-use crate::decode::{DecodeError, decode, pixels};
+use crate::{
+    decode::{DecodeError, decode, pixels},
+    text,
+};
 
 /// A sample as its line describes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,8 +126,7 @@ pub fn lines(
     text: &str,
     pictures: Pictures,
 ) -> impl Iterator<Item = (usize, Result<SampleLine, SampleError>)> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines.map(move |(i, line)| (i + 1, SampleLine::parse(line, pictures)))
+    text::lines(text).map(move |(number, line)| (number, SampleLine::parse(line, pictures)))
 }
 
 /// How many pixels must be decoded to read a line: those of an image of which a glyph is made. 0 if it
@@ -154,8 +156,8 @@ impl SampleLine {
         let keys = serde_json::from_str(line).map_err(|error| not_a_sample(&error))?;
         let Keys { id, label, source, prediction, held_back, .. } = keys;
         let Keys { trusted, confirmed, glyph, strokes, image, .. } = keys;
-        let label = match label.as_deref().map(labels::trimmed).transpose() {
-            Ok(label) => label.map(str::to_owned),
+        let label = match label.as_deref().map(text::label).transpose() {
+            Ok(label) => label,
             Err(BadLabel::Empty) => return Err(SampleError::EmptyLabel),
             Err(error) => return Err(error.into()),
         };

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use glyphic_model::{labels, preprocess::Pictures};
+use glyphic_runtime::clutter;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -93,6 +94,9 @@ pub struct ImportReport {
     duplicates: usize,
     /// New samples whose picture is there with another label.
     contradictions: usize,
+    /// How many files in a zip are no pictures and were left out, and the names of some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<String>,
 }
 
 /// Keeps the samples of a file, all or none. `source` and `label` are for samples of which the
@@ -119,7 +123,7 @@ pub async fn import(
         drop(room);
         Ok(samples?)
     });
-    let incoming = incoming.await.inspect_err(|error| {
+    let formats::Read { samples: incoming, left_out } = incoming.await.inspect_err(|error| {
         if let ApiError::Busy = error {
             app.metrics().turned_away("imports");
         }
@@ -133,7 +137,8 @@ pub async fn import(
     training.wake();
     let duplicates = added.iter().filter(|added| added.duplicate).count();
     let contradictions = added.iter().filter(|added| added.contradicts.is_some()).count();
-    let report = ImportReport { added: added.len() - duplicates, duplicates, contradictions };
+    let (added, left_out) = (added.len() - duplicates, clutter::left_out(&left_out));
+    let report = ImportReport { added, duplicates, contradictions, left_out };
     Ok((StatusCode::CREATED, Json(report)))
 }
 

@@ -8,11 +8,11 @@ use glyphic_model::label_errors::label_errors;
 use glyphic_runtime::registry::{Registry, write_atomically};
 use serde_json::json;
 
-use super::{chosen, default_data};
+use super::{chosen, default_data, load};
 use crate::{
     cli::{AuditArgs, Globals},
     config::TrainConfig,
-    data::{self, Example},
+    data::Example,
     evaluate::evaluate,
     waiting::Waiting,
 };
@@ -26,7 +26,7 @@ pub fn run(globals: &Globals, arguments: AuditArgs) -> Result<()> {
     let device = globals.device()?.open()?;
     let checkpoint = registry.load(&id, &device.device)?;
     let manifest = checkpoint.manifest.clone();
-    let data = data::load(&path, manifest.pictures, TrainConfig::of(&manifest).validation)?;
+    let data = load(&path, manifest.pictures, TrainConfig::of(&manifest).validation)?;
     // The network's index of each label of the data. It may not have all of them: then any of
     // its own labels may be suggested for the example.
     let index = |label: &String| manifest.labels.iter().position(|own| own == label);

@@ -21,6 +21,7 @@ use super::{chosen, default_data};
 use crate::{
     card::{Card, Measured, Negatives, Verdicts, robustness, statistics},
     cli::{EvalArgs, Globals},
+    console::say,
     data::{self, Example, LabelledSet},
     environment,
     evaluate::{Evaluation, evaluate},
@@ -79,6 +80,7 @@ impl Subject {
         let path = data.unwrap_or_else(|| default_data(registry.root()));
         let pictures = registry.manifest(&id)?.pictures;
         let set = data::load_for_evaluation(&path, pictures)?;
+        set.notes.iter().for_each(|note| say(note));
         let device = globals.device()?.open()?;
         let checkpoint = registry.load(&id, &device.device)?;
         let manifest = checkpoint.manifest.clone();

@@ -21,9 +21,14 @@ use std::{
 };
 
 use anyhow::Result;
+use glyphic_model::preprocess::Pictures;
 use glyphic_runtime::registry::Registry;
 
-use crate::run::STOP;
+use crate::{
+    console::say,
+    data::{self, Data},
+    run::STOP,
+};
 
 /// The priority of a child process, as a Unix niceness: its parent is a server, which answers
 /// requests meanwhile.
@@ -32,6 +37,13 @@ const NICENESS: i32 = 15;
 /// The dataset that is in the repository.
 pub fn default_data(artifacts: &Path) -> PathBuf {
     artifacts.join("datasets").join("mnist")
+}
+
+/// Data for training, see [`data::load`]. Says what is left out of it.
+pub(crate) fn load(path: &Path, pictures: Pictures, validation_share: f64) -> Result<Data> {
+    let data = data::load(path, pictures, validation_share)?;
+    data.notes.iter().for_each(|note| say(note));
+    Ok(data)
 }
 
 /// The checkpoint of this id or alias; without one, the promoted one.

@@ -7,10 +7,10 @@ use glyphic_model::{glyph::SIDE, number::pairs::network, preprocess::Pictures};
 use glyphic_runtime::registry::write_atomically;
 use rayon::prelude::*;
 
-use super::default_data;
+use super::{default_data, load};
 use crate::{
     cli::{Globals, PairsArgs},
-    data::{self, Example},
+    data::Example,
     synthetic::Touching,
 };
 
@@ -23,7 +23,7 @@ const TESTED: usize = 4;
 pub fn run(globals: &Globals, arguments: PairsArgs) -> Result<()> {
     let PairsArgs { folder, data, numbers, seed } = arguments;
     let data = data.unwrap_or_else(|| default_data(&globals.artifacts));
-    let data = data::load(&data, Pictures::Ink, HELD_BACK)?;
+    let data = load(&data, Pictures::Ink, HELD_BACK)?;
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let sets = [
         ("train", &data.training, numbers, seed),

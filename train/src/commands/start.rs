@@ -5,11 +5,11 @@ use std::fs;
 use anyhow::{Result, ensure};
 use glyphic_runtime::registry::Registry;
 
-use super::{become_a_child, chosen, default_data};
+use super::{become_a_child, chosen, default_data, load};
 use crate::{
     cli::{Globals, StartArgs},
     console::say,
-    data, network_file,
+    network_file,
     run::{Run, RunEnding},
     state::Position,
 };
@@ -26,7 +26,7 @@ pub fn run(globals: &Globals, arguments: StartArgs) -> Result<RunEnding> {
         config.teacher = Some(chosen(&registry, Some(teacher))?);
     }
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
-    let mut data = data::load(&path, config.pictures, config.validation)?;
+    let mut data = load(&path, config.pictures, config.validation)?;
     if config.pictures.is_ink() && data.seems_whole() {
         say(&format!(
             "Many pictures in {} reach the edge, so they are hardly framed ink: --pictures whole is \

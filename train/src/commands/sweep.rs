@@ -5,12 +5,11 @@ use std::{fs, num::NonZeroUsize, sync::atomic::Ordering, thread};
 use anyhow::{Context, Result, ensure};
 use glyphic_runtime::{device::ComputeDevice, registry::Registry};
 
-use super::default_data;
+use super::{default_data, load};
 use crate::{
     cli::{Globals, SweepArgs},
     config::TrainConfig,
     console::say,
-    data,
     run::STOP,
     sweep::{Plan, RunOutcome, Sweep, Table},
 };
@@ -24,7 +23,7 @@ pub fn run(globals: &Globals, arguments: SweepArgs) -> Result<bool> {
     let registry = Registry::new(&globals.artifacts);
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
     let pictures = arguments.pictures;
-    let mut data = data::load(&path, pictures, TrainConfig::default().validation)?;
+    let mut data = load(&path, pictures, TrainConfig::default().validation)?;
     // Settings are chosen by the held-back examples: the test set must not be seen.
     data.test.clear();
     let plan = Plan::read(&arguments.file, pictures, data.labels.len())?;

@@ -18,6 +18,23 @@ pub enum DataError {
          pictures, one per label", .0.display()
     )]
     NothingFound(PathBuf),
+    /// The folder holds no data itself, but its subfolders do.
+    #[error(
+        "{} has no data itself, but its subfolders have: give one of them with --data: {below}",
+        path.display()
+    )]
+    FoundBelow {
+        /// The folder.
+        path: PathBuf,
+        /// The subfolders with data, and what they have.
+        below: String,
+    },
+    /// The folder holds pictures without a label.
+    #[error(
+        "{} has pictures, but not in subfolders: put them into one subfolder per label, whose name \
+         is the label", .0.display()
+    )]
+    NoLabels(PathBuf),
     /// A file could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
@@ -27,7 +44,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// A file does not have the format that its name promises.
-    #[error("{}: {problem}; download the file again", path.display())]
+    #[error("{}: {problem}; correct the file or download it again", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -60,6 +77,9 @@ pub enum DataError {
         /// What is wrong with its name.
         reason: labels::BadLabel,
     },
+    /// The name of a folder, which is a label, is not text.
+    #[error("{}: its name, which is a label, is not UTF-8; rename the folder", .0.display())]
+    NameNotText(PathBuf),
     /// There are too few examples or labels for training.
     #[error("{}: {problem}", path.display())]
     TooLittle {

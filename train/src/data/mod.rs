@@ -4,6 +4,7 @@
 mod error;
 mod folder;
 mod idx;
+mod layout;
 pub mod samples;
 mod sets;
 pub mod strokes;
@@ -16,6 +17,7 @@ use glyphic_model::{
     glyph::{BLANK_BELOW, SIDE},
     preprocess::Pictures,
 };
+use glyphic_runtime::text;
 
 pub use self::{error::DataError, sets::LabelledSet};
 use self::{error::unreadable, sets::RawData};
@@ -49,6 +51,8 @@ pub struct Data {
     /// The content of the user's file of drawings. It goes into the checkpoint, so that
     /// fine-tuning can generate the same symbols again.
     pub drawings: Option<String>,
+    /// What was left out, a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Data {
@@ -65,7 +69,7 @@ impl Data {
 
     /// Adds a file of drawings, which the generator varies. Their labels may be new ones.
     pub fn with_drawings(mut self, path: &Path) -> Result<Self, DataError> {
-        let text = std::fs::read_to_string(path).map_err(unreadable(path))?;
+        let text = text::read(path).map_err(unreadable(path))?;
         let drawings = strokes::parse(&text, path)?;
         if drawings.is_empty() {
             let problem = "it has no drawings".to_owned();
@@ -110,8 +114,12 @@ pub fn learned_from(manifest: &Manifest, path: &Path) -> Result<Data, DataError>
 pub fn load(path: &Path, pictures: Pictures, validation_share: f64) -> Result<Data, DataError> {
     let raw = read(path, pictures)?;
     if raw.labels.len() < 2 {
-        let problem =
-            format!("it has {} label(s), but training needs at least two", raw.labels.len());
+        let problem = format!(
+            "it has examples of {} label(s), but training needs at least two. {}",
+            raw.labels.len(),
+            raw.notes.join(" ")
+        );
+        let problem = problem.trim_end_matches([' ', '.']).to_owned();
         return Err(DataError::TooLittle { path: path.to_owned(), problem });
     }
     if raw.training.len() < 2 {
@@ -143,11 +151,12 @@ pub fn load(path: &Path, pictures: Pictures, validation_share: f64) -> Result<Da
         validation,
         test: raw.test,
         drawings: None,
+        notes: raw.notes,
     })
 }
 
-/// Reads examples to measure on: the test set of an IDX directory, or all of a
-/// folder or strokes file (`.jsonl`). `pictures` says how picture files are read.
+/// Reads examples to measure on: the test set, or, without one, all of a folder of pictures or of a
+/// strokes file (`.jsonl`). `pictures` says how picture files are read.
 pub fn load_for_evaluation(path: &Path, pictures: Pictures) -> Result<LabelledSet, DataError> {
     if path.extension().is_some_and(|extension| extension == "jsonl") {
         return strokes::labelled_set(path);
@@ -162,8 +171,9 @@ pub fn load_for_evaluation(path: &Path, pictures: Pictures) -> Result<LabelledSe
         }
         None => {
             let mut raw = folder::read(path, pictures)?;
+            let test = std::mem::take(&mut raw.test);
             let all = std::mem::take(&mut raw.training);
-            (raw, all)
+            (raw, if test.is_empty() { all } else { test })
         }
     };
     if examples.is_empty() {
@@ -171,7 +181,7 @@ pub fn load_for_evaluation(path: &Path, pictures: Pictures) -> Result<LabelledSe
         return Err(DataError::TooLittle { path: path.to_owned(), problem });
     }
     let sources = vec![raw.name; examples.len()];
-    Ok(LabelledSet { labels: raw.labels, examples, sources, files: raw.files })
+    Ok(LabelledSet { labels: raw.labels, examples, sources, files: raw.files, notes: raw.notes })
 }
 
 fn read(path: &Path, pictures: Pictures) -> Result<RawData, DataError> {

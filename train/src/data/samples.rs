@@ -1,7 +1,7 @@
 //! A file of labelled samples for fine-tuning, as the server exports them: see
 //! [`glyphic_runtime::samples`].
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use glyphic_model::{
     Glyph,
@@ -10,6 +10,7 @@ use glyphic_model::{
 use glyphic_runtime::{
     held_back::{HeldBack, Kind},
     samples::{SampleInput, lines},
+    text,
 };
 
 use super::error::{DataError, unreadable};
@@ -35,7 +36,7 @@ pub struct LabelledSample {
 /// Reads a file of samples for a checkpoint of these pictures. Those without a label are left out. Where a line does not say whether
 /// it is held back, [`HeldBack`] decides as it does on a server.
 pub fn read(path: &Path, pictures: Pictures) -> Result<Vec<LabelledSample>, DataError> {
-    let text = fs::read_to_string(path).map_err(unreadable(path))?;
+    let text = text::read(path).map_err(unreadable(path))?;
     let mut samples = Vec::new();
     let mut held_back = HeldBack::default();
     for (number, line) in lines(&text, pictures) {

@@ -18,6 +18,8 @@ pub(super) struct RawData {
     pub(super) test: Vec<Example>,
     /// The files that were read.
     pub(super) files: Vec<FileRecord>,
+    /// What was left out, a sentence each.
+    pub(super) notes: Vec<String>,
 }
 
 /// Examples to measure on, and the collection that each came from.
@@ -30,4 +32,6 @@ pub struct LabelledSet {
     pub sources: Vec<String>,
     /// The files that were read, of an IDX directory or a folder of pictures.
     pub files: Vec<FileRecord>,
+    /// What was left out, a sentence each.
+    pub notes: Vec<String>,
 }

@@ -3,14 +3,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::Path,
 };
 
-use glyphic_model::{
-    labels,
-    preprocess::{Point, Strokes},
-};
+use glyphic_model::preprocess::{Point, Strokes};
+use glyphic_runtime::text;
 use serde::Deserialize;
 
 use super::{
@@ -39,24 +36,23 @@ struct DrawingLine {
 
 /// Reads a file of drawings; each has ink.
 pub fn read(path: &Path) -> Result<Vec<Drawing>, DataError> {
-    parse(&fs::read_to_string(path).map_err(unreadable(path))?, path)
+    parse(&text::read(path).map_err(unreadable(path))?, path)
 }
 
 /// The drawings in a file's text; each has ink. `path` is named in errors.
 pub fn parse(text: &str, path: &Path) -> Result<Vec<Drawing>, DataError> {
     let mut drawings = Vec::new();
-    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    for (number, line) in text::lines(text) {
         let bad =
-            |problem: String| DataError::BadLine { path: path.to_owned(), line: i + 1, problem };
+            |problem: String| DataError::BadLine { path: path.to_owned(), line: number, problem };
         let line: DrawingLine =
             serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
         let strokes = Strokes::new(line.strokes).map_err(|error| bad(error.to_string()))?;
         if strokes.points().is_empty() {
             return Err(bad("nothing is drawn".to_owned()));
         }
-        let text = |what: &str, text: &str| match labels::trimmed(text) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(error) => Err(bad(format!("its {what} {error}"))),
+        let text = |what: &str, text: &str| {
+            text::label(text).map_err(|error| bad(format!("its {what} {error}")))
         };
         let label = text("label", &line.label)?;
         let source = match line.source.as_str() {
@@ -89,5 +85,5 @@ pub(super) fn labelled_set(path: &Path) -> Result<LabelledSet, DataError> {
             Some((Example { glyph: strokes.glyph()?, label }, source))
         })
         .unzip();
-    Ok(LabelledSet { labels, examples, sources, files: Vec::new() })
+    Ok(LabelledSet { labels, examples, sources, files: Vec::new(), notes: Vec::new() })
 }

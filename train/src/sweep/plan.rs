@@ -14,10 +14,11 @@
 //! # weight_decay = { from = 1e-3, to = 0.2, scale = "log" }
 //! ```
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{collections::HashSet, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use glyphic_model::{network::NetworkConfig, preprocess::Pictures};
+use glyphic_runtime::text;
 use rand::{RngExt, rngs::StdRng};
 use serde::Deserialize;
 use serde_json::Value;
@@ -129,8 +130,7 @@ impl Plan {
     /// The file cannot be read, names a setting that does not exist, or asks for a
     /// run that cannot begin.
     pub fn read(file: &Path, pictures: Pictures, classes: usize) -> Result<Self> {
-        let text =
-            fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = text::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         let folder = file.parent().unwrap_or(Path::new("."));
         Self::parse(&text, folder, pictures, classes).with_context(|| file.display().to_string())
     }
@@ -368,6 +368,21 @@ mod tests {
         let Augmentation { rotation, elastic, .. } = last.config.augmentation;
         assert_eq!((rotation, elastic), (12.0, 0.2));
         assert_eq!(last.config.batch_size, TrainConfig::default().batch_size);
+    }
+
+    #[test]
+    fn a_file_is_read_as_editors_save_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rates.toml");
+        let read = |bytes: &[u8]| {
+            std::fs::write(&file, bytes).unwrap();
+            Plan::read(&file, Pictures::Ink, 10)
+        };
+        let text = "[vary]\r\nepochs = [1, 2]\r\n";
+        assert_eq!(read(format!("\u{feff}{text}").as_bytes()).unwrap().runs.len(), 2);
+        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let message = format!("{:#}", read(&utf16).err().unwrap());
+        assert!(message.contains("rates.toml") && message.contains("UTF-16"), "{message}");
     }
 
     #[test]

@@ -97,6 +97,72 @@ fn rejects_archives_without_a_whole_checkpoint() {
 }
 
 #[test]
+fn a_checkpoint_that_was_packed_again_is_the_same() {
+    let (registry, id) = released();
+    let mut packed =
+        zip::ZipArchive::new(Cursor::new(archive::pack(&registry, &id).unwrap())).unwrap();
+    let mut files = Vec::new();
+    for i in 0..packed.len() {
+        let mut file = packed.by_index(i).unwrap();
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut content).unwrap();
+        files.push((file.name().unwrap().into_owned(), content));
+    }
+    // Each file in this folder, and one of a system beside it.
+    let again = |folders: &[&str], of_system: &dyn Fn(&str) -> String, marked: bool| {
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        let mut add = |name: String, content: &[u8]| {
+            archive.start_file(name, SimpleFileOptions::default()).unwrap();
+            archive.write_all(content).unwrap();
+        };
+        for folder in folders {
+            for (name, content) in &files {
+                add(of_system(&format!("{folder}{name}")), b"Mac OS X");
+                if marked && name == "manifest.json" {
+                    add(format!("{folder}{name}"), &[b"\xef\xbb\xbf", &content[..]].concat());
+                } else {
+                    add(format!("{folder}{name}"), content);
+                }
+            }
+            if !folder.is_empty() {
+                add(format!("{folder}Thumbs.db"), b"Windows");
+            }
+        }
+        for folder in folders.iter().filter(|folder| !folder.is_empty()) {
+            archive.add_directory(*folder, SimpleFileOptions::default()).unwrap();
+        }
+        archive.finish().unwrap().into_inner()
+    };
+    let by_mac = |path: &str| match path.rsplit_once('/') {
+        Some((folder, name)) => format!("__MACOSX/{folder}/._{name}"),
+        None => format!("__MACOSX/._{path}"),
+    };
+    let hidden = |path: &str| match path.rsplit_once('/') {
+        Some((folder, name)) => format!("{folder}/._{name}"),
+        None => format!("._{path}"),
+    };
+    let inside = format!("{id}/");
+    for bytes in [
+        again(&[""], &by_mac, false),
+        again(&[&inside], &by_mac, false),
+        again(&["a copy/"], &hidden, true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = archive::unpack(&Registry::new(folder.path()), &bytes).unwrap();
+        assert_eq!(manifest, registry.manifest(&id).unwrap());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (folders, part) in [
+        (&["one/", "two/"][..], "several checkpoints, in the folders one/ and two/"),
+        (&["one/two/"], "no manifest.json"),
+    ] {
+        let bytes = again(folders, &by_mac, false);
+        let error = archive::unpack(&Registry::new(folder.path()), &bytes).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
 fn a_network_from_onnx_gives_the_same_answers() {
     let (registry, id) = released();
     let device = Device::flex();

@@ -9,6 +9,7 @@ mod finetune;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod handwriting;
+mod layouts;
 mod numbers;
 mod paper;
 mod parallel;

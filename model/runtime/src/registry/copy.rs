@@ -12,6 +12,7 @@ use super::{
     retention::MARKS,
     write::write_atomically,
 };
+use crate::text;
 
 /// The contents of `CURRENT` and `MARKS`; `None` for a file that does not exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,15 +33,14 @@ impl Names {
     /// The promoted checkpoint and those promoted before it, newest first.
     pub fn history(&self) -> Vec<String> {
         let text = String::from_utf8_lossy(self.current.as_deref().unwrap_or_default());
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        lines.map(str::to_owned).collect()
+        text::lines(&text).map(|(_, line)| line.trim().to_owned()).collect()
     }
 
     /// The checkpoints that must exist: the promoted one, the one that a roll-back would promote,
     /// and those with an alias or a pin.
     pub fn needed(&self) -> BTreeSet<String> {
         let aliases: Aliases =
-            serde_json::from_slice(self.aliases.as_deref().unwrap_or_default()).unwrap_or_default();
+            text::json(self.aliases.as_deref().unwrap_or_default()).unwrap_or_default();
         let named = aliases.aliases.into_values().chain(aliases.pins);
         self.history().into_iter().take(2).chain(named).collect()
     }
@@ -50,11 +50,11 @@ impl Names {
     /// # Errors
     /// A message that names the damaged file.
     pub fn check(&self) -> Result<(), String> {
-        let text = std::str::from_utf8(self.current.as_deref().unwrap_or_default());
+        let text = text::text(self.current.as_deref().unwrap_or_default());
         if text.is_err() || !self.history().iter().all(|id| is_id(id)) {
             return Err(format!("{CURRENT} is not a list of checkpoint ids"));
         }
-        let aliases = self.aliases.as_deref().map(serde_json::from_slice::<Aliases>);
+        let aliases = self.aliases.as_deref().map(text::json::<Aliases>);
         match aliases {
             Some(Err(error)) => Err(format!("{MARKS}: {error}")),
             _ => Ok(()),
@@ -108,12 +108,18 @@ mod tests {
         let aliases = br#"{"aliases": {"candidate": "d"}, "pins": ["e"]}"#;
         let good = names(b"a\n b \n\nc\n", aliases);
         assert_eq!(good.check(), Ok(()));
+        // As Windows' editor saves them.
+        let marked = names(b"\xef\xbb\xbfa\r\nb\r\n", &[b"\xef\xbb\xbf", &aliases[..]].concat());
+        assert_eq!(marked.check(), Ok(()));
+        assert_eq!(marked.history(), ["a", "b"]);
+        assert_eq!(marked.needed().into_iter().collect::<Vec<_>>(), ["a", "b", "d", "e"]);
         assert_eq!(Names::default().check(), Ok(()));
         assert_eq!(good.history(), ["a", "b", "c"]);
         assert_eq!(good.needed().into_iter().collect::<Vec<_>>(), ["a", "b", "d", "e"]);
         for (bad, file) in [
             (names(b"../../x\n", aliases), "CURRENT"),
             (names(b"a\n\xff\n", aliases), "CURRENT"),
+            (names(b"\xff\xfea\0\n\0", aliases), "CURRENT"),
             (names(b"<html>", aliases), "CURRENT"),
             (names(b"a\n", b"<html>"), "MARKS"),
         ] {

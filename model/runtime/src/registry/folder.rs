@@ -19,6 +19,7 @@ use super::{
     id::check_id,
     read::{MOST_JSON, MOST_NAMES, MOST_WEIGHTS, read_bounded},
 };
+use crate::text;
 
 /// The folder with the checkpoints' folders.
 pub(super) const CHECKPOINTS: &str = "checkpoints";
@@ -82,7 +83,11 @@ impl Registry {
             }
             bytes => bytes.map_err(at("read", &path))?,
         };
-        Ok(Manifest::parse(id, &bytes)?)
+        let text = text::text(&bytes).map_err(|error| {
+            let (id, reason) = (id.to_owned(), error.to_string());
+            CheckpointError::BadManifest { id, reason }
+        })?;
+        Ok(Manifest::parse(id, text.as_bytes())?)
     }
 
     /// A fine-tuned checkpoint's comparison with its parent. `None` if it was trained from scratch.
@@ -91,7 +96,7 @@ impl Registry {
     /// The checkpoint or its comparison cannot be read.
     pub fn comparison(&self, id: &str) -> Result<Option<Comparison>, RegistryError> {
         let Some(bytes) = self.file(id, COMPARISON_FILE)? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| RegistryError::BadFile {
+        text::json(&bytes).map(Some).map_err(|error| RegistryError::BadFile {
             id: id.to_owned(),
             file: COMPARISON_FILE,
             reason: error.to_string(),
@@ -105,7 +110,7 @@ impl Registry {
     pub fn epochs(&self, id: &str) -> Result<Vec<EpochMetrics>, RegistryError> {
         let bytes = self.file(id, METRICS_FILE)?.unwrap_or_default();
         let lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-        lines.map(serde_json::from_slice).collect::<Result<_, _>>().map_err(|error| {
+        lines.map(text::json).collect::<Result<_, _>>().map_err(|error| {
             let reason = error.to_string();
             RegistryError::BadFile { id: id.to_owned(), file: METRICS_FILE, reason }
         })

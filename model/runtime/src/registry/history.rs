@@ -7,6 +7,7 @@ use super::{
     promotion::{Basis, PromotionPolicy},
     write::write_atomically,
 };
+use crate::text::text;
 
 /// The file with the promoted checkpoint and those promoted before it.
 pub(super) const CURRENT: &str = "CURRENT";
@@ -32,7 +33,7 @@ impl Registry {
     pub fn history(&self) -> Result<Vec<String>, RegistryError> {
         let damaged = |reason: &str| self.bad_current(reason);
         let bytes = content(&self.root().join(CURRENT), damaged)?.unwrap_or_default();
-        let text = std::str::from_utf8(&bytes).map_err(|_| damaged("it is not UTF-8 text"))?;
+        let text = text(&bytes).map_err(|error| damaged(&error.to_string()))?;
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let ids: Vec<String> = lines.take(MOST_READ).map(str::to_owned).collect();
         match ids.iter().find(|id| !is_id(id)) {

@@ -10,6 +10,7 @@ use super::{
     publish::UNPUBLISHED,
     write::write_atomically,
 };
+use crate::text::json;
 
 /// The file with aliases and pins.
 pub(super) const MARKS: &str = "MARKS";
@@ -24,9 +25,7 @@ impl Registry {
     pub fn aliases(&self) -> Result<Aliases, RegistryError> {
         let damaged = |reason: &str| self.bad_aliases(reason);
         match content(&self.root().join(MARKS), damaged)? {
-            Some(bytes) => {
-                serde_json::from_slice(&bytes).map_err(|error| damaged(&error.to_string()))
-            }
+            Some(bytes) => json(&bytes).map_err(|error| damaged(&error.to_string())),
             None => Ok(Aliases::default()),
         }
     }

@@ -550,6 +550,11 @@ fn a_damaged_file_of_the_registry_is_named_and_left_as_it_is() {
     assert!(made.success());
     named(registry.history().unwrap_err(), "CURRENT", "it is not a regular file");
     fs::remove_file(&current).unwrap();
+    fs::write(&current, b"\xff\xfeo\0n\0e\0").unwrap();
+    named(registry.current().unwrap_err(), "CURRENT", "it is in UTF-16: save it as UTF-8");
+    // An editor may put a mark before it.
+    fs::write(&current, "\u{feff}one\r\n").unwrap();
+    assert_eq!(registry.current().unwrap(), "one");
     fs::write(&current, "one\n").unwrap();
 
     fs::create_dir(&marks).unwrap();

@@ -200,6 +200,60 @@ fn rejects_files_that_are_not_pictures() {
     }
 }
 
+/// A stored file, whole.
+fn file(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/pictures").join(name);
+    fs::read(path).unwrap()
+}
+
+#[test]
+fn rejects_pictures_that_are_cut_off_anywhere() {
+    let names = [
+        "5.bmp",
+        "5_1bit.png",
+        "5_cmyk.jpg",
+        "5_exif_orientation6.jpg",
+        "5_grey16.png",
+        "5_palette.gif",
+        "5_progressive.jpg",
+        "5_webp_lossy.webp",
+    ];
+    // A photograph has more pixels than header, and one has marks to start again at.
+    let photograph = photograph(600, 400);
+    let rgb: Vec<u8> = photograph.rgba().chunks(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
+    let mut jpeg = Vec::new();
+    JpegEncoder::new(&mut jpeg).write_image(&rgb, 600, 400, ExtendedColorType::Rgb8).unwrap();
+    let made = [("photograph".to_owned(), jpeg)];
+    for (name, whole) in names.map(|name| (name.to_owned(), file(name))).into_iter().chain(made) {
+        decode(&whole).unwrap();
+        for tenth in 1..10 {
+            let cut = &whole[..whole.len() * tenth / 10];
+            assert!(decode(cut).is_err(), "{name} cut at {tenth} tenths");
+        }
+    }
+}
+
+#[test]
+fn what_follows_a_jpeg_does_not_matter() {
+    let whole = file("5_cmyk.jpg");
+    let glyph = decode(&whole).unwrap().glyph();
+    let preview = file("5_progressive.jpg");
+    for more in [&b"\0\0\0\0"[..], b"SEFT camera", &preview, &preview[..200], b"\xff"] {
+        let found = decode(&[&whole, more].concat()).unwrap().glyph();
+        assert_eq!(found, glyph, "{} bytes more", more.len());
+    }
+    // A preview in the header has an end of its own.
+    let length = (preview.len() as u16 + 2).to_be_bytes();
+    let header = [&whole[..2], &[0xff, 0xef], &length, &preview].concat();
+    let with_preview = [&header, &whole[2..]].concat();
+    assert_eq!(decode(&with_preview).unwrap().glyph(), glyph);
+    let cut = &with_preview[..header.len() + (whole.len() - 2) * 9 / 10];
+    assert!(matches!(decode(cut), Err(DecodeError::Damaged(_))));
+    // What was not sent may be filled with zeros.
+    let filled = [&whole[..whole.len() * 9 / 10], &[0; 500]].concat();
+    assert!(decode(&filled).is_err());
+}
+
 #[test]
 fn rejects_too_large_pictures_before_decoding_them() {
     let names = [

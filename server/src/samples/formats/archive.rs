@@ -5,7 +5,8 @@ use std::{
     io::{self, Cursor, Read, Seek},
 };
 
-use zip::{ZipArchive, ZipWriter, write::SimpleFileOptions};
+use glyphic_runtime::{clutter::is_clutter, idx::unpacked};
+use zip::{ZipArchive, ZipWriter, read::ZipFile, write::SimpleFileOptions};
 
 use super::reading::Reading;
 use crate::samples::incoming::FormatError;
@@ -16,8 +17,14 @@ const MAX_UNPACKED: u64 = 256 << 20;
 /// are a little shorter, and no picture that is kept is half as long.
 const MAX_FILE: u64 = 16 << 20;
 
-/// A zip that is read file by file.
-pub(super) struct Archive<'a>(ZipArchive<Cursor<&'a [u8]>>);
+/// A zip that is read file by file. What systems put into zips, and hidden files, are not among them.
+pub(super) struct Archive<'a> {
+    zip: ZipArchive<Cursor<&'a [u8]>>,
+    /// The paths of its files, with their places in the zip.
+    pub(super) files: Vec<(usize, String)>,
+    /// Bytes that gzipped files in it may still unpack to.
+    room: u64,
+}
 
 impl<'a> Archive<'a> {
     /// A zip, whose files are not unpacked yet.
@@ -25,40 +32,25 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// It is broken, or holds too many files or too much in them.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, FormatError> {
-        let mut archive =
-            Self(ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken(&error))?);
-        let mut files = 0;
+        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken(&error))?;
+        let mut archive = Self { zip, files: Vec::new(), room: MAX_UNPACKED };
         let mut unpacked = 0_u64;
-        for i in 0..archive.0.len() {
-            let file = archive.0.by_index_raw(i).map_err(|error| broken(&error))?;
-            files += usize::from(file.is_file());
+        for place in 0..archive.zip.len() {
+            let file = archive.zip.by_index_raw(place).map_err(|error| broken(&error))?;
             unpacked = unpacked.saturating_add(file.size());
-        }
-        Reading::check_samples(files)?;
-        if unpacked > MAX_UNPACKED {
-            return Err(FormatError::damaged(format!(
-                "the zip unpacks to more than {} MiB",
-                MAX_UNPACKED >> 20
-            )));
-        }
-        Ok(archive)
-    }
-
-    /// Whether the name of one of its files contains this.
-    pub(super) fn has(&self, part: &str) -> bool {
-        self.0.file_names().flatten().any(|name| name.contains(part))
-    }
-
-    /// The paths of its files, with their places for [`read`](Self::read).
-    pub(super) fn files(&mut self) -> Result<Vec<(usize, String)>, FormatError> {
-        let mut files = Vec::new();
-        for i in 0..self.0.len() {
-            let file = self.0.by_index_raw(i).map_err(|error| broken(&error))?;
-            if file.is_file() {
-                files.push((i, file.name().map_err(|error| broken(&error))?.into_owned()));
+            let name = name(&file)?;
+            if file.is_file() && !is_clutter(&name) {
+                archive.files.push((place, name));
             }
         }
-        Ok(files)
+        Reading::check_samples(archive.files.len())?;
+        match unpacked > MAX_UNPACKED {
+            true => Err(FormatError::damaged(format!(
+                "the zip unpacks to more than {} MiB",
+                MAX_UNPACKED >> 20
+            ))),
+            false => Ok(archive),
+        }
     }
 
     /// Unpacks a file.
@@ -66,7 +58,7 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// It is broken or too long.
     pub(super) fn read(&mut self, place: usize) -> Result<Vec<u8>, FormatError> {
-        let file = self.0.by_index(place).map_err(|error| broken(&error))?;
+        let file = self.zip.by_index(place).map_err(|error| broken(&error))?;
         let mut content = Vec::new();
         // The sizes in a zip may be wrong on purpose, so the bytes that are read are counted.
         file.take(MAX_FILE + 1).read_to_end(&mut content).map_err(|error| broken(&error))?;
@@ -78,6 +70,22 @@ impl<'a> Archive<'a> {
             false => Ok(content),
         }
     }
+
+    /// Unpacks a file, and once more if it is gzipped. `name` is its own, for errors.
+    ///
+    /// # Errors
+    /// It is broken or too long.
+    pub(super) fn read_whole(&mut self, place: usize, name: &str) -> Result<Vec<u8>, FormatError> {
+        let content = self.read(place)?;
+        let whole = unpacked(&content, MAX_FILE.min(self.room))
+            .map_err(|error| FormatError::damaged(format!("{name}: {error}")))?;
+        self.room = self.room.saturating_sub(whole.len() as u64);
+        Ok(whole.into_owned())
+    }
+}
+
+fn name(file: &ZipFile<'_, Cursor<&[u8]>>) -> Result<String, FormatError> {
+    Ok(file.name().map_err(|error| broken(&error))?.into_owned())
 }
 
 fn broken(error: &dyn std::fmt::Display) -> FormatError {

@@ -54,8 +54,9 @@ fn record(fields: impl Iterator<Item = String>) -> Result<Vec<u8>, FormatError> 
     writer.into_inner().map_err(|error| FormatError::write(&error))
 }
 
-pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<Vec<Incoming>, FormatError> {
-    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+pub(super) fn read(text: &str, reading: &Reading) -> Result<Vec<Incoming>, FormatError> {
+    let mut reader =
+        ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut columns = Columns::default();
     let mut samples = Vec::new();
     for (i, record) in reader.records().enumerate() {

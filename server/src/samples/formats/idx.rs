@@ -1,14 +1,16 @@
 //! MNIST's own format: a file of pictures and a file of label numbers, which
-//! `labels.txt` turns into texts, a line each.
+//! `labels.txt` turns into texts, a line each. Reading is [`glyphic_runtime::idx`]'s.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{BufWriter, Read, Seek, Write},
 };
 
-use glyphic_model::{
-    Glyph,
-    glyph::{PIXELS, SIDE},
+use glyphic_model::{Glyph, glyph::SIDE};
+use glyphic_runtime::{
+    idx::{self, Content, IdxName, LIST, LabelTexts, key, label_numbers},
+    text::text,
 };
 
 use super::{
@@ -16,14 +18,12 @@ use super::{
     reading::Reading,
 };
 use crate::samples::{
-    RawError,
     incoming::{FormatError, Incoming},
     sample::{Form, Sample},
 };
 
 const PICTURES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
-const LABELS: &str = "labels.txt";
 /// Most labels: each is a byte.
 pub(super) const MOST_LABELS: i64 = 256;
 
@@ -79,7 +79,7 @@ impl Growing {
         zip.add("train-images-idx3-ubyte", &mut header.as_slice().chain(file))?;
         let header = self::header(&[LABELS_MAGIC, count]);
         zip.add("train-labels-idx1-ubyte", &mut header.as_slice().chain(numbers.as_slice()))?;
-        zip.add(LABELS, &mut lines.as_bytes())?;
+        zip.add(LIST, &mut lines.as_bytes())?;
         zip.finish()
     }
 }
@@ -99,73 +99,100 @@ fn header(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
-pub(super) fn read(archive: &mut Archive<'_>) -> Result<Vec<Incoming>, FormatError> {
-    let files = archive.files()?;
-    let mut find = |part: &str| {
-        let file = files.iter().find(|(_, name)| name.contains(part));
-        let (place, _) = file.ok_or_else(|| {
-            FormatError::damaged(format!("the zip has no file whose name contains '{part}'"))
-        })?;
-        archive.read(*place)
-    };
-    let (pictures, numbers) = (find("images-idx3-ubyte")?, find("labels-idx1-ubyte")?);
-    let pictures = body("pictures", &pictures, PICTURES_MAGIC, 16)?;
-    let numbers = body("labels", &numbers, LABELS_MAGIC, 8)?;
-    Reading::check_samples(numbers.len())?;
-    if pictures.len() != numbers.len() * PIXELS {
-        return Err(FormatError::damaged(format!(
-            "there are {} labels, but {} bytes of pictures, which are not as many pictures of 28 × 28",
-            numbers.len(),
-            pictures.len()
-        )));
-    }
-    let texts = find(LABELS).ok().map(|lines| String::from_utf8_lossy(&lines).into_owned());
-    let text = |number: u8| match &texts {
-        None => Ok(number.to_string()),
-        Some(texts) => texts.lines().nth(usize::from(number)).map(str::to_owned).ok_or_else(|| {
-            FormatError::damaged(format!("{LABELS} has no line for label {number}"))
-        }),
-    };
-    let pairs = pictures.chunks(PIXELS).zip(numbers);
-    pairs
-        .map(|(pixels, &number)| {
-            let glyph = Glyph::try_from(pixels).map_err(RawError::from)?;
-            let (label, form) = (Some(text(number)?), Form::Pixels);
-            let raw = pixels.to_vec();
-            Ok(Incoming { label, source: None, held_back: None, form, raw, glyph })
-        })
-        .collect()
+/// Whether a zip has files of this format.
+pub(super) fn is_in(archive: &Archive<'_>) -> bool {
+    archive.files.iter().any(|(_, path)| IdxName::of(file_name(path)).is_some())
 }
 
-/// The content after a file's header of `length` bytes, if the header is right.
-fn body<'a>(
-    what: &str,
-    file: &'a [u8],
-    magic: u32,
-    length: usize,
-) -> Result<&'a [u8], FormatError> {
-    let word = |at: usize| {
-        file.get(at..at + 4).map_or(0, |w| u32::from_be_bytes([w[0], w[1], w[2], w[3]]))
+/// The samples of all sets in a zip, the training set and the test set.
+pub(super) fn read(
+    archive: &mut Archive<'_>,
+    reading: &Reading,
+) -> Result<Vec<Incoming>, FormatError> {
+    let texts = label_texts(archive)?;
+    let sets: BTreeSet<String> = archive
+        .files
+        .iter()
+        .filter_map(|(_, path)| Some(IdxName::of(file_name(path))?.set))
+        .collect();
+    let mut samples = Vec::new();
+    // A training set comes before a test set.
+    for set in sets.iter().rev() {
+        reading.go_on()?;
+        samples.extend(read_set(archive, set, texts.as_ref())?);
+        Reading::check_samples(samples.len())?;
+    }
+    Ok(samples)
+}
+
+fn read_set(
+    archive: &mut Archive<'_>,
+    set: &str,
+    texts: Option<&LabelTexts>,
+) -> Result<Vec<Incoming>, FormatError> {
+    let (path, pictures) = file_of(archive, set, Content::Pictures, "images-idx3-ubyte")?;
+    let pictures = idx::pictures(set, &pictures).map_err(|error| problem(&path, &error))?;
+    let (path, numbers) = file_of(archive, set, Content::Labels, "labels-idx1-ubyte")?;
+    let (numbers, _) = label_numbers(&numbers).map_err(|error| problem(&path, &error))?;
+    let (labels, count) = (numbers.len(), pictures.len());
+    Reading::check_samples(labels)?;
+    if labels != count {
+        return Err(problem(&path, &format!("it has {labels} labels for {count} pictures")));
+    }
+    let distinct: Vec<u8> = numbers.iter().copied().collect::<BTreeSet<u8>>().into_iter().collect();
+    let labels = match texts {
+        Some(texts) => texts.of_numbers(&distinct).map_err(|error| problem(LIST, &error))?,
+        None => distinct.iter().map(u8::to_string).collect(),
     };
-    if word(0) != magic {
-        return Err(FormatError::damaged(format!(
-            "the file of {what} does not begin like an IDX file"
-        )));
-    }
-    let item = if length == 16 { PIXELS } else { 1 };
-    let body = file.get(length..).unwrap_or_default();
-    if length == 16 && [word(8), word(12)] != [SIDE as u32; 2] {
-        return Err(FormatError::damaged(format!(
-            "its pictures are {} × {}, not 28 × 28",
-            word(8),
-            word(12)
-        )));
-    }
-    if body.len() != word(4) as usize * item {
-        return Err(FormatError::damaged(format!(
-            "the header of the file of {what} says that it has {}, but it does not",
-            word(4)
-        )));
-    }
-    Ok(body)
+    let label = |number: u8| labels.get(distinct.binary_search(&number).ok()?).cloned();
+    let sample = |(glyph, number): (Glyph, u8)| {
+        let raw = glyph.pixels().to_vec();
+        let (label, form) = (label(number), Form::Pixels);
+        Incoming { label, source: None, held_back: None, form, raw, glyph }
+    };
+    Ok(pictures.into_iter().zip(numbers).map(sample).collect())
+}
+
+/// The path of a set's file and its content.
+fn file_of(
+    archive: &mut Archive<'_>,
+    set: &str,
+    content: Content,
+    usual: &str,
+) -> Result<(String, Vec<u8>), FormatError> {
+    let is_it = |(_, path): &&(usize, String)| {
+        IdxName::of(file_name(path)).is_some_and(|name| name.set == set && name.content == content)
+    };
+    let Some((place, path)) = archive.files.iter().find(is_it).cloned() else {
+        return Err(FormatError::damaged(format!("the zip has no {set}-{usual}, gzipped or not")));
+    };
+    let content = archive.read_whole(place, &path)?;
+    Ok((path, content))
+}
+
+/// The texts of the labels, from `labels.txt` or EMNIST's mapping, if one is in the zip.
+fn label_texts(archive: &mut Archive<'_>) -> Result<Option<LabelTexts>, FormatError> {
+    let named = |part: &str| {
+        let is_it = |(_, path): &&(usize, String)| key(file_name(path)).ends_with(part);
+        archive.files.iter().find(is_it).cloned()
+    };
+    let found = [(key(LIST), false), (key("mapping.txt"), true)]
+        .into_iter()
+        .find_map(|(part, is_mapping)| Some((named(&part)?, is_mapping)));
+    let Some(((place, path), is_mapping)) = found else { return Ok(None) };
+    let bytes = archive.read(place)?;
+    let text = text(&bytes).map_err(|error| problem(&path, &error))?;
+    Ok(Some(match is_mapping {
+        true => LabelTexts::of_mapping(text),
+        false => LabelTexts::of_list(text),
+    }))
+}
+
+/// The last part of a path.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+fn problem(path: &str, problem: &dyn std::fmt::Display) -> FormatError {
+    FormatError::damaged(format!("{path}: {problem}"))
 }

@@ -1,8 +1,9 @@
 //! JSON lines: everything that is known about each sample.
 
-use std::str;
-
-use glyphic_runtime::samples::{SampleInput, SampleLine, lines, pixels_to_decode};
+use glyphic_runtime::{
+    samples::{SampleInput, SampleLine, lines, pixels_to_decode},
+    text,
+};
 
 use super::reading::Reading;
 use crate::samples::{
@@ -10,11 +11,9 @@ use crate::samples::{
     raw::Raw,
 };
 
-pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<Vec<Incoming>, FormatError> {
-    let text = str::from_utf8(bytes)
-        .map_err(|error| FormatError::damaged(format!("it is not UTF-8: {error}")))?;
+pub(super) fn read(text: &str, reading: &Reading) -> Result<Vec<Incoming>, FormatError> {
     let mut counted = reading.pixels();
-    for line in text.lines() {
+    for (_, line) in text::lines(text) {
         match pixels_to_decode(line, reading.pictures) {
             0 => reading.go_on()?,
             pixels => counted.add(pixels)?,

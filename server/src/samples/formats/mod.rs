@@ -14,10 +14,17 @@ mod idx;
 mod jsonl;
 mod png;
 mod reading;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use std::fs::File;
 
-use glyphic_runtime::decode::pixels;
+use glyphic_runtime::{
+    clutter,
+    decode::pixels,
+    text::{normal, text},
+};
 use serde::Deserialize;
 
 use super::{
@@ -119,38 +126,55 @@ impl Growing {
     }
 }
 
+/// What was read of a file of samples.
+#[derive(Debug)]
+pub struct Read {
+    /// The samples.
+    pub samples: Vec<Incoming>,
+    /// The files in a zip that are no pictures, or in no folder.
+    pub left_out: Vec<String>,
+}
+
 /// Reads what is to be kept of a file of samples, whose format shows in its first bytes. How many
 /// there are, and how large their pictures, is checked before any of them is decoded.
 ///
 /// # Errors
 /// It is damaged, or holds nothing, or too much; or nobody waits for it any more.
-pub fn read(
-    bytes: &[u8],
-    reading: &Reading,
-    keeping: Keeping,
-) -> Result<Vec<Incoming>, FormatError> {
-    let samples = if bytes.starts_with(b"PK") {
-        let mut archive = Archive::open(bytes)?;
-        match archive.has("-ubyte") {
-            true => idx::read(&mut archive)?,
-            false => png::read(&mut archive, reading)?,
-        }
-    } else {
-        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
-        // A header, and a line's end at the end of the file.
-        if lines > MAX_SAMPLES + 1 {
-            Reading::check_samples(lines)?;
-        }
-        match bytes.trim_ascii_start().starts_with(b"{") {
-            true => jsonl::read(bytes, reading)?,
-            false => csv::read(bytes, reading)?,
-        }
+pub fn read(bytes: &[u8], reading: &Reading, keeping: Keeping) -> Result<Read, FormatError> {
+    let Read { samples, left_out } = match bytes.starts_with(b"PK") {
+        true => read_zip(bytes, reading)?,
+        false => Read { samples: read_text(bytes, reading)?, left_out: Vec::new() },
     };
     if samples.is_empty() {
-        return Err(FormatError::damaged("it has no samples"));
+        let problem = match clutter::left_out(&left_out) {
+            None => "it has no samples".to_owned(),
+            Some(files) => format!("it has no samples: {}", files.trim_end_matches('.')),
+        };
+        return Err(FormatError::damaged(problem));
     }
     Reading::check_samples(samples.len())?;
-    kept(samples, reading, keeping)
+    Ok(Read { samples: kept(samples, reading, keeping)?, left_out })
+}
+
+fn read_zip(bytes: &[u8], reading: &Reading) -> Result<Read, FormatError> {
+    let mut archive = Archive::open(bytes)?;
+    match idx::is_in(&archive) {
+        true => Ok(Read { samples: idx::read(&mut archive, reading)?, left_out: Vec::new() }),
+        false => png::read(&mut archive, reading),
+    }
+}
+
+fn read_text(bytes: &[u8], reading: &Reading) -> Result<Vec<Incoming>, FormatError> {
+    let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+    // A header, and a line's end at the end of the file.
+    if lines > MAX_SAMPLES + 1 {
+        Reading::check_samples(lines)?;
+    }
+    let text = text(bytes).map_err(|error| FormatError::damaged(error.to_string()))?;
+    match text.trim_start().starts_with('{') {
+        true => jsonl::read(text, reading),
+        false => csv::read(text, reading),
+    }
 }
 
 /// What is to be kept of samples. Their pictures are decoded for it, also those that come with a
@@ -167,7 +191,9 @@ fn kept(
     }
     let keep = |sample: Incoming| {
         reading.go_on()?;
-        Ok(keeping.of_incoming(sample))
+        let label = sample.label.as_deref().map(normal);
+        let source = sample.source.as_deref().map(normal);
+        Ok(keeping.of_incoming(Incoming { label, source, ..sample }))
     };
     samples.into_iter().map(keep).collect()
 }

@@ -1,9 +1,10 @@
 //! Folders of pictures: `<label>/<name>.png`. Characters that cannot be in a file's name are
 //! escaped as in a URL (`%2F`).
 
-use glyphic_runtime::decode::{decode, pixels, png};
+use glyphic_runtime::decode::{decode, is_no_picture, pixels, png};
 
 use super::{
+    Read,
     archive::{Archive, Growing},
     reading::Reading,
 };
@@ -19,44 +20,43 @@ pub(super) fn add(zip: &mut Growing, sample: &Sample) -> Result<(), FormatError>
     zip.add(name, &mut png(&sample.content.glyph).as_slice())
 }
 
-pub(super) fn read(
-    archive: &mut Archive<'_>,
-    reading: &Reading,
-) -> Result<Vec<Incoming>, FormatError> {
-    let mut files = archive.files()?;
-    files.retain(|(_, name)| folder(name).is_some());
+pub(super) fn read(archive: &mut Archive<'_>, reading: &Reading) -> Result<Read, FormatError> {
+    let (mut files, mut left_out) = (Vec::new(), Vec::new());
     // All are looked at before the first is decoded. They are unpacked twice for that, which takes
     // little time and spares the memory for all of them at once.
     let mut counted = reading.pixels();
-    for (place, name) in &files {
-        let pixels = pixels(&archive.read(*place)?).map_err(|error| problem(name, &error))?;
-        counted.add(pixels)?;
+    for (place, path) in archive.files.clone() {
+        match (folder(&path), pixels(&archive.read(place)?)) {
+            (None, _) => left_out.push(path),
+            (_, Err(error)) if is_no_picture(&path, &error) => left_out.push(path),
+            (Some(folder), pixels) => {
+                counted.add(pixels.map_err(|error| problem(&path, &error))?)?;
+                files.push((place, label(folder)?, path));
+            }
+        }
     }
     let mut samples = Vec::new();
-    for (place, name) in files {
+    for (place, label, path) in files {
         reading.go_on()?;
-        let Some(folder) = folder(&name) else { continue };
         let content = archive.read(place)?;
-        let picture = decode(&content).map_err(|error| problem(&name, &error))?;
+        let picture = decode(&content).map_err(|error| problem(&path, &error))?;
         // A picture that is framed already must not be framed again.
         let glyph = picture.framed().or_else(|| reading.pictures.glyph(&picture));
         samples.push(Incoming {
-            label: Some(unescape(folder)),
+            label: Some(label),
             source: None,
             held_back: None,
             form: Form::Image,
-            glyph: glyph.ok_or_else(|| problem(&name, &"there is no ink in it"))?,
+            glyph: glyph.ok_or_else(|| problem(&path, &"there is no ink in it"))?,
             raw: content,
         });
     }
-    Ok(samples)
+    Ok(Read { samples, left_out })
 }
 
-/// The folder that a picture is in, if it is one: hidden files are not.
+/// The name of the folder that a file is in, if it is in one.
 fn folder(path: &str) -> Option<&str> {
-    let mut parts = path.rsplit(['/', '\\']);
-    let file = parts.next().unwrap_or_default();
-    parts.next().filter(|_| !file.starts_with('.'))
+    path.rsplit(['/', '\\']).nth(1)
 }
 
 fn problem(name: &str, problem: &dyn std::fmt::Display) -> FormatError {
@@ -75,7 +75,8 @@ fn escape(label: &str) -> String {
     text
 }
 
-fn unescape(folder: &str) -> String {
+/// The label that a folder's name stands for.
+fn label(folder: &str) -> Result<String, FormatError> {
     let mut bytes = Vec::new();
     let mut rest = folder.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
@@ -91,5 +92,7 @@ fn unescape(folder: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8(bytes).map_err(|_| {
+        problem(folder, &"its name, which is a label, is not UTF-8: rename the folder")
+    })
 }

@@ -652,6 +652,7 @@ export default {
   "error unsupported_encoding": "El servidor no conoce esa compresión: usa gzip o deflate, o envía los datos sin comprimir.",
   "Choose a digit to join, split or name it.": "Elige un dígito para unirlo, dividirlo o nombrarlo.",
   "No digit follows it on its line.": "Ningún dígito lo sigue en su línea.",
+  "The picture is cut off: its end is missing.": "La imagen está cortada: le falta el final.",
   "error nothing_held_back": "Nada mediría lo aprendido: guarda al menos dos dibujos de un mismo símbolo.",
   "error job_under_way": "Ya hay un entrenamiento en marcha; espera o cancélalo.",
   "error quota": "No caben más muestras: elimina algunas.",

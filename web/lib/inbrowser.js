@@ -177,6 +177,10 @@ async function prepared({ strokes, pixels, blob }) {
 // The picture's pixels, rotated as its metadata say: all of them, so that it is read as on the
 // server.
 async function decoded(blob) {
+  // Browsers make up what is missing of a JPEG.
+  if (!hasEnd(new Uint8Array(await blob.arrayBuffer()))) {
+    throw new Refused(422, null, t`The picture is cut off: its end is missing.`);
+  }
   const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none", premultiplyAlpha: "none" })
     .catch(() => { throw new Refused(0, null, t`This browser cannot read that picture.`); });
   try {
@@ -190,6 +194,19 @@ async function decoded(blob) {
   } finally {
     bitmap.close();
   }
+}
+
+// Whether a file is no JPEG, or one whose first picture has its end. Its parts are skipped by their
+// lengths, because a preview in one of them has an end of its own.
+function hasEnd(bytes) {
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return true;
+  for (let at = 2; at + 1 < bytes.length; at++) {
+    const mark = bytes[at + 1];
+    if (bytes[at] !== 0xff || mark <= 0x01 || (mark >= 0xd0 && mark <= 0xd8) || mark === 0xff) continue;
+    if (mark === 0xd9) return true;
+    at += 1 + 256 * bytes[at + 2] + bytes[at + 3];
+  }
+  return false;
 }
 
 // The pixels by a 2D canvas, strip by strip. It is exact only where the picture is opaque: it

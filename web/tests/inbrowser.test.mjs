@@ -143,6 +143,33 @@ function unlike(here, there, pixels, path = "answer", tolerance = 1e-3) {
     here[name], there[name], pixels, `${path}.${name}`, name === "box" ? pixels : tolerance));
 }
 
+test("pictures that are cut off anywhere are refused as on the server", async () => {
+  const types = { ".jpg": "image/jpeg", ".png": "image/png", ".gif": "image/gif", ".bmp": "image/bmp", ".webp": "image/webp" };
+  const inputs = [];
+  for (const name of ["5_progressive.jpg", "5_cmyk.jpg", "5_exif_orientation6.jpg", "5_1bit.png", "5_palette.gif", "5.bmp", "5_webp_lossy.webp"]) {
+    const bytes = await readFile(join(pictures, name));
+    for (let tenth = 1; tenth <= 10; tenth++) {
+      const part = bytes.subarray(0, Math.floor((bytes.length * tenth) / 10));
+      inputs.push({ name: `${name}, ${tenth} tenths`, type: types[extname(name)], base64: part.toString("base64"), whole: tenth === 10 });
+    }
+  }
+  await withPage(server.url, async (page) => {
+    const taken = await page.evaluate(async (inputs) => {
+      const { InBrowser } = await import("./inbrowser.js");
+      const inBrowser = new InBrowser();
+      await inBrowser.update();
+      const blobOf = ({ type, base64 }) => new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], { type });
+      const found = [];
+      for (const input of inputs) found.push(await inBrowser.read({ blob: blobOf(input) }).then(() => true, () => false));
+      return found;
+    }, inputs);
+    for (const [i, { name, whole, base64 }] of inputs.entries()) {
+      const there = await fetch(`${server.url}api/read`, { method: "POST", body: Buffer.from(base64, "base64") });
+      assert.deepEqual([name, taken[i], there.ok], [name, whole, whole]);
+    }
+  });
+});
+
 test("the answer is the server's, field by field, but for the timing and the glyph's encoding", async () => {
   await withPage(server.url, async (page) => {
     const at = (strokes, x) => strokes.map((s) => s.map(([a, b]) => [a + x, b]));

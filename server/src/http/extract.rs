@@ -10,11 +10,12 @@ use axum::{
     body::Bytes,
     extract::{
         FromRequest, FromRequestParts, Request,
-        rejection::{BytesRejection, FailedToBufferBody, JsonRejection},
+        rejection::{BytesRejection, FailedToBufferBody},
     },
     http::request::Parts,
     response::{IntoResponse, Response},
 };
+use glyphic_runtime::text;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::error::ApiError;
@@ -56,11 +57,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match axum::Json::from_request(request, state).await {
-            Ok(json) => Ok(Self(json.0)),
-            Err(JsonRejection::BytesRejection(error)) => Err(unread(error, SMALL_MIB)),
-            Err(error) => Err(ApiError::Malformed(error.body_text())),
-        }
+        let body = small_body(request, state).await?;
+        let json = text::json(&body).map(Self);
+        json.map_err(|error| ApiError::malformed(format!("the JSON cannot be read: {error}")))
     }
 }
 

@@ -20,6 +20,7 @@ use glyphic_model::{
     glyph::PIXELS,
     preprocess::{Point, Strokes},
 };
+use glyphic_runtime::text;
 use serde::Deserialize;
 use tokio::runtime::Handle;
 use utoipa::ToSchema;
@@ -108,7 +109,8 @@ impl Input {
             "text/plain" => Ok(Self::Base64(body)),
             // A missing type, or one that clients send by default, says nothing: the bytes do.
             "" | "application/octet-stream" | "application/x-www-form-urlencoded" => {
-                match body.trim_ascii_start().first() {
+                match body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body).trim_ascii_start().first()
+                {
                     // No image file begins so.
                     Some(b'{') => Ok(Self::Json(body)),
                     _ if is_form(&body) => Err(ApiError::malformed(FORM_WITHOUT_TYPE)),
@@ -146,7 +148,7 @@ impl Input {
 }
 
 fn from_json(body: &[u8]) -> Result<Opened, ApiError> {
-    let input: JsonInput = serde_json::from_slice(body).map_err(|error| {
+    let input: JsonInput = text::json(body).map_err(|error| {
         ApiError::malformed(format!(
             "the JSON cannot be read: {error}; send one of \
              {{\"image\": \"data:image/png;base64,…\"}}, {{\"strokes\": [[[x, y], …], …]}}, \

@@ -13,7 +13,7 @@ mod envelope;
 pub mod error;
 pub mod extract;
 mod health;
-pub mod input;
+pub(crate) mod input;
 mod jobs;
 pub mod lanes;
 mod models;

@@ -9,8 +9,8 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use glyphic_model::{labels, preprocess::Pictures};
-use glyphic_runtime::clutter;
+use glyphic_model::preprocess::Pictures;
+use glyphic_runtime::{clutter, text};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -159,13 +159,12 @@ async fn checked(
     if raw.len() > MAX_RAW {
         return Err(refused("its raw input is larger than 8 MiB"));
     }
-    let text = |what: &str, text: String| match labels::trimmed(&text) {
-        Ok(text) => Ok(text.to_owned()),
-        Err(error) => Err(refused(&format!("its {what} {error}"))),
+    let checked = |what: &str, given: String| {
+        text::label(&given).map_err(|error| refused(&format!("its {what} {error}")))
     };
     let label = label.or_else(|| about.label.clone());
-    let label = label.map(|label| text("label", label)).transpose()?;
-    let from = from.map_or_else(|| Ok(source.to_owned()), |from| text("source", from))?;
+    let label = label.map(|label| checked("label", label)).transpose()?;
+    let from = from.map_or_else(|| Ok(source.to_owned()), |from| checked("source", from))?;
     let sample = read(app, Kept { form, raw, glyph }, pictures, label, from).await?;
     Ok(NewSample { held_back, ..sample })
 }

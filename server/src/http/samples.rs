@@ -11,7 +11,8 @@ use axum::{
     http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use glyphic_model::{glyph::PREPROCESSING_VERSION, labels, preprocess::Pictures};
+use glyphic_model::{glyph::PREPROCESSING_VERSION, preprocess::Pictures};
+use glyphic_runtime::text;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -463,9 +464,9 @@ pub async fn read(
     })
 }
 
-/// A label or a source, without the spaces around it.
-pub fn checked_label(text: &str) -> Result<String, ApiError> {
-    Ok(labels::trimmed(text)?.to_owned())
+/// A label or a source in its normal form, without the spaces around it.
+pub fn checked_label(label: &str) -> Result<String, ApiError> {
+    Ok(text::label(label)?)
 }
 
 /// The filter for what its sender may see.

@@ -25,6 +25,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use glyphic_model::{Glyph, checkpoint::Manifest};
+use glyphic_runtime::text;
 use serde::{
     Deserialize, Serialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -370,7 +371,7 @@ impl<T: Default + DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalJ
         if body.trim_ascii().is_empty() {
             return Ok(Self(T::default()));
         }
-        let parsed: Option<T> = serde_json::from_slice(&body)
+        let parsed: Option<T> = text::json(&body)
             .map_err(|error| ApiError::malformed(format!("the JSON cannot be read: {error}")))?;
         Ok(Self(parsed.unwrap_or_default()))
     }

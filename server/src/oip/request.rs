@@ -7,6 +7,7 @@ use glyphic_model::{
     Glyph,
     glyph::{PIXELS, SIDE},
 };
+use glyphic_runtime::text;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error, SeqAccess, Visitor},
@@ -109,7 +110,7 @@ impl ParsedRequest {
         if json.len() > MAX_JSON {
             return Err(ApiError::BodyTooLarge((MAX_JSON >> 20) as u16));
         }
-        let asked: InferenceRequest = serde_json::from_slice(json)
+        let asked: InferenceRequest = text::json(json)
             .map_err(|error| malformed(format!("the request cannot be read: {error}")))?;
         let [input] = asked.inputs.as_slice() else {
             let count = asked.inputs.len();

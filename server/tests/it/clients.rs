@@ -131,6 +131,37 @@ fn a_null_is_as_if_it_were_not_there() {
 }
 
 #[test]
+fn marks_are_dropped_and_labels_that_look_the_same_are_one() {
+    let artifacts = TestArtifacts::released();
+    let server = Server::training(&artifacts, TrainingSetup::default());
+    let marked = |body: Value| [b"\xef\xbb\xbf", body.to_string().as_bytes()].concat();
+    let strokes = marked(json!({ "strokes": seven() }));
+    for headers in [&[JSON][..], &[]] {
+        assert_eq!(posted(&server, "/api/predict", headers, &strokes).1["label"], "7");
+    }
+    let inference = json!({ "inputs": [{ "name": "pixels", "shape": [1, 784], "datatype": "UINT8",
+        "data": vec![0; 784] }] });
+    let (status, answer) = posted(&server, "/v2/models/glyphic/infer", &[JSON], &marked(inference));
+    assert_eq!(status, 200, "{answer}");
+    let utf16: Vec<u8> = "{\"strokes\":[]}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let (status, answer) = posted(&server, "/api/predict", &[JSON], &utf16);
+    assert_eq!(status, 400);
+    assert!(answer["error"]["message"].as_str().unwrap().contains("UTF-16"), "{answer}");
+
+    // The same letter as one character, and as two.
+    let [one, two] = ["\u{e9}", "e\u{301}"];
+    let drawn = |foot: u32| json!([[[0, 0], [60, 0], [30, foot]]]);
+    let ids = [(one, 80), (two, 90)].map(|(label, foot)| {
+        server.teach(label, "me", &drawn(foot))["id"].as_str().unwrap().to_owned()
+    });
+    let path = format!("/api/samples/{}", ids[0]);
+    assert_eq!(server.send("PATCH", &path, &json!({ "label": two })).0, 200);
+    let labels = server.get("/api/samples/summary").1["labels"].clone();
+    assert_eq!(labels.as_array().unwrap().len(), 1, "{labels}");
+    assert_eq!(labels[0]["name"], one);
+}
+
+#[test]
 fn base64_is_read_as_tools_print_it() {
     use base64::{Engine, engine::general_purpose};
     let artifacts = TestArtifacts::released();

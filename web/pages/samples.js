@@ -7,7 +7,7 @@ import {
 import { byId, element, plural } from "./dom.js";
 import { startSuggestions } from "./suggestions.js";
 import { askForToken } from "./token.js";
-import { moment, number, t } from "./words.js";
+import { english, moment, number, t } from "./words.js";
 
 const PAGE = 60;
 // The names of the files of an export.
@@ -49,8 +49,10 @@ byId("import").addEventListener("change", async ({ target }) => {
   target.value = "";
   if (!file) return;
   say(t`Reading ${file.name} …`);
-  await act(() => importSamples(file), ({ added, duplicates, contradictions }) =>
-    t`${plural(added, "sample")} added, ${duplicates} already here, ${contradictions} already here with another label.`);
+  await act(() => importSamples(file), ({ added, duplicates, contradictions, left_out: leftOut }) => [
+    t`${plural(added, "sample")} added, ${duplicates} already here, ${contradictions} already here with another label.`,
+    ...(leftOut ? [" ", english(leftOut)] : []),
+  ]);
 });
 
 load();
@@ -195,7 +197,7 @@ function card(sample) {
 
 async function act(action, sentence) {
   try {
-    say(sentence(await action()));
+    say(...[sentence(await action())].flat());
   } catch (error) {
     say(...(error instanceof Unreachable ? [t`The server is not responding: nothing was changed.`] : told(error)));
   }

@@ -23,6 +23,7 @@ mod sheet;
 mod specks;
 mod strokes;
 mod thicken;
+mod tight;
 mod whole;
 
 pub(crate) use frame::fill;

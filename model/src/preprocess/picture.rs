@@ -14,6 +14,12 @@ use crate::glyph::{BLANK_BELOW, Glyph, SIDE};
 pub(super) const TRANSPARENT: u8 = 127;
 /// Visible pixels whose brightness differs by less than this (of 255) have the same colour.
 const ONE_COLOUR: u8 = 48;
+/// What is visible on a transparent canvas is a card if it fills this share of its box: the boldest
+/// digits fill about half ...
+const CARD_FILLS: f32 = 0.65;
+/// ... and if its shorter side is at least this share of the longer one.
+const CARD_SIDES: f32 = 0.4;
+
 /// A picture: RGBA bytes (alpha not premultiplied), row by row.
 #[derive(Clone, Debug)]
 pub struct Picture {
@@ -84,6 +90,18 @@ impl Picture {
         Self { width, height, rgba }
     }
 
+    /// The same with a margin of a colour on all sides.
+    pub(super) fn padded(&self, margin: usize, colour: Rgb) -> Self {
+        let (width, height) = (self.width + 2 * margin, self.height + 2 * margin);
+        let [r, g, b] = colour.map(|value| value.round() as u8);
+        let mut rgba = [r, g, b, 255].repeat(width * height);
+        for (y, row) in self.rgba.chunks(4 * self.width).enumerate() {
+            let at = 4 * ((y + margin) * width + margin);
+            rgba[at..at + row.len()].copy_from_slice(row);
+        }
+        Self { width, height, rgba }
+    }
+
     /// Width and height in pixels.
     pub fn size(&self) -> (usize, usize) {
         (self.width, self.height)
@@ -137,7 +155,7 @@ impl Picture {
     }
 
     /// The alpha channel, if it contains the ink: some pixels are transparent, and the visible ones
-    /// either have one colour or are the minority.
+    /// either have one colour, or are the minority and no card with writing on it.
     pub(super) fn alpha_ink(&self) -> Option<Vec<u8>> {
         let alpha = || self.rgba.chunks(4).map(|p| p[3]);
         if alpha().all(|a| a > TRANSPARENT) {
@@ -149,7 +167,27 @@ impl Picture {
         let lightest = visible.iter().copied().fold(f32::MIN, f32::max);
         let one_colour = lightest - darkest < f32::from(ONE_COLOUR);
         let smaller_part = visible.len() * 2 < self.width * self.height;
-        (one_colour || smaller_part).then(|| alpha().collect())
+        (one_colour || smaller_part && !self.is_card()).then(|| alpha().collect())
+    }
+
+    /// Whether the visible pixels fill their box as a card does, and not as strokes do.
+    fn is_card(&self) -> bool {
+        let visible = (0..self.width * self.height).filter(|i| self.rgba[4 * i + 3] > TRANSPARENT);
+        let (mut count, mut bounds) = (0, [usize::MAX, usize::MAX, 0, 0]);
+        for i in visible {
+            let (x, y) = (i % self.width, i / self.width);
+            count += 1;
+            let [left, top, right, bottom] = bounds;
+            bounds = [left.min(x), top.min(y), right.max(x), bottom.max(y)];
+        }
+        let [left, top, right, bottom] = bounds;
+        if count == 0 {
+            return false;
+        }
+        let (width, height) = (right - left + 1, bottom - top + 1);
+        // A 1 fills its box too.
+        let is_wide = width.min(height) as f32 >= CARD_SIDES * width.max(height) as f32;
+        is_wide && count as f32 >= CARD_FILLS * (width * height) as f32
     }
 
     /// The colours with transparent pixels blended onto the paper, which is taken to have the

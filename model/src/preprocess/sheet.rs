@@ -35,6 +35,11 @@ impl Sheet {
             return Some(Self { ink, map, corners: None, others: Vec::new() });
         }
         let pixels = averaged.flattened();
+        if let Some((padded, margin)) = averaged.with_margin(&pixels) {
+            let place = Homography::shift(-(margin as f64), -(margin as f64));
+            let sheet = Self::of(&padded, side + 2 * margin)?;
+            return Some(sheet.placed(&map.after(&place)));
+        }
         let paper = Paper::of(&pixels, width, height);
         let corners = paper.corners();
         let others: Vec<[usize; 4]> =

@@ -5,7 +5,7 @@ use std::{fs::File, io::Read, path::Path};
 use flate2::read::GzDecoder;
 use glyphic_model::{
     Glyph,
-    preprocess::{Ink, frame},
+    preprocess::{Ink, Picture, frame},
 };
 
 use crate::inputs::{difference, five, picture};
@@ -94,4 +94,61 @@ fn a_speck_is_not_enlarged() {
     let glyph = frame(&Ink::new(100, 100, values).unwrap()).unwrap();
     let inked = glyph.pixels().iter().filter(|&&v| v > 0).count();
     assert!(inked <= 9, "{glyph:?}");
+}
+
+/// As programs cut symbols out of pages.
+#[test]
+fn pictures_that_are_cut_to_their_ink_are_read_as_with_paper_around_it() {
+    let all = mnist_test();
+    for (scale, polarity) in [(1, false), (3, true), (8, false)] {
+        let cut = |glyph: &Glyph| {
+            let inked = |i: &usize| glyph.pixels()[*i] > 40;
+            let bounds = |axis: fn(usize) -> usize| {
+                let places = || (0..784).filter(inked).map(axis);
+                (places().min().unwrap(), places().max().unwrap() + 1)
+            };
+            let ((left, right), (top, bottom)) = (bounds(|i| i % 28), bounds(|i| i / 28));
+            let (width, height) = (scale * (right - left), scale * (bottom - top));
+            let rgba = (0..width * height).flat_map(|i| {
+                let ink = glyph.pixels()[(top + i / width / scale) * 28 + left + i % width / scale];
+                let value = if polarity { 255 - ink } else { ink };
+                [value, value, value, 255]
+            });
+            Picture::new(width, height, rgba.collect()).unwrap()
+        };
+        // A 1 fills its box, so that nothing tells ink from paper.
+        let others: Vec<&Glyph> =
+            all.iter().take(400).filter(|(_, label)| *label != 1).map(|(glyph, _)| glyph).collect();
+        let alike = |glyph: &&&Glyph| {
+            let Some(found) = cut(glyph).glyph() else { return false };
+            let pairs = found.pixels().iter().zip(glyph.pixels());
+            let apart: u32 = pairs.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+            apart < 784 * 16
+        };
+        let share = others.iter().filter(alike).count() as f64 / others.len() as f64;
+        assert!(share >= 0.88, "{scale}, {polarity}: {:.1} %", 100.0 * share);
+    }
+}
+
+#[test]
+fn a_card_on_a_transparent_canvas_is_paper() {
+    let glyph = five().glyph().unwrap();
+    for (side, at) in [(60, 16), (100, 30), (300, 200)] {
+        for paper in [255, 200, 30] {
+            let card = |x: usize, y: usize| {
+                let inside = |v: usize| (at..at + 28).contains(&v);
+                let ink =
+                    if inside(x) && inside(y) { glyph.pixels()[(y - at) * 28 + x - at] } else { 0 };
+                let value = if paper > 100 {
+                    paper - (u32::from(ink) * u32::from(paper) / 255) as u8
+                } else {
+                    paper.max(ink)
+                };
+                [value, value, value, if inside(x) && inside(y) { 255 } else { 0 }]
+            };
+            let rgba = (0..side * side).flat_map(|i| card(i % side, i / side)).collect();
+            let found = Picture::new(side, side, rgba).unwrap().glyph().unwrap();
+            assert!(difference(&found, &glyph) < 100, "{side}, {paper}: {found:?}");
+        }
+    }
 }

@@ -14,6 +14,11 @@ const MOST = 1000;
 // The part of an address that is an alphabet.
 const MARK = "#alphabet=";
 
+// The page's other windows, which keep the same samples.
+const windows = new BroadcastChannel("glyphic-alphabet");
+// Calls `changed()` when another window has other samples.
+export const follow = (changed) => windows.addEventListener("message", changed);
+
 let opened = null;
 
 // Opens the database once. Browsers may refuse it, in private windows for example.
@@ -41,7 +46,10 @@ async function transaction(mode, use) {
 
 export const samples = () => transaction("readonly", (store) => store.getAll());
 export const count = () => transaction("readonly", (store) => store.count());
-export const remove = (ids) => transaction("readwrite", (store) => ids.forEach((id) => store.delete(id)));
+export async function remove(ids) {
+  await transaction("readwrite", (store) => ids.forEach((id) => store.delete(id)));
+  windows.postMessage("removed");
+}
 
 // Keeps samples, all or none; returns them with their ids.
 export async function add(added) {
@@ -55,6 +63,7 @@ export async function add(added) {
     all.onabort = () => reject(all.error);
   });
   localStorage.setItem(KEPT, "yes");
+  windows.postMessage("added");
   return added.map((sample, i) => ({ ...sample, id: requests[i].result }));
 }
 

@@ -90,6 +90,7 @@ export const temperature = () => inBrowser.temperature;
 export const network = {
   glyph: async (input) => (await loadedNow()).glyph(input),
   teach: async (samples) => (await loadedNow()).teach(samples),
+  teachInstead: async (samples) => (await loadedNow()).teachInstead(samples),
   forget: async (ids) => (await loadedNow()).forget(ids),
 };
 

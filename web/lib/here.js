@@ -58,6 +58,10 @@ export function startHere(given, tell, onChange) {
     target.value = "";
     if (file) doing(async () => addAll(await alphabet.parsed(await file.text(), network.glyph)));
   });
+  alphabet.follow(() => doing(async () => {
+    await network.teachInstead(await alphabet.samples());
+    changed();
+  }));
   return here;
 }
 

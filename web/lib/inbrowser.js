@@ -81,6 +81,11 @@ export class InBrowser {
     this.labels = (await this.#ask("teach", { samples: taught })).result;
   }
 
+  // Has it read these samples so, and no others.
+  async teachInstead(taught) {
+    this.labels = (await this.#ask("teachInstead", { samples: taught })).result;
+  }
+
   async forget(ids) {
     this.labels = (await this.#ask("forget", { ids })).result;
   }

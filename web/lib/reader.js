@@ -25,11 +25,15 @@ const tasks = {
     for (let i = 0; i < WARM_UP; i++) reader.readPixels(someInk).free();
     return reader.labels;
   },
-  // Both answer with the labels from then on.
+  // These answer with the labels from then on.
   teach({ samples }) {
     for (const sample of samples) taught.set(sample.id, sample);
     teach(reader, samples);
     return reader.labels;
+  },
+  teachInstead({ samples }) {
+    tasks.forget({ ids: [...taught.keys()] });
+    return tasks.teach({ samples });
   },
   forget({ ids }) {
     for (const id of ids) taught.delete(id);

@@ -429,6 +429,17 @@ test("without a server the page is taught, keeps it offline, and hands it on", a
       assert.equal(await page.locator("#bars li").count(), 11);
       await screenshot(page, "alphabet-desktop");
 
+      // Another window of the page knows it at once, and teaches this one.
+      const second = await page.context().newPage();
+      await second.goto(host.url);
+      await second.locator('#engines[data-browser="ready"]').waitFor();
+      await says(second, "teach-count", /3 drawings in this browser/);
+      await teachPlus(second, 0.09, 4);
+      await says(page, "teach-count", /4 drawings in this browser/);
+      await second.locator("#teach-undo").click();
+      await says(page, "teach-count", /3 drawings in this browser/);
+      await second.close();
+
       // From teaching to a reading that knows.
       const took = await page.evaluate(async () => {
         const { network } = await import("./engines.js");

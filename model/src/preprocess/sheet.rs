@@ -35,11 +35,6 @@ impl Sheet {
             return Some(Self { ink, map, corners: None, others: Vec::new() });
         }
         let pixels = averaged.flattened();
-        if let Some((padded, margin)) = averaged.with_margin(&pixels) {
-            let place = Homography::shift(-(margin as f64), -(margin as f64));
-            let sheet = Self::of(&padded, side + 2 * margin)?;
-            return Some(sheet.placed(&map.after(&place)));
-        }
         let paper = Paper::of(&pixels, width, height);
         let corners = paper.corners();
         let others: Vec<[usize; 4]> =
@@ -52,7 +47,12 @@ impl Sheet {
             return Some(Self { others, ..sheet.placed(&place) });
         }
         let Some(values) = paper.ink(&pixels) else {
-            // Nothing is written here.
+            // Nothing is written here, unless all of it reaches the edge.
+            if let Some((padded, margin)) = averaged.with_margin(&pixels) {
+                let place = Homography::shift(-(margin as f64), -(margin as f64));
+                let sheet = Self::of(&padded, side + 2 * margin)?;
+                return Some(sheet.placed(&map.after(&place)));
+            }
             let mut smaller = others.into_iter().filter(|part| is_much_smaller(part, picture));
             let part = smaller.next()?;
             let place = Homography::shift(part[0] as f64, part[1] as f64);

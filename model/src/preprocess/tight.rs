@@ -14,6 +14,8 @@ const STROKE: f32 = 0.4;
 const JOINED: f32 = 0.9;
 /// ... which is covered if this share of it is ink: two such edges are a frame.
 const COVERED: f32 = 0.9;
+/// A bar fills this share of its box.
+const BAR: f32 = 0.9;
 /// The margin of paper, as a share of the longer side.
 const MARGIN: usize = 8;
 
@@ -53,7 +55,8 @@ impl TwoTones {
         Some(Self { width, height, ink, paper: median(&paper) })
     }
 
-    /// Whether strokes reach opposite edges, and next to nothing is written apart from them.
+    /// Whether strokes reach opposite edges, and next to nothing is written apart from them. A bar is
+    /// none.
     fn is_cut_to_ink(&self) -> bool {
         let Self { width, height, ink, .. } = self;
         let (right, bottom) = (width - 1, height - 1);
@@ -72,6 +75,20 @@ impl TwoTones {
             && covered < 2
             && self.largest_square() as f32 <= STROKE * (*width).max(*height) as f32
             && self.joined_to_edge() >= JOINED
+            && self.filled() < BAR
+    }
+
+    /// The share of the ink's box that is ink.
+    fn filled(&self) -> f32 {
+        let inked = || (0..self.ink.len()).filter(|&i| self.ink[i]);
+        let extent = |places: &mut dyn Iterator<Item = usize>| {
+            let (first, last) =
+                places.fold((usize::MAX, 0), |(first, last), at| (first.min(at), last.max(at)));
+            last.saturating_sub(first) + 1
+        };
+        let columns = extent(&mut inked().map(|i| i % self.width));
+        let rows = extent(&mut inked().map(|i| i / self.width));
+        inked().count() as f32 / (columns * rows) as f32
     }
 
     /// The side of the largest square of ink.

@@ -126,7 +126,7 @@ fn pictures_that_are_cut_to_their_ink_are_read_as_with_paper_around_it() {
             apart < 784 * 16
         };
         let share = others.iter().filter(alike).count() as f64 / others.len() as f64;
-        assert!(share >= 0.75, "{scale}, {polarity}: {:.1} %", 100.0 * share);
+        assert!(share >= 0.7, "{scale}, {polarity}: {:.1} %", 100.0 * share);
     }
 }
 

@@ -108,7 +108,8 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
     let help = "write an address and a port, such as 127.0.0.1:8080, localhost:8080, [::1]:8080 or \
                 0.0.0.0:8080";
-    let port: u16 = port.parse().map_err(|_| format!("there is no port in it: {help}"))?;
+    let port: u16 =
+        port.parse().map_err(|_| format!("there is no port from 0 to 65535 in it: {help}"))?;
     if host.is_empty() {
         return Ok((Ipv4Addr::LOCALHOST, port).into());
     }

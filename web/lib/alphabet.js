@@ -62,7 +62,11 @@ export async function add(added) {
     all.oncomplete = resolve;
     all.onabort = () => reject(all.error);
   });
-  localStorage.setItem(KEPT, "yes");
+  try {
+    localStorage.setItem(KEPT, "yes");
+  } catch {
+    // They are kept, and read until the next reload.
+  }
   windows.postMessage("added");
   return added.map((sample, i) => ({ ...sample, id: requests[i].result }));
 }
@@ -78,7 +82,9 @@ export async function parsed(text, glyphOf) {
   for (const [i, line] of text.split("\n").entries()) {
     if (line.trim() === "") continue;
     try {
-      found.push(await sampleOf(JSON.parse(line), glyphOf));
+      const sample = JSON.parse(line);
+      // Servers keep samples that are still to be labelled.
+      if (sample?.label !== null) found.push(await sampleOf(sample ?? {}, glyphOf));
     } catch (error) {
       throw new Error(t`Line ${i + 1}: ${error.message}`);
     }

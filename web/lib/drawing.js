@@ -111,8 +111,7 @@ export class Drawing {
   clear() {
     this.#stop();
     this.#endShow();
-    this.#open = null;
-    this.#pointer = null;
+    this.#open = this.#pointer = this.#press = null;
     if (!this.isEmpty) this.#remember();
     this.#strokes = [];
     this.#changed(true);

@@ -653,6 +653,7 @@ export default {
   "Choose a digit to join, split or name it.": "Elige un dígito para unirlo, dividirlo o nombrarlo.",
   "No digit follows it on its line.": "Ningún dígito lo sigue en su línea.",
   "The picture is cut off: its end is missing.": "La imagen está cortada: le falta el final.",
+  "Browsers copy only with https or on localhost: save a file instead.": "Los navegadores solo copian con https o en localhost: guarda un archivo.",
   "error nothing_held_back": "Nada mediría lo aprendido: guarda al menos dos dibujos de un mismo símbolo.",
   "error job_under_way": "Ya hay un entrenamiento en marcha; espera o cancélalo.",
   "error quota": "No caben más muestras: elimina algunas.",

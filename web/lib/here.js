@@ -113,6 +113,7 @@ async function saveFile() {
 }
 
 async function copyLink() {
+  if (!navigator.clipboard) throw new Error(t`Browsers copy only with https or on localhost: save a file instead.`);
   await navigator.clipboard.writeText(await alphabet.link(await alphabet.samples()));
   say(t`The link is copied: whoever opens it has these drawings too.`);
 }

@@ -141,6 +141,11 @@ function choose(i) {
   callbacks.chosen(digits[focus()]);
 }
 
+// Selects no digit.
+export function chooseNothing() {
+  selected = null;
+}
+
 // Selects the digit in the box at a point of the window; returns whether there is one.
 export function chooseAt(x, y) {
   const i = boxAt(x, y);

@@ -41,13 +41,17 @@ export function startTeaching(given) {
     save(label);
   });
   document.addEventListener("keydown", onKey);
+  addEventListener("hashchange", ready);
   refresh();
 }
 
 let browsers = null;
 // The place in this browser, whose code is loaded when it is needed.
 function here() {
-  browsers ??= import("./here.js").then(({ startHere }) => startHere(callbacks.network, say, () => {
+  browsers ??= import("./here.js").catch((error) => {
+    browsers = null;
+    throw error;
+  }).then(({ startHere }) => startHere(callbacks.network, say, () => {
     refresh();
     callbacks.taught();
   }));
@@ -106,7 +110,7 @@ function set(input, ofNumber, hint) {
 // A label's own key says what was drawn.
 function onKey(event) {
   const { key, target } = event;
-  const isTyping = target.closest("input:not([type=radio], [type=range]), textarea, select, dialog");
+  const isTyping = target.closest("input:not([type=radio], [type=range], [type=file]), textarea, select, dialog, .tour");
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   if (section.hidden || key === " " || ![...labels, ...added].includes(key)) return;
   // The key is then typed into the field.
@@ -137,7 +141,8 @@ function save(label) {
     const { text, undo: takeBack } = await to.save(input, label);
     say(text);
     if (takeBack) offerUndo(takeBack);
-    showDrawings(label, await to.pictures(label));
+    // It is saved, even if its thumbnails do not come.
+    to.pictures(label).then((found) => showDrawings(label, found), hideDrawings);
     // The user may already be drawing the next one.
     return current === input;
   });
@@ -152,10 +157,17 @@ function saveNumber(text) {
   }
   return saveAll(async (to) => {
     const undos = [];
-    offerUndo(() => Promise.all(undos.map((takeBack) => takeBack?.())));
-    for (const [i, input] of inputs.entries()) undos.push((await to.save(input, shown[i])).undo);
+    const offer = () => offerUndo(() => Promise.all(undos.map((takeBack) => takeBack?.())));
+    try {
+      for (const [i, input] of inputs.entries()) undos.push((await to.save(input, shown[i])).undo);
+    } catch (error) {
+      say(to.failure(error));
+      if (undos.length) offer();
+      return false;
+    }
     field.value = "";
     say(t`Saved as ${shown.join(" ")}.`);
+    offer();
     hideDrawings();
     return symbols === inputs;
   });
@@ -167,8 +179,9 @@ async function saveAll(work) {
   // The second click of a double click is not meant.
   if (saving) return;
   saving = true;
-  const to = await place();
+  let to = there;
   try {
+    to = await place();
     const isShown = await work(to);
     if (to !== there) callbacks.taught();
     if (isShown) callbacks.saved();
@@ -219,6 +232,8 @@ async function refresh() {
   }
 }
 
+// Undo belongs to the last message, if that offers it.
 function say(...text) {
+  undoButton.hidden = true;
   message.replaceChildren(...text);
 }

@@ -5,7 +5,7 @@ import { Unreachable, Refused, models } from "./api.js";
 import { blobOf, pause } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import * as engines from "./engines.js";
-import { chooseAt, chosenDigit, digitsOf, inFocus, isDigitAt, startNumbers } from "./number.js";
+import { chooseAt, chooseNothing, chosenDigit, digitsOf, inFocus, isDigitAt, startNumbers } from "./number.js";
 import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
 import { ready, setInput, setLabels, setNumber, startTeaching, startTraining } from "./teach.js";
 import { firstPicture, listenForPictures, listenToInput } from "./upload.js";
@@ -76,7 +76,7 @@ const tools = {
 for (const [id, run] of Object.entries(tools)) tool(id).addEventListener("click", run);
 document.addEventListener("keydown", (event) => {
   // Typing into a field must not undo or clear the drawing.
-  if (event.target.closest("input:not([type=radio], [type=range]), textarea, select")) return;
+  if (event.target.closest("input:not([type=radio], [type=range], [type=file]), textarea, select")) return;
   const command = (event.ctrlKey || event.metaKey) && event.key.toLowerCase();
   if (command === "z" || command === "y") {
     event.preventDefault();
@@ -131,7 +131,8 @@ async function greet() {
   if (!isWelcome) return;
   isWelcome = false;
   const { welcome } = await import("./welcome.js");
-  if (drawing.isEmpty && picture.hidden) drawing.show(welcome());
+  const isUntouched = drawing.isEmpty && !drawing.canUndo && !drawing.canRedo && picture.hidden;
+  if (isUntouched) drawing.show(welcome());
 }
 
 function clearAll() {
@@ -150,8 +151,10 @@ function turnPicture() {
 // Clears a drawing that was saved as a sample. A number stays, since it has other digits to save, and is
 // read anew by what was taught.
 function saved() {
-  if (answered && digitsOf(answered).length > 1) readAgain();
-  else clearAll();
+  if (!answered || digitsOf(answered).length < 2) return clearAll();
+  // The next key is not meant for the same digit.
+  chooseNothing();
+  readAgain();
 }
 
 function updateTools() {
@@ -219,7 +222,8 @@ const isCurrent = () => answered !== null && shown?.input === answeredInput && !
 
 // Offers to save the drawing or the picture, or the selected digit of a number, as a sample.
 function offerToTeach() {
-  if (!isCurrent() || drawing.isShown) return;
+  if (!isCurrent()) return;
+  if (drawing.isShown) return setInput(null);
   const input = answeredInput;
   const number = digitsOf(answered).length > 1;
   const digit = chosenDigit();
@@ -283,7 +287,7 @@ async function readOnce(request) {
     answeredInput = request.input;
     const { strokes, boxes } = request.input;
     showAnswer(answered, finished, { ...result, drawn: Boolean(strokes), boxes });
-    if (request.finished) offerToTeach();
+    if (request.finished || drawing.isShown) offerToTeach();
     explainFocus();
     if (finished) engines.compare(request.input, result, () => shown === request);
     if (result.fellBack) failed(request);

@@ -16,6 +16,8 @@ const JOINED: f32 = 0.9;
 const COVERED: f32 = 0.9;
 /// A bar fills this share of its box.
 const BAR: f32 = 0.9;
+/// The ink spans this share of both sides: a table along one edge does not.
+const SPANNED: f32 = 0.5;
 /// The margin of paper, as a share of the longer side.
 const MARGIN: usize = 8;
 
@@ -75,11 +77,11 @@ impl TwoTones {
             && covered < 2
             && self.largest_square() as f32 <= STROKE * (*width).max(*height) as f32
             && self.joined_to_edge() >= JOINED
-            && self.filled() < BAR
+            && self.is_spread()
     }
 
-    /// The share of the ink's box that is ink.
-    fn filled(&self) -> f32 {
+    /// Whether the ink's box spans the picture, and is not filled.
+    fn is_spread(&self) -> bool {
         let inked = || (0..self.ink.len()).filter(|&i| self.ink[i]);
         let extent = |places: &mut dyn Iterator<Item = usize>| {
             let (first, last) =
@@ -88,7 +90,10 @@ impl TwoTones {
         };
         let columns = extent(&mut inked().map(|i| i % self.width));
         let rows = extent(&mut inked().map(|i| i / self.width));
-        inked().count() as f32 / (columns * rows) as f32
+        let spans = |extent: usize, side: usize| extent as f32 >= SPANNED * side as f32;
+        (inked().count() as f32) < BAR * (columns * rows) as f32
+            && spans(columns, self.width)
+            && spans(rows, self.height)
     }
 
     /// The side of the largest square of ink.

@@ -71,9 +71,9 @@ pub fn router(app: App) -> Router {
         .layer(
             ServiceBuilder::new()
                 .option_layer(cors::cors(&app.origins))
-                .layer(middleware::from_fn_with_state(app, envelope::envelope))
+                .layer(middleware::from_fn_with_state(app.clone(), envelope::envelope))
                 .layer(CatchPanicLayer::custom(on_panic))
-                .layer(middleware::from_fn(unpack::unpack)),
+                .layer(middleware::from_fn_with_state(app, unpack::unpack)),
         )
 }
 

@@ -5,8 +5,8 @@ use std::io;
 
 use async_compression::tokio::bufread::{GzipDecoder, ZlibDecoder};
 use axum::{
-    body::Body,
-    extract::Request,
+    body::{Body, Bytes},
+    extract::{Request, State},
     http::{
         HeaderMap,
         header::{CONTENT_ENCODING, CONTENT_LENGTH},
@@ -18,24 +18,31 @@ use tokio_stream::StreamExt;
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::error::{ApiError, ErrorText};
+use crate::app::App;
 
 /// Unpacks a request's body if it is compressed.
-pub async fn unpack(request: Request, next: Next) -> Response {
+pub async fn unpack(State(app): State<App>, request: Request, next: Next) -> Response {
     let form = ErrorText::of(request.uri().path());
-    match unpacked(request) {
+    match unpacked(request, app.limits.max_body()) {
         Ok(request) => next.run(request).await,
         Err(error) => error.into_response_as(form),
     }
 }
 
-fn unpacked(request: Request) -> Result<Request, ApiError> {
+/// The request with its body unpacked, of which at most `most` packed bytes are read.
+fn unpacked(request: Request, most: usize) -> Result<Request, ApiError> {
     let encoding = match encoding(request.headers()) {
         None => return Ok(request),
         Some(encoding) => encoding,
     };
     let (mut parts, body) = request.into_parts();
-    let bytes =
-        StreamReader::new(body.into_data_stream().map(|piece| piece.map_err(io::Error::other)));
+    let mut left = most;
+    let within = move |piece: Result<Bytes, axum::Error>| {
+        let piece = piece.map_err(io::Error::other)?;
+        left = left.checked_sub(piece.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok::<_, io::Error>(piece)
+    };
+    let bytes = StreamReader::new(body.into_data_stream().map(within));
     let body = match encoding.as_str() {
         "gzip" | "x-gzip" => {
             let mut decoder = GzipDecoder::new(bytes);

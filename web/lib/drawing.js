@@ -6,10 +6,9 @@
 export const PEN = 0.5 * (2.5 / 28);
 // Points closer than this share of the pad's width are dropped.
 const NEAR = 0.002;
-// A stroke that reaches no farther than this share of the pad's width is a tap: a dot, however the finger
-// trembled.
+// A stroke that reaches no farther than this share of the pad's width is a tap.
 const TAP = 0.008;
-// Touches are ignored for this long after a pen was near the pad, in ms: they are the hand that holds it.
+// Touches are the pen's hand for this long after it was near the pad, in ms.
 const PALM = 1000;
 // Longest pause between two points of a replay, in ms.
 const PAUSE = 250;

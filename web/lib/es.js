@@ -648,7 +648,7 @@ export default {
   "error no_such_job": "Ese entrenamiento ya no existe.",
   "error nothing_to_undo": "No hay nada que deshacer.",
   "{0} is not a picture: choose a PNG, JPEG, WebP, GIF or BMP file.": "{0} no es una imagen: elige un archivo PNG, JPEG, WebP, GIF o BMP.",
-  "Browsers run this page only from a web server, not from a folder. In its folder, run python3 -m http.server and open http://localhost:8000.": "Los navegadores solo ejecutan esta página desde un servidor web, no desde una carpeta. En su carpeta, ejecuta python3 -m http.server y abre http://localhost:8000.",
+  "Browsers run this page only from a web server: in its folder, run python3 -m http.server and open http://localhost:8000.": "Los navegadores solo ejecutan esta página desde un servidor web, no desde una carpeta. En su carpeta, ejecuta python3 -m http.server y abre http://localhost:8000.",
   "error unsupported_encoding": "El servidor no conoce esa compresión: usa gzip o deflate, o envía los datos sin comprimir.",
   "Choose a digit to join, split or name it.": "Elige un dígito para unirlo, dividirlo o nombrarlo.",
   "No digit follows it on its line.": "Ningún dígito lo sigue en su línea.",

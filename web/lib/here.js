@@ -4,7 +4,7 @@ import * as alphabet from "./alphabet.js";
 import { importSamples, told } from "./api.js";
 import { byId, element, plural } from "./dom.js";
 import { glyphCanvas } from "./glyph.js";
-import { SHOWN } from "./thumbnails.js";
+import { SHOWN } from "./there.js";
 import { t } from "./words.js";
 
 const tools = byId("alphabet");

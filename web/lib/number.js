@@ -146,7 +146,7 @@ export function chooseNothing() {
   selected = null;
 }
 
-// Selects the digit in the box at a point of the window; returns whether there is one.
+// Selects the digit at a point of the window; returns whether there is one.
 export function chooseAt(x, y) {
   const i = boxAt(x, y);
   if (i !== null) choose(i);

@@ -4,7 +4,6 @@
 import { byId, element, plural } from "./dom.js";
 import { trainNow, watchJobs } from "./job.js";
 import { there } from "./there.js";
-import { hideDrawings, showDrawings } from "./thumbnails.js";
 import { t } from "./words.js";
 
 const section = byId("teach");
@@ -142,7 +141,7 @@ function save(label) {
     say(text);
     if (takeBack) offerUndo(takeBack);
     // It is saved, even if its thumbnails do not come.
-    to.pictures(label).then((found) => showDrawings(label, found), hideDrawings);
+    showDrawings(label, to.pictures(label)).catch(hideDrawings);
     // The user may already be drawing the next one.
     return current === input;
   });
@@ -191,6 +190,12 @@ async function saveAll(work) {
   }
   saving = false;
 }
+
+async function showDrawings(label, found) {
+  (await import("./thumbnails.js")).showDrawings(label, await found);
+}
+
+const hideDrawings = () => (byId("teach-drawings").hidden = true);
 
 let takeBack = null;
 function offerUndo(last) {

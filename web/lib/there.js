@@ -2,8 +2,10 @@
 
 import { Unreachable, deleteSample, samples, saveSample, summary } from "./api.js";
 import { element, plural } from "./dom.js";
-import { SHOWN } from "./thumbnails.js";
 import { t } from "./words.js";
+
+// So many thumbnails of a label are shown, the newest first.
+export const SHOWN = 12;
 
 export const there = {
   name: "server",

@@ -6,8 +6,6 @@ import { t } from "./words.js";
 const box = byId("teach-drawings");
 // From so many drawings other people's are read well (docs/teaching.md): more help less and less.
 const GOAL = 5;
-// So many are shown, the newest first.
-export const SHOWN = 12;
 
 // Shows `count` drawings of a label, of which `pictures` are elements.
 export function showDrawings(label, { count, pictures }) {
@@ -19,8 +17,4 @@ export function showDrawings(label, { count, pictures }) {
     element("span", { class: "hint" }, count < GOAL ? t`${count} of ${GOAL} drawings` : plural(count, "drawing")),
     element("span", { class: "drawings", "aria-hidden": "true" }, ...pictures),
   );
-}
-
-export function hideDrawings() {
-  box.hidden = true;
 }

@@ -14,7 +14,7 @@ import { t } from "./words.js";
 // Interval between attempts to reach a server that is not responding, in ms.
 const RETRY_EVERY = 1500;
 const READING = t`Reading …`;
-// Smaller files are sent as they are: hardly any of them has more pixels than servers read.
+// Hardly any smaller file has more pixels than servers read.
 const LARGE = 4 * 2 ** 20;
 // The server's default limit for a request body.
 const MAX_BYTES = 16 * 2 ** 20;
@@ -87,7 +87,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// Copies what was read as one text: its digits are buttons, which browsers would copy line by line.
+// Its digits are buttons, which browsers would copy line by line.
 document.addEventListener("copy", (event) => {
   const selection = getSelection();
   const isOfNumber = selection.isCollapsed || selection.containsNode(tool("number"), true);
@@ -148,8 +148,7 @@ function turnPicture() {
   readInput({ blob: answeredInput.blob, orientation }, true);
 }
 
-// Clears a drawing that was saved as a sample. A number stays, since it has other digits to save, and is
-// read anew by what was taught.
+// Clears a drawing that was saved. A number has other digits to save: it is read anew.
 function saved() {
   if (!answered || digitsOf(answered).length < 2) return clearAll();
   // The next key is not meant for the same digit.

@@ -135,7 +135,7 @@ export class Drawing {
     }
   }
 
-  // Draws these strokes at their speed, until the user draws.
+  // Draws these strokes until the user draws.
   show(strokes) {
     this.#strokes = strokes;
     this.#isShown = true;
@@ -212,7 +212,7 @@ export class Drawing {
     this.#changed(true);
   }
 
-  // Takes back what the pointer did, as if it had never come.
+  // Takes back what the pointer did.
   #takeBack() {
     const isDrawn = this.#open !== null;
     this.#open = this.#pointer = this.#press = null;
@@ -270,7 +270,7 @@ export class Drawing {
     this.#end();
   }
 
-  // The system takes the pointer for something else: what it drew was not meant.
+  // The system took the pointer: what it drew was not meant.
   #cancel(event) {
     if (event.pointerId === this.#pointer) this.#takeBack();
   }
@@ -332,7 +332,7 @@ export class Drawing {
     this.#draw();
   }
 
-  // A window may move to a screen of another density without any change of size.
+  // A window may move to another screen and keep its size.
   #followDensity() {
     const query = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
     query.addEventListener("change", () => {

@@ -19,7 +19,7 @@ const trainButton = byId("train");
 
 let labels = [];
 let added = [];
-// What can be saved as one sample, and the symbols of a number that can be saved at once.
+// What can be saved: one sample, or the symbols of a number.
 let current = null;
 let symbols = null;
 let callbacks;

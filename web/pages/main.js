@@ -125,7 +125,7 @@ if (!isAlone) {
 keepOverReload();
 worksOffline();
 
-// Opens the page on something alive, once something can read it.
+// Opens the page on something alive.
 let isWelcome = !matchMedia("(prefers-reduced-motion: reduce)").matches;
 async function greet() {
   if (!isWelcome) return;

@@ -58,14 +58,14 @@ answers = [ask(pictures, datatype, binary=binary, request_id="a") for pictures i
 for answer in answers:
     assert answer.get_response()["id"] == "a" and answer.get_response()["model_version"] == serving
     assert right(answer, 16) == 16
+    np.testing.assert_array_equal(answer.as_numpy("probabilities"), answers[0].as_numpy("probabilities"))
+    np.testing.assert_allclose(answer.as_numpy("probabilities").sum(1), 1, atol=1e-5)
 for algorithm in ("gzip", "deflate"):
     for binary in (True, False):
         packed = ask(several, binary=binary, request_compression_algorithm=algorithm, response_compression_algorithm=algorithm)
         assert right(packed, 16) == 16, algorithm
 # Shares of full ink, as most libraries scale pictures.
 assert right(ask(several / 255, "FP32"), 16) == 16
-    np.testing.assert_array_equal(answer.as_numpy("probabilities"), answers[0].as_numpy("probabilities"))
-    np.testing.assert_allclose(answer.as_numpy("probabilities").sum(1), 1, atol=1e-5)
 assert answers[0].as_numpy("confidence").tolist() == answers[0].as_numpy("probabilities").max(1).tolist()
 
 # A thousand pictures in batches of the largest size, by version. The bound leaves room for

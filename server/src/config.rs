@@ -50,7 +50,7 @@ pub struct Config {
     /// printed].
     #[arg(long, env = "GLYPHIC_ADMIN_TOKEN", hide_env_values = true, value_parser = Token)]
     pub admin_token: Option<String>,
-    /// A site whose pages may use this server from browsers, such as https://example.org; several with
+    /// A site whose pages may use this server from browsers, such as `https://example.org`; several with
     /// commas, `*` for all. They may read, not change anything [default: none].
     #[arg(long, env = "GLYPHIC_ALLOW_ORIGIN", value_delimiter = ',', value_parser = origin)]
     pub allow_origin: Vec<HeaderValue>,

@@ -222,7 +222,7 @@ export default {
   "Copy a link": "Copiar un enlace",
   "{0} added.": "Añadido: {0}.",
   "Deleted {0}.": "Eliminado: {0}.",
-  "The link is copied: whoever opens it has these drawings too.":
+  "The link is copied. It adds these drawings where it is opened.":
     "Enlace copiado: quien lo abra también tendrá estos dibujos.",
   "The link is damaged: copy it again, whole.": "El enlace está dañado: cópialo otra vez, entero.",
   "This browser keeps at most {0} drawings: delete some first.":

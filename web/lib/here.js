@@ -72,7 +72,7 @@ function takeLink() {
     if (text === null) return;
     const found = await alphabet.parsed(text, network.glyph);
     const labels = [...new Set(found.map(({ label }) => label))].join(" ");
-    // Whoever made the link decides how this browser reads from then on.
+    // A link changes how this browser reads.
     if (window.confirm(t`Add ${plural(found.length, "drawing")} of ${labels} from this link?`)) await addAll(found);
   });
 }
@@ -115,7 +115,7 @@ async function saveFile() {
 async function copyLink() {
   if (!navigator.clipboard) throw new Error(t`Browsers copy only with https or on localhost: save a file instead.`);
   await navigator.clipboard.writeText(await alphabet.link(await alphabet.samples()));
-  say(t`The link is copied: whoever opens it has these drawings too.`);
+  say(t`The link is copied. It adds these drawings where it is opened.`);
 }
 
 async function send() {

@@ -7,7 +7,7 @@ const MOST_PIXELS = 24e6;
 const SIDE = 4096;
 const QUALITY = 0.92;
 
-// The picture as it is, or scaled down. What is no picture stays as it is: whoever reads it says why.
+// The picture as it is, or scaled down. A file that is not a picture stays as it is; reading it gives the error.
 export async function fitting(blob) {
   const bitmap = await createImageBitmap(blob).catch(() => null);
   if (!bitmap) return blob;

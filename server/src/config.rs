@@ -116,9 +116,9 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
-    let mut found = (host, port).to_socket_addrs().map_err(|error| format!("{error}: {help}"))?;
+    let found = (host, port).to_socket_addrs().map_err(|error| format!("{error}: {help}"))?;
     // `localhost` may be both.
-    let all: Vec<SocketAddr> = found.by_ref().collect();
+    let all: Vec<SocketAddr> = found.collect();
     let best = all.iter().find(|address| address.is_ipv4()).or(all.first());
     best.copied().ok_or_else(|| format!("'{host}' has no address: {help}"))
 }

@@ -1,5 +1,5 @@
-//! Bodies that clients send compressed: they are unpacked as they arrive, and every limit counts what
-//! comes out.
+//! Bodies that clients send compressed: they are unpacked as they arrive. Every limit counts what comes
+//! out, and the limit for bodies what comes in too.
 
 use std::io;
 
@@ -31,10 +31,7 @@ pub async fn unpack(State(app): State<App>, request: Request, next: Next) -> Res
 
 /// The request with its body unpacked, of which at most `most` packed bytes are read.
 fn unpacked(request: Request, most: usize) -> Result<Request, ApiError> {
-    let encoding = match encoding(request.headers()) {
-        None => return Ok(request),
-        Some(encoding) => encoding,
-    };
+    let Some(encoding) = encoding(request.headers()) else { return Ok(request) };
     let (mut parts, body) = request.into_parts();
     let mut left = most;
     let within = move |piece: Result<Bytes, axum::Error>| {

@@ -90,12 +90,33 @@ fn compressed_bodies_are_read_within_the_same_limits() {
         let (status, answer) = posted(&server, "/api/predict", &headers, body);
         assert_eq!(status, 400, "{answer}");
     }
-    // A gigabyte in a megabyte.
-    let bomb = gzip(&vec![b' '; 1 << 28]);
+    // Over every limit in some 20 KB: so few that they are sent before the server refuses them.
+    let bomb = gzip(&vec![b' '; 17 << 20]);
+    assert!(bomb.len() < 100_000, "{}", bomb.len());
     for path in ["/api/predict", tensors, "/v2/repository/index", "/api/samples"] {
         let (status, answer) = posted(&server, path, &headers, &bomb);
         assert_eq!(status, 413, "{path}: {answer}");
     }
+}
+
+/// Members of a gzip file of which nothing comes.
+#[test]
+fn packed_bytes_are_limited_too() {
+    let artifacts = TestArtifacts::released();
+    let server = Server::start_with(&artifacts, Limits { max_body_mib: 1, ..Limits::default() });
+    let picture = gzip(&picture("5_1bit.png"));
+    let sent = |bytes: usize| {
+        let empty = gzip(b"");
+        let padding = empty.repeat(bytes / empty.len());
+        posted(
+            &server,
+            "/api/predict",
+            &[("content-encoding", "gzip")],
+            &[&padding[..], &picture].concat(),
+        )
+    };
+    assert_eq!(sent(1 << 19).1["label"], "5");
+    assert_eq!(sent(1 << 20).0, 400);
 }
 
 #[test]

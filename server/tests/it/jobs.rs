@@ -47,7 +47,7 @@ fn asked_for_training(artifacts: &TestArtifacts) -> (Server, String) {
 /// Waits for the newest job, which began for a reason, and returns its id.
 #[track_caller]
 fn wait_for_begun_job(server: &Server, reason: &str) -> String {
-    wait_for("a training job's beginning", 10, || {
+    wait_for("a training job's beginning", || {
         let newest = server.get("/api/jobs").1["jobs"][0].clone();
         let id = newest["id"].as_str()?.to_owned();
         assert_eq!(newest["reason"], reason, "{newest}");
@@ -142,7 +142,7 @@ fn a_job_is_cancelled() {
     let _alone = alone();
     let artifacts = TestArtifacts::released();
     let (server, id) = asked_for_training(&artifacts);
-    wait_until("the job's first step", 60, || {
+    wait_until("the job's first step", || {
         server.get(&format!("/api/jobs/{id}")).1["progress"]["step"].is_u64()
     });
     assert_eq!(server.post_json(&format!("/api/jobs/{id}/cancel"), &json!({})).0, 200);

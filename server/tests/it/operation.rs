@@ -266,7 +266,7 @@ fn probes_have_an_address_of_their_own() {
         let head = format!("GET {path} HTTP/1.1\r\nhost: {probes}\r\nconnection: close\r\n\r\n");
         let answer = raw(probes, &head);
         assert_eq!(status(&answer), 200, "{path}: {answer}");
-        assert!(begun.elapsed() < Duration::from_secs(1), "{path}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(5), "{path}: {:?}", begun.elapsed());
     }
     // Nothing else is there.
     let head = format!("GET /api/models HTTP/1.1\r\nhost: {probes}\r\nconnection: close\r\n\r\n");
@@ -478,9 +478,7 @@ fn one_client_cannot_hold_every_connection() {
     assert!(answer.contains("glyphic_turned_away_total{reason=\"connections\"} 1"), "{answer}");
     // Places that are given up are free again.
     drop(held);
-    wait_until("a free place", 5, || {
-        asked(&server, "GET", "/readyz", "").starts_with("HTTP/1.1 200")
-    });
+    wait_until("a free place", || asked(&server, "GET", "/readyz", "").starts_with("HTTP/1.1 200"));
 }
 
 /// A request for a prediction whose body the server is waiting for, and the rest of the body.
@@ -607,7 +605,7 @@ fn the_log_names_the_request_and_the_probe_asks_the_server() {
             .spawn()
             .unwrap(),
     );
-    wait_until("the server's start", 20, || probe().status.success());
+    wait_until("the server's start", || probe().status.success());
     let head = format!(
         "POST /api/predict HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
          x-request-id: number-7\r\ncontent-length: 1\r\nconnection: close\r\n\r\n{{"

@@ -300,9 +300,9 @@ fn what_a_candidate_reads_otherwise_is_not_kept_unless_the_operator_wants_it() {
         app.with_shadow(1.0)
     });
     let shadow = || server.get("/api/shadow").1;
-    wait_until("following the candidate", 20, || shadow()["candidate"] == "untrained");
+    wait_until("following the candidate", || shadow()["candidate"] == "untrained");
     assert_eq!(server.post_json("/api/predict", &json!({ "strokes": seven() })).0, 200);
-    wait_until("the disagreement", 20, || shadow()["disagreed"] == 1);
+    wait_until("the disagreement", || shadow()["disagreed"] == 1);
     assert_eq!(server.get("/api/shadow").1["disagreements"][0]["sample"], Value::Null);
     assert_eq!(server.get("/api/samples").1["total"], 0);
     assert_eq!(server.get("/api/samples/summary").1["kept"]["disagreements"], false);
@@ -328,10 +328,10 @@ fn a_candidate_reads_along_and_what_it_reads_otherwise_is_kept() {
     assert_eq!(server.get("/api/shadow").1["candidate"], Value::Null);
 
     artifacts.registry.set_alias("candidate", "untrained").unwrap();
-    wait_until("reading along", 20, || server.get("/api/shadow").1["candidate"] == "untrained");
+    wait_until("reading along", || server.get("/api/shadow").1["candidate"] == "untrained");
     (0..5).for_each(|_| ask());
     assert_eq!(server.post_json("/api/read", &strokes).0, 200);
-    wait_until("the count of six", 20, || {
+    wait_until("the count of six", || {
         let report = server.get("/api/shadow").1;
         report["agreed"].as_u64().unwrap() + report["disagreed"].as_u64().unwrap() == 6
     });
@@ -352,7 +352,7 @@ fn a_candidate_reads_along_and_what_it_reads_otherwise_is_kept() {
     assert!(metrics.as_str().unwrap().contains("glyphic_shadow_total{outcome=\"disagreed\"} 6"));
 
     artifacts.registry.remove_alias("candidate").unwrap();
-    wait_until("the candidate's end", 20, || server.get("/api/shadow").1["candidate"].is_null());
+    wait_until("the candidate's end", || server.get("/api/shadow").1["candidate"].is_null());
     ask();
     assert_eq!(server.get("/api/shadow").1["disagreed"], 0);
 }

@@ -621,5 +621,5 @@ fn a_server_purges_what_is_older_than_it_may_keep() {
         let listed = list(&server, query);
         listed["samples"].as_array().unwrap().iter().map(|s| s["label"].clone()).collect()
     };
-    wait_until("the purge", 10, || labels("") == ["b"] && labels("deleted=1") == ["d"]);
+    wait_until("the purge", || labels("") == ["b"] && labels("deleted=1") == ["d"]);
 }

@@ -144,7 +144,7 @@ fn not_all_connections_may_follow() {
     assert_eq!(server.get("/healthz").0, 200);
     drop(followers);
     // Their places are free again once the server has noticed.
-    wait_until("following again", 20, || ureq::get(server.url("/api/jobs/events")).call().is_ok());
+    wait_until("following again", || ureq::get(server.url("/api/jobs/events")).call().is_ok());
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn fine_tuning_is_due_by_the_samples_since_the_last_one_whatever_was_trained_bet
     assert_eq!(wait_for_job(&server, job["id"].as_str().unwrap())["state"], "candidate");
     let (label, strokes) = &drawings(1)[0];
     server.teach(label, "me", strokes);
-    let newest = wait_for("fine-tuning", 10, || {
+    let newest = wait_for("fine-tuning", || {
         let newest = server.get("/api/jobs").1["jobs"][0].clone();
         (newest["reason"] == "samples").then_some(newest)
     });

@@ -37,7 +37,7 @@ fn a_job_runs_once_and_outlives_the_server_that_ran_it() {
     let asked: Vec<u16> =
         servers.iter().map(|server| server.send("POST", "/api/jobs", &json!({})).0).collect();
     assert_eq!(asked.iter().filter(|status| **status == 202).count(), 1, "{asked:?}");
-    let running = wait_for("the job's first steps", 60, || {
+    let running = wait_for("the job's first steps", || {
         let job = servers[0].get("/api/jobs")["jobs"][0].clone();
         job["progress"]["step"].is_u64().then_some(job)
     });
@@ -48,12 +48,12 @@ fn a_job_runs_once_and_outlives_the_server_that_ran_it() {
     drop(servers.remove(owner));
 
     // Another takes it over, and the dead server's trainer stops by itself.
-    let taken = wait_for("another server's taking over", 60, || {
+    let taken = wait_for("another server's taking over", || {
         let job = servers[0].get(&format!("/api/jobs/{id}"));
         (job["attempts"] == 2 && job["owner"] != running["owner"]).then_some(job)
     });
     assert_eq!(taken["state"], "running", "{taken}");
-    let ended = wait_for("the job's end", 240, || {
+    let ended = wait_for("the job's end", || {
         let job = servers[1].get(&format!("/api/jobs/{id}"));
         (job["state"] != "running").then_some(job)
     });
@@ -72,9 +72,7 @@ fn a_job_runs_once_and_outlives_the_server_that_ran_it() {
     let (status, answer) =
         servers[0].send("POST", &format!("/api/models/{candidate}/promote"), &json!({}));
     assert_eq!(status, 200, "{answer}");
-    wait_until("the promotion's arrival", 5, || {
-        servers[1].get("/api/models")["current"] == candidate
-    });
+    wait_until("the promotion's arrival", || servers[1].get("/api/models")["current"] == candidate);
     let third = start(&artifacts, &postgres);
     assert_eq!(third.get("/api/models")["current"], candidate);
     assert_eq!(third.get("/api/samples")["total"], 12);

@@ -103,7 +103,7 @@ fn follows_current_and_keeps_the_old_one_when_the_new_is_bad() {
     assert_eq!(serving(), "a");
 
     artifacts.registry.promote("b").unwrap();
-    wait_until("serving b", 20, || serving() == "b");
+    wait_until("serving b", || serving() == "b");
 
     // A bad one is refused, however often it is looked at …
     artifacts.registry.promote("bad").unwrap();
@@ -117,7 +117,7 @@ fn follows_current_and_keeps_the_old_one_when_the_new_is_bad() {
     }
     // The next good one is taken.
     artifacts.registry.promote("c").unwrap();
-    wait_until("serving c", 20, || serving() == "c");
+    wait_until("serving c", || serving() == "c");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_checkpoint_that_arrives_after_current_is_taken_when_it_is_whole() {
     std::thread::sleep(Duration::from_millis(800));
     assert_eq!(server.get("/readyz").1["model"], "a");
     fs::write(&weights, whole).unwrap();
-    wait_until("serving late", 20, || server.get("/readyz").1["model"] == "late");
+    wait_until("serving late", || server.get("/readyz").1["model"] == "late");
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn a_checkpoint_that_was_trained_on_samples_does_not_remember_them() {
     // It may become known while it serves that it was trained on them.
     let current = server.get("/api/models").1["current"].as_str().unwrap().to_owned();
     execute(&artifacts.database(), &[&job.replace("'1', 1", "'2', 1").replace("tuned", &current)]);
-    wait_until("the memory's end", 5, || labels() == 10);
+    wait_until("the memory's end", || labels() == 10);
 }
 
 #[test]
@@ -200,13 +200,13 @@ fn another_server_reads_what_was_taught_within_a_second() {
         .to_vec();
     assert_eq!(read(&one), "+", "the server that was taught knows at once");
     // A second on an idle machine; here other tests run.
-    wait_until("the other server's reading", 5, || read(&other) == "+");
+    wait_until("the other server's reading", || read(&other) == "+");
     for id in ids {
         let path = format!("/api/samples/{}", id.as_str().unwrap());
         assert_eq!(other.send("DELETE", &path, &json!({})).0, 200);
     }
     assert_ne!(read(&other), "+");
-    wait_until("the first server's forgetting", 5, || read(&one) != "+");
+    wait_until("the first server's forgetting", || read(&one) != "+");
 }
 
 /// How many of these are read as what they are, and not rejected.

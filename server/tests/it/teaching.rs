@@ -248,7 +248,7 @@ fn one_label_settles_a_suggestion() {
     // In the training set: found by the audit of a child process, settled by a sample.
     assert_eq!(suggestions("training")["state"], "none");
     assert_eq!(server.post_json("/api/audits", &json!({})).0, 202);
-    let found = wait_for("the audit's end", 120, || {
+    let found = wait_for("the audit's end", || {
         let found = suggestions("training");
         assert!(found["state"] == "running" || found["state"] == "ready", "{found}");
         (found["state"] == "ready").then_some(found)

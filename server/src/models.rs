@@ -307,7 +307,7 @@ impl Models {
 
     /// Removes all but the newest `keep` checkpoints and those that are needed: the promoted one,
     /// the one promoted before it, and those that are pinned, have an alias, or are loaded here.
-    /// Returns the ids of the removed ones.
+    /// Returns the ids of the removed ones, which can be [restored](Self::restore) for a day.
     pub async fn prune(&self, keep: usize) -> Result<Vec<String>, ModelsError> {
         self.change(move |models| async move {
             let used = models.used();
@@ -327,6 +327,26 @@ impl Models {
                 tracing::info!("removed checkpoints: {}", gone.join(", "));
             }
             Ok(gone)
+        })
+        .await
+    }
+
+    /// The ids of the checkpoints that [`prune`](Self::prune) would remove.
+    pub async fn prunable(&self, keep: usize) -> Result<Vec<String>, ModelsError> {
+        let used = self.used();
+        self.on_disk(move |registry| registry.prunable(keep, &used)).await
+    }
+
+    /// Restores a checkpoint that this server has removed, here and in the shared registry.
+    pub async fn restore(&self, id: String) -> Result<(), ModelsError> {
+        self.change(move |models| async move {
+            let removed = id.clone();
+            models.on_disk(move |registry| registry.restore(&removed)).await?;
+            if let Some(bucket) = &models.bucket {
+                bucket.send(bucket.registry(), &id).await?;
+            }
+            tracing::info!("restored checkpoint '{id}'");
+            Ok(())
         })
         .await
     }

@@ -634,6 +634,7 @@ export default {
   "error too_many_loaded": "Ya hay demasiados puntos de control cargados; retira antes uno.",
   "error bad_id": "Ese nombre no puede ser el de un punto de control.",
   "error no_such_model": "Ese punto de control ya no existe.",
+  "error not_removed": "Ese punto de control no se ha eliminado en las últimas 24 horas.",
   "error nothing_to_roll_back_to": "No hay ninguno anterior al que volver.",
   "error promoted_meanwhile": "Entretanto se puso otro en servicio: mira cuál es y decide de nuevo.",
   "error exists": "Ya existe un punto de control con ese nombre.",

@@ -183,6 +183,7 @@ impl ApiError {
             Self::Checkpoint(error) => match error {
                 RegistryError::BadId(_) => (400, "bad_id"),
                 RegistryError::NotFound { .. } => (404, "no_such_model"),
+                RegistryError::NotRemoved(_) => (404, "not_removed"),
                 RegistryError::NothingToRollBackTo => (409, "nothing_to_roll_back_to"),
                 RegistryError::PromotedMeanwhile { .. } => (409, "promoted_meanwhile"),
                 RegistryError::Exists(_) => (409, "exists"),

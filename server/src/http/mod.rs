@@ -49,8 +49,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, oip};
 use error::{ApiError, ErrorText};
-pub use read::quarter_turns;
-pub use sheet::known_columns;
 
 /// All routes, without a socket.
 pub fn router(app: App) -> Router {
@@ -95,6 +93,7 @@ fn api(app: &App) -> OpenApiRouter<App> {
         .routes(routes!(aliases::set, aliases::remove))
         .routes(routes!(aliases::pin, aliases::unpin))
         .routes(routes!(models::prune))
+        .routes(routes!(models::restore))
         .routes(routes!(samples::confirm))
         .routes(routes!(samples::undo))
         .routes(routes!(samples::relabel))

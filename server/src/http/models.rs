@@ -204,25 +204,47 @@ pub struct PruneOptions {
     /// The number of newest ones to keep. Of the others, those are kept that are promoted, were
     /// promoted before, are pinned or loaded, or have an alias
     keep: usize,
+    /// 1: only say which ones would be removed
+    #[serde(default)]
+    dry_run: u8,
 }
 
-/// The checkpoints that were removed.
+/// The checkpoints that were removed, or would be.
 #[derive(Serialize, ToSchema)]
 pub struct Pruned {
-    /// Their ids.
+    /// The ids of those that were removed. For 24 hours they can be restored.
     removed: Vec<String>,
+    /// The ids of those that would be removed without `dry_run`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_remove: Option<Vec<String>>,
 }
 
-/// Removes old checkpoints that nobody needs.
+/// Removes old checkpoints that nobody needs, or says which ones it would remove.
 #[utoipa::path(post, path = "/api/models/prune", tag = "checkpoints", params(PruneOptions),
     security((), ("token" = [])),
     responses((status = 200, body = Pruned, description = "Which ones were removed"),
         BadRequest, Unauthorized, Forbidden, Conflict, Unavailable))]
 pub async fn prune(
     State(app): State<App>,
-    Query(PruneOptions { keep }): Query<PruneOptions>,
+    Query(PruneOptions { keep, dry_run }): Query<PruneOptions>,
 ) -> Result<Json<Pruned>, ApiError> {
-    Ok(Json(Pruned { removed: app.models.prune(keep).await? }))
+    Ok(Json(match dry_run {
+        0 => Pruned { removed: app.models.prune(keep).await?, would_remove: None },
+        _ => Pruned { removed: vec![], would_remove: Some(app.models.prunable(keep).await?) },
+    }))
+}
+
+/// Restores a checkpoint that was removed in the last 24 hours.
+#[utoipa::path(post, path = "/api/models/{id}/restore", tag = "checkpoints", params(("id" = String, Path)),
+    security((), ("token" = [])),
+    responses((status = 200, body = ServingState, description = "It is there again; what serves is unchanged"),
+        BadRequest, Unauthorized, Forbidden, NotFound, Conflict, Unavailable))]
+pub async fn restore(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<ServingState>, ApiError> {
+    app.models.restore(id).await?;
+    Ok(Json(ServingState::of(&app).await))
 }
 
 /// How the candidate compares with the serving checkpoint; what they read differently is shown with

@@ -93,16 +93,19 @@ fn old_checkpoints_are_removed_and_none_that_somebody_needs() {
     assert_eq!(listed(&server, "e")["pinned"], true);
     assert_eq!(server.post("/v2/repository/models/f/load", "", b"").0, 200);
     // c serves, b was before it; d has an alias, e is pinned, f loaded, h the newest.
+    let (status, body) = server.post("/api/models/prune?keep=1&dry_run=1", "", b"");
+    assert_eq!((status, &body), (200, &json!({ "removed": [], "would_remove": ["g", "a"] })));
+    assert_eq!(artifacts.registry.ids().unwrap().len(), 8);
     let (status, body) = server.post("/api/models/prune?keep=1", "", b"");
-    assert_eq!((status, &body["removed"]), (200, &json!(["g", "a"])), "{body}");
+    assert_eq!((status, &body), (200, &json!({ "removed": ["g", "a"] })));
     assert_eq!(artifacts.registry.ids().unwrap(), ["b", "c", "d", "e", "f", "h"]);
     assert_eq!(artifacts.registry.history().unwrap(), ["c", "b"]);
-    let left: Vec<_> = fs::read_dir(artifacts.folder.path().join("checkpoints"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with('.'))
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
+    // What was removed can be restored, once.
+    let (status, body) = server.post("/api/models/a/restore", "", b"");
+    assert_eq!((status, &body["current"]), (200, &json!("c")), "{body}");
+    assert_eq!(listed(&server, "a")["id"], "a");
+    assert_refused(server.post("/api/models/a/restore", "", b""), 404, "not_removed");
+    assert_eq!(server.post("/api/models/prune?keep=1", "", b"").1["removed"], json!(["a"]));
     assert_eq!(server.post("/api/models/rollback", "", b"").1["current"], "b");
     // After going back nobody needs c.
     assert_eq!(server.send("DELETE", "/api/pins/e", &json!({})).0, 200);

@@ -118,6 +118,12 @@ pub enum RegistryError {
     /// A checkpoint with this id exists, and checkpoints are never overwritten.
     #[error("a checkpoint '{0}' already exists, and checkpoints are never overwritten")]
     Exists(String),
+    /// No checkpoint with this id was removed, or too long ago.
+    #[error(
+        "no checkpoint '{0}' was removed in the last 24 hours, so there is nothing to restore: see \
+         `train list`"
+    )]
+    NotRemoved(String),
     /// A file operation failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {

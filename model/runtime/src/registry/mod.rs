@@ -23,6 +23,7 @@ mod id;
 mod promotion;
 mod publish;
 mod read;
+mod removed;
 mod retention;
 mod write;
 
@@ -35,4 +36,5 @@ pub use id::is_id;
 pub use promotion::{Basis, Objection, PromotionPolicy};
 pub use publish::Draft;
 pub use read::{MOST_JSON, read_bounded};
+pub use removed::RESTORABLE;
 pub use write::write_atomically;

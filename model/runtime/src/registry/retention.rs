@@ -1,21 +1,15 @@
 //! The registry's aliases and pins, and retention: which checkpoints may be removed.
 
-use std::{fs, io};
-
 use super::{
     aliases::{Aliases, STABLE, is_alias},
     error::{RegistryError, at},
     folder::{Registry, content},
-    id::is_id,
-    publish::UNPUBLISHED,
     write::write_atomically,
 };
 use crate::text::json;
 
 /// The file with aliases and pins.
 pub(super) const MARKS: &str = "MARKS";
-/// Prefix of a checkpoint's folder while it is being removed.
-const REMOVED: &str = ".removed-";
 
 impl Registry {
     /// Aliases and pins. An alias may name a checkpoint that no longer exists.
@@ -96,9 +90,22 @@ impl Registry {
         Ok(self.aliases()?.aliases.get(name).cloned().unwrap_or_else(|| name.to_owned()))
     }
 
+    /// The ids of the checkpoints that [`prune`](Self::prune) would remove, newest first.
+    ///
+    /// # Errors
+    /// The registry cannot be read.
+    pub fn prunable(&self, keep: usize, used: &[String]) -> Result<Vec<String>, RegistryError> {
+        let readable = |id: String| self.manifest(&id).ok().map(|manifest| (manifest.created, id));
+        let mut newest: Vec<_> = self.ids()?.into_iter().filter_map(readable).collect();
+        newest.sort_by(|a, b| b.cmp(a));
+        let ids: Vec<String> = newest.into_iter().map(|(_, id)| id).collect();
+        Ok(self.aliases()?.removable(&ids, keep, &self.history()?, used))
+    }
+
     /// Removes all but the newest `keep` checkpoints, except those in `used` and those that
-    /// [`Aliases::removable`] keeps. Returns the ids of the removed ones. A checkpoint that cannot
-    /// be read stays, so that its problem can be examined.
+    /// [`Aliases::removable`] keeps. Returns the ids of the removed ones, which can be
+    /// [restored](Self::restore) for a day. A checkpoint that cannot be read stays, so that its
+    /// problem can be examined.
     ///
     /// # Errors
     /// A file or folder cannot be read, written or renamed.
@@ -107,10 +114,8 @@ impl Registry {
         // is being removed.
         let _lock = self.lock()?;
         let gone = self.forget_locked(keep, used)?;
-        // Leftovers of a killed process could have the name that marking for removal needs.
-        self.sweep()?;
         for id in &gone {
-            self.mark_for_removal(id)?;
+            self.put_aside(id)?;
         }
         self.sweep()?;
         Ok(gone)
@@ -128,72 +133,13 @@ impl Registry {
 
     /// [`forget`](Self::forget) without taking the lock.
     fn forget_locked(&self, keep: usize, used: &[String]) -> Result<Vec<String>, RegistryError> {
-        let readable = |id: String| self.manifest(&id).ok().map(|manifest| (manifest.created, id));
-        let mut newest: Vec<_> = self.ids()?.into_iter().filter_map(readable).collect();
-        newest.sort_by(|a, b| b.cmp(a));
-        let ids: Vec<String> = newest.into_iter().map(|(_, id)| id).collect();
-        let history = self.history()?;
-        let gone = self.aliases()?.removable(&ids, keep, &history, used);
-        let left: Vec<String> = history.into_iter().filter(|id| !gone.contains(id)).collect();
+        let gone = self.prunable(keep, used)?;
+        let history = self.history()?.into_iter();
+        let left: Vec<String> = history.filter(|id| !gone.contains(id)).collect();
         if !gone.is_empty() && !left.is_empty() {
             self.write_history(&left)?;
         }
         Ok(gone)
-    }
-
-    /// Removes a checkpoint, even if it has aliases or a pin. Does nothing if it does not exist.
-    ///
-    /// # Errors
-    /// Its folder cannot be renamed, or the folder of checkpoints cannot be read.
-    pub fn remove(&self, id: &str) -> Result<(), RegistryError> {
-        let _lock = self.lock()?;
-        self.sweep()?;
-        if is_id(id) && self.folder(id).exists() {
-            self.mark_for_removal(id)?;
-        }
-        self.sweep()
-    }
-
-    /// Renames a checkpoint's folder, so that the checkpoint is gone in one step even if the
-    /// process is killed; [`sweep`](Self::sweep) then deletes the folder.
-    fn mark_for_removal(&self, id: &str) -> Result<(), RegistryError> {
-        let folder = self.folder(id);
-        let marked = folder.with_file_name(format!("{REMOVED}{id}"));
-        fs::rename(&folder, &marked).map_err(at("remove", &folder))
-    }
-
-    /// Removes what killed processes left behind: checkpoints that were never completely written,
-    /// and those whose removal was interrupted. Call it when a program starts.
-    ///
-    /// # Errors
-    /// The folder of checkpoints cannot be read or locked.
-    pub fn remove_leftovers(&self) -> Result<(), RegistryError> {
-        if !self.folder("").exists() {
-            return Ok(());
-        }
-        let _lock = self.lock()?;
-        self.sweep()
-    }
-
-    /// Deletes the folders marked for removal and, unless a publication is in progress, those that
-    /// were never published.
-    fn sweep(&self) -> Result<(), RegistryError> {
-        let checkpoints = self.folder("");
-        let entries = match fs::read_dir(&checkpoints) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries.map_err(at("list", &checkpoints))?,
-        };
-        // Held until the end, so that no publication begins in the meantime.
-        let none_publishing = self.lock_out_publications()?;
-        for entry in entries.filter_map(Result::ok) {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let abandoned = name.starts_with(UNPUBLISHED) && none_publishing.is_some();
-            if name.starts_with(REMOVED) || abandoned {
-                // If it fails, the next call tries again.
-                let _ = fs::remove_dir_all(entry.path());
-            }
-        }
-        Ok(())
     }
 
     /// Changes aliases and pins under the lock.

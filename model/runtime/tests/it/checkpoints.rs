@@ -511,6 +511,43 @@ fn promotes_and_rolls_back() {
 }
 
 #[test]
+fn what_is_removed_can_be_restored_for_a_day() {
+    let (folder, registry, network) = published();
+    registry.publish(draft("two", &network)).unwrap();
+    registry.promote("two").unwrap();
+    assert_eq!(registry.prunable(1, &[]).unwrap(), ["one"]);
+    assert_eq!(registry.prune(1, &[]).unwrap(), ["one"]);
+    assert_eq!(registry.restorable().unwrap(), ["one"]);
+    // Another of the same id stands in its way, and is put aside beside it.
+    registry.publish(draft("one", &network)).unwrap();
+    assert!(matches!(registry.restore("one"), Err(RegistryError::Exists(_))));
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    registry.remove("one").unwrap();
+    assert_eq!(registry.ids().unwrap(), ["two"]);
+    for _ in 0..2 {
+        registry.restore("one").unwrap();
+        registry.load("one", &Device::flex()).unwrap();
+        fs::remove_dir_all(registry.folder("one")).unwrap();
+    }
+    assert!(matches!(registry.restore("one"), Err(RegistryError::NotRemoved(_))));
+    assert!(matches!(registry.restore("two"), Err(RegistryError::NotRemoved(_))));
+
+    // After a day it is deleted; and so is what older programs were deleting.
+    registry.remove("two").unwrap();
+    let checkpoints = folder.path().join("checkpoints");
+    let aside = fs::read_dir(&checkpoints).unwrap().next().unwrap().unwrap().path();
+    registry.remove_leftovers().unwrap();
+    assert!(aside.is_dir());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let long_ago = now.as_millis() - 25 * 60 * 60 * 1000;
+    fs::rename(&aside, checkpoints.join(format!(".removed-{long_ago}-two"))).unwrap();
+    fs::create_dir(checkpoints.join(".removed-three")).unwrap();
+    registry.remove_leftovers().unwrap();
+    assert_eq!(fs::read_dir(&checkpoints).unwrap().count(), 0);
+    assert!(registry.restorable().unwrap().is_empty());
+}
+
+#[test]
 fn a_damaged_file_of_the_registry_is_named_and_left_as_it_is() {
     let (folder, registry, _) = published();
     let [current, marks] = ["CURRENT", "MARKS"].map(|name| folder.path().join(name));

@@ -53,6 +53,11 @@ impl Classifier {
         Some(Self::by(Arc::new(OneThread(CpuNetwork::new(layers)?)), true, labels))
     }
 
+    /// The same with large batches split between threads.
+    pub fn of_layers_in_parallel(layers: &[LayerWeights], labels: Vec<String>) -> Option<Self> {
+        Some(Self::by(Arc::new(CpuNetwork::new(layers)?), true, labels))
+    }
+
     fn by(backend: Arc<dyn Backend>, by_kernels: bool, labels: Vec<String>) -> Self {
         let thresholds = Thresholds::default();
         Self { backend, by_kernels, labels, temperature: 1.0, thresholds, memory: None }

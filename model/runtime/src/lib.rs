@@ -11,6 +11,8 @@
 //! | [`device`] | the choice of a GPU, the CPU or another machine's device |
 //! | [`held_back`] | which samples are held back from training |
 //! | [`idx`] | the files of MNIST and of sets made like it |
+//! | [`listen`] | addresses to listen on, as people write them |
+//! | [`reader`] | a checkpoint that reads, without a server |
 //! | [`registry`] | the folder of checkpoints: history, aliases, retention, promotion |
 //! | [`samples`] | the JSON of a sample |
 //! | [`mod@text`] | texts and labels as others write them |
@@ -22,6 +24,8 @@ pub mod device;
 pub mod encode;
 pub mod held_back;
 pub mod idx;
+pub mod listen;
+pub mod reader;
 pub mod registry;
 pub mod samples;
 pub mod text;

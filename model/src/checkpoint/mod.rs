@@ -74,10 +74,26 @@ impl Manifest {
     /// # Errors
     /// The weights' checksum or shapes do not fit the manifest, or a weight is not finite.
     pub fn into_classifier(self, weights: &[u8]) -> Result<Classifier, CheckpointError> {
+        self.into_classifier_by(Classifier::of_layers, weights)
+    }
+
+    /// The same, with large batches split between threads: for programs that have some.
+    ///
+    /// # Errors
+    /// As [`into_classifier`](Self::into_classifier).
+    pub fn into_parallel_classifier(self, weights: &[u8]) -> Result<Classifier, CheckpointError> {
+        self.into_classifier_by(Classifier::of_layers_in_parallel, weights)
+    }
+
+    fn into_classifier_by(
+        self,
+        make: impl FnOnce(&[LayerWeights], Vec<String>) -> Option<Classifier>,
+        weights: &[u8],
+    ) -> Result<Classifier, CheckpointError> {
         let layers = self.layers(weights)?;
         let without_layers = self.wrong_weights("it has no layers".to_owned());
         let Self { labels, temperature, thresholds, .. } = self;
-        let classifier = Classifier::of_layers(&layers, labels).ok_or(without_layers)?;
+        let classifier = make(&layers, labels).ok_or(without_layers)?;
         Ok(classifier.with_temperature(temperature).with_thresholds(thresholds))
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::{body::Body, extract::State, http::HeaderMap};
 use glyphic_model::{answer::ReadText, checkpoint::Manifest, number::Bounds};
+use glyphic_runtime::reader::quarter_turns;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -74,16 +75,6 @@ impl ReadOptions {
     }
 }
 
-/// The quarter turns for an orientation in degrees.
-pub fn quarter_turns(orientation: Option<usize>) -> Result<Option<usize>, ApiError> {
-    match orientation {
-        Some(degrees) if ![0, 90, 180, 270].contains(&degrees) => Err(ApiError::malformed(
-            format!("orientation must be 0, 90, 180 or 270 degrees, not {degrees}"),
-        )),
-        degrees => Ok(degrees.map(|degrees| degrees / 90)),
-    }
-}
-
 /// The text in a picture, and how it was read.
 #[derive(Serialize, ToSchema)]
 pub struct ReadAnswer {
@@ -111,7 +102,8 @@ pub async fn read(
 ) -> Result<Json<ReadAnswer>, ApiError> {
     // Before the body is read: wrong thresholds are refused at once.
     app.thresholds_over(&app.models.engine().serving(), options.thresholds())?;
-    let (boxes, turns) = (options.boxes()?, quarter_turns(options.orientation)?);
+    let (boxes, turns) =
+        (options.boxes()?, quarter_turns(options.orientation).map_err(ApiError::malformed)?);
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let begun = Instant::now();
     let input = Input::of(&headers, bytes)?;

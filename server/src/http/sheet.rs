@@ -16,9 +16,12 @@ use glyphic_model::{
     answer::{ReadSheet, SURE_CELL, SheetTable},
     checkpoint::Manifest,
     glyph::Glyph,
-    number::table::{Column, Lines},
+    number::table::Lines,
 };
-use glyphic_runtime::cells::to_cell;
+use glyphic_runtime::{
+    cells::to_cell,
+    reader::{known_columns, quarter_turns},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -30,7 +33,6 @@ use super::{
     input::{FormInput, Input, JsonInput},
     openapi::{BadRequest, TooLarge, TooManyRequests, Unavailable, Unprocessable, UnsupportedType},
     predict::{Timing, micros},
-    read::quarter_turns,
     schemas::ReadSheetSchema,
 };
 use crate::{
@@ -63,25 +65,6 @@ pub struct SheetOptions {
     /// Where the lines are, if they are not to be found, as JSON: a list of the tables' `lines`, as in
     /// the answer
     grid: Option<String>,
-}
-
-/// Most columns of which something is known.
-const MOST_COLUMNS: usize = 256;
-
-/// What is known of columns, from JSON.
-pub fn known_columns(text: Option<&str>) -> Result<Vec<Column>, ApiError> {
-    let bad = |problem: String| {
-        ApiError::malformed(format!(
-            "columns must be a list such as [{{\"digits\":8}},null,{{\"min\":0,\"max\":20}}]: {problem}"
-        ))
-    };
-    let Some(text) = text else { return Ok(Vec::new()) };
-    let columns: Vec<Option<Column>> =
-        serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
-    match columns.len() > MOST_COLUMNS {
-        true => Err(bad(format!("there may be at most {MOST_COLUMNS} of them"))),
-        false => Ok(columns.into_iter().map(Option::unwrap_or_default).collect()),
-    }
 }
 
 /// The lines of tables, from JSON.
@@ -134,8 +117,8 @@ pub async fn sheet(
     // Before the body is read: what is wrong with the options is refused at once.
     let overrides = options.thresholds(&app);
     app.thresholds_over(&app.models.engine().serving(), overrides)?;
-    let turns = quarter_turns(options.orientation)?;
-    let columns = known_columns(options.columns.as_deref())?;
+    let turns = quarter_turns(options.orientation).map_err(ApiError::malformed)?;
+    let columns = known_columns(options.columns.as_deref()).map_err(ApiError::malformed)?;
     let given = given_lines(options.grid.as_deref())?;
     let (bytes, _room) = receive(&app, client, &headers, body).await?;
     let begun = Instant::now();

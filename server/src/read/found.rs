@@ -2,18 +2,25 @@
 
 use anyhow::Result;
 use glyphic_model::{
-    Glyph, Prediction, Thresholds, Verdict,
-    answer::{ReadSheet, ReadText, SURE_CELL},
-    number::{self, Question, table::Tables},
-    preprocess::{Picture, Pictures},
+    Verdict,
+    answer::{ReadSheet, ReadText},
+    number::table::Column,
+    preprocess::Picture,
 };
+use glyphic_runtime::reader::Reader;
 
-use super::Reader;
-
-/// Glyphs that are classified at once.
-const BATCH: usize = 64;
 /// A picture is read as a table if there are this many cells in it: a frame around a number is none.
 const FEWEST_CELLS: usize = 2;
+
+/// What is asked of every picture.
+pub struct Wanted {
+    /// By how many quarters it is turned clockwise first; `None` if that is to be found out.
+    pub turns: Option<usize>,
+    /// Whether all is read as lines of numbers.
+    pub only_numbers: bool,
+    /// What is known of the first columns of tables.
+    pub columns: Vec<Column>,
+}
 
 /// What is written in a picture.
 pub enum Found {
@@ -25,27 +32,15 @@ pub enum Found {
 
 impl Found {
     /// Reads a picture.
-    pub fn in_picture(reader: &Reader, picture: &Picture) -> Result<Self> {
-        let (classifier, id) = (&reader.classifier, &reader.id);
-        let (labels, thresholds) = (classifier.labels(), classifier.thresholds());
-        let asked = number::Reader { labels, thresholds };
-        let classify = |glyphs: &[Glyph]| -> Result<Vec<Prediction>> {
-            let batches = glyphs.chunks(BATCH).map(|batch| classifier.classify(batch));
-            Ok(batches.collect::<Result<Vec<_>, _>>()?.concat())
-        };
-        if !reader.only_numbers && reader.pictures == Pictures::Ink {
-            let tables = Tables::of_picture(picture, reader.turns)
-                .with_columns(reader.columns.clone())
-                .read(asked, classify)??;
-            let cells: usize = tables.tables.iter().map(|table| table.cells.len()).sum();
-            if cells >= FEWEST_CELLS {
-                let thresholds = Thresholds { confidence: SURE_CELL, ..thresholds };
-                return Ok(Self::Sheet(ReadSheet::new(tables, labels, id, thresholds, |_| None)));
+    pub fn in_picture(reader: &Reader, wanted: &Wanted, picture: &Picture) -> Result<Self> {
+        if !wanted.only_numbers {
+            let sheet = reader.sheet(picture, wanted.turns, wanted.columns.clone())?;
+            let cells = sheet.tables.iter().flat_map(|table| &table.rows).flatten();
+            if cells.filter(|cell| cell.part_of.is_none()).count() >= FEWEST_CELLS {
+                return Ok(Self::Sheet(sheet));
             }
         }
-        let lattice = reader.pictures.lattice(picture, None, reader.turns);
-        let reading = lattice.read(asked, classify)?;
-        Ok(Self::Text(ReadText::new(reading, labels, id, thresholds, |_| None)))
+        Ok(Self::Text(reader.text(picture, wanted.turns)?))
     }
 
     /// Whether nothing is written in it.

@@ -11,17 +11,17 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use clap::Args;
-use glyphic_model::{Classifier, number::table::Column, preprocess::Pictures};
-use glyphic_runtime::{decode::decode, registry::Registry};
+use glyphic_runtime::{
+    decode::decode,
+    reader::{Reader, known_columns, quarter_turns},
+    registry::Registry,
+};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
-use crate::{
-    config::folder,
-    http::{known_columns, quarter_turns},
-};
-use found::Found;
+use crate::config::folder;
+use found::{Found, Wanted};
 use output::{Form, Output};
 
 /// Longest file that is read, in bytes.
@@ -60,16 +60,6 @@ pub struct ReadArgs {
     artifacts: PathBuf,
 }
 
-/// A checkpoint, and how it is to be used.
-struct Reader {
-    id: String,
-    pictures: Pictures,
-    classifier: Classifier,
-    turns: Option<usize>,
-    only_numbers: bool,
-    columns: Vec<Column>,
-}
-
 /// Reads the files. Exits with 1 if one of them cannot be read, or nothing is written in it.
 pub fn read(arguments: ReadArgs) -> Result<ExitCode> {
     let ReadArgs { mut files, csv, json, numbers, boxes, .. } = arguments;
@@ -78,13 +68,13 @@ pub fn read(arguments: ReadArgs) -> Result<ExitCode> {
         files.push(PathBuf::from("-"));
     }
     ensure!(boxes.is_none() || files.len() == 1, "--boxes takes a single picture file");
-    let registry = Registry::new(arguments.artifacts);
-    let reader = Reader {
-        turns: quarter_turns(arguments.orientation)?,
-        columns: known_columns(arguments.columns.as_deref())?,
+    let wanted = Wanted {
+        turns: quarter_turns(arguments.orientation).map_err(Error::msg)?,
+        columns: known_columns(arguments.columns.as_deref()).map_err(Error::msg)?,
         only_numbers: numbers,
-        ..Reader::new(&registry, arguments.model.as_deref())?
     };
+    let registry = Registry::new(arguments.artifacts);
+    let reader = Reader::of(&registry, arguments.model.as_deref())?;
     let form = match (csv, json) {
         (true, _) => Form::Csv,
         (_, true) => Form::Json,
@@ -102,7 +92,7 @@ pub fn read(arguments: ReadArgs) -> Result<ExitCode> {
     let mut all_read = true;
     for file in &files {
         let name = file.display().to_string();
-        match reader.file(file, boxes.as_deref()) {
+        match find(&reader, &wanted, file, boxes.as_deref()) {
             Ok(found) => {
                 all_read &= !found.is_blank();
                 io::stdout().write_all(output.of(&name, &found)?.as_bytes())?;
@@ -118,30 +108,16 @@ pub fn read(arguments: ReadArgs) -> Result<ExitCode> {
     Ok(if all_read { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-impl Reader {
-    fn new(registry: &Registry, model: Option<&str>) -> Result<Self> {
-        let id = match model {
-            Some(name) => registry.resolve(name)?,
-            None => registry.current()?,
-        };
-        let manifest = registry.manifest(&id)?;
-        let weights = registry.weights(&manifest)?;
-        let pictures = manifest.pictures;
-        let classifier = manifest.into_classifier(&weights)?;
-        Ok(Self { id, pictures, classifier, turns: None, only_numbers: false, columns: Vec::new() })
+/// What is written in a file; with its picture marked in another one, if that is named.
+fn find(reader: &Reader, wanted: &Wanted, file: &Path, boxes: Option<&Path>) -> Result<Found> {
+    let picture = decode(&bytes(file)?)?;
+    let found = Found::in_picture(reader, wanted, &picture)?;
+    if let Some(path) = boxes {
+        let marked = marks::marked(&picture, &found);
+        fs::write(path, glyphic_runtime::encode::whole(&marked)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
-
-    /// What is written in a file; with its picture marked in another one, if that is named.
-    fn file(&self, file: &Path, boxes: Option<&Path>) -> Result<Found> {
-        let picture = decode(&bytes(file)?)?;
-        let found = Found::in_picture(self, &picture)?;
-        if let Some(path) = boxes {
-            let marked = marks::marked(&picture, &found);
-            fs::write(path, glyphic_runtime::encode::whole(&marked)?)
-                .with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        Ok(found)
-    }
+    Ok(found)
 }
 
 fn bytes(file: &Path) -> Result<Vec<u8>> {

@@ -16,6 +16,7 @@ mod remote;
 #[cfg(not(feature = "remote"))]
 #[path = "no_remote.rs"]
 mod remote;
+mod session;
 
 use std::{fmt, str::FromStr};
 
@@ -26,6 +27,7 @@ pub use address::{RemoteAddress, TOKEN_VARIABLE};
 pub use compute::ComputeDevice;
 pub use error::DeviceError;
 pub use gpu::{HAS_GPU, adapters};
+pub use session::with_session_folder;
 
 /// The device that the user asks for: `auto`, `gpu`, `gpu:N`, `cpu` or `remote:ws://host:port[/N]`.
 #[derive(Clone, Debug, PartialEq, Eq)]

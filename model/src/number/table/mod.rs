@@ -223,7 +223,8 @@ impl Tables {
         Self { columns, ..self }
     }
 
-    fn none() -> Self {
+    /// No table.
+    pub fn none() -> Self {
         Self {
             tables: Vec::new(),
             sides: None,

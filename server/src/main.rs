@@ -4,6 +4,7 @@ use std::{ffi::OsString, iter, process::ExitCode};
 
 use anyhow::Result;
 use clap::Parser;
+use glyphic_runtime::device::with_session_folder;
 use glyphic_server::{
     cli::{Cli, Command},
     commands::{push, write_page},
@@ -14,6 +15,7 @@ use glyphic_server::{
 };
 
 fn main() -> ExitCode {
+    with_session_folder();
     // The TLS provider, for object stores and collectors of traces. It fails if one is installed
     // already.
     let _ = rustls::crypto::ring::default_provider().install_default();

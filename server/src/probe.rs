@@ -9,8 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-
-use crate::config::address;
+use glyphic_runtime::listen::address;
 
 /// Longest time to connect, and between two parts of the answer.
 const PATIENCE: Duration = Duration::from_secs(3);

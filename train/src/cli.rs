@@ -7,7 +7,10 @@ use clap::{
     parser::ValueSource, value_parser,
 };
 use glyphic_model::preprocess::Pictures;
-use glyphic_runtime::device::{ComputeDevice, DeviceChoice, DeviceError};
+use glyphic_runtime::{
+    device::{ComputeDevice, DeviceChoice, DeviceError},
+    listen::address,
+};
 
 use crate::config::{TrainConfig, pictures};
 
@@ -16,7 +19,7 @@ use crate::config::{TrainConfig, pictures};
 /// Without a command, it trains from scratch on MNIST, which is in the repository, on the GPU if
 /// there is one, otherwise on the CPU.
 #[derive(Parser)]
-#[command(name = "train", version)]
+#[command(name = "train", bin_name = "train", version, max_term_width = 80, after_help = EXAMPLES)]
 pub struct Cli {
     /// The options of every command.
     #[command(flatten)]
@@ -29,32 +32,123 @@ pub struct Cli {
     pub start: StartArgs,
 }
 
+/// One of every command. They are tested as they stand here.
+const EXAMPLES: &str = "\
+Examples:
+  train --epochs 3 --promote        # train for minutes, then serve the result
+  train --data photos               # your symbols: photos/<label>/*.png
+  train resume                      # go on with the run that was stopped
+  train finetune --samples samples.jsonl --promote
+  train eval --quick                # measure the promoted checkpoint
+  train audit                       # which labels of the data are wrong?
+  train sweep rates.toml            # compare settings in a table
+  train list                        # checkpoints and unfinished runs
+  train promote candidate           # serve the checkpoint with this alias
+  train prune --keep 5              # remove old ones, after asking
+  train restore ID                  # have one back, within 24 hours
+  train export stable net.onnx      # for other programs
+  train import net.onnx --id ours   # and back
+  train draw                        # look at the synthetic handwriting
+  train pairs touching --numbers 500   # data of touching digits
+  train devices                     # which devices are there?
+  train lend --listen :8090         # lend them to another machine";
+
 /// What `train` can do besides training from scratch.
 #[derive(Subcommand)]
 pub enum TrainCommand {
     /// Continue a run that was stopped or killed.
+    #[command(after_help = "\
+Examples:
+  train resume                    # the run that was saved last
+  train resume RUN --data ~/mnist # its data has been moved")]
     Resume(ResumeArgs),
     /// Fine-tune a checkpoint on new samples, while replaying examples that it was trained on.
+    #[command(after_help = "\
+Examples:
+  train finetune --samples samples.jsonl   # as the page Samples exports them
+  train finetune --samples samples.jsonl --from candidate --epochs 1")]
     Finetune(FinetuneArgs),
     /// Measure a checkpoint on labelled data.
+    #[command(after_help = "\
+Examples:
+  train eval                      # the promoted one, with robustness and speed
+  train eval candidate stable --quick   # which of the two is better?
+  train eval --data photos        # on other pictures: photos/<label>/*.png")]
     Eval(EvalArgs),
     /// Look for wrong labels in the training data.
+    #[command(after_help = "\
+Examples:
+  train audit
+  train audit stable --data photos --most 20")]
     Audit(AuditArgs),
     /// Train with many combinations of settings and compare them in a table.
+    #[command(after_help = "\
+Examples:
+  train sweep rates.toml
+  train sweep rates.toml --parallel 2")]
     Sweep(SweepArgs),
     /// Lend this machine's devices to runs on other machines.
+    #[command(after_help = "\
+Examples:
+  train lend                      # to this machine alone
+  train lend --listen 0.0.0.0:8090 --device gpu:0")]
     Lend(LendArgs),
     /// List the checkpoints and the unfinished runs.
+    #[command(after_help = "\
+Examples:
+  train list
+  train list --artifacts ~/glyphic")]
     List,
+    /// Promote a checkpoint: servers load it. One that is less accurate than the promoted one, or has
+    /// other labels, is refused.
+    #[command(after_help = "\
+Examples:
+  train promote candidate         # the checkpoint with this alias
+  train promote ID --force        # whatever speaks against it")]
+    Promote(PromoteArgs),
+    /// Remove old checkpoints, after showing which. Those that are promoted, were promoted before, are
+    /// pinned, as the released ones are, or have an alias stay.
+    #[command(after_help = "\
+Examples:
+  train prune                     # all but the newest five
+  train prune --keep 1 --yes      # without being asked")]
+    Prune(PruneArgs),
+    /// Restore a checkpoint that was removed in the last 24 hours.
+    #[command(after_help = "\
+Examples:
+  train list        # its last line names those that can be restored
+  train restore ID")]
+    Restore(RestoreArgs),
     /// Write a checkpoint to a single file: a zip archive, ONNX, or safetensors.
+    #[command(after_help = "\
+Examples:
+  train export stable net.zip     # the whole promoted checkpoint
+  train export stable net.onnx    # the network, for other programs
+  train export stable net.safetensors")]
     Export(ExportArgs),
     /// Publish a checkpoint from such a file.
+    #[command(after_help = "\
+Examples:
+  train import net.zip --artifacts ~/other   # it keeps its id
+  train import net.onnx --id theirs")]
     Import(ImportArgs),
     /// Draw contact sheets of synthetic handwriting.
+    #[command(after_help = "\
+Examples:
+  train draw
+  train draw symbols.jsonl --out symbols.png --columns 20")]
     Draw(DrawArgs),
     /// Draw touching digits: the data of the network that reads pairs of them.
+    #[command(after_help = "\
+Examples:
+  train pairs touching --numbers 500   # a few, to look at
+  train --data touching --network touching/network.json --pictures whole")]
     Pairs(PairsArgs),
     /// List the graphics adapters and test the chosen device against the CPU.
+    #[command(after_help = "\
+Examples:
+  train devices
+  train devices --device gpu:0")]
     Devices,
 }
 
@@ -182,7 +276,7 @@ pub struct SweepArgs {
 pub struct LendArgs {
     /// Address and port to listen on. Borrowers need the token in GLYPHIC_REMOTE_TOKEN or, if
     /// that is not set, the one that is printed.
-    #[arg(long, default_value = "127.0.0.1:8090")]
+    #[arg(long, default_value = "127.0.0.1:8090", value_parser = address)]
     pub listen: SocketAddr,
 }
 
@@ -251,6 +345,34 @@ pub struct PairsArgs {
     /// Seed of everything that is drawn at random.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+/// Arguments of `train promote`.
+#[derive(Args)]
+pub struct PromoteArgs {
+    /// Id or alias of the checkpoint.
+    pub id: String,
+    /// Promote it even if it is less accurate than the promoted one or has other labels.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Arguments of `train prune`.
+#[derive(Args)]
+pub struct PruneArgs {
+    /// How many of the newest checkpoints stay.
+    #[arg(long, default_value_t = 5)]
+    pub keep: usize,
+    /// Remove them without being asked.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Arguments of `train restore`.
+#[derive(Args)]
+pub struct RestoreArgs {
+    /// Id of the checkpoint.
+    pub id: String,
 }
 
 /// Arguments of `train export`.

@@ -7,6 +7,11 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(stderr(), "{text}");
 }
 
+/// A count of things: `1 epoch`, `30 epochs`.
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Seconds as a person writes them: `42 s`, `3 min 05 s`, `2 h 10 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let seconds = seconds.round() as u64;

@@ -12,7 +12,8 @@ use anyhow::{Context, Result};
 use crate::{
     cli::{Cli, TrainCommand},
     commands::{
-        audit, devices, draw, eval, export, finetune, lend, list, pairs, resume, start, sweep,
+        audit, devices, draw, eval, export, finetune, lend, list, pairs, promote, prune, resume,
+        start, sweep,
     },
     run::{RunEnding, STOP},
 };
@@ -55,6 +56,9 @@ fn run(Cli { globals, command, start }: Cli) -> Result<ExitCode> {
         Some(TrainCommand::Export(arguments)) => export::export(globals, arguments).map(done),
         Some(TrainCommand::Import(arguments)) => export::import(globals, arguments).map(done),
         Some(TrainCommand::List) => list::run(globals).map(done),
+        Some(TrainCommand::Promote(arguments)) => promote::run(globals, arguments).map(done),
+        Some(TrainCommand::Prune(arguments)) => prune::prune(globals, arguments).map(done),
+        Some(TrainCommand::Restore(arguments)) => prune::restore(globals, arguments).map(done),
         Some(TrainCommand::Devices) => devices::run(globals).map(done),
     }?;
     // The exit code that a shell reports for a process that Ctrl-C ended.

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::{
-    console::{duration, say},
+    console::{counted, duration, say},
     state::Position,
     waiting::{LINE_EVERY, Waiting},
 };
@@ -31,6 +31,8 @@ pub struct RunProgress {
     on_gpu: bool,
     /// `Some` while a GPU has not finished its first step.
     waiting: Option<Waiting>,
+    /// Whether the line above the epochs was printed.
+    has_header: bool,
     /// The bar of the sweep that this run is part of, and the step that the bar has counted.
     whole: Option<(ProgressBar, usize)>,
 }
@@ -66,7 +68,9 @@ impl RunProgress {
         if !is_terminal {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        if let Ok(style) = ProgressStyle::with_template("{bar:32.cyan/blue} {percent:>3}%  {msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{wide_bar:.cyan/blue} {percent:>3}%  {msg}")
+        {
             bar.set_style(style);
         }
         Self {
@@ -80,6 +84,7 @@ impl RunProgress {
             devices: names.join(" and "),
             on_gpu: devices.iter().any(|device| device.adapter.is_some()),
             waiting: None,
+            has_header: false,
             whole: None,
         }
     }
@@ -88,16 +93,16 @@ impl RunProgress {
     pub fn begin(&mut self, position: &Position) {
         let network = &position.network;
         self.line(&format!(
-            "Training on {}: {} examples, {} held back; {} labels; {} parameters, {:.2} M \
-             multiply-adds; {} epochs of {} steps.",
+            "Training on {}:\n{} examples, {} held back; {}; {} of {}.\n\
+             The network has {} parameters and {:.2} M multiply-adds.",
             self.devices,
             position.dataset.training,
             position.dataset.validation,
-            position.labels.len(),
+            counted(position.labels.len(), "label"),
+            counted(position.config.epochs, "epoch"),
+            counted(position.steps_per_epoch(), "step"),
             network.parameters(),
             network.macs() as f64 / 1e6,
-            position.config.epochs,
-            position.steps_per_epoch(),
         ));
         if position.step > 0 {
             self.line(&format!(
@@ -178,26 +183,30 @@ impl RunProgress {
             seconds_left: eta,
         });
         let message = format!(
-            "epoch {}/{}  step {in_epoch}/{steps}  {speed:.0} img/s  loss {:.4}  accuracy {:.2} %  {} left",
+            "epoch {}/{}  loss {loss:.4}  accuracy {:.2} %  {} left",
             (position.step - 1) / steps + 1,
             self.epochs,
-            loss,
             100.0 * accuracy,
             duration(eta),
         );
         self.bar.set_position(position.step as u64);
-        self.bar.set_message(message.clone());
         if !self.is_terminal && self.last_line.elapsed() > LINE_EVERY {
             self.last_line = Instant::now();
-            say(&message);
+            say(&format!("step {in_epoch}/{steps}  {message}"));
         }
+        self.bar.set_message(message);
     }
 
     /// Shows a finished epoch.
-    pub fn epoch(&self, metrics: &EpochMetrics) {
+    pub fn epoch(&mut self, metrics: &EpochMetrics) {
         self.emit(&ProgressLine::Epoch(metrics));
+        if !std::mem::replace(&mut self.has_header, true) {
+            self.line(
+                "  epoch      loss  accuracy    validation: loss  accuracy    img/s     time",
+            );
+        }
         self.line(&format!(
-            "epoch {:>3}/{}  train loss {:.4}  accuracy {:.2} %  | validation loss {:.4}  accuracy {:.2} %  | {:.0} img/s  {}",
+            "{:>3}/{:<3}  {:>8.4}  {:>6.2} %          {:>8.4}  {:>6.2} %  {:>7.0}  {:>7}",
             metrics.epoch,
             self.epochs,
             metrics.train_loss,
@@ -229,7 +238,7 @@ impl RunProgress {
             ));
         }
         self.line(&format!(
-            "Checkpoint {}{} in {}. Its report: {}",
+            "Checkpoint {}{} in {}. Its report:\n{}",
             manifest.id,
             if promoted { ", promoted," } else { "" },
             duration(metrics.seconds),

@@ -7,7 +7,8 @@ use flate2::{
     Compression,
     write::{DeflateEncoder, GzEncoder, ZlibEncoder},
 };
-use glyphic_server::config::{Limits, address};
+use glyphic_runtime::listen::address;
+use glyphic_server::config::Limits;
 use serde_json::{Value, json};
 
 use crate::common::{Server, TestArtifacts, TrainingSetup, picture, read, seven};

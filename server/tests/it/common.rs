@@ -3,14 +3,16 @@
 
 use std::{
     fs,
+    io::Read,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use burn::tensor::Device;
+use flate2::read::GzDecoder;
 use glyphic_model::{
     Thresholds,
     checkpoint::{Metrics, Score},
@@ -369,6 +371,24 @@ pub fn train(server: &Server) -> Value {
     let (status, job) = server.post_json("/api/jobs", &json!({}));
     assert_eq!(status, 202, "{job}");
     wait_for_job(server, job["id"].as_str().unwrap())
+}
+
+/// The first pictures of MNIST as a dataset of their own.
+pub fn a_little_of_mnist(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    let from = repository().join("artifacts/datasets/mnist");
+    for (name, header, size, count) in [
+        ("train-images-idx3-ubyte", 16, 784, 1200u32),
+        ("train-labels-idx1-ubyte", 8, 1, 1200),
+        ("t10k-images-idx3-ubyte", 16, 784, 200),
+        ("t10k-labels-idx1-ubyte", 8, 1, 200),
+    ] {
+        let packed = fs::File::open(from.join(format!("{name}.gz"))).unwrap();
+        let mut bytes = vec![0; header + size * count as usize];
+        GzDecoder::new(packed).read_exact(&mut bytes).unwrap();
+        bytes[4..8].copy_from_slice(&count.to_be_bytes());
+        fs::write(folder.join(name), bytes).unwrap();
+    }
 }
 
 /// Drawings of digits, each a little different: `count` of them.

@@ -12,6 +12,7 @@ mod crowds;
 mod description;
 mod durability;
 mod errors;
+mod examples;
 mod hostile;
 mod jobs;
 mod killed;

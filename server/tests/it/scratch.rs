@@ -3,36 +3,16 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
-    path::Path,
+    io::{BufRead, BufReader},
     time::{Duration, Instant},
 };
 
 use crate::common::{
-    Server, TestArtifacts, TrainingSetup, alone, drawings, repository, seven, wait_for,
+    Server, TestArtifacts, TrainingSetup, a_little_of_mnist, alone, drawings, seven, wait_for,
     wait_for_job, wait_until,
 };
-use flate2::read::GzDecoder;
 use glyphic_server::config::Limits;
 use serde_json::{Value, json};
-
-/// The first pictures of MNIST as a dataset of their own.
-fn a_little_of_mnist(folder: &Path) {
-    fs::create_dir_all(folder).unwrap();
-    let from = repository().join("artifacts/datasets/mnist");
-    for (name, header, size, count) in [
-        ("train-images-idx3-ubyte", 16, 784, 1200u32),
-        ("train-labels-idx1-ubyte", 8, 1, 1200),
-        ("t10k-images-idx3-ubyte", 16, 784, 200),
-        ("t10k-labels-idx1-ubyte", 8, 1, 200),
-    ] {
-        let packed = fs::File::open(from.join(format!("{name}.gz"))).unwrap();
-        let mut bytes = vec![0; header + size * count as usize];
-        GzDecoder::new(packed).read_exact(&mut bytes).unwrap();
-        bytes[4..8].copy_from_slice(&count.to_be_bytes());
-        fs::write(folder.join(name), bytes).unwrap();
-    }
-}
 
 fn server(artifacts: &TestArtifacts) -> Server {
     let data = artifacts.registry.root().join("little");

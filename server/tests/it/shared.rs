@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// An S3 server with a bucket `glyphic`.
-struct S3 {
+pub struct S3 {
     folder: TempDir,
     port: u16,
     program: Option<Program>,
@@ -55,7 +55,7 @@ impl S3 {
 
     /// moto's, which refuses a write whose condition is not met, and takes objects from
     /// everybody.
-    fn moto() -> Self {
+    pub fn moto() -> Self {
         let port = free_port();
         let mut command = Command::new(installed("moto_server"));
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
@@ -65,7 +65,7 @@ impl S3 {
     }
 
     /// The server's program, told where the store is and how to get in.
-    fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
         command
             .env("AWS_ENDPOINT", format!("http://127.0.0.1:{}", self.port))

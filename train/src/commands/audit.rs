@@ -5,10 +5,10 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use glyphic_model::label_errors::label_errors;
-use glyphic_runtime::registry::{Registry, write_atomically};
+use glyphic_runtime::registry::write_atomically;
 use serde_json::json;
 
-use super::{chosen, default_data, load};
+use super::{chosen, default_data, load, registry};
 use crate::{
     cli::{AuditArgs, Globals},
     config::TrainConfig,
@@ -20,7 +20,7 @@ use crate::{
 /// Writes the most doubtful labels to `audits/<checkpoint>.json` in the artifacts
 /// folder, where the server reads them.
 pub fn run(globals: &Globals, arguments: AuditArgs) -> Result<()> {
-    let registry = Registry::new(&globals.artifacts);
+    let registry = registry(globals)?;
     let id = chosen(&registry, arguments.id.as_deref())?;
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
     let device = globals.device()?.open()?;

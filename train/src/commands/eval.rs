@@ -17,7 +17,7 @@ use glyphic_runtime::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{chosen, default_data};
+use super::{chosen, default_data, registry};
 use crate::{
     card::{Card, Measured, Negatives, Verdicts, robustness, statistics},
     cli::{EvalArgs, Globals},
@@ -34,7 +34,7 @@ use crate::{
 /// checkpoint.
 pub fn run(globals: &Globals, arguments: EvalArgs) -> Result<()> {
     let EvalArgs { id, other, quick, data, report } = arguments;
-    let registry = Registry::new(&globals.artifacts);
+    let registry = registry(globals)?;
     let subject = Subject::open(globals, &registry, id.as_deref(), data)?;
     let (mut card, evaluation) = subject.measure(&registry, other.as_deref())?;
 

@@ -9,6 +9,7 @@ use glyphic_runtime::{
     registry::{Registry, write_atomically},
 };
 
+use super::registry;
 use crate::{
     cli::{ExportArgs, Globals, ImportArgs},
     exchange::{archive, metadata, onnx, safetensors},
@@ -16,7 +17,7 @@ use crate::{
 
 /// Writes a checkpoint into a file, in the format of its extension.
 pub fn export(globals: &Globals, ExportArgs { id, file }: ExportArgs) -> Result<()> {
-    let registry = Registry::new(&globals.artifacts);
+    let registry = registry(globals)?;
     let id = registry.resolve(&id)?;
     let bytes = match extension(&file) {
         "zip" => archive::pack(&registry, &id)?,

@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 use anyhow::{Context, Result, ensure};
 use glyphic_runtime::registry::{Basis, PromotionPolicy, Registry};
 
-use super::{become_a_child, chosen, default_data};
+use super::{become_a_child, chosen, default_data, registry};
 use crate::{
     cli::{FinetuneArgs, Globals},
     config::TrainConfig,
@@ -24,7 +24,7 @@ pub fn run(globals: &Globals, arguments: FinetuneArgs) -> Result<RunEnding> {
         arguments.sample_share > 0.0 && arguments.sample_share <= 1.0,
         "--sample-share must be above 0 and at most 1"
     );
-    let registry = Registry::new(&globals.artifacts);
+    let registry = registry(globals)?;
     let parent = chosen(&registry, arguments.from.as_deref())?;
     let config = TrainConfig {
         epochs: arguments.epochs,

@@ -4,8 +4,8 @@ use std::{fs, io::Write};
 
 use anyhow::Result;
 use glyphic_model::checkpoint::{Manifest, Score};
-use glyphic_runtime::registry::Registry;
 
+use super::registry;
 use crate::{
     cli::Globals,
     run::runs_folder,
@@ -15,7 +15,7 @@ use crate::{
 /// Prints a table of the checkpoints and the unfinished runs.
 pub fn run(globals: &Globals) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    let registry = Registry::new(&globals.artifacts);
+    let registry = registry(globals)?;
     let current = registry.current().ok();
     writeln!(
         out,
@@ -44,6 +44,10 @@ pub fn run(globals: &Globals) -> Result<()> {
             }
             Err(error) => writeln!(out, "unfinished: {}, {error:#}", id.display())?,
         }
+    }
+    let restorable = registry.restorable()?;
+    if !restorable.is_empty() {
+        writeln!(out, "removed, but can be restored: {}", restorable.join(", "))?;
     }
     Ok(())
 }

@@ -9,6 +9,8 @@ pub mod finetune;
 pub mod lend;
 pub mod list;
 pub mod pairs;
+pub mod promote;
+pub mod prune;
 pub mod resume;
 pub mod start;
 pub mod sweep;
@@ -20,11 +22,12 @@ use std::{
     thread,
 };
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use glyphic_model::preprocess::Pictures;
 use glyphic_runtime::registry::Registry;
 
 use crate::{
+    cli::Globals,
     console::say,
     data::{self, Data},
     run::STOP,
@@ -44,6 +47,17 @@ pub(crate) fn load(path: &Path, pictures: Pictures, validation_share: f64) -> Re
     let data = data::load(path, pictures, validation_share)?;
     data.notes.iter().for_each(|note| say(note));
     Ok(data)
+}
+
+/// The registry of a command that works on what is there.
+pub(crate) fn registry(globals: &Globals) -> Result<Registry> {
+    let folder = &globals.artifacts;
+    ensure!(
+        folder.is_dir(),
+        "there is no folder '{}': name the one with the checkpoints with --artifacts",
+        folder.display()
+    );
+    Ok(Registry::new(folder))
 }
 
 /// The checkpoint of this id or alias; without one, the promoted one.

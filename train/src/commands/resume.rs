@@ -5,9 +5,10 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 use glyphic_runtime::registry::Registry;
 
-use super::finetune::compare_and_promote;
+use super::{finetune::compare_and_promote, registry};
 use crate::{
     cli::{Globals, ResumeArgs},
+    console::say,
     data,
     finetune::FineTuning,
     run::{Run, RunEnding, runs_folder},
@@ -17,7 +18,7 @@ use crate::{
 
 /// Continues an unfinished run until it ends or is stopped.
 pub fn run(globals: &Globals, arguments: ResumeArgs) -> Result<RunEnding> {
-    let registry = Registry::new(&globals.artifacts);
+    let registry = registry(globals)?;
     let id = match arguments.run {
         Some(id) => id,
         None => latest(&registry)?,
@@ -28,6 +29,7 @@ pub fn run(globals: &Globals, arguments: ResumeArgs) -> Result<RunEnding> {
         "there is no unfinished run '{id}' in {}: see `train list`",
         runs_folder(&registry).display()
     );
+    say(&format!("Reading {id} and its data …"));
     let mut state = RunState::load(&folder)?;
     let position = &mut state.position;
     if let Some(path) = arguments.data {

@@ -26,6 +26,7 @@ pub fn run(globals: &Globals, arguments: StartArgs) -> Result<RunEnding> {
         config.teacher = Some(chosen(&registry, Some(teacher))?);
     }
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
+    say(&format!("Reading {} …", path.display()));
     let mut data = load(&path, config.pictures, config.validation)?;
     if config.pictures.is_ink() && data.seems_whole() {
         say(&format!(
@@ -48,6 +49,9 @@ pub fn run(globals: &Globals, arguments: StartArgs) -> Result<RunEnding> {
     let (record, labels) = (data.record.clone(), data.labels.clone());
     let mut position = Position::start(config, network, path, record, labels, arguments.promote);
     position.force = arguments.force;
+    if position.config.synthetic + position.config.negatives > 0.0 && !data.generator.is_empty() {
+        say("Drawing the synthetic handwriting …");
+    }
     position.drawings = arguments.drawings.map(|file| fs::canonicalize(&file).unwrap_or(file));
     let run = Run::start(position, &registry, &data, &devices)?;
     match arguments.as_child {

@@ -173,7 +173,12 @@ fn leaves_metrics_events_and_a_report() {
     assert_success(&output);
     // Plain lines, for there is no terminal here.
     let said = errors(&output);
-    assert!(said.contains("epoch   1/2") && said.contains("epoch   2/2"), "{said}");
+    assert!(said.contains("\n  1/2 ") && said.contains("\n  2/2 "), "{said}");
+    assert!(said.contains("2 epochs of 10 steps"), "{said}");
+    let folders = folder.path().display().to_string();
+    let widest =
+        said.lines().filter(|line| !line.contains(&folders)).map(|l| l.chars().count()).max();
+    assert!(widest <= Some(80), "{said}");
     assert!(!said.contains('\u{1b}'), "escape codes without a terminal: {said:?}");
 
     let manifest = manifests(folder.path()).remove(0);

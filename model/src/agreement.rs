@@ -112,12 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn feature_maps_and_filters_equal_burns() {
+    fn the_output_and_the_weights_of_each_layer_equal_burns() {
         for config in configs() {
             let ((burn, cpu), glyphs) = (both(&config), glyphs(1));
-            assert_eq!(cpu.filters().unwrap(), burn.filters().unwrap());
+            // To the last bit, and not by assert_eq, which would print every weight.
+            assert!(cpu.weights().unwrap() == burn.weights().unwrap(), "{config:?}");
             let [burn, cpu] = [&burn as &dyn Backend, &cpu].map(|b| b.maps(&glyphs[0]).unwrap());
-            assert_eq!((burn.len(), cpu.len()), (config.convolutions.len(), burn.len()));
+            let layers = config.convolutions.len() + config.hidden.len() + 1;
+            assert_eq!((burn.len(), cpu.len()), (layers, layers));
             for (burn, cpu) in burn.iter().zip(&cpu) {
                 assert_eq!((burn.channels, burn.side), (cpu.channels, cpu.side));
                 let difference = largest_difference(&burn.values, &cpu.values);

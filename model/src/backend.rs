@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 
 use burn::tensor::DataError;
-use glyphic_kernels::LayerMaps;
+use glyphic_kernels::{LayerMaps, LayerWeights};
 use thiserror::Error;
 
 use crate::glyph::Glyph;
@@ -22,12 +22,11 @@ pub(crate) trait Backend: Debug + Send + Sync {
     fn logits_and_features(&self, glyphs: &[Glyph])
     -> Result<Vec<LogitsAndFeatures>, DeviceFailed>;
 
-    /// The output of each convolution for a glyph, first to last.
+    /// The output of each layer for a glyph, first to last: after ReLU, except in the last.
     fn maps(&self, glyph: &Glyph) -> Result<Vec<LayerMaps>, DeviceFailed>;
 
-    /// The side of the first convolution's filters and their weights, filter by filter, row by
-    /// row. `None` without a convolution.
-    fn filters(&self) -> Result<Option<(usize, Vec<f32>)>, DeviceFailed>;
+    /// The weights of each layer, first to last.
+    fn weights(&self) -> Result<Vec<LayerWeights>, DeviceFailed>;
 }
 
 /// A glyph's logits, and its features: the input of the last layer.

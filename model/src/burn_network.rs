@@ -1,7 +1,7 @@
 //! The network on any device, computed by burn.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use glyphic_kernels::LayerMaps;
+use glyphic_kernels::{LayerMaps, LayerWeights};
 
 use crate::{
     backend::{Backend, DeviceFailed, LogitsAndFeatures},
@@ -68,13 +68,11 @@ impl Backend for BurnNetwork {
             let [_, channels, side, _] = output.dims();
             Ok(LayerMaps { channels, side, values: values(output)? })
         };
-        self.network.convolution_outputs(pixels).into_iter().map(maps).collect()
+        self.network.layer_outputs(pixels).into_iter().map(maps).collect()
     }
 
-    fn filters(&self) -> Result<Option<(usize, Vec<f32>)>, DeviceFailed> {
-        let Some(weights) = self.network.first_weights() else { return Ok(None) };
-        let [_, _, side, _] = weights.dims();
-        Ok(Some((side, values(weights)?)))
+    fn weights(&self) -> Result<Vec<LayerWeights>, DeviceFailed> {
+        Ok(self.network.layer_weights()?)
     }
 }
 

@@ -100,6 +100,13 @@ impl Classifier {
         &*self.backend
     }
 
+    /// The same with the layers of another network, computed by the kernels on the calling thread.
+    /// `None` as in [`of_layers`](Self::of_layers).
+    pub(crate) fn with_layers(&self, layers: &[LayerWeights]) -> Option<Self> {
+        let backend = Arc::new(OneThread(CpuNetwork::new(layers)?));
+        Some(Self { backend, by_kernels: true, ..self.clone() })
+    }
+
     /// Whether the CPU's kernels compute, and not burn.
     pub fn uses_kernels(&self) -> bool {
         self.by_kernels

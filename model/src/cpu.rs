@@ -12,10 +12,6 @@ use crate::{
 #[derive(Debug)]
 pub struct CpuNetwork {
     inference: Inference,
-    /// The number of convolutions; they are the first layers.
-    convolutions: usize,
-    /// The side of the first convolution's filters, and their weights.
-    filters: Option<(usize, Vec<f32>)>,
 }
 
 impl CpuNetwork {
@@ -24,14 +20,7 @@ impl CpuNetwork {
     /// The layers must fit each other and a glyph, as those of a checked
     /// [`NetworkConfig`](crate::network::NetworkConfig) do.
     pub fn new(layers: &[LayerWeights]) -> Option<Self> {
-        let is_convolution =
-            |layer: &&LayerWeights| matches!(layer, LayerWeights::Convolution { .. });
-        let filters = match layers.first()? {
-            LayerWeights::Convolution { shape, weights, .. } => Some((shape[2], weights.clone())),
-            LayerWeights::Linear { .. } => None,
-        };
-        let convolutions = layers.iter().take_while(is_convolution).count();
-        Some(Self { inference: Inference::new(SIDE, layers)?, convolutions, filters })
+        Some(Self { inference: Inference::new(SIDE, layers)? })
     }
 
     /// The logits of each glyph, in the order of the glyphs. Large batches are split between
@@ -78,13 +67,11 @@ impl Backend for CpuNetwork {
     }
 
     fn maps(&self, glyph: &Glyph) -> Result<Vec<LayerMaps>, DeviceFailed> {
-        let mut maps = self.inference.maps(glyph, normalised_pixel);
-        maps.truncate(self.convolutions);
-        Ok(maps)
+        Ok(self.inference.maps(glyph, normalised_pixel))
     }
 
-    fn filters(&self) -> Result<Option<(usize, Vec<f32>)>, DeviceFailed> {
-        Ok(self.filters.clone())
+    fn weights(&self) -> Result<Vec<LayerWeights>, DeviceFailed> {
+        Ok(self.inference.layer_weights())
     }
 }
 
@@ -108,8 +95,8 @@ impl Backend for OneThread {
         self.0.maps(glyph)
     }
 
-    fn filters(&self) -> Result<Option<(usize, Vec<f32>)>, DeviceFailed> {
-        self.0.filters()
+    fn weights(&self) -> Result<Vec<LayerWeights>, DeviceFailed> {
+        self.0.weights()
     }
 }
 

@@ -23,7 +23,7 @@
 //! | [`memory`] | what was taught, read at once beside the network |
 //! | [`prediction`] | the network's answer for a glyph |
 //! | [`answer`] | the answer for a drawing or a picture as JSON, in servers and browsers |
-//! | [`explain`] | the layers' feature maps for a glyph, and which ink mattered |
+//! | [`explain`] | how the network came to its answer, and what would change it |
 //! | [`verdict`] | whether a prediction is accepted, unsure, or rejected |
 //! | [`labels`] | which texts can be labels and sources |
 //! | [`mod@label_errors`] | which labels of a dataset are likely wrong |

@@ -263,23 +263,25 @@ impl Network {
         x
     }
 
-    /// The output of each convolution for a batch, after ReLU.
+    /// The output of each layer for a batch, after ReLU except in the last. Those of linear layers
+    /// are maps of one pixel.
     ///
     /// # Shapes
-    /// `[batch, 1, 28, 28]` → `[batch, channels, side, side]` for each convolution
-    pub(crate) fn convolution_outputs(&self, pixels: Tensor<4>) -> Vec<Tensor<4>> {
+    /// `[batch, 1, 28, 28]` → `[batch, channels, side, side]` for each layer
+    pub(crate) fn layer_outputs(&self, pixels: Tensor<4>) -> Vec<Tensor<4>> {
         let mut outputs = Vec::new();
         let mut x = pixels;
         for convolution in &self.convolutions {
             x = convolution.forward(x);
             outputs.push(x.clone());
         }
+        let mut x: Tensor<2> = x.flatten(1, 3);
+        for linear in &self.hidden {
+            x = relu(linear.forward(x));
+            outputs.push(x.clone().unsqueeze_dims(&[2, 3]));
+        }
+        outputs.push(self.output.forward(x).unsqueeze_dims(&[2, 3]));
         outputs
-    }
-
-    /// The weights of the first convolution, `[channels, 1, side, side]`, if there is one.
-    pub(crate) fn first_weights(&self) -> Option<Tensor<4>> {
-        self.convolutions.first().map(|convolution| convolution.conv.weight.val())
     }
 
     /// This network with outputs for new labels after the present ones, `classes` in all. The

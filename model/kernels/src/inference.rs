@@ -7,7 +7,7 @@ use pulp::Arch;
 use crate::{
     layers::{LayerMaps, LayerWeights},
     layout::{LayerLayout, Map, Windows},
-    packed::{PackedWeights, Registers},
+    packed::{PackedWeights, Registers, unpacked},
     products::LayerOutput,
 };
 
@@ -18,6 +18,8 @@ pub struct Inference {
     /// The layout of the first layer's input: a square map with one channel.
     input: Map,
     layers: Vec<PackedLayer>,
+    /// The layers' shapes: they hold no values.
+    shapes: Vec<LayerWeights>,
     /// Buffers to reuse. Several threads may call at once and each computes on its own thread, so
     /// the list is behind a lock, which is held only for a push or a pop.
     spare: Mutex<Vec<Maps>>,
@@ -62,8 +64,20 @@ impl Inference {
         };
         let layouts = LayerLayout::all(side, layers);
         let input = layouts.first()?.from;
+        let shapes = layers.iter().map(|layer| layer.with(Vec::new(), Vec::new())).collect();
         let layers = layouts.into_iter().zip(layers).enumerate().map(layer).collect();
-        Some(Self { arch, input, layers, spare: Mutex::default() })
+        Some(Self { arch, input, layers, shapes, spare: Mutex::default() })
+    }
+
+    /// The layers that it was made of.
+    pub fn layer_weights(&self) -> Vec<LayerWeights> {
+        let layouts = LayerLayout::all(self.input.side, &self.shapes);
+        let layers = layouts.iter().zip(&self.shapes).zip(&self.layers);
+        let unpacked = |((layout, shape), layer): ((&LayerLayout, &LayerWeights), &PackedLayer)| {
+            let (by_window, bias) = unpacked(&layer.packed, layer.to.channels);
+            shape.with(layout.by_shape(&by_window), bias)
+        };
+        layers.map(unpacked).collect()
     }
 
     /// The logits of each picture, in the order of the pictures. `pixel` returns the network's

@@ -34,6 +34,16 @@ impl LayerWeights {
         let (Self::Convolution { weights, bias, .. } | Self::Linear { weights, bias, .. }) = self;
         (weights, bias)
     }
+
+    /// A layer of the same shape with other values.
+    pub(crate) fn with(&self, weights: Vec<f32>, bias: Vec<f32>) -> Self {
+        match *self {
+            Self::Convolution { shape, stride, padding, .. } => {
+                Self::Convolution { shape, weights, bias, stride, padding }
+            }
+            Self::Linear { shape, .. } => Self::Linear { shape, weights, bias },
+        }
+    }
 }
 
 /// A layer's output for one picture.

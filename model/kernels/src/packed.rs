@@ -63,6 +63,22 @@ impl Registers {
     }
 }
 
+/// The weights `[values of a window, channels]` and the biases of these panels: the inverse of
+/// [`Registers::pack`].
+pub(crate) fn unpacked(panels: &[PackedWeights], channels: usize) -> (Vec<f32>, Vec<f32>) {
+    let values = panels.first().map_or(0, |panel| panel.weights.len() / panel.bias.len().max(1));
+    let (mut weights, mut bias) = (vec![0.0; values * channels], vec![0.0; channels]);
+    for PackedWeights { first, weights: packed, bias: own_bias, .. } in panels {
+        let own = *first..(first + own_bias.len()).min(channels);
+        bias[own.clone()].copy_from_slice(&own_bias[..own.len()]);
+        let rows = packed.chunks_exact(own_bias.len());
+        for (row, all) in rows.zip(weights.chunks_exact_mut(channels)) {
+            all[own.clone()].copy_from_slice(&row[..own.len()]);
+        }
+    }
+    (weights, bias)
+}
+
 /// Finds out the size and number of the CPU's vector registers.
 struct MeasureRegisters;
 

@@ -1,34 +1,88 @@
-export class Layers{
+export class Insides{
 static __wrap(ptr){
-const obj=Object.create(Layers.prototype);
+const obj=Object.create(Insides.prototype);
 obj.__wbg_ptr=ptr;
-LayersFinalization.register(obj,obj.__wbg_ptr,obj);
+InsidesFinalization.register(obj,obj.__wbg_ptr,obj);
 return obj;
 }
 __destroy_into_raw(){
 const ptr=this.__wbg_ptr;
 this.__wbg_ptr=0;
-LayersFinalization.unregister(this);
+InsidesFinalization.unregister(this);
 return ptr;
 }
 free(){
 const ptr=this.__destroy_into_raw();
-wasm.__wbg_layers_free(ptr,0);
+wasm.__wbg_insides_free(ptr,0);
 }
-get maps(){
-const ret=wasm.layers_maps(this.__wbg_ptr);
-var v1=getArrayU8FromWasm0(ret[0],ret[1]).slice();
-wasm.__wbindgen_free(ret[0],ret[1]*1,1);
+contributions(){
+const ret=wasm.insides_contributions(this.__wbg_ptr);
+var v1=getArrayF32FromWasm0(ret[0],ret[1]).slice();
+wasm.__wbindgen_free(ret[0],ret[1]*4,4);
 return v1;
 }
-get shapes(){
-const ret=wasm.layers_shapes(this.__wbg_ptr);
+look(pixels,silenced){
+let ptr0,len0,ptr1,len1;
+try{
+ptr0=passArray8ToWasm0(pixels,wasm.__wbindgen_malloc);
+len0=WASM_VECTOR_LEN;
+ptr1=passArray32ToWasm0(silenced,wasm.__wbindgen_malloc);
+len1=WASM_VECTOR_LEN;
+}catch(e){
+if(ptr1){wasm.__wbindgen_free(ptr1,len1*4,4);}
+if(ptr0){wasm.__wbindgen_free(ptr0,len0*1,1);}
+throw e;
+}
+const ret=wasm.insides_look(this.__wbg_ptr,ptr0,len0,ptr1,len1);
+if(ret[3]){
+throw takeFromExternrefTable0(ret[2]);
+}
+var v3=getArrayF32FromWasm0(ret[0],ret[1]).slice();
+wasm.__wbindgen_free(ret[0],ret[1]*4,4);
+return v3;
+}
+path(label){
+const ret=wasm.insides_path(this.__wbg_ptr,label);
+var v1=getArrayF32FromWasm0(ret[0],ret[1]).slice();
+wasm.__wbindgen_free(ret[0],ret[1]*4,4);
+return v1;
+}
+product(layer,map,place){
+const ret=wasm.insides_product(this.__wbg_ptr,layer,map,place);
+var v1=getArrayF32FromWasm0(ret[0],ret[1]).slice();
+wasm.__wbindgen_free(ret[0],ret[1]*4,4);
+return v1;
+}
+rejects(){
+const ret=wasm.insides_rejects(this.__wbg_ptr);
+return ret!==0;
+}
+seek(pixels,target){
+const val2=+(isLikeNone(target)?Number.MAX_SAFE_INTEGER:(target)>>>0);
+const ptr0=passArray8ToWasm0(pixels,wasm.__wbindgen_malloc);
+const len0=WASM_VECTOR_LEN;
+const ret=wasm.insides_seek(this.__wbg_ptr,ptr0,len0,val2);
+if(ret[1]){
+throw takeFromExternrefTable0(ret[0]);
+}
+}
+shapes(){
+const ret=wasm.insides_shapes(this.__wbg_ptr);
 var v1=getArrayU32FromWasm0(ret[0],ret[1]).slice();
 wasm.__wbindgen_free(ret[0],ret[1]*4,4);
 return v1;
 }
+step(){
+const ret=wasm.insides_step(this.__wbg_ptr);
+if(ret[3]){
+throw takeFromExternrefTable0(ret[2]);
 }
-if(Symbol.dispose)Layers.prototype[Symbol.dispose]=Layers.prototype.free;
+var v1=getArrayU8FromWasm0(ret[0],ret[1]).slice();
+wasm.__wbindgen_free(ret[0],ret[1]*1,1);
+return v1;
+}
+}
+if(Symbol.dispose)Insides.prototype[Symbol.dispose]=Insides.prototype.free;
 export class Reader{
 __destroy_into_raw(){
 const ptr=this.__wbg_ptr;
@@ -40,34 +94,23 @@ free(){
 const ptr=this.__destroy_into_raw();
 wasm.__wbg_reader_free(ptr,0);
 }
-filters(){
-const ret=wasm.reader_filters(this.__wbg_ptr);
-if(ret[3]){
-throw takeFromExternrefTable0(ret[2]);
-}
-var v1=getArrayF32FromWasm0(ret[0],ret[1]).slice();
-wasm.__wbindgen_free(ret[0],ret[1]*4,4);
-return v1;
-}
 forget(ids){
 const ptr0=passArray32ToWasm0(ids,wasm.__wbindgen_malloc);
 const len0=WASM_VECTOR_LEN;
 wasm.reader_forget(this.__wbg_ptr,ptr0,len0);
+}
+insides(){
+const ret=wasm.reader_insides(this.__wbg_ptr);
+if(ret[2]){
+throw takeFromExternrefTable0(ret[1]);
+}
+return Insides.__wrap(ret[0]);
 }
 get labels(){
 const ret=wasm.reader_labels(this.__wbg_ptr);
 var v1=getArrayJsValueFromWasm0(ret[0],ret[1]);
 wasm.__wbindgen_free(ret[0],ret[1]*4,4);
 return v1;
-}
-layers(pixels){
-const ptr0=passArray8ToWasm0(pixels,wasm.__wbindgen_malloc);
-const len0=WASM_VECTOR_LEN;
-const ret=wasm.reader_layers(this.__wbg_ptr,ptr0,len0);
-if(ret[2]){
-throw takeFromExternrefTable0(ret[1]);
-}
-return Layers.__wrap(ret[0]);
 }
 constructor(id,manifest,weights){
 let ptr0,len0,ptr1,len1,ptr2,len2;
@@ -230,9 +273,9 @@ __proto__:null,
 "./glyphic_bg.js": import0,
 };
 }
-const LayersFinalization = (typeof FinalizationRegistry === 'undefined')
+const InsidesFinalization = (typeof FinalizationRegistry === 'undefined')
 ?{register:()=>{},unregister:()=>{}}
-:new FinalizationRegistry(ptr=>wasm.__wbg_layers_free(ptr,1));
+:new FinalizationRegistry(ptr=>wasm.__wbg_insides_free(ptr,1));
 const ReaderFinalization = (typeof FinalizationRegistry === 'undefined')
 ?{register:()=>{},unregister:()=>{}}
 :new FinalizationRegistry(ptr=>wasm.__wbg_reader_free(ptr,1));

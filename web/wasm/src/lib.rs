@@ -6,6 +6,7 @@
 //! Objects with nested values cost a call for each value, so results cross the border to
 //! JavaScript as JSON or flat arrays.
 
+mod insides;
 #[cfg(feature = "pictures")]
 mod pictures;
 
@@ -15,13 +16,14 @@ use glyphic_model::{
     Classifier, Glyph,
     answer::ReadText,
     checkpoint::Manifest,
-    explain::FeatureMaps,
     glyph::PIXELS,
     memory::{Key, Memory},
     number::{self, Bounds, Lattice, Question},
     preprocess::Strokes,
 };
 use wasm_bindgen::prelude::*;
+
+use crate::insides::Insides;
 
 /// A loaded checkpoint.
 #[wasm_bindgen]
@@ -114,21 +116,12 @@ impl Reader {
         self.read(Lattice::of_glyph(&Glyph::try_from(pixels)?))
     }
 
-    /// The feature maps of each convolution for a glyph (784 bytes).
-    ///
-    /// # Errors
-    /// There are not 784 bytes, or the network fails.
-    pub fn layers(&self, pixels: &[u8]) -> Result<Layers, JsError> {
-        Ok(Layers(self.classifier.layers(&Glyph::try_from(pixels)?)?))
-    }
-
-    /// The filters of the first convolution, one after the other, each row by row; empty without a
-    /// convolution.
+    /// The network taken apart, to look inside.
     ///
     /// # Errors
     /// The weights cannot be read.
-    pub fn filters(&self) -> Result<Vec<f32>, JsError> {
-        Ok(self.classifier.filters()?.map_or(Vec::new(), |(_, values)| values))
+    pub fn insides(&self) -> Result<Insides, JsError> {
+        Ok(Insides(self.classifier.insides()?, None))
     }
 
     /// How much each of a glyph's 784 pixels speaks for a label: by how much the label's logit
@@ -156,25 +149,6 @@ impl Reader {
 fn bounds(boxes: Option<Vec<f32>>) -> Option<Vec<Bounds>> {
     let each = |b: &[f32]| Bounds::checked([b[0], b[1], b[2], b[3]]);
     Some(boxes?.chunks_exact(4).filter_map(each).collect())
-}
-
-/// The feature maps of all convolutions for a glyph.
-#[wasm_bindgen]
-pub struct Layers(Vec<FeatureMaps>);
-
-#[wasm_bindgen]
-impl Layers {
-    /// For each layer the number of maps and the side of a map in pixels.
-    #[wasm_bindgen(getter)]
-    pub fn shapes(&self) -> Vec<usize> {
-        self.0.iter().flat_map(|layer| [layer.channels, layer.side]).collect()
-    }
-
-    /// All maps of all layers, each row by row; the values of each layer are scaled to 0–255.
-    #[wasm_bindgen(getter)]
-    pub fn maps(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|layer| layer.maps.iter().copied()).collect()
-    }
 }
 
 /// The reading of one input.

@@ -39,7 +39,7 @@ export function boxAt(x, y) {
 }
 
 // How the units of the boxes map to pixels of the pad: scale, origin and margin.
-function scale() {
+export function scale() {
   const { clientWidth: width, clientHeight: height } = pad;
   // Strokes have no width: half the pen's width of ink lies outside of their bounds.
   if (picture.hidden) return { unit: width / 1000, left: 0, top: 0, margin: MARGIN + (PEN * height) / 2 };

@@ -143,29 +143,98 @@ export default {
   "orange ink is evidence for the label, blue ink against it":
     "la tinta naranja es un indicio a favor de la etiqueta; la azul, en contra",
   "The filter's weights": "Los pesos del filtro",
-  "Where the filter responds": "Dónde responde el filtro",
-  "What a convolution does": "Qué hace una convolución",
-  "A filter of 5 × 5 weights slides over the 28 × 28 pixels. Orange weights look for ink, blue ones for blank paper. Where the picture matches, the filter's map lights up. Nobody designed these filters: the network learned them in training.":
-    "Un filtro de 5 × 5 pesos recorre los 28 × 28 píxeles. Los pesos naranjas buscan tinta; los azules, papel en blanco. Donde la imagen coincide, el mapa del filtro se ilumina. Nadie diseñó estos filtros: la red los aprendió al entrenarse.",
-  "Previous filter": "Filtro anterior",
-  "Next filter": "Filtro siguiente",
-  "Filter 1": "Filtro 1",
-  "Filter {0} of {1}": "Filtro {0} de {1}",
   "The nearest training examples": "Los ejemplos de entrenamiento más cercanos",
   "The training examples that the network's last layer finds most similar to your drawing.":
     "Los ejemplos de entrenamiento que la última capa de la red encuentra más parecidos a tu dibujo.",
   "sample": "muestra",
   "taught": "enseñado",
   "Layer {0}: {1} feature maps of {2} × {3}": "Capa {0}: {1} mapas de características de {2} × {3}",
-  "The {0} feature maps of layer {1}, {2} by {3} positions each":
-    "Los {0} mapas de características de la capa {1}, de {2} por {3} posiciones cada uno",
-  "Each map belongs to one filter of the size above: click a map to see its filter.":
-    "Cada mapa corresponde a un filtro del tamaño de arriba: haz clic en un mapa para ver su filtro.",
-  "3 × 3 filters over all maps of layer 1: they respond to larger shapes, made of those that layer 1 found.":
-    "Filtros de 3 × 3 sobre todos los mapas de la capa 1: responden a formas mayores, compuestas de las que encontró la capa 1.",
-  "The same over layer 2: the shapes are larger still.": "Lo mismo sobre la capa 2: las formas son aún mayores.",
-  "Few positions are left, but many maps: they say a lot about what is there and little about where it is. The label is computed from these.":
-    "Quedan pocas posiciones, pero muchos mapas: dicen mucho sobre qué hay y poco sobre dónde. Con ellos se calcula la etiqueta.",
+  "The {0} feature maps of layer {1}, {2} by {3} positions each. Arrow keys move to a position, Page Up and Page Down to another map, Enter shows the multiplication":
+    "Los {0} mapas de características de la capa {1}, de {2} por {3} posiciones cada uno. Las flechas van a una posición, Re Pág y Av Pág a otro mapa, e Intro muestra la multiplicación",
+  "The {0} units of layer {1}. Arrow keys choose one, Enter shows its sum":
+    "Las {0} unidades de la capa {1}. Las flechas eligen una, e Intro muestra su suma",
+  "Layer {0}: {1} units": "Capa {0}: {1} unidades",
+  "Each unit adds up all {0} numbers before it, each times a weight of its own.":
+    "Cada unidad suma los {0} números anteriores, cada uno por un peso propio.",
+  "The filter moves one pixel at a time.": "El filtro avanza de píxel en píxel.",
+  "The filter moves {0} pixels at a time, so the maps are smaller: there is no pooling.":
+    "El filtro avanza {0} píxeles cada vez, por eso los mapas son más pequeños: no hay agrupación (pooling).",
+  "Each map belongs to one filter of {0} × {1} weights, which looks for a shape in the picture.":
+    "Cada mapa corresponde a un filtro de {0} × {1} pesos, que busca una forma en la imagen.",
+  "Filters of {0} × {1} weights over all {2} maps of layer {3}: shapes made of its shapes.":
+    "Filtros de {0} × {1} pesos sobre los {2} mapas de la capa {3}: formas compuestas de las suyas.",
+  "Layer {0}": "Capa {0}",
+  "Layer {0}, unit {1}": "Capa {0}, unidad {1}",
+  "Layer {0}, map {1}": "Capa {0}, mapa {1}",
+  "Layer {0}, map {1} of {2}, column {3}, row {4}": "Capa {0}, mapa {1} de {2}, columna {3}, fila {4}",
+  "unit {0}": "unidad {0}",
+  "map {0}": "mapa {0}",
+  "Map {0} of {1}": "Mapa {0} de {1}",
+  "Previous map": "Mapa anterior",
+  "Next map": "Mapa siguiente",
+  "patch × kernel": "recorte × filtro",
+  "the picture": "la imagen",
+  "the other {0}": "los otros {0}",
+  "bias": "sesgo",
+  "→ {0} in the map": "→ {0} en el mapa",
+  "→ 0: negative sums become 0 (ReLU)": "→ 0: las sumas negativas se vuelven 0 (ReLU)",
+  "→ 0: this map is silenced": "→ 0: este mapa está silenciado",
+  "Silence this map": "Silenciar este mapa",
+  "Silence this unit": "Silenciar esta unidad",
+  "Let it speak again": "Dejarlo hablar de nuevo",
+  "Let it speak again: {0}": "Dejarlo hablar de nuevo: {0}",
+  "Show the numbers": "Mostrar los números",
+  "Hide the numbers": "Ocultar los números",
+  "The patch": "El recorte",
+  "patch": "recorte",
+  "kernel": "filtro",
+  "The products": "Los productos",
+  "products": "productos",
+  "What the pixel looked at, on the glyph": "Lo que miró el píxel, en la imagen de 28 × 28",
+  "How the answer changed as you drew": "Cómo cambió la respuesta mientras dibujabas",
+  "The higher a colour, the likelier its label at that moment. Where there is no colour, it looked like no label yet. Drag along the strip: everything on this panel goes back to that moment.":
+    "Cuanto más alto es un color, más probable era su etiqueta en ese momento. Donde no hay color, aún no se parecía a ninguna. Arrastra por la franja: todo este panel vuelve a ese momento.",
+  "The moment while drawing": "El momento del dibujo",
+  "Play": "Reproducir",
+  "{0} drawn: too little ink to read.": "{0} dibujado: demasiado poca tinta para leer.",
+  "{0} drawn: this looks like no label yet.": "{0} dibujado: aún no se parece a ninguna etiqueta.",
+  "{0} drawn: {1} ({2}), then {3} ({4}).": "{0} dibujado: {1} ({2}), luego {3} ({4}).",
+  "The strongest path from the ink to the answer": "El camino más fuerte de la tinta a la respuesta",
+  "Each picture is the map that added most to the orange pixel of the next one. The white frame is the patch that this pixel looked at.":
+    "Cada imagen es el mapa que más sumó al píxel naranja de la siguiente. El marco blanco es el recorte que miró ese píxel.",
+  "The label with the largest sum is the answer, {0}: softmax turns the sums into probabilities.":
+    "La etiqueta con la mayor suma es la respuesta, {0}: softmax convierte las sumas en probabilidades.",
+  "adds {0}": "suma {0}",
+  "The sum (logit) of each label": "La suma (logit) de cada etiqueta",
+  "How {0} got its sum": "Cómo obtuvo su suma el {0}",
+  "sum (logit)": "suma (logit)",
+  "Every map, to touch": "Todos los mapas, para tocarlos",
+  "Point at a pixel of any map: the patch that it looked at lights up in the layer before and on your drawing. Click it for the numbers. Nobody designed these filters: the network learned them in training.":
+    "Señala un píxel de cualquier mapa: el recorte que miró se ilumina en la capa anterior y en tu dibujo. Haz clic para ver los números. Nadie diseñó estos filtros: la red los aprendió al entrenarse.",
+  "What would change its mind": "Qué la haría cambiar de opinión",
+  "A search tries dots of a pen, and keeps the one that brings another answer nearest for the least ink. Orange ink is added, blue ink is removed.":
+    "Una búsqueda prueba puntos de un lápiz y se queda con el que más acerca otra respuesta con la menor tinta. La tinta naranja se añade; la azul se quita.",
+  "Make it read": "Que lea",
+  "anything else": "cualquier otra cosa",
+  "Search": "Buscar",
+  "Searching …": "Buscando…",
+  "Now it reads {0}.": "Ahora lee {0}.",
+  "No small change was found that makes it read something else.":
+    "No se encontró ningún cambio pequeño con el que lea otra cosa.",
+  "No small change was found that makes it read {0}.": "No se encontró ningún cambio pequeño con el que lea {0}.",
+  "It reads {0} ({1}) with this much ink added: {2}, and removed: {3}. The digit has {4} pixels full of ink.":
+    "Lee {0} ({1}) con esta tinta añadida: {2}, y quitada: {3}. El símbolo tiene {4} píxeles llenos de tinta.",
+  "Break it": "Rómpela",
+  "Silence maps or add noise, and watch the answer. The marks show the whole network's answer.":
+    "Silencia mapas o añade ruido y observa la respuesta. Las marcas muestran la respuesta de la red entera.",
+  "Silence the first map of the path": "Silenciar el primer mapa del camino",
+  "Mend it": "Repararla",
+  "Noise": "Ruido",
+  "Silenced maps": "Mapas silenciados",
+  "Nothing is broken: it reads {0} ({1}).": "No hay nada roto: lee {0} ({1}).",
+  "It still reads {0} ({1}; whole: {2}).": "Sigue leyendo {0} ({1}; entera: {2}).",
+  "Now it reads {0} ({1}) and no longer {2} (whole: {3}).": "Ahora lee {0} ({1}) y ya no {2} (entera: {3}).",
+  "It doubts that this is any of the labels.": "Duda de que sea alguna de las etiquetas.",
   "As trained, the network is {0} sure. {1} so its confidence is corrected to {2}.":
     "Tal como se entrenó, la red tiene una confianza del {0}. {1} así que su confianza se corrige al {2}.",
   "On examples held back from training it was right more often than its confidence suggests,":

@@ -110,7 +110,7 @@ export class InBrowser {
     }
   }
 
-  // Computes what happens inside the network: "layers", "filters" or "occlusion".
+  // Asks the network for a task of reader.js.
   async explain(task, given) {
     if (!this.isReady) throw new Unreachable(t`the network is not loaded yet`);
     return (await this.#ask(task, given)).result;

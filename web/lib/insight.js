@@ -1,39 +1,44 @@
-// The panel "How it was read": the steps from the ink to the 28 × 28 pixels, the feature maps of
-// each layer, which ink mattered, and the effect of calibration. All of it is computed in this
+// The panel "How it was read": the steps from the ink to the 28 × 28 pixels, which ink mattered, and
+// all that the network computes, to be touched, scrubbed and broken. All of it is computed in this
 // browser, with the same code and weights as on the server.
 
+import "./insight-page.js";
+import { startBreak, showBroken } from "./insight-break.js";
+import { choose, hideSpot, showMaps, startMaps } from "./insight-maps.js";
+import { SIDE, bounds, paintInk } from "./insight-paint.js";
+import { showPath, startPath } from "./insight-path.js";
+import { forgetStroke, readAlong, startStroke, strokeChanged } from "./insight-stroke.js";
 import { byId, element } from "./dom.js";
 import { number, parts, t } from "./words.js";
 
 const section = byId("insight");
 const steps = { ink: byId("step-ink"), box: byId("step-box"), framed: byId("step-framed"), heat: byId("step-heat") };
-const layersShown = byId("layers");
-const filterCanvas = byId("filter");
-const filterMap = byId("filter-map");
-const filterName = byId("filter-name");
 const calibrated = byId("calibrated");
 
-const SIDE = 28;
 const BOX = 20;
-// The heat map is computed once the drawing has not changed for this long, in ms.
+// What takes longer is computed once the drawing has not changed for this long, in ms.
 const REST = 250;
-// What each layer does, for people who see one for the first time.
-const LAYERS_EXPLAINED = [
-  t`Each map belongs to one filter of the size above: click a map to see its filter.`,
-  t`3 × 3 filters over all maps of layer 1: they respond to larger shapes, made of those that layer 1 found.`,
-  t`The same over layer 2: the shapes are larger still.`,
-  t`Few positions are left, but many maps: they say a lot about what is there and little about where it is. The label is computed from these.`,
-];
 
 let engine;
 let unable;
 let nearest;
 // The glyph whose nearest examples are shown.
 let shownNear = null;
+// The newest digit; the one that is being computed, and whether a newer one came meanwhile.
 let last = null;
+let isBusy = false;
+let isAgain = false;
 let rest = null;
-let chosen = 0;
-let filters = null;
+// The layers' shapes; null until they are asked for.
+let shapes = null;
+// Whether the network was trained to say that a glyph is none of the labels.
+let rejects = false;
+// A moment while the digit was drawn, in place of the end; what is silenced; the share of noise.
+let moment = null;
+let silenced = [];
+let noise = 0;
+// The newest answer of the network's insides.
+let shown = null;
 
 // `explain(task, given)` asks the network in this browser and fails while it is not loaded;
 // `isUnable()` tells whether it never will be. `near(pixels)` finds the nearest training
@@ -42,76 +47,254 @@ export function startInsight(explain, isUnable, near) {
   engine = explain;
   unable = isUnable;
   nearest = near;
-  section.addEventListener("toggle", () => last && explainDigit(last));
+  section.addEventListener("toggle", () => {
+    if (!section.open) return hideSpot();
+    if (last) explainDigit(last);
+  });
+  startStroke(momentOf, (next) => {
+    moment = next;
+    computeSoon();
+  });
+  startPath(choose);
+  startMaps(inside, toggle);
+  startBreak({ inside, read: (pixels) => engine("pixels", { pixels }), changed });
 }
+
+const inside = (name, ...args) => engine("inside", { name, args });
 
 // Another checkpoint was loaded, with other filters.
 export function forgetFilters() {
-  filters = null;
+  shapes = null;
+  silenced = [];
   shownNear = null;
-  layersShown.replaceChildren();
+  forgetStroke();
 }
 
-// Shows how a digit was read. `drawInk(context, side, box)` draws the ink in its box.
-export async function explainDigit(given) {
+function changed(change) {
+  silenced = change.silenced ?? silenced;
+  noise = change.noise ?? noise;
+  const next = change.first && firstOfPath();
+  if (next) silenced = [...silenced, next];
+  computeSoon();
+}
+
+function toggle(layer, map) {
+  const others = silenced.filter(([l, m]) => l !== layer || m !== map);
+  changed({ silenced: others.length < silenced.length ? others : [...silenced, [layer, map]] });
+}
+
+// The first map of the path that is not silenced, as [layer, map]: then another path is the strongest.
+function firstOfPath() {
+  const maps = shown?.path.slice(1).map(({ channel }, layer) => [layer, channel]) ?? [];
+  return maps.find(([layer, map]) => !silenced.some(([l, m]) => l === layer && m === map));
+}
+
+// Shows how a digit was read: { digit, labels, temperature, input, drawInk }. `drawInk(context, side,
+// box)` draws the ink in its box.
+export function explainDigit(given) {
   last = given;
+  moment = null;
   clearTimeout(rest);
   // Nothing is computed while the panel is closed.
   if (!section.open) return;
+  if (given.digit.seen !== decoded.seen) hideSpot();
+  strokeChanged(Boolean(strokesOf(given)));
+  compute();
+  rest = setTimeout(() => {
+    paintAll();
+    atRest(given);
+  }, REST);
+}
+
+// Shows a change at once, and what is out of sight when there is time.
+let soon = null;
+function computeSoon() {
+  clearTimeout(soon);
+  compute();
+  soon = setTimeout(paintAll, REST);
+}
+
+export function explainNothing() {
+  last = shown = moment = null;
+  waiting.clear();
+  clearTimeout(rest);
+  hideSpot();
+  section.dataset.state = "empty";
+}
+
+// The digit's own strokes, if it was drawn and consists of whole ones.
+function strokesOf({ digit, input }) {
+  if (!input?.strokes || !digit.strokes) return null;
+  const drawn = input.strokes.filter((stroke) => stroke.length > 0);
+  return digit.strokes.map((i) => drawn[i]);
+}
+
+// Computes and shows the newest digit: one at a time, so that a slow browser skips some.
+async function compute() {
+  isAgain = isBusy;
+  if (isBusy) return;
+  isBusy = true;
+  do {
+    isAgain = false;
+    if (last && section.open) await computeOnce(last);
+  } while (isAgain);
+  isBusy = false;
+}
+
+async function computeOnce(given) {
   const { digit, labels, temperature, drawInk } = given;
   try {
-    const pixels = await pixelsOf(digit.seen);
-    if (last !== given) return;
-    showSteps(pixels, digit, drawInk);
-    showCalibration(digit, labels, temperature);
-    const glyph = pixels.join();
-    byId("nearest").toggleAttribute("data-stale", glyph !== shownNear);
-    const { shapes, maps } = await engine("layers", { pixels });
-    filters ??= await engine("filters", {});
-    if (last !== given) return;
-    showLayers(shapes, maps);
+    const whole = await pixelsOf(digit);
+    const clean = moment?.pixels ?? whole;
+    const pixels = noisy(clean);
+    if (!shapes) {
+      rejects = await inside("rejects");
+      shapes = shapesOf(await inside("shapes"));
+    }
+    const own = shapes;
+    const look = await inside("look", pixels, Uint32Array.from(silenced.flat()));
+    const found = answerOf(look, own, labels);
+    const [path, contributions] = await Promise.all([inside("path", found.label), inside("contributions")]);
+    if (last !== given || own !== shapes || !section.open) return;
+    const { probabilities, label } = moment ?? digit;
+    shown = {
+      ...found, shapes: own, pixels, labels, silenced, contributions, path: stepsOf(path),
+      box: strokesOf(given) && !moment ? digit.box : null,
+    };
+    // Shown first, because a canvas without a size cannot be drawn on.
     section.dataset.state = "shown";
-    rest = setTimeout(async () => {
-      const label = labels.indexOf(digit.label);
-      const falls = await engine("occlusion", { pixels, label }).catch(() => null);
-      if (falls && last === given) showHeat(pixels, falls);
-      // The glyph is the same if the user only chose another filter.
-      if (glyph === shownNear) return;
-      const found = await nearest(pixels).catch(() => null);
-      if (last !== given) return;
-      showNearest(found);
-      shownNear = found && glyph;
-      byId("nearest").toggleAttribute("data-stale", false);
-    }, REST);
+    const answer = { ...shown, clean, noise, label: labels[found.best], whole: { probabilities, label } };
+    show("steps", () => {
+      showSteps(whole, digit, drawInk);
+      showCalibration(digit, labels, temperature);
+      byId("nearest").toggleAttribute("data-stale", digit.seen !== shownNear);
+    });
+    const now = shown;
+    show("way", () => showPath(now));
+    show("inspect", () => showMaps(now));
+    show("pair", () => showBroken(answer));
   } catch {
     if (last === given) section.dataset.state = unable() ? "failed" : "waiting";
   }
 }
 
-export function explainNothing() {
-  last = null;
-  clearTimeout(rest);
-  section.dataset.state = "empty";
+// The parts of the panel that are out of sight wait to be painted, so that a slow phone has the time
+// for what its user sees. What each of them will show is kept.
+const waiting = new Map();
+const inSight = new Set();
+const observer = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (isIntersecting) inSight.add(target.dataset.part);
+    else inSight.delete(target.dataset.part);
+  }
+  paintSome((name) => inSight.has(name));
+});
+section.querySelectorAll("[data-part]").forEach((part) => observer.observe(part));
+
+function show(name, paint) {
+  waiting.set(name, paint);
+  if (inSight.has(name)) paintSome((other) => other === name);
 }
 
-// The glyph's bytes from its picture.
-async function pixelsOf(seen) {
+function paintSome(isDue) {
+  for (const [name, paint] of waiting) {
+    if (!isDue(name)) continue;
+    waiting.delete(name);
+    paint();
+  }
+}
+
+const paintAll = () => paintSome(() => true);
+
+// What takes longer, and is not needed while the pen moves.
+async function atRest(given) {
+  const { digit, labels } = given;
+  try {
+    const pixels = await pixelsOf(digit);
+    const falls = await engine("occlusion", { pixels, label: labels.indexOf(digit.label) });
+    if (last !== given) return;
+    showHeat(pixels, falls);
+    const strokes = strokesOf(given);
+    if (strokes) await readAlong(strokes, labels);
+    // The glyph is the same if the panel was only closed and opened.
+    if (last !== given || digit.seen === shownNear) return;
+    const found = await nearest(pixels).catch(() => null);
+    if (last !== given) return;
+    showNearest(found);
+    shownNear = found && digit.seen;
+    byId("nearest").toggleAttribute("data-stale", false);
+  } catch {
+    // The rest of the panel is shown all the same.
+  }
+}
+
+function shapesOf(flat) {
+  return Array.from({ length: flat.length / 7 }, (_, i) => {
+    const [inputs, outputs, kernel, stride, padding, from, to] = flat.slice(7 * i, 7 * i + 7);
+    return { inputs, outputs, kernel, stride, padding, from, to };
+  });
+}
+
+// What the network says of a glyph, and its maps: the glyph as it gets it, then each layer's.
+function answerOf(look, shapes, labels) {
+  const count = look[0];
+  const probabilities = [...look.subarray(1, count + 1)];
+  let at = count + 2;
+  const sizes = [{ channels: 1, side: SIDE }, ...shapes.map(({ outputs, to }) => ({ channels: outputs, side: to }))];
+  const maps = sizes.map(({ channels, side }) => ({ channels, side, values: look.subarray(at, (at += channels * side * side)) }));
+  const logits = maps.at(-1).values;
+  // What was taught is not a part of the network: it may have made another label the best.
+  const best = probabilities.indexOf(Math.max(...probabilities));
+  const label = best < logits.length && labels.length >= logits.length ? best : logits.indexOf(Math.max(...logits));
+  return { probabilities, known: rejects ? look[count + 1] : 1, maps, best, label };
+}
+
+// What the network says of strokes that are one symbol; `box` is the box around them.
+async function momentOf(strokes, box) {
+  const { lines, seen } = await engine("strokes", { strokes, boxes: [box] });
+  const [{ probabilities, label, in_distribution: known }] = lines.flatMap((line) => line.digits);
+  return { pixels: seen.subarray(0, SIDE * SIDE), probabilities, label, known: rejects ? known : 1 };
+}
+
+const stepsOf = (flat) => Array.from({ length: flat.length / 4 }, (_, i) => {
+  const [channel, place, of_map, own] = flat.subarray(4 * i, 4 * i + 4);
+  return { channel, place, of_map, own };
+});
+
+// The picture with noise, which is the same as long as its share is: else it would flicker.
+function noisy(pixels) {
+  if (noise === 0) return pixels;
+  let state = 1;
+  const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+  return pixels.map((ink) => Math.max(0, Math.min(255, ink + 255 * noise * (random() + random() - 1))));
+}
+
+// The glyph's bytes from its picture; the newest are kept.
+let decoded = { seen: null, pixels: null };
+async function pixelsOf({ seen }) {
+  if (decoded.seen === seen) return decoded.pixels;
   const image = new Image();
   image.src = seen;
   await image.decode();
   const context = new OffscreenCanvas(SIDE, SIDE).getContext("2d", { willReadFrequently: true });
   context.drawImage(image, 0, 0);
   const { data } = context.getImageData(0, 0, SIDE, SIDE);
-  return Uint8Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i]);
+  const pixels = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => data[4 * i]);
+  decoded = { seen, pixels };
+  return pixels;
 }
 
+let stepsShown = null;
 function showSteps(pixels, digit, drawInk) {
+  // They stay the same while somebody points at maps.
+  if (stepsShown === digit) return;
+  stepsShown = digit;
   const ink = steps.ink.getContext("2d");
   ink.clearRect(0, 0, steps.ink.width, steps.ink.height);
   drawInk(ink, steps.ink.width, digit.box);
   const { left, top, centre } = measured(pixels);
-  paint(steps.box, BOX, BOX, (x, y) => grey(at(pixels, left + x, top + y)));
-  paint(steps.framed, SIDE, SIDE, (x, y) => grey(at(pixels, x, y)));
+  paintInk(steps.box, Uint8Array.from({ length: BOX * BOX }, (_, i) => at(pixels, left + (i % BOX), top + Math.floor(i / BOX))), BOX);
+  paintInk(steps.framed, pixels);
   const context = steps.framed.getContext("2d");
   // The dot at the centre of mass.
   context.fillStyle = "#f0a35e";
@@ -119,119 +302,32 @@ function showSteps(pixels, digit, drawInk) {
 }
 
 const at = (pixels, x, y) => (x < SIDE && y < SIDE ? pixels[y * SIDE + x] : 0);
-const grey = (ink) => [ink, ink, ink];
 
 // The place of the 20 × 20 box in the glyph, and the glyph's centre of mass.
 function measured(pixels) {
-  const bounds = [SIDE, SIDE, 0, 0];
+  const { left, top, right, bottom } = bounds(pixels);
   const sum = [0, 0, 0];
-  pixels.forEach((ink, i) => {
-    if (ink === 0) return;
-    const [x, y] = [i % SIDE, Math.floor(i / SIDE)];
-    bounds[0] = Math.min(bounds[0], x);
-    bounds[1] = Math.min(bounds[1], y);
-    bounds[2] = Math.max(bounds[2], x + 1);
-    bounds[3] = Math.max(bounds[3], y + 1);
-    [x * ink, y * ink, ink].forEach((value, axis) => (sum[axis] += value));
-  });
+  pixels.forEach((ink, i) => [(i % SIDE) * ink, Math.floor(i / SIDE) * ink, ink].forEach((value, axis) => (sum[axis] += value)));
   const start = (from, to) => Math.max(0, Math.min(SIDE - BOX, from - Math.floor((BOX - (to - from)) / 2)));
   return {
-    left: start(bounds[0], bounds[2]),
-    top: start(bounds[1], bounds[3]),
+    left: start(left, right),
+    top: start(top, bottom),
     centre: [sum[0] / sum[2] || 0, sum[1] / sum[2] || 0],
   };
-}
-
-function paint(canvas, width, height, colour) {
-  canvas.width = width;
-  canvas.height = height;
-  const image = new ImageData(width, height);
-  for (let i = 0; i < width * height; i++) {
-    image.data.set([...colour(i % width, Math.floor(i / width)), 255], 4 * i);
-  }
-  canvas.getContext("2d").putImageData(image, 0, 0);
-}
-
-// Shows a canvas for each layer, with its maps side by side.
-function showLayers(shapes, maps) {
-  const layers = Array.from({ length: shapes.length / 2 }, (_, i) => [shapes[2 * i], shapes[2 * i + 1]]);
-  if (layersShown.childElementCount !== layers.length) {
-    layersShown.replaceChildren(...layers.map(figure));
-  }
-  let start = 0;
-  layers.forEach(([channels, side], i) => {
-    const own = maps.subarray(start, (start += channels * side * side));
-    const columns = columnsOf(channels);
-    const cell = side + 1;
-    const rows = Math.ceil(channels / columns);
-    const canvas = layersShown.children[i].querySelector("canvas");
-    paint(canvas, columns * cell - 1, rows * cell - 1, (x, y) => {
-      const [map, u, v] = [Math.floor(y / cell) * columns + Math.floor(x / cell), x % cell, y % cell];
-      if (u === side || v === side || map >= channels) return gap();
-      return glow(own[(map * side + v) * side + u]);
-    });
-    if (i === 0) showFilter(channels, side, own);
-  });
-}
-
-const columnsOf = (channels) => Math.ceil(Math.sqrt(channels * 2));
-const dark = () => matchMedia("(prefers-color-scheme: dark)").matches;
-const gap = () => (dark() ? [28, 31, 40] : [255, 253, 248]);
-// Black to orange to white.
-const glow = (value) => [Math.min(255, value * 1.6), Math.min(255, value * 1.05), Math.max(0, value * 2 - 255)];
-
-function figure([channels, side], i) {
-  const canvas = element("canvas", { class: "maps", role: "img",
-    "aria-label": t`The ${channels} feature maps of layer ${i + 1}, ${side} by ${side} positions each` });
-  if (i === 0) {
-    canvas.addEventListener("click", ({ offsetX, offsetY }) => {
-      const columns = columnsOf(channels);
-      const cell = canvas.clientWidth / columns;
-      choose(Math.floor(offsetY / cell) * columns + Math.floor(offsetX / cell), channels);
-    });
-  }
-  return element("figure", {},
-    canvas,
-    element("figcaption", {}, element("b", {}, t`Layer ${i + 1}: ${channels} feature maps of ${side} × ${side}`), LAYERS_EXPLAINED[i] ?? LAYERS_EXPLAINED.at(-1)));
-}
-
-function choose(map, channels) {
-  chosen = ((map % channels) + channels) % channels;
-  if (last) explainDigit(last);
-}
-
-byId("filter-next").addEventListener("click", () => choose(chosen + 1, filterCount));
-byId("filter-before").addEventListener("click", () => choose(chosen - 1, filterCount));
-let filterCount = 1;
-
-// Shows one filter of the first layer and its map.
-function showFilter(channels, side, maps) {
-  filterCount = channels;
-  const size = filters.length / channels;
-  const width = Math.sqrt(size);
-  const own = filters.subarray(chosen * size, (chosen + 1) * size);
-  const strongest = Math.max(...own.map(Math.abs));
-  paint(filterCanvas, width, width, (x, y) => {
-    const value = own[y * width + x] / strongest;
-    const [strong, weak] = [40 + 215 * Math.abs(value), 40];
-    return value > 0 ? [strong, 0.65 * strong, weak] : [weak, 0.6 * strong, strong];
-  });
-  const map = maps.subarray(chosen * side * side, (chosen + 1) * side * side);
-  paint(filterMap, side, side, (x, y) => glow(map[y * side + x]));
-  filterName.textContent = t`Filter ${chosen + 1} of ${channels}`;
 }
 
 // Shows the ink that is evidence for the label in orange, and the ink against it in blue. `falls`
 // is by how much the label's logit falls when a pixel is covered.
 function showHeat(pixels, falls) {
   const strongest = Math.max(...falls.map(Math.abs)) || 1;
-  paint(steps.heat, SIDE, SIDE, (x, y) => {
-    const i = y * SIDE + x;
-    const share = falls[i] / strongest;
+  const image = new ImageData(SIDE, SIDE);
+  falls.forEach((fall, i) => {
+    const share = fall / strongest;
     const ink = pixels[i] / 255;
     const [strong, weak] = [ink * (90 + 165 * Math.sqrt(Math.abs(share))), ink * 60];
-    return share >= 0 ? [strong, 0.65 * strong, weak] : [weak, 0.6 * strong, strong];
+    image.data.set([...(share >= 0 ? [strong, 0.65 * strong, weak] : [weak, 0.6 * strong, strong]), 255], 4 * i);
   });
+  steps.heat.getContext("2d").putImageData(image, 0, 0);
 }
 
 // Shows the nearest training examples; hides the list if the server does not have them.

@@ -9,6 +9,8 @@ const WARM_UP = 20;
 // The code in use: it reads drawings alone until there is a picture.
 let code = drawings;
 let reader = null;
+// The reader taken apart, once somebody looks inside.
+let insides = null;
 // What the reader was made of: the checkpoint, and the samples that it was taught, by id.
 let checkpoint = null;
 const taught = new Map();
@@ -37,6 +39,7 @@ const tasks = {
   },
   forget({ ids }) {
     for (const id of ids) taught.delete(id);
+    putTogether();
     reader.forget(Uint32Array.from(ids));
     return reader.labels;
   },
@@ -45,13 +48,11 @@ const tasks = {
     const lengths = Uint32Array.from(strokes, (stroke) => stroke.length);
     return reading(reader.readStrokes(points, lengths, flat(boxes)));
   },
-  layers({ pixels }) {
-    const layers = reader.layers(pixels);
-    const { shapes, maps } = layers;
-    layers.free();
-    return { shapes: [...shapes], maps };
+  // What is inside the network: see `Insides`.
+  inside({ name, args }) {
+    insides ??= reader.insides();
+    return insides[name](...args);
   },
-  filters: () => reader.filters(),
   occlusion: ({ pixels, label }) => reader.occlusion(pixels, label),
   pixels: ({ pixels }) => reading(reader.readPixels(pixels)),
   picture: ({ width, height, rgba, boxes, orientation }) =>
@@ -79,11 +80,19 @@ const at = (name) => new URL(name, import.meta.url);
 const made = ({ Reader }, { id, manifest, weights }) => new Reader(id, manifest, weights);
 
 function use(next) {
+  putTogether();
   reader?.free();
   reader = next;
 }
 
+// What was taken apart is of the reader as it was.
+function putTogether() {
+  insides?.free();
+  insides = null;
+}
+
 function teach(learner, samples) {
+  putTogether();
   const pixels = new Uint8Array(784 * samples.length);
   samples.forEach(({ glyph }, i) => pixels.set(glyph, 784 * i));
   learner.teach(Uint32Array.from(samples, ({ id }) => id), samples.map(({ label }) => label), pixels);

@@ -195,7 +195,7 @@ function explainFocus() {
   if (!answered || digitsOf(answered).length === 0) return insight?.explainNothing();
   const digit = inFocus()?.digit ?? digitsOf(answered)[0];
   const { labels } = answered;
-  insight?.explainDigit({ digit, labels, temperature: engines.temperature(), drawInk: inkOf(answeredInput) });
+  insight?.explainDigit({ digit, labels, temperature: engines.temperature(), input: answeredInput, drawInk: inkOf(answeredInput) });
 }
 
 // Draws the part of an input that a box holds into a square.

@@ -170,7 +170,7 @@ for (const [size, options] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     await page.locator("#insight summary").click();
     await page.locator('#insight[data-state="shown"]').waitFor();
     assert.match(await text(page, "#calibrated"), /^Tal como se entrenó, la red tiene una confianza del \d+,\d+ %\. .* se corrige al \d+,\d+ %\.$/);
-    assert.equal(await text(page, "#filter-name"), "Filtro 1 de 24");
+    assert.equal(await text(page, "#path-sum-title"), "Cómo obtuvo su suma el 7");
     assert.deepEqual(await english(page), [], "a digit");
     await screenshot(page, `spanish-${size}-digit`);
 

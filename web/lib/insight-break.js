@@ -11,6 +11,8 @@ const ADDED = [240, 163, 94];
 const REMOVED = [106, 165, 240];
 // The search ends after this long, in ms.
 const PATIENCE = 20_000;
+// It is made for so many labels, besides any.
+const RIVALS = 3;
 
 const target = byId("mind-target");
 const search = byId("mind-search");
@@ -98,7 +100,8 @@ function stop() {
   search.textContent = t`Search`;
 }
 
-// Searches dot by dot, and shows each. What is found is read once more, as every glyph is.
+// Searches dot by dot, and shows each. For anything else it also searches for each of the likeliest
+// labels, and keeps what took the least ink. What is found is read once more, as every glyph is.
 async function seek() {
   const begun = now.clean;
   const own = (searching = performance.now());
@@ -107,23 +110,42 @@ async function seek() {
   search.textContent = t`Stop`;
   byId("mind").dataset.state = "searching";
   byId("mind-text").textContent = t`Searching …`;
+  let best = null;
   try {
-    await ask("seek", begun, wanted);
-    for (;;) {
-      const step = await ask("step");
+    for (const label of wanted === undefined ? [undefined, ...rivals()] : [wanted]) {
+      const pixels = await searchFor(label, begun, own);
       if (!isOwn()) return;
-      if (step.length === 0 || (step[0] === 0 && performance.now() - own > PATIENCE)) return nothing(wanted);
-      const pixels = step.subarray(1);
-      showChange(begun, pixels);
-      if (step[0] === 0) continue;
-      const { lines } = await readAgain(pixels);
-      if (isOwn()) found(begun, pixels, lines.flatMap((line) => line.digits)[0]);
-      return;
+      if (pixels && !(best && inkBetween(begun, best) <= inkBetween(begun, pixels))) best = pixels;
     }
+    if (!best) return nothing(wanted);
+    showChange(begun, best);
+    const { lines } = await readAgain(best);
+    if (isOwn()) found(begun, best, lines.flatMap((line) => line.digits)[0]);
   } catch {
     if (isOwn()) nothing(wanted);
   }
 }
+
+// The glyph that is found to be read as a label, or as anything else; null if there is none, or if it
+// takes too long.
+async function searchFor(label, begun, own) {
+  await ask("seek", begun, label);
+  while (searching === own && performance.now() - own < PATIENCE) {
+    const step = await ask("step");
+    if (step.length === 0) return null;
+    if (searching === own) showChange(begun, step.subarray(1));
+    if (step[0] === 1) return step.subarray(1);
+  }
+  return null;
+}
+
+// The labels that are likeliest after the answer.
+function rivals() {
+  const { probabilities } = now.whole;
+  return probabilities.map((_, i) => i).sort((a, b) => probabilities[b] - probabilities[a]).slice(1, 1 + RIVALS);
+}
+
+const inkBetween = (a, b) => a.reduce((sum, ink, i) => sum + Math.abs(ink - b[i]), 0);
 
 function nothing(wanted) {
   stop();

@@ -50,7 +50,7 @@ const page = () => `
       <p id="look-name"></p>
       <p id="look-sum"><span class="term"><b></b><small></small></span><span class="term"><b></b><small></small></span><span class="term"><b></b><small></small></span><span class="equals"><b></b><small></small></span><span class="relu" id="look-end"></span></p>
       <p class="row"><span id="input-step"><button type="button" class="small" id="input-before" aria-label="${t`Previous map`}">‹</button> <span id="input-name"></span> <button type="button" class="small" id="input-next" aria-label="${t`Next map`}">›</button></span>
-        <button type="button" class="small" id="open-sum" aria-expanded="false"></button> <button type="button" class="small" id="silence"></button></p>
+        <button type="button" class="small" id="open-sum" aria-expanded="false">${t`Show the numbers`}</button> <button type="button" class="small" id="silence">${t`Silence this map`}</button></p>
       <p class="visually-hidden" id="look-aloud" role="status"></p>
     </div>
   </div>

@@ -162,6 +162,7 @@ async function computeOnce(given) {
       box: strokesOf(given) && !moment ? digit.box : null,
     };
     // Shown first, because a canvas without a size cannot be drawn on.
+    const isFirst = section.dataset.state !== "shown";
     section.dataset.state = "shown";
     const answer = { ...shown, clean, noise, label: labels[found.best], whole: { probabilities, label } };
     show("steps", () => {
@@ -173,6 +174,7 @@ async function computeOnce(given) {
     show("way", () => showPath(now));
     show("inspect", () => showMaps(now));
     show("pair", () => showBroken(answer));
+    if (isFirst) paintAll();
   } catch {
     if (last === given) section.dataset.state = unable() ? "failed" : "waiting";
   }

@@ -3,7 +3,6 @@
 
 use std::fmt::Debug;
 
-use burn::tensor::DataError;
 use glyphic_kernels::{LayerMaps, LayerWeights};
 use thiserror::Error;
 
@@ -37,8 +36,9 @@ pub(crate) type LogitsAndFeatures = (Vec<f32>, Vec<f32>);
 #[error("the compute device failed: {0}")]
 pub struct DeviceFailed(String);
 
-impl From<DataError> for DeviceFailed {
-    fn from(error: DataError) -> Self {
+#[cfg(feature = "burn")]
+impl From<burn::tensor::DataError> for DeviceFailed {
+    fn from(error: burn::tensor::DataError) -> Self {
         Self(error.to_string())
     }
 }

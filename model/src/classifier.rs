@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "burn")]
 use burn::{module::Module, tensor::Device};
 use glyphic_kernels::LayerWeights;
 
 use crate::{
     backend::{Backend, DeviceFailed},
-    burn_network::BurnNetwork,
     cpu::{CpuNetwork, OneThread},
     glyph::Glyph,
     memory::{Key, Memory},
-    network::Network,
     prediction::Prediction,
     verdict::Thresholds,
 };
+#[cfg(feature = "burn")]
+use crate::{burn_network::BurnNetwork, network::Network};
 
 /// A trained network with its batch norms folded, and the labels of its outputs.
 #[derive(Clone, Debug)]
@@ -29,6 +30,7 @@ pub struct Classifier {
     memory: Option<Arc<Memory>>,
 }
 
+#[cfg(feature = "burn")]
 impl Classifier {
     /// Prepares a trained network for inference on `device`: by the kernels on the CPU, unless
     /// their results differ from burn's; otherwise by burn.
@@ -46,7 +48,9 @@ impl Classifier {
         let network = network.valid().to_device(device).fold();
         Self::by(Arc::new(BurnNetwork::new(network, device)), false, labels)
     }
+}
 
+impl Classifier {
     /// Prepares layers for inference by the kernels on the calling thread, for programs without
     /// burn. `None` without layers; they must fit as for [`CpuNetwork::new`].
     pub fn of_layers(layers: &[LayerWeights], labels: Vec<String>) -> Option<Self> {

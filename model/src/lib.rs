@@ -1,6 +1,6 @@
 //! How ink becomes a glyph, the network that reads it, and the checkpoint that stores the
-//! network. Everything here runs on servers and in browsers: it uses no files, starts no threads
-//! and has no cargo features.
+//! network. Everything here runs on servers and in browsers: it uses no files and starts no
+//! threads. The feature `burn`, which is on by default, adds training and other devices than the CPU.
 //!
 //! ```text
 //! Picture ─┐                        checkpoint ─► Network
@@ -32,9 +32,11 @@
 //! The crate `glyphic-runtime` adds what browsers do not have: image files, devices and the folder
 //! of checkpoints.
 
+#[cfg(feature = "burn")]
 mod agreement;
 pub mod answer;
 pub mod backend;
+#[cfg(feature = "burn")]
 mod burn_network;
 pub mod checkpoint;
 pub mod classifier;
@@ -43,6 +45,7 @@ pub mod explain;
 pub mod glyph;
 pub mod label_errors;
 pub mod labels;
+#[cfg(feature = "burn")]
 pub mod layer_weights;
 pub mod memory;
 pub mod network;

@@ -20,6 +20,7 @@
 pub mod cells;
 pub mod clutter;
 pub mod decode;
+#[cfg(feature = "burn")]
 pub mod device;
 pub mod encode;
 pub mod held_back;

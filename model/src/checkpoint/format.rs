@@ -1,4 +1,6 @@
-//! The version of the manifest's format, and the names of a checkpoint's files.
+//! The version of the manifest's format, the names of a checkpoint's files, and their checksum.
+
+use sha2::{Digest, Sha256};
 
 /// Version of the manifest's format. Any other version is rejected.
 pub const SCHEMA: u32 = 1;
@@ -15,3 +17,8 @@ pub const DRAWINGS_FILE: &str = "drawings.jsonl";
 pub const REPORT_FILE: &str = "report.html";
 /// Name of the report's figures in a checkpoint.
 pub const CARD_FILE: &str = "report.json";
+
+/// SHA-256 of `bytes`, in hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::{error::CheckpointError, format::SCHEMA, weights::sha256};
+use super::{
+    error::CheckpointError,
+    format::{SCHEMA, sha256},
+};
 use crate::{
     glyph::PREPROCESSING_VERSION,
     labels::{self, is_invisible},

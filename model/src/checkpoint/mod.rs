@@ -15,25 +15,32 @@ mod error;
 mod format;
 mod manifest;
 mod parameters;
+#[cfg(feature = "burn")]
 mod weights;
 
 pub use error::CheckpointError;
 pub use format::{
     CARD_FILE, DRAWINGS_FILE, MANIFEST_FILE, METRICS_FILE, REPORT_FILE, SCHEMA, WEIGHTS_FILE,
+    sha256,
 };
 pub use manifest::{
     DatasetRecord, EpochMetrics, FileRecord, MAX_BYTES, Manifest, Metrics, Score, WeightsRecord,
 };
 pub use parameters::layers_from_bytes;
-pub use weights::{network_from_bytes, network_to_bytes, sha256, weights_to_bytes};
+#[cfg(feature = "burn")]
+pub use weights::{network_from_bytes, network_to_bytes, weights_to_bytes};
 
+#[cfg(feature = "burn")]
 use burn::tensor::Device;
 use glyphic_kernels::LayerWeights;
 use parameters::Parameters;
 
-use crate::{classifier::Classifier, network::Network};
+use crate::classifier::Classifier;
+#[cfg(feature = "burn")]
+use crate::network::Network;
 
 /// A checkpoint in memory. Its network has its norms and can be trained further.
+#[cfg(feature = "burn")]
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     /// The checkpoint's description of itself.
@@ -42,6 +49,7 @@ pub struct Checkpoint {
     pub network: Network,
 }
 
+#[cfg(feature = "burn")]
 impl Checkpoint {
     /// Makes a checkpoint of a parsed manifest and the content of its weights' file, on `device`.
     ///
@@ -68,8 +76,7 @@ impl Checkpoint {
 }
 
 impl Manifest {
-    /// Verifies the content of the weights' file, as [`Checkpoint::verify`] does, and turns the
-    /// checkpoint into a classifier that the CPU's kernels compute, without burn.
+    /// Verifies the content of the weights' file and turns the checkpoint into a classifier that the CPU's kernels compute, without burn.
     ///
     /// # Errors
     /// The weights' checksum or shapes do not fit the manifest, or a weight is not finite.

@@ -6,7 +6,6 @@ use burn::{
     tensor::{Bytes, Device},
 };
 use burn_pack::{Reader, Writer};
-use sha2::{Digest, Sha256};
 
 use super::parameters::Parameters;
 use crate::network::{Network, NetworkConfig};
@@ -50,11 +49,6 @@ pub fn network_from_bytes(
     let record =
         ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| e.to_string())?;
     config.init(device).try_load_record(record).map_err(|e| e.to_string())
-}
-
-/// SHA-256 of `bytes`, in hex.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 type WeightsError = Box<dyn std::error::Error>;

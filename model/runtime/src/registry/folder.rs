@@ -6,10 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+#[cfg(feature = "burn")]
 use burn::tensor::Device;
+#[cfg(feature = "burn")]
+use glyphic_model::checkpoint::Checkpoint;
 use glyphic_model::checkpoint::{
-    Checkpoint, CheckpointError, EpochMetrics, MANIFEST_FILE, MAX_BYTES, METRICS_FILE, Manifest,
-    WEIGHTS_FILE,
+    CheckpointError, EpochMetrics, MANIFEST_FILE, MAX_BYTES, METRICS_FILE, Manifest, WEIGHTS_FILE,
 };
 use sha2::{Digest, Sha256};
 
@@ -146,6 +148,7 @@ impl Registry {
     ///
     /// # Errors
     /// There is no such checkpoint, or its schema, checksum, architecture or weights are wrong.
+    #[cfg(feature = "burn")]
     pub fn load(&self, id: &str, device: &Device) -> Result<Checkpoint, RegistryError> {
         let manifest = self.manifest(id)?;
         let weights = self.weights(&manifest)?;

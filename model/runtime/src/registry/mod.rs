@@ -16,6 +16,8 @@
 mod aliases;
 mod comparison;
 mod copy;
+#[cfg(feature = "burn")]
+mod draft;
 mod error;
 mod folder;
 mod history;
@@ -30,11 +32,12 @@ mod write;
 pub use aliases::{Aliases, CANDIDATE, STABLE, is_alias};
 pub use comparison::{COMPARISON_FILE, Changed, Comparison, SampleReading, Tally};
 pub use copy::Names;
+#[cfg(feature = "burn")]
+pub use draft::Draft;
 pub use error::RegistryError;
 pub use folder::Registry;
 pub use id::is_id;
 pub use promotion::{Basis, Objection, PromotionPolicy};
-pub use publish::Draft;
 pub use read::{MOST_JSON, read_bounded};
 pub use removed::RESTORABLE;
 pub use write::write_atomically;

@@ -6,17 +6,7 @@ use std::{
     path::Path,
 };
 
-use burn::tensor::Device;
-use glyphic_model::{
-    checkpoint::{
-        Checkpoint, CheckpointError, DatasetRecord, EpochMetrics, MANIFEST_FILE, METRICS_FILE,
-        Manifest, Metrics, SCHEMA, WEIGHTS_FILE, WeightsRecord, sha256, weights_to_bytes,
-    },
-    glyph::PREPROCESSING_VERSION,
-    network::{Network, NetworkConfig},
-    preprocess::Pictures,
-    verdict::Thresholds,
-};
+use glyphic_model::checkpoint::{MANIFEST_FILE, METRICS_FILE, Manifest, WEIGHTS_FILE};
 
 use super::{
     error::{RegistryError, at},
@@ -31,75 +21,7 @@ const PUBLICATION_LOCK: &str = ".publish.lock";
 /// Prefix of a checkpoint's folder while it is being written.
 pub(super) const UNPUBLISHED: &str = ".publish-";
 
-/// Everything that is needed to publish a trained network as a checkpoint.
-pub struct Draft<'a> {
-    /// The id of the new checkpoint.
-    pub id: String,
-    /// When it was made (RFC 3339, UTC).
-    pub created: String,
-    /// The network's architecture.
-    pub network_config: NetworkConfig,
-    /// The trained network.
-    pub network: &'a Network,
-    /// The label of each output.
-    pub labels: Vec<String>,
-    /// What its pictures are.
-    pub pictures: Pictures,
-    /// What logits are divided by before softmax; 0.05–20.
-    pub temperature: f32,
-    /// Thresholds for verdicts.
-    pub thresholds: Thresholds,
-    /// All settings of the training run.
-    pub training: serde_json::Value,
-    /// The datasets trained on.
-    pub datasets: Vec<DatasetRecord>,
-    /// The results of the run.
-    pub metrics: Metrics,
-    /// The metrics of each epoch.
-    pub epochs: &'a [EpochMetrics],
-    /// The id of the checkpoint that training started from, if any.
-    pub parent: Option<String>,
-    /// The commit of the source code, if known.
-    pub git_revision: Option<String>,
-    /// Names and contents of further files.
-    pub files: Vec<(String, Vec<u8>)>,
-}
-
 impl Registry {
-    /// Publishes a checkpoint, completely or not at all, and returns its manifest.
-    ///
-    /// # Errors
-    /// The id or a file's name is not allowed or taken, a value of the manifest is impossible, or a
-    /// file cannot be written.
-    pub fn publish(&self, draft: Draft<'_>) -> Result<Manifest, RegistryError> {
-        let weights = weights_to_bytes(draft.network)
-            .map_err(|reason| CheckpointError::WrongWeights { id: draft.id.clone(), reason })?;
-        let manifest = Manifest {
-            schema: SCHEMA,
-            id: draft.id,
-            created: draft.created,
-            parameters: draft.network_config.parameters(),
-            macs: draft.network_config.macs(),
-            network: draft.network_config,
-            labels: draft.labels,
-            temperature: draft.temperature,
-            thresholds: draft.thresholds,
-            preprocessing: PREPROCESSING_VERSION,
-            pictures: draft.pictures,
-            training: draft.training,
-            datasets: draft.datasets,
-            metrics: draft.metrics,
-            parent: draft.parent,
-            git_revision: draft.git_revision,
-            weights: WeightsRecord { sha256: sha256(&weights), bytes: weights.len() as u64 },
-        };
-        let mut files = draft.files;
-        files.push((WEIGHTS_FILE.to_owned(), weights));
-        files.push((METRICS_FILE.to_owned(), to_json_lines(draft.epochs)));
-        self.write_folder(&manifest, files)?;
-        Ok(manifest)
-    }
-
     /// Publishes a checkpoint that was made elsewhere, under the id in its manifest, completely or
     /// not at all. `files` are the names and contents of all its files except the manifest.
     ///
@@ -117,12 +39,12 @@ impl Registry {
         let manifest = Manifest::parse(&manifest.id, &to_json(manifest))?;
         let weights = files.iter().find(|(name, _)| name == WEIGHTS_FILE);
         let weights = weights.map(|(_, bytes)| bytes.clone()).unwrap_or_default();
-        Checkpoint::verify(manifest.clone(), weights, &Device::flex())?;
+        manifest.clone().into_classifier(&weights)?;
         self.write_folder(&manifest, files)
     }
 
     /// Writes a checkpoint's folder under a temporary name, then renames it.
-    fn write_folder(
+    pub(super) fn write_folder(
         &self,
         manifest: &Manifest,
         mut files: Vec<(String, Vec<u8>)>,
@@ -213,11 +135,6 @@ fn to_json<T: serde::Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
     bytes.push(b'\n');
     bytes
-}
-
-fn to_json_lines<T: serde::Serialize>(values: &[T]) -> Vec<u8> {
-    let lines = values.iter().filter_map(|value| serde_json::to_string(value).ok());
-    lines.flat_map(|line| (line + "\n").into_bytes()).collect()
 }
 
 /// Makes a published folder readable for others: temporary folders are private to their owner.

@@ -25,6 +25,7 @@ import urllib.request
 import zlib
 from importlib.metadata import version
 
+import glyphic
 import numpy as np
 import onnxruntime
 
@@ -95,22 +96,35 @@ def table(title, head, rows):
 # In process
 
 
+def speed(read, batch, seconds):
+    """Pictures a second of a function that reads a batch."""
+
+    def runs(seconds):
+        count, begun = 0, time.perf_counter()
+        while (taken := time.perf_counter() - begun) < seconds:
+            read()
+            count += 1
+        return count / taken
+
+    runs(seconds / 5)
+    return batch * runs(seconds)
+
+
+def python_speed(picture, batch, threads, seconds):
+    """The Python package's, from an array of bytes to labels, probabilities and verdicts."""
+    network = glyphic.load(ARTIFACTS, threads=threads)
+    pixels = np.tile(np.frombuffer(picture, np.uint8).reshape(1, 28, 28), (batch, 1, 1))
+    assert network.predict(pixels).labels.tolist() == ["7"] * batch
+    return speed(lambda: network.predict(pixels), batch, seconds)
+
+
 def onnx_speed(network, picture, batch, threads, seconds):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     pixels = np.tile(np.frombuffer(picture, np.uint8).astype(np.float32).reshape(1, 1, 28, 28), (batch, 1, 1, 1))
     assert session.run(None, {"pixels": pixels})[0].argmax(1).tolist() == [7] * batch
-
-    def runs(seconds):
-        count, begun = 0, time.perf_counter()
-        while (taken := time.perf_counter() - begun) < seconds:
-            session.run(None, {"pixels": pixels})
-            count += 1
-        return count / taken
-
-    runs(seconds / 5)
-    return batch * runs(seconds)
+    return speed(lambda: session.run(None, {"pixels": pixels}), batch, seconds)
 
 
 def in_process(network, rounds, seconds):
@@ -121,12 +135,14 @@ def in_process(network, rounds, seconds):
         for n in threads:
             for batch in BATCHES:
                 one["onnx", n, batch] = onnx_speed(network, digit(), batch, n, seconds)
+                one["python", n, batch] = python_speed(digit(), batch, n, seconds)
             for line in output_of(BUILT / "inference", "--artifacts", ARTIFACTS, "--threads", n):
                 one["glyphic", line["threads"], line["batch"]] = line["images_per_second"]
         measured.append(one)
     middle = medians(measured)
     return [
         {"threads": n, "batch": batch, "glyphic": middle["glyphic", n, batch], "onnx": middle["onnx", n, batch],
+         "python": middle["python", n, batch],
          "ratio": middle["glyphic", n, batch] / middle["onnx", n, batch]}
         for n in threads for batch in BATCHES
     ]
@@ -337,8 +353,8 @@ def main():
     speeds = http = None
     if options.only in (None, "inference"):
         speeds = in_process(str(folder / "network.onnx"), rounds, seconds / 10)
-        table("Pictures a second in process, on the CPU", ["threads, batch", "Glyphic", "ONNX Runtime", "ratio"],
-              [[f"{one['threads']}, {one['batch']}", one["glyphic"], one["onnx"], one["ratio"]] for one in speeds])
+        table("Pictures a second in process, on the CPU", ["threads, batch", "Glyphic", "from Python", "ONNX Runtime", "ratio"],
+              [[f"{one['threads']}, {one['batch']}", one["glyphic"], one["python"], one["onnx"], one["ratio"]] for one in speeds])
         print(f"\n  The same network and picture; medians of {rounds} rounds, in turn. "
               "From pixels in memory to logits.")
     if options.only != "inference":

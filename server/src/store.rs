@@ -16,7 +16,7 @@ use std::{
 };
 
 use sqlx::{
-    Any, AnyPool, AssertSqlSafe, Executor, Row, Transaction,
+    Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row, Transaction,
     any::AnyPoolOptions,
     migrate::{Migration, MigrationType, Migrator},
 };
@@ -134,6 +134,25 @@ pub enum StoreError {
     NothingHeldBack,
 }
 
+/// What is wrong with a database that cannot be written, and how to mend it.
+const READ_ONLY: &str = "it is read-only here: let this user write the file and its folder, or name \
+                         another database with --database-url";
+
+/// Writes nothing to an SQLite database, as if something was to be written: a pool would try again and
+/// again.
+async fn check_writable(url: &str) -> Result<(), sqlx::Error> {
+    let mut connection = AnyConnection::connect(url).await?;
+    connection.execute("PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE; ROLLBACK;").await?;
+    connection.close().await
+}
+
+fn is_read_only(error: &sqlx::Error) -> bool {
+    // SQLite's primary result code is the last byte of the extended one.
+    const SQLITE_READONLY: u32 = 8;
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == SQLITE_READONLY)
+}
+
 impl Store {
     /// Opens the database and brings its schema up to date. Several servers may
     /// do so at once.
@@ -144,6 +163,12 @@ impl Store {
             reason: without_secrets(&error.to_string(), url),
         };
         let is_sqlite = url.starts_with("sqlite:");
+        if is_sqlite {
+            check_writable(url).await.map_err(|error| match is_read_only(&error) {
+                true => refused(&READ_ONLY),
+                false => refused(&error),
+            })?;
+        }
         let mut options =
             AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
         if is_sqlite {

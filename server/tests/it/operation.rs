@@ -570,6 +570,30 @@ fn no_request_writes_a_line_of_its_own_into_the_log() {
 }
 
 #[test]
+fn a_database_that_cannot_be_written_is_said_once() {
+    let artifacts = TestArtifacts::released();
+    drop(Server::training(&artifacts, TrainingSetup::default()));
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let server = ServerProgram::start(
+        Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["--device", "cpu", "--addr", "127.0.0.1:0", "--artifacts"])
+            .arg(artifacts.registry.root())
+            .args([
+                "--database-url",
+                &format!("{}?mode=ro", artifacts.database().split('?').next().unwrap()),
+            ])
+            .stderr(Stdio::from(log.reopen().unwrap())),
+    );
+    assert_eq!(server.send("POST", "/api/predict", &json!({ "strokes": seven() })).0, 200);
+    let (status, answer) =
+        server.send("POST", "/api/samples", &json!({ "label": "7", "strokes": seven() }));
+    assert_eq!(status, 503, "{answer}");
+    let said = fs::read_to_string(log.path()).unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("read-only") && said.contains("--database-url"), "{said}");
+}
+
+#[test]
 fn a_server_that_stops_waits_no_longer_than_it_may() {
     let artifacts = TestArtifacts::released();
     let limits = Limits { drain_seconds: 0, ..Limits::default() };

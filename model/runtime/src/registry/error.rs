@@ -57,7 +57,8 @@ pub enum RegistryError {
     },
     /// `CURRENT` is missing or empty.
     #[error(
-        "no checkpoint is promoted: {} is missing or empty; train one with `train --promote`",
+        "no checkpoint is promoted: {} is missing or empty; name the folder of checkpoints with \
+         --artifacts, or train one with `train --promote`",
         .0.display()
     )]
     NothingPromoted(PathBuf),

@@ -2,6 +2,7 @@
 //! requests, metrics, probes.
 
 use std::{
+    fs,
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Command, Stdio},

@@ -11,6 +11,8 @@ one. What cannot be read raises `GlyphicError`, which is a `ValueError`, with a 
 where, and what to do; a file that is not there raises the usual `OSError`.
 """
 
+from __future__ import annotations
+
 from functools import cache
 from typing import Any
 

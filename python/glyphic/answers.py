@@ -21,7 +21,7 @@ class Box(NamedTuple):
     height: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
     """What was read of n pictures. Unpacks into labels, probabilities and verdicts."""
 

@@ -1,5 +1,7 @@
 """Networks: checkpoints that read."""
 
+from __future__ import annotations
+
 import io
 import json
 import os
@@ -7,7 +9,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from . import _glyphic, answers, arrays
 from .answers import Predictions, Reading, Sheet
 
-Picture: TypeAlias = str | os.PathLike[str] | bytes | ArrayLike
-"""A picture: the name of a file or its content (PNG, JPEG, WebP, GIF or BMP); or an array, or what NumPy
+Picture: TypeAlias = str | os.PathLike[str] | bytes | IO[bytes] | ArrayLike
+"""A picture: the name of a file, the file or its content (PNG, JPEG, WebP, GIF or BMP); or an array, or what NumPy
 makes one of, such as a picture of Pillow: `[height, width]` or `[height, width, channels]`, 0–255."""
 Strokes: TypeAlias = Sequence[Sequence[Sequence[float]]] | Sequence[NDArray[Any]]
 """A drawing: for each stroke the points, x to the right and y down."""
@@ -27,6 +29,8 @@ MANIFEST = "manifest.json"
 WEIGHTS = "weights.bpk"
 # Longest file of a checkpoint, in bytes: many times what one has.
 LONGEST = 256 << 20
+# Most threads that can be asked for.
+MOST_THREADS = 256
 
 
 class Network:
@@ -49,10 +53,13 @@ class Network:
         """The checkpoint's id."""
         return str(self.manifest["id"])
 
-    @cached_property
+    @property
     def labels(self) -> list[str]:
         """The labels, in the order of the probabilities."""
         return [str(label) for label in self.manifest["labels"]]
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a glyphic.Network cannot be pickled: load it in each process")
 
     def __repr__(self) -> str:
         return f"<glyphic.Network {self.id}: {len(self.labels)} labels>"
@@ -87,9 +94,9 @@ class Network:
         """
         match _content(picture):
             case bytes(file):
-                answer = self._native.read_file(file, orientation)
+                answer = self._native.read_file(file, _turn(orientation))
             case rgba:
-                answer = self._native.read_pixels(rgba, orientation)
+                answer = self._native.read_pixels(rgba, _turn(orientation))
         return answers.reading(json.loads(answer))
 
     def sheet(
@@ -100,12 +107,12 @@ class Network:
         columns: what is known of the first columns decides between readings: `{"digits": 8}`,
         `{"min": 0, "max": 20}`, `{"values": ["17", "23"]}`, or None.
         """
-        known = None if columns is None else json.dumps(list(columns))
+        known = None if columns is None else json.dumps(list(columns), default=_plain)
         match _content(picture):
             case bytes(file):
-                answer = self._native.sheet_file(file, orientation, known)
+                answer = self._native.sheet_file(file, _turn(orientation), known)
             case rgba:
-                answer = self._native.sheet_pixels(rgba, orientation, known)
+                answer = self._native.sheet_pixels(rgba, _turn(orientation), known)
         return answers.tables(json.loads(answer))
 
     def strokes(self, drawn: Strokes) -> Reading:
@@ -132,8 +139,8 @@ def load(
     model: which checkpoint of a folder of checkpoints, by its id or alias. Without it: the promoted one.
     threads: how many threads compute; without it, as many as there are cores, shared by all networks.
     """
-    if threads is not None and threads < 1:
-        raise _glyphic.GlyphicError(f"threads must be at least 1, not {threads}")
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise _glyphic.GlyphicError(f"threads must be from 1 to {MOST_THREADS}, not {threads}")
     if checkpoint is None:
         _refuse(model)
         return Network(_glyphic.Network.released(threads))
@@ -159,7 +166,33 @@ def _content(picture: Picture) -> bytes | NDArray[np.uint8]:
         return Path(picture).read_bytes()
     if isinstance(picture, (bytes, bytearray, memoryview)):
         return bytes(picture)
+    if hasattr(picture, "exif_transpose") or hasattr(picture, "getexif"):
+        return arrays.rgba(_upright(picture))
+    if hasattr(picture, "read"):
+        return bytes(picture.read())
     return arrays.rgba(picture)
+
+
+def _upright(picture: Any) -> NDArray[Any]:
+    """A picture of Pillow as its file shows it: upright, in colours."""
+    from PIL import ImageOps
+
+    picture = ImageOps.exif_transpose(picture)
+    # 16 bits and more are numbers already; the rest may be indices, or colours of another kind.
+    return np.asarray(picture if picture.mode.startswith(("I", "F")) else picture.convert("RGBA"))
+
+
+def _turn(orientation: int | None) -> int | None:
+    if orientation is not None and orientation not in (0, 90, 180, 270):
+        raise _glyphic.GlyphicError(f"orientation must be 0, 90, 180 or 270 degrees, not {orientation}")
+    return orientation
+
+
+def _plain(value: Any) -> Any:
+    """A number of NumPy as JSON's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise _glyphic.GlyphicError(f"columns cannot have {value!r}: use numbers and texts")
 
 
 def _unpacked(path: Path) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 //! package's Python code, in `glyphic/`, converts what it is given and wraps what is answered.
 
 mod network;
+mod threads;
 
 use pyo3::{create_exception, exceptions::PyValueError, prelude::*};
 

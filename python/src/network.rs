@@ -1,6 +1,6 @@
 //! A network in Python.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use glyphic_model::{
     Glyph, Prediction, Verdict,
@@ -15,10 +15,9 @@ use glyphic_runtime::{
 };
 use numpy::{IntoPyArray, PyArray1, PyReadonlyArray2, PyReadonlyArray3};
 use pyo3::prelude::*;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::Serialize;
 
-use crate::raised;
+use crate::{raised, threads::Threads};
 
 /// The checkpoint that the package contains: the one that was promoted where it was built.
 const RELEASED: &str = env!("GLYPHIC_RELEASED");
@@ -48,8 +47,7 @@ type Predictions<'py> = (
 #[pyclass(frozen, module = "glyphic._glyphic")]
 pub struct Network {
     reader: Reader,
-    /// The threads that compute; those that all networks share if none were asked for.
-    threads: Option<ThreadPool>,
+    threads: Arc<Threads>,
 }
 
 #[pymethods]
@@ -101,7 +99,7 @@ impl Network {
         pixels: PyReadonlyArray2<'py, u8>,
     ) -> PyResult<Predictions<'py>> {
         let pixels = pixels.as_slice().map_err(raised)?;
-        let read = py.detach(|| self.run(|| self.read_glyphs(pixels))).map_err(raised)?;
+        let read = py.detach(|| self.threads.run(|| self.read_glyphs(pixels)))?;
         Ok((
             read.labels.into_pyarray(py),
             read.verdicts.into_pyarray(py),
@@ -125,7 +123,7 @@ impl Network {
             });
             Ok::<_, PyErr>(batches.collect::<PyResult<Vec<_>>>()?.concat())
         };
-        Ok(py.detach(|| self.run(features))?.into_pyarray(py))
+        Ok(py.detach(|| self.threads.run(features))?.into_pyarray(py))
     }
 
     /// The lines in an image file, as JSON.
@@ -136,7 +134,7 @@ impl Network {
         orientation: Option<usize>,
     ) -> PyResult<String> {
         let turns = quarter_turns(orientation).map_err(raised)?;
-        py.detach(|| self.run(|| self.text(&decode(file).map_err(raised)?, turns)))
+        py.detach(|| self.threads.run(|| self.text(&decode(file).map_err(raised)?, turns)))
     }
 
     /// The lines in a picture: `[height, width, 4]`, red, green, blue and opacity; as JSON.
@@ -147,7 +145,7 @@ impl Network {
         orientation: Option<usize>,
     ) -> PyResult<String> {
         let (turns, picture) = (quarter_turns(orientation).map_err(raised)?, picture(&rgba)?);
-        py.detach(|| self.run(|| self.text(&picture, turns)))
+        py.detach(|| self.threads.run(|| self.text(&picture, turns)))
     }
 
     /// The tables in an image file, as JSON. `columns` is JSON, too.
@@ -158,7 +156,9 @@ impl Network {
         orientation: Option<usize>,
         columns: Option<&str>,
     ) -> PyResult<String> {
-        py.detach(|| self.run(|| self.sheet(&decode(file).map_err(raised)?, orientation, columns)))
+        py.detach(|| {
+            self.threads.run(|| self.sheet(&decode(file).map_err(raised)?, orientation, columns))
+        })
     }
 
     /// The tables in a picture, as `read_pixels` takes it, as JSON.
@@ -170,13 +170,13 @@ impl Network {
         columns: Option<&str>,
     ) -> PyResult<String> {
         let picture = picture(&rgba)?;
-        py.detach(|| self.run(|| self.sheet(&picture, orientation, columns)))
+        py.detach(|| self.threads.run(|| self.sheet(&picture, orientation, columns)))
     }
 
     /// The lines in a drawing, as JSON.
     fn strokes(&self, py: Python<'_>, strokes: Vec<Vec<Point>>) -> PyResult<String> {
         let strokes = Strokes::new(strokes).map_err(raised)?;
-        py.detach(|| self.run(|| json(&self.reader.strokes(&strokes).map_err(raised)?)))
+        py.detach(|| self.threads.run(|| json(&self.reader.strokes(&strokes).map_err(raised)?)))
     }
 }
 
@@ -194,18 +194,7 @@ struct ReadGlyphs {
 
 impl Network {
     fn new(reader: Reader, threads: Option<NonZeroUsize>) -> PyResult<Self> {
-        let pool = |threads: NonZeroUsize| {
-            ThreadPoolBuilder::new().num_threads(threads.get()).build().map_err(raised)
-        };
-        Ok(Self { reader, threads: threads.map(pool).transpose()? })
-    }
-
-    /// Computes on the network's threads.
-    fn run<T: Send>(&self, compute: impl FnOnce() -> T + Send) -> T {
-        match &self.threads {
-            Some(threads) => threads.install(compute),
-            None => compute(),
-        }
+        Ok(Self { reader, threads: Threads::of(threads) })
     }
 
     fn read_glyphs(&self, pixels: &[u8]) -> PyResult<ReadGlyphs> {

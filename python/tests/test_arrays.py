@@ -1,5 +1,7 @@
 """Arrays of pictures, as people have them."""
 
+import multiprocessing
+import pickle
 import threading
 import time
 
@@ -34,6 +36,7 @@ def test_what_is_blank_has_no_label():
         lambda pixels: pixels[:, None],
         lambda pixels: pixels[..., None],
         lambda pixels: pixels.astype(np.int64),
+        lambda pixels: pixels.astype(np.uint16) * np.uint16(257),
         lambda pixels: pixels.astype(np.float64),
         lambda pixels: (pixels / 255).astype(np.float32),
         lambda pixels: np.asfortranarray(pixels),
@@ -68,8 +71,10 @@ def test_bytes_are_not_copied(pixels):
         (np.full((1, 28, 28), 256), "from 0 to 255"),
         (np.full((1, 28, 28), -0.4), "undo the normalisation"),
         (np.full((1, 28, 28), np.nan), "from 0 to 255"),
-        (np.full((1, 28, 28), "7"), "must be numbers"),
-        (np.zeros((1, 28, 28), complex), "must be numbers"),
+        (np.full((1, 28, 28), "7"), "must be an array of numbers"),
+        (np.zeros((1, 28, 28), complex), "must be an array of numbers"),
+        (None, "not NoneType"),
+        ("photo.jpg", "not str: `read` takes"),
     ],
 )
 def test_what_is_no_picture_is_refused(array, says):
@@ -109,5 +114,22 @@ def test_threads_read_at_once_and_python_goes_on(pixels):
 def test_the_number_of_threads_changes_no_answer(pixels):
     one, two = (glyphic.load(threads=threads).predict(pixels[:500]) for threads in (1, 2))
     assert np.array_equal(one.probabilities, two.probabilities)
-    with pytest.raises(glyphic.GlyphicError, match="at least 1"):
+    with pytest.raises(glyphic.GlyphicError, match="from 1 to 256"):
         glyphic.load(threads=0)
+    with pytest.raises(glyphic.GlyphicError, match="from 1 to 256"):
+        glyphic.load(threads=2**70)
+
+
+def first_labels(pixels):
+    return list(glyphic.predict(pixels).labels[:3])
+
+
+def test_processes_that_fork_have_threads_of_their_own(pixels):
+    """What a library loses in a fork, its threads, must not be waited for."""
+    many, net = pixels[:600], glyphic.load(threads=2)
+    expected = first_labels(many)
+    assert list(net.predict(many).labels[:3]) == expected
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert pool.map_async(first_labels, [many] * 4).get(60) == [expected] * 4
+    with pytest.raises(TypeError, match="load it in each process"):
+        pickle.dumps(net)

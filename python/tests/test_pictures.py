@@ -1,5 +1,6 @@
 """Pictures, tables and drawings: as `server read` answers them."""
 
+import io
 import json
 import subprocess
 
@@ -25,8 +26,25 @@ def test_every_kind_of_picture_has_the_same_answer(number, tmp_path):
     left = [digit.box.x for digit in line.digits]
     assert left == sorted(left) and 0 < line.box.x < line.box.x + line.box.width < grey.shape[1]
     colours = np.stack([grey] * 3, axis=2)
-    for same in (str(path), path.read_bytes(), grey, grey / 255, colours, Image.open(path), colours.tolist()):
+    for same in (str(path), path.read_bytes(), io.BytesIO(path.read_bytes()), path.open("rb"), grey, grey / 255, colours, Image.open(path), colours.tolist()):
         assert glyphic.read(same) == reading
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16"])
+def test_a_picture_of_pillow_is_read_as_its_file_shows_it(number, mode):
+    grey = Image.fromarray(number("407166"))
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(grey).astype(np.uint16) * np.uint16(257))
+    elif mode == "HSV":
+        picture = grey.convert("RGB").convert(mode)
+    else:
+        picture = grey.convert(mode)
+    assert glyphic.read(picture).text == "407166"
+
+
+def test_a_picture_of_pillow_is_turned_as_its_camera_was(root):
+    file = root / "model/tests/pictures/5_exif_orientation6.jpg"
+    assert glyphic.read(Image.open(file)).text == glyphic.read(file).text == "5"
 
 
 def test_a_picture_on_its_side_is_turned_unless_it_is_said_how_it_lies(number):
@@ -34,8 +52,9 @@ def test_a_picture_on_its_side_is_turned_unless_it_is_said_how_it_lies(number):
     reading = glyphic.read(turned)
     assert (reading.text, reading.orientation) == ("31415926", 90)
     assert glyphic.read(turned, orientation=90).text == "31415926"
-    with pytest.raises(glyphic.GlyphicError, match="orientation must be 0, 90, 180 or 270 degrees, not 45"):
-        glyphic.read(turned, orientation=45)
+    for wrong in (45, -90):
+        with pytest.raises(glyphic.GlyphicError, match=f"must be 0, 90, 180 or 270 degrees, not {wrong}"):
+            glyphic.read(turned, orientation=wrong)
 
 
 def test_answers_are_those_of_the_server(server, root, tmp_path):

@@ -68,7 +68,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   server push --to s3://bucket/glyphic    # credentials: in the environment
-  server push candidate --to s3://bucket/glyphic --if-empty
+  server push ID --to s3://bucket/glyphic --if-empty
   server --artifacts s3://bucket/glyphic    # serve from there")]
     Push(PushArgs),
     /// Asks a server whether it is ready; exits with 0 if it is.

@@ -1,10 +1,10 @@
 //! `server`: parses the command line and runs the command. Without one it serves.
 
-use std::{ffi::OsString, iter, process::ExitCode};
+use std::{ffi::OsString, io, iter, process::ExitCode};
 
 use anyhow::Result;
 use clap::Parser;
-use glyphic_runtime::device::with_session_folder;
+use glyphic_runtime::{device::with_session_folder, text::whole};
 use glyphic_server::{
     cli::{Cli, Command},
     commands::{push, write_page},
@@ -44,6 +44,10 @@ fn exit_code(result: Result<()>) -> ExitCode {
 }
 
 fn failure(error: anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    // The reader of the output has closed it.
+    if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {}", whole(&*error));
     ExitCode::FAILURE
 }

@@ -138,11 +138,15 @@ pub enum StoreError {
 const READ_ONLY: &str = "it is read-only here: let this user write the file and its folder, or name \
                          another database with --database-url";
 
+/// Beginning to write alone does not fail where writing does.
+const WRITE_NOTHING: &str = "PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE; \
+                             CREATE TABLE nothing (nothing); ROLLBACK;";
+
 /// Writes nothing to an SQLite database, as if something was to be written: a pool would try again and
 /// again.
 async fn check_writable(url: &str) -> Result<(), sqlx::Error> {
     let mut connection = AnyConnection::connect(url).await?;
-    connection.execute("PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE; ROLLBACK;").await?;
+    connection.execute(WRITE_NOTHING).await?;
     connection.close().await
 }
 

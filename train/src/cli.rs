@@ -43,13 +43,13 @@ Examples:
   train audit                       # which labels of the data are wrong?
   train sweep rates.toml            # compare settings in a table
   train list                        # checkpoints and unfinished runs
-  train promote candidate           # serve the checkpoint with this alias
+  train promote ID                  # serve this checkpoint
   train prune --keep 5              # remove old ones, after asking
   train restore ID                  # have one back, within 24 hours
   train export stable net.onnx      # for other programs
   train import net.onnx --id ours   # and back
   train draw                        # look at the synthetic handwriting
-  train pairs touching --numbers 500   # data of touching digits
+  train pairs touching --numbers 9000   # data of touching digits
   train devices                     # which devices are there?
   train lend --listen :8090         # lend them to another machine";
 
@@ -66,13 +66,13 @@ Examples:
     #[command(after_help = "\
 Examples:
   train finetune --samples samples.jsonl   # as the page Samples exports them
-  train finetune --samples samples.jsonl --from candidate --epochs 1")]
+  train finetune --samples samples.jsonl --from ID --epochs 1")]
     Finetune(FinetuneArgs),
     /// Measure a checkpoint on labelled data.
     #[command(after_help = "\
 Examples:
   train eval                      # the promoted one, with robustness and speed
-  train eval candidate stable --quick   # which of the two is better?
+  train eval ID stable --quick    # is it better than the promoted one?
   train eval --data photos        # on other pictures: photos/<label>/*.png")]
     Eval(EvalArgs),
     /// Look for wrong labels in the training data.
@@ -103,7 +103,7 @@ Examples:
     /// other labels, is refused.
     #[command(after_help = "\
 Examples:
-  train promote candidate         # the checkpoint with this alias
+  train promote ID
   train promote ID --force        # whatever speaks against it")]
     Promote(PromoteArgs),
     /// Remove old checkpoints, after showing which. Those that are promoted, were promoted before, are
@@ -141,7 +141,7 @@ Examples:
     /// Draw touching digits: the data of the network that reads pairs of them.
     #[command(after_help = "\
 Examples:
-  train pairs touching --numbers 500   # a few, to look at
+  train pairs touching --numbers 9000   # by default 150,000
   train --data touching --network touching/network.json --pictures whole")]
     Pairs(PairsArgs),
     /// List the graphics adapters and test the chosen device against the CPU.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use glyphic_runtime::text::whole;
 
 use crate::{
     cli::{Cli, TrainCommand},
@@ -15,7 +16,7 @@ use crate::{
         audit, devices, draw, eval, export, finetune, lend, list, pairs, promote, prune, resume,
         start, sweep,
     },
-    run::{RunEnding, STOP},
+    run::{BEGUN, RunEnding, STOP},
 };
 
 /// Runs `train` with these arguments, the program's name first.
@@ -25,7 +26,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         // The reader of the output has closed it (`train list | head`).
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error:#}");
+            let _ = writeln!(io::stderr(), "error: {}", whole(&*error));
             ExitCode::FAILURE
         }
     }
@@ -65,11 +66,11 @@ fn run(Cli { globals, command, start }: Cli) -> Result<ExitCode> {
     Ok(if finished { ExitCode::SUCCESS } else { ExitCode::from(130) })
 }
 
-/// Trains so that the first Ctrl-C asks for an orderly stop; the second ends the process at
-/// once.
+/// Trains so that the first Ctrl-C asks for an orderly stop; the second, and one before the first step,
+/// ends the process at once.
 fn stoppable(run: impl FnOnce() -> Result<bool>) -> Result<bool> {
     ctrlc::set_handler(|| {
-        if STOP.swap(true, Ordering::Relaxed) {
+        if STOP.swap(true, Ordering::Relaxed) || !BEGUN.load(Ordering::Relaxed) {
             std::process::exit(130);
         }
     })

@@ -220,7 +220,7 @@ impl RunProgress {
 
     /// Prints how to continue after the user stopped the run.
     pub fn stopped(&self, id: &str) {
-        self.bar.abandon();
+        self.bar.finish_and_clear();
         self.line(&format!("Stopped; nothing is lost. Continue with: train resume {id}"));
     }
 

@@ -50,6 +50,8 @@ const SAVE_EVERY: Duration = Duration::from_secs(60);
 
 /// Set when the user asks the process to stop.
 pub static STOP: AtomicBool = AtomicBool::new(false);
+/// Whether anything would be lost if the process ended at once: a run has begun.
+pub static BEGUN: AtomicBool = AtomicBool::new(false);
 
 /// How a run ended.
 pub enum RunEnding {
@@ -196,6 +198,7 @@ impl<'a> Run<'a> {
 
     /// Trains to the end, or until [`STOP`] is set.
     pub fn drive(mut self) -> Result<RunEnding> {
+        BEGUN.store(true, Ordering::Relaxed);
         self.progress.begin(&self.trainer.position);
         if self.progress.is_part() {
             // The sweep itself tells how to continue.

@@ -1,7 +1,7 @@
 //! Texts from files and uploads, which other people's programs write: with a byte order mark, in
 //! another encoding, or with accents as characters of their own.
 
-use std::{fs, io, path::Path};
+use std::{error::Error, fs, io, path::Path};
 
 use glyphic_model::labels::{self, BadLabel};
 use serde::de::{DeserializeOwned, Error as _};
@@ -88,6 +88,21 @@ pub fn label(text: &str) -> Result<String, BadLabel> {
     labels::trimmed(&normal(text)).map(str::to_owned)
 }
 
+/// An error with its causes, none of which is said twice: many errors repeat their cause's words.
+pub fn whole(error: &dyn Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !said.contains(&words) {
+            said += ": ";
+            said += &words;
+        }
+        cause = error.source();
+    }
+    said
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,5 +152,17 @@ mod tests {
         for typed in ["\u{feff}0", "0\u{200b}", "caf\u{fffd}", " "] {
             assert!(label(typed).is_err(), "{typed:?}");
         }
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        #[derive(Debug, Error)]
+        #[error("cannot read x: {0}")]
+        struct Repeats(#[source] io::Error);
+        #[derive(Debug, Error)]
+        #[error("cannot begin")]
+        struct Begins(#[source] Repeats);
+        let error = Begins(Repeats(io::Error::other("it is a folder")));
+        assert_eq!(whole(&error), "cannot begin: cannot read x: it is a folder");
     }
 }

@@ -17,6 +17,7 @@ use glyphic_runtime::{
     decode::decode,
     reader::{Reader, known_columns, quarter_turns},
     registry::Registry,
+    text::whole,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
@@ -68,6 +69,17 @@ pub fn read(arguments: ReadArgs) -> Result<ExitCode> {
         files.push(PathBuf::from("-"));
     }
     ensure!(boxes.is_none() || files.len() == 1, "--boxes takes a single picture file");
+    if let Some(path) = &boxes {
+        ensure!(
+            path.extension().is_some_and(|end| end.eq_ignore_ascii_case("png")),
+            "--boxes writes a PNG file: give it a name that ends in .png"
+        );
+        let own = |file: &PathBuf| file.canonicalize().ok();
+        ensure!(
+            own(path).is_none() || own(path) != own(&files[0]),
+            "--boxes would overwrite the picture that is read: name another file"
+        );
+    }
     let wanted = Wanted {
         turns: quarter_turns(arguments.orientation).map_err(Error::msg)?,
         columns: known_columns(arguments.columns.as_deref()).map_err(Error::msg)?,
@@ -94,12 +106,15 @@ pub fn read(arguments: ReadArgs) -> Result<ExitCode> {
         let name = file.display().to_string();
         match find(&reader, &wanted, file, boxes.as_deref()) {
             Ok(found) => {
-                all_read &= !found.is_blank();
+                if found.is_blank() {
+                    all_read = false;
+                    progress.suspend(|| eprintln!("{name}: nothing is written in it"));
+                }
                 io::stdout().write_all(output.of(&name, &found)?.as_bytes())?;
             }
             Err(error) => {
                 all_read = false;
-                progress.suspend(|| eprintln!("error: {name}: {error:#}"));
+                progress.suspend(|| eprintln!("error: {name}: {}", whole(&*error)));
             }
         }
         progress.inc(1);

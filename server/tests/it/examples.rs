@@ -175,8 +175,10 @@ fn the_examples_of_the_server_do_what_they_say() {
     let shell = Shell::new();
     let server = ServerProgram::released();
     let address = server.url.trim_start_matches("http://");
+    let registry = Registry::new(shell.path("artifacts"));
     for example in shell.examples("server") {
         let line = example.replace("s3://bucket/glyphic", "s3://glyphic/registry");
+        let line = line.replace(" ID", &format!(" {}", registry.resolve("candidate").unwrap()));
         if line.starts_with("server probe") {
             let at = if line.contains("--addr") { "" } else { " --addr :9000" };
             shell.run(&format!("{line}{at}").replace(":9000", address));
@@ -211,7 +213,7 @@ fn the_examples_of_the_trainer_do_what_they_say() {
             shell.run(&example.replace("ID", &removed));
             assert!(registry.ids().unwrap().contains(&removed));
         } else {
-            let other = registry.previous().unwrap_or_else(|_| registry.current().unwrap());
+            let other = registry.resolve("candidate").unwrap();
             shell.run(&example.replace(" ID", &format!(" {other}")));
         }
     }

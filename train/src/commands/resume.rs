@@ -29,7 +29,6 @@ pub fn run(globals: &Globals, arguments: ResumeArgs) -> Result<RunEnding> {
         "there is no unfinished run '{id}' in {}: see `train list`",
         runs_folder(&registry).display()
     );
-    say(&format!("Reading {id} and its data …"));
     let mut state = RunState::load(&folder)?;
     let position = &mut state.position;
     if let Some(path) = arguments.data {
@@ -70,6 +69,9 @@ pub fn run(globals: &Globals, arguments: ResumeArgs) -> Result<RunEnding> {
          other weights: resume it with the program that began it, or start a new run",
         position.trainer
     );
+    if !position.generator.is_empty() {
+        say("Drawing the synthetic handwriting …");
+    }
     let devices = globals.open_devices()?;
     let promote = state.position.fine_tuning.as_ref().is_some_and(|source| source.promote);
     let run = Run::resume(id, state, &registry, data, &devices)?;

@@ -26,7 +26,6 @@ pub fn run(globals: &Globals, arguments: StartArgs) -> Result<RunEnding> {
         config.teacher = Some(chosen(&registry, Some(teacher))?);
     }
     let path = arguments.data.unwrap_or_else(|| default_data(registry.root()));
-    say(&format!("Reading {} …", path.display()));
     let mut data = load(&path, config.pictures, config.validation)?;
     if config.pictures.is_ink() && data.seems_whole() {
         say(&format!(

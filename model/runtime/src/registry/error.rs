@@ -90,7 +90,7 @@ pub enum RegistryError {
     },
     /// The policy objects to the promotion.
     #[error(
-        "'{id}' was not promoted: {}; to promote it anyway, force the promotion",
+        "'{id}' was not promoted: {}; to promote it anyway: `train promote {id} --force`",
         Objection::joined(objections)
     )]
     Objected {

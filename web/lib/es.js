@@ -54,6 +54,7 @@ export default {
   "Redo": "Rehacer",
   "Replay": "Reproducir",
   "Turn": "Girar",
+  "Picture {} of {}: next": "Imagen {} de {}: siguiente",
   "Clear": "Borrar",
   "Picture …": "Imagen…",
   "Camera …": "Cámara…",

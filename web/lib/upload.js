@@ -31,7 +31,4 @@ export function listenForPictures(onPictures) {
   });
 }
 
-const isPicture = ({ type }) => type.startsWith("image/");
-
-// The first picture among files; without one, the first file, so that it is refused with the reason.
-export const firstPicture = (files) => files.find(isPicture) ?? files[0];
+export const isPicture = ({ type }) => type.startsWith("image/");

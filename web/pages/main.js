@@ -5,10 +5,10 @@ import { Unreachable, Refused, models } from "./api.js";
 import { blobOf, pause } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import * as engines from "./engines.js";
-import { chooseAt, chooseNothing, chosenDigit, digitsOf, inFocus, isDigitAt, startNumbers } from "./number.js";
+import { chooseAt, chooseNothing, chosenDigit, digitsOf, extended, inFocus, isDigitAt, startNumbers } from "./number.js";
 import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
 import { ready, setInput, setLabels, setNumber, startTeaching, startTraining } from "./teach.js";
-import { firstPicture, listenForPictures, listenToInput } from "./upload.js";
+import { isPicture, listenForPictures, listenToInput } from "./upload.js";
 import { t } from "./words.js";
 
 // Interval between attempts to reach a server that is not responding, in ms.
@@ -29,8 +29,14 @@ document.getElementById("unserved").remove();
 // The request that is to be read next, or null: { input, finished }.
 let next = null;
 let reading = false;
-// The picture that was opened last.
+// The picture that was opened last, those that came with it, and the one that a stroke or Clear has closed.
 let opened = null;
+let pile = [];
+let closed = null;
+// The boxes before each correction of the split, and before each stroke after one: { boxes, isStroke }.
+let mends = [];
+// Those that belong to the drawing before the stroke that is being undone.
+let boxesBefore = null;
 // The last request, which is sent again when the server is back.
 let shown = null;
 // The last answer, and the input that it belongs to.
@@ -38,17 +44,22 @@ let answered = null;
 let answeredInput = null;
 
 const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
-  if (!drawing.isEmpty) hidePicture();
+  if (!drawing.isEmpty) closePicture();
+  const { strokes } = drawing;
+  // The user's boxes stay, and new strokes add to them.
+  const boxes = boxesBefore ?? (mends.length ? extended(shown.input, strokes) : undefined);
+  if (!boxes) mends = [];
+  else if (strokes.length > shown.input.strokes.length) mends.push({ boxes: shown.input.boxes, isStroke: true });
   updateTools();
   if (drawing.isEmpty) return forget();
-  readInput({ strokes: drawing.strokes }, finished);
+  readInput({ strokes, boxes }, finished);
 }, { isAt: isDigitAt, choose: chooseAt });
 
-for (const id of ["file", "camera"]) listenToInput(tool(id), ([first]) => openPicture(first));
+for (const id of ["file", "camera"]) listenToInput(tool(id), openPictures);
 // Only on touch devices, which have a camera: elsewhere this would open the file dialog again.
 tool("take").hidden = navigator.maxTouchPoints === 0;
 tool("camera").hidden = tool("take").hidden;
-listenForPictures((files) => openPicture(firstPicture(files)));
+listenForPictures(openPictures);
 startNumbers({
   chosen(digit) {
     showDigit(digit, answered.labels);
@@ -59,6 +70,8 @@ startNumbers({
   // Returns whether the boxes are being read: not while a newer answer is awaited.
   correct(boxes) {
     if (!isCurrent()) return false;
+    mends.push({ boxes: answeredInput.boxes, isStroke: false });
+    updateTools();
     // The boxes belong to the picture as it was turned.
     const { orientation } = answered;
     readInput({ ...answeredInput, ...(answeredInput.blob && { orientation }), boxes: boxes ?? undefined }, true);
@@ -67,11 +80,12 @@ startNumbers({
 });
 
 const tools = {
-  undo: () => drawing.undo(),
+  undo,
   redo: () => drawing.redo(),
   replay: () => drawing.replay(),
   clear: clearAll,
   turn: turnPicture,
+  next: () => openPicture(pile[(pile.indexOf(opened) + 1) % pile.length]),
 };
 for (const [id, run] of Object.entries(tools)) tool(id).addEventListener("click", run);
 document.addEventListener("keydown", (event) => {
@@ -81,7 +95,7 @@ document.addEventListener("keydown", (event) => {
   if (command === "z" || command === "y") {
     event.preventDefault();
     if (command === "y" || event.shiftKey) drawing.redo();
-    else drawing.undo();
+    else undo();
   } else if (event.key === "Escape" || event.key === "Delete") {
     clearAll();
   }
@@ -137,8 +151,20 @@ async function greet() {
 
 function clearAll() {
   if (tool("clear").disabled) return;
-  hidePicture();
+  closePicture();
+  mends = [];
   drawing.clear();
+}
+
+// Takes back a stroke or a correction of the split; without any, a closed picture is back.
+function undo() {
+  const { boxes, isStroke = true } = mends.pop() ?? {};
+  boxesBefore = boxes;
+  if (isStroke) drawing.undo();
+  else readInput({ ...shown.input, boxes }, true);
+  boxesBefore = null;
+  updateTools();
+  if (drawing.isEmpty && closed) openPicture(closed);
 }
 
 // Reads the picture from the next side.
@@ -158,23 +184,34 @@ function saved() {
 
 function updateTools() {
   const nothing = drawing.isEmpty && picture.hidden;
-  tool("undo").disabled = !drawing.canUndo;
+  tool("undo").disabled = !drawing.canUndo && !mends.length && !closed;
   tool("redo").disabled = !drawing.canRedo;
   tool("replay").disabled = drawing.isEmpty;
   tool("clear").disabled = nothing;
   tool("turn").hidden = picture.hidden;
+  tool("next").hidden = picture.hidden || pile.length < 2;
+  tool("next").textContent = t`Picture ${pile.indexOf(opened) + 1} of ${pile.length}: next`;
   pad.toggleAttribute("data-inked", !nothing);
 }
 
+// Opens the first of some pictures; the others follow with a button. What is none is left out, unless all are.
+function openPictures(files) {
+  const pictures = files.filter(isPicture);
+  pile = pictures.length ? pictures : files;
+  openPicture(pile[0]);
+}
+
 async function openPicture(file) {
+  opened = file;
+  mends = [];
   drawing.forget();
+  closed = null;
   if (file.type && !file.type.startsWith("image/")) {
     hidePicture();
     return showError(t`${file.name} is not a picture: choose a PNG, JPEG, WebP, GIF or BMP file.`);
   }
   showPicture(file);
   updateTools();
-  opened = file;
   const blob = file.size < LARGE ? file : await (await import("./shrink.js")).fitting(file);
   // Another input may have been chosen meanwhile.
   if (opened !== file || picture.hidden) return;
@@ -245,6 +282,12 @@ function showPicture(blob) {
 function hidePicture() {
   picture.hidden = true;
   updateTools();
+}
+
+// Hides the picture, so that Undo shows it again.
+function closePicture() {
+  if (!picture.hidden) closed = opened;
+  hidePicture();
 }
 
 // Empties the page. The answer to a running request will be ignored.

@@ -75,7 +75,7 @@ function restEdge() {
 }
 
 // Drops a moved edge: the number that it belongs to is not shown any more.
-function forgetEdge() {
+export function forgetEdge() {
   clearTimeout(rest);
   moved = null;
 }
@@ -204,26 +204,7 @@ function button({ label, verdict, counts, confidence }, i) {
   }, counts ? label : "·");
 }
 
-// The boxes that the user gave for a drawing, for one with more strokes: a stroke belongs to the box above or
-// below which half of it lies, or else is a digit of its own. Undefined if it has not only more strokes.
-export function extended({ strokes: before, boxes }, strokes) {
-  if (!boxes || !before || strokes.length < before.length) return undefined;
-  // The last one may have grown.
-  const old = before.at(-1).length < strokes[before.length - 1].length ? before.length - 1 : before.length;
-  const all = [...boxes];
-  for (const stroke of strokes.slice(old)) {
-    const [xs, ys] = [0, 1].map((axis) => stroke.map((point) => point[axis]));
-    const [x, y] = [Math.min(...xs), Math.min(...ys)];
-    const box = [x, y, Math.max(...xs) - x, Math.max(...ys) - y];
-    const shared = ([left, , width]) => Math.min(left + width, x + box[2]) - Math.max(left, x);
-    const at = all.findIndex((one) => shared(one) >= Math.min(one[2], box[2]) / 2);
-    if (at < 0) all.push(box);
-    else all[at] = around(all[at], box);
-  }
-  return all;
-}
-
-function around([x, y, width, height], [x2, y2, width2, height2]) {
+export function around([x, y, width, height], [x2, y2, width2, height2]) {
   const [left, top] = [Math.min(x, x2), Math.min(y, y2)];
   const [right, bottom] = [Math.max(x + width, x2 + width2), Math.max(y + height, y2 + height2)];
   return [left, top, right - left, bottom - top];

@@ -9,6 +9,8 @@ const STEPS = [
   ["insight", t`Look inside`, t`See what each layer makes of your ink. Below, say what you drew, and Glyphic learns from it.`],
 ];
 
+document.head.append(element("link", { rel: "stylesheet", href: "tour.css" }));
+
 let card = null;
 
 export const tour = () => show(0);

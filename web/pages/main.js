@@ -5,7 +5,7 @@ import { Unreachable, Refused, models } from "./api.js";
 import { blobOf, pause } from "./dom.js";
 import { Drawing } from "./drawing.js";
 import * as engines from "./engines.js";
-import { chooseAt, chooseNothing, chosenDigit, digitsOf, extended, inFocus, isDigitAt, startNumbers } from "./number.js";
+import { chooseAt, chooseNothing, chosenDigit, digitsOf, forgetEdge, inFocus, isDigitAt, startNumbers } from "./number.js";
 import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
 import { ready, setInput, setLabels, setNumber, startTeaching, startTraining } from "./teach.js";
 import { isPicture, listenForPictures, listenToInput } from "./upload.js";
@@ -37,6 +37,8 @@ let closed = null;
 let mends = [];
 // Those that belong to the drawing before the stroke that is being undone.
 let boxesBefore = null;
+// Loaded with the first correction.
+let extended;
 // The last request, which is sent again when the server is back.
 let shown = null;
 // The last answer, and the input that it belongs to.
@@ -47,7 +49,7 @@ const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
   if (!drawing.isEmpty) closePicture();
   const { strokes } = drawing;
   // The user's boxes stay, and new strokes add to them.
-  const boxes = boxesBefore ?? (mends.length ? extended(shown.input, strokes) : undefined);
+  const boxes = boxesBefore ?? (mends.length ? extended?.(shown.input, strokes) : undefined);
   if (!boxes) mends = [];
   else if (strokes.length > shown.input.strokes.length) mends.push({ boxes: shown.input.boxes, isStroke: true });
   updateTools();
@@ -71,6 +73,7 @@ startNumbers({
   correct(boxes) {
     if (!isCurrent()) return false;
     mends.push({ boxes: answeredInput.boxes, isStroke: false });
+    import("./extended.js").then((module) => ({ extended } = module));
     updateTools();
     // The boxes belong to the picture as it was turned.
     const { orientation } = answered;
@@ -158,6 +161,7 @@ function clearAll() {
 
 // Takes back a stroke or a correction of the split; without any, a closed picture is back.
 function undo() {
+  forgetEdge();
   const { boxes, isStroke = true } = mends.pop() ?? {};
   boxesBefore = boxes;
   if (isStroke) drawing.undo();

@@ -140,7 +140,7 @@ const READ_ONLY: &str = "it is read-only here: let this user write the file and 
 
 /// Beginning to write alone does not fail where writing does.
 const WRITE_NOTHING: &str = "PRAGMA busy_timeout = 10000; BEGIN IMMEDIATE; \
-                             CREATE TABLE nothing (nothing); ROLLBACK;";
+                             CREATE TABLE glyphic_probe (probe INTEGER); ROLLBACK;";
 
 /// Writes nothing to an SQLite database, as if something was to be written: a pool would try again and
 /// again.

@@ -49,7 +49,7 @@ Examples:
   train export stable net.onnx      # for other programs
   train import net.onnx --id ours   # and back
   train draw                        # look at the synthetic handwriting
-  train pairs touching --numbers 9000   # data of touching digits
+  train pairs pairs --numbers 9000   # data of touching digits
   train devices                     # which devices are there?
   train lend --listen :8090         # lend them to another machine";
 
@@ -141,8 +141,8 @@ Examples:
     /// Draw touching digits: the data of the network that reads pairs of them.
     #[command(after_help = "\
 Examples:
-  train pairs touching --numbers 9000   # by default 150,000
-  train --data touching --network touching/network.json --pictures whole")]
+  train pairs pairs --numbers 9000    # by default 150,000
+  train --data pairs --network pairs/network.json --pictures whole --epochs 3")]
     Pairs(PairsArgs),
     /// List the graphics adapters and test the chosen device against the CPU.
     #[command(after_help = "\

@@ -217,7 +217,7 @@ fn the_examples_of_the_trainer_do_what_they_say() {
             shell.run(&example.replace(" ID", &format!(" {other}")));
         }
     }
-    for name in ["net.zip", "net.onnx", "net.safetensors", "sheet.png", "symbols.png", "touching"] {
+    for name in ["net.zip", "net.onnx", "net.safetensors", "sheet.png", "symbols.png", "pairs"] {
         assert!(shell.path(name).exists(), "{name}");
     }
     let (aliases, ids) = (registry.aliases().unwrap(), registry.ids().unwrap());

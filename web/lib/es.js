@@ -54,7 +54,7 @@ export default {
   "Redo": "Rehacer",
   "Replay": "Reproducir",
   "Turn": "Girar",
-  "Picture {} of {}: next": "Imagen {} de {}: siguiente",
+  "Picture {0} of {1}: next": "Imagen {0} de {1}: siguiente",
   "Clear": "Borrar",
   "Picture …": "Imagen…",
   "Camera …": "Cámara…",

@@ -29,6 +29,7 @@ MANIFEST = "manifest.json"
 WEIGHTS = "weights.bpk"
 # Longest file of a checkpoint, in bytes: many times what one has.
 LONGEST = 256 << 20
+VERDICTS = np.array(_glyphic.Network.VERDICTS)
 # Most threads that can be asked for.
 MOST_THREADS = 256
 
@@ -58,6 +59,11 @@ class Network:
         """The labels, in the order of the probabilities."""
         return [str(label) for label in self.manifest["labels"]]
 
+    @cached_property
+    def _texts(self) -> NDArray[np.str_]:
+        """The labels, and last that of what is blank, which has the index -1."""
+        return np.array([*self.labels, ""])
+
     def __reduce__(self) -> Any:
         raise TypeError("a glyphic.Network cannot be pickled: load it in each process")
 
@@ -73,10 +79,9 @@ class Network:
         """
         glyphs = arrays.glyphs(pixels)
         indices, verdicts, scores, probabilities = self._native.predict(glyphs)
-        # The last one is that of -1.
-        labels = np.array([*self.labels, ""])[indices]
-        names = np.array(self._native.VERDICTS)[verdicts]
-        return Predictions(labels, probabilities.reshape(len(glyphs), len(self.labels)), names, scores)
+        labels = self._texts[indices]
+        names = VERDICTS[verdicts]
+        return Predictions(labels, probabilities.reshape(len(glyphs), len(self._texts) - 1), names, scores)
 
     def features(self, pixels: ArrayLike) -> NDArray[np.float32]:
         """The input of the network's last layer, `[n, features]`: glyphs that look alike to the network are

@@ -99,7 +99,11 @@ impl Network {
         pixels: PyReadonlyArray2<'py, u8>,
     ) -> PyResult<Predictions<'py>> {
         let pixels = pixels.as_slice().map_err(raised)?;
-        let read = py.detach(|| self.threads.run(|| self.read_glyphs(pixels)))?;
+        let read = py.detach(|| match pixels.len() {
+            // A single glyph is not split: handing it to another thread takes as long as reading it.
+            ..=PIXELS => self.read_glyphs(pixels),
+            _ => self.threads.run(|| self.read_glyphs(pixels)),
+        })?;
         Ok((
             read.labels.into_pyarray(py),
             read.verdicts.into_pyarray(py),

@@ -130,6 +130,6 @@ def test_processes_that_fork_have_threads_of_their_own(pixels):
     expected = first_labels(many)
     assert list(net.predict(many).labels[:3]) == expected
     with multiprocessing.get_context("fork").Pool(2) as pool:
-        assert pool.map_async(first_labels, [many] * 4).get(60) == [expected] * 4
+        assert pool.map_async(first_labels, [many] * 4).get(300) == [expected] * 4
     with pytest.raises(TypeError, match="load it in each process"):
         pickle.dumps(net)

@@ -315,9 +315,7 @@ impl<'a> Run<'a> {
         let promoted = self.trainer.position.promote && refused.is_none();
         self.progress.finished(manifest, &self.registry.folder(&manifest.id), promoted);
         if let Some(refused) = refused {
-            say(&format!(
-                "{refused}: on the page Checkpoints of a server, or in the next run with --force"
-            ));
+            say(&refused.to_string());
         }
         let _ = fs::remove_dir_all(&self.folder);
         Ok(())

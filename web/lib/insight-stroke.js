@@ -226,7 +226,7 @@ function scrubbed() {
   });
 }
 
-// Plays the moments; whoever does not want motion gets them by the slider.
+// Plays the moments; with reduced motion, only the slider shows them.
 function replay() {
   if (!moments.length) return;
   const own = run;

@@ -31,7 +31,7 @@ let isAgain = false;
 let rest = null;
 // The layers' shapes; null until they are asked for.
 let shapes = null;
-// Whether the network was trained to say that a glyph is none of the labels.
+// Whether the network was trained to reject what is out of distribution.
 let rejects = false;
 // A moment while the digit was drawn, in place of the end; what is silenced; the share of noise.
 let moment = null;

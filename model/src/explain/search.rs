@@ -172,8 +172,8 @@ impl Search {
         is_wanted && self.classifier.thresholds().verdict(prediction) != Verdict::NotADigit
     }
 
-    /// By how much another label leads over all that it must lead over, which includes that it is
-    /// none of the labels; in logits.
+    /// By how much another label leads, in logits, over all that it must lead over: the present answer
+    /// and rejection as out of distribution.
     fn margin(&self, prediction: &Prediction) -> f32 {
         let known = prediction.in_distribution;
         let logit = |share: f32| share.max(f32::MIN_POSITIVE).ln();

@@ -22,7 +22,7 @@ impl Insides {
             .collect()
     }
 
-    /// Whether the network was trained to say that a glyph is none of the labels.
+    /// Whether the network was trained to reject what is out of distribution.
     pub fn rejects(&self) -> bool {
         self.0.whole().thresholds().rejects()
     }

@@ -90,7 +90,8 @@ pub enum RegistryError {
     },
     /// The policy objects to the promotion.
     #[error(
-        "'{id}' was not promoted: {}; to promote it anyway: `train promote {id} --force`",
+        "'{id}' was not promoted: {}; to promote it anyway, use `train promote {id} --force` or a \
+         server's page Checkpoints",
         Objection::joined(objections)
     )]
     Objected {

@@ -226,7 +226,7 @@ function scrubbed() {
   });
 }
 
-// Plays the moments; with reduced motion, only the slider shows them.
+// Plays the moments one after the other; the slider shows each without motion.
 function replay() {
   if (!moments.length) return;
   const own = run;

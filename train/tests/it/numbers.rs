@@ -360,8 +360,8 @@ fn is_quick(name: &str, lattice: impl FnOnce() -> Lattice) {
     println!("{name}: {count} candidates in {taken:?}");
     // And a sample of pieces from four sides.
     assert!(count <= 768 + 4 * 24, "{name}: {count}");
-    // Seen: at most 1.0 s. The bound leaves room for a busy machine.
-    assert!(taken < Duration::from_secs(4), "{name}: {taken:?}");
+    // Seen: at most 1.0 s, 4.5 s on a busy machine. What grows with the square of the ink takes minutes.
+    assert!(taken < Duration::from_secs(60), "{name}: {taken:?}");
 }
 
 #[test]

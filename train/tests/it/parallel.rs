@@ -1,6 +1,11 @@
 //! Several devices that share every batch.
 
-use std::{process::Stdio, thread::sleep, time::Duration};
+use std::{
+    path::Path,
+    process::{Child, Stdio},
+    thread::sleep,
+    time::Duration,
+};
 
 use crate::common::{
     assert_success, errors, folder, manifests, run, small_mnist, train, two_symbols,
@@ -73,6 +78,20 @@ fn a_batch_too_small_for_the_devices_is_refused() {
     assert!(words.starts_with("3 devices cannot share a batch of 2: name fewer"), "{words}");
 }
 
+/// Stops a run with Ctrl-C once it has saved its state.
+fn interrupted(child: Child, folder: &Path) {
+    let has_state = || {
+        let runs = std::fs::read_dir(folder.join("artifacts/runs")).into_iter().flatten();
+        runs.flatten().any(|run| run.path().join("state.bpk").is_file())
+    };
+    while !has_state() {
+        sleep(Duration::from_millis(2));
+    }
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+}
+
 #[test]
 fn a_run_on_two_devices_is_resumed_to_the_same_weights() {
     let folder = folder();
@@ -81,17 +100,7 @@ fn a_run_on_two_devices_is_resumed_to_the_same_weights() {
     let arguments = ["--data", data, "--epochs", "8", "--batch-size", "50", "--device", "cpu,cpu"];
     assert_success(&run(folder.path(), &arguments));
     let child = train(folder.path(), &arguments).stderr(Stdio::piped()).spawn().unwrap();
-    let state = || {
-        let runs = std::fs::read_dir(folder.path().join("artifacts/runs")).into_iter().flatten();
-        runs.flatten().any(|run| run.path().join("state.bpk").is_file())
-    };
-    while !state() {
-        sleep(Duration::from_millis(2));
-    }
-    sleep(Duration::from_millis(150));
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+    interrupted(child, folder.path());
     assert_success(&run(folder.path(), &["resume", "--device", "cpu,cpu"]));
     let weights: Vec<_> = manifests(folder.path()).into_iter().map(|m| m.weights.sha256).collect();
     assert_eq!(weights.len(), 2);
@@ -104,10 +113,7 @@ fn a_run_that_continues_on_other_devices_says_so() {
     let data = small_mnist(folder.path(), 600);
     let arguments = ["--data", data.to_str().unwrap(), "--epochs", "30", "--batch-size", "50"];
     let child = train(folder.path(), &arguments).stderr(Stdio::null()).spawn().unwrap();
-    sleep(Duration::from_millis(500));
-    let id = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
-    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+    interrupted(child, folder.path());
     let output = run(folder.path(), &["resume", "--device", "cpu,cpu"]);
     assert_success(&output);
     let said = errors(&output);

@@ -8,16 +8,12 @@ import * as engines from "./engines.js";
 import { chooseAt, chooseNothing, chosenDigit, digitsOf, forgetEdge, inFocus, isDigitAt, startNumbers } from "./number.js";
 import { sayNumber, showAnswer, showDigit, showEmpty, showError, showLabels, showServing } from "./result.js";
 import { ready, setInput, setLabels, setNumber, startTeaching, startTraining } from "./teach.js";
-import { isPicture, listenForPictures, listenToInput } from "./upload.js";
+import { listenForPictures, listenToInput } from "./upload.js";
 import { t } from "./words.js";
 
 // Interval between attempts to reach a server that is not responding, in ms.
 const RETRY_EVERY = 1500;
 const READING = t`Reading …`;
-// Hardly any smaller file has more pixels than servers read.
-const LARGE = 4 * 2 ** 20;
-// The server's default limit for a request body.
-const MAX_BYTES = 16 * 2 ** 20;
 
 const pad = document.getElementById("pad");
 const picture = document.getElementById("picture");
@@ -29,11 +25,9 @@ document.getElementById("unserved").remove();
 // The request that is to be read next, or null: { input, finished }.
 let next = null;
 let reading = false;
-// The picture that was opened last, those that came with it, and the one that a stroke or Clear has closed.
-let opened = null;
-let pile = [];
-let closed = null;
-// The boxes before each correction of the split, and before each stroke after one: { boxes, isStroke }.
+// What pictures need, loaded with the first one.
+let photos = null;
+// The input before each correction, and before each stroke after one: { input, isStroke }.
 let mends = [];
 // Those that belong to the drawing before the stroke that is being undone.
 let boxesBefore = null;
@@ -46,12 +40,12 @@ let answered = null;
 let answeredInput = null;
 
 const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
-  if (!drawing.isEmpty) closePicture();
+  if (!drawing.isEmpty) photos?.closePicture(mends);
   const { strokes } = drawing;
   // The user's boxes stay, and new strokes add to them.
   const boxes = boxesBefore ?? (mends.length ? extended?.(shown.input, strokes) : undefined);
   if (!boxes) mends = [];
-  else if (strokes.length > shown.input.strokes.length) mends.push({ boxes: shown.input.boxes, isStroke: true });
+  else if (strokes.length > shown.input.strokes.length) mends.push({ input: shown.input, isStroke: true });
   updateTools();
   if (drawing.isEmpty) return forget();
   readInput({ strokes, boxes }, finished);
@@ -72,12 +66,10 @@ startNumbers({
   // Returns whether the boxes are being read: not while a newer answer is awaited.
   correct(boxes) {
     if (!isCurrent()) return false;
-    mends.push({ boxes: answeredInput.boxes, isStroke: false });
     import("./extended.js").then((module) => ({ extended } = module));
-    updateTools();
     // The boxes belong to the picture as it was turned.
     const { orientation } = answered;
-    readInput({ ...answeredInput, ...(answeredInput.blob && { orientation }), boxes: boxes ?? undefined }, true);
+    correct({ ...answeredInput, ...(answeredInput.blob && { orientation }), boxes: boxes ?? undefined });
     return true;
   },
 });
@@ -87,8 +79,6 @@ const tools = {
   redo: () => drawing.redo(),
   replay: () => drawing.replay(),
   clear: clearAll,
-  turn: turnPicture,
-  next: () => openPicture(pile[(pile.indexOf(opened) + 1) % pile.length]),
 };
 for (const [id, run] of Object.entries(tools)) tool(id).addEventListener("click", run);
 document.addEventListener("keydown", (event) => {
@@ -154,28 +144,29 @@ async function greet() {
 
 function clearAll() {
   if (tool("clear").disabled) return;
-  closePicture();
+  photos?.closePicture(mends);
   mends = [];
   drawing.clear();
 }
 
-// Takes back a stroke or a correction of the split; without any, a closed picture is back.
+// Takes back a stroke or a correction; without any, a closed picture is back.
 function undo() {
   forgetEdge();
-  const { boxes, isStroke = true } = mends.pop() ?? {};
-  boxesBefore = boxes;
+  const { input, isStroke = true } = mends.pop() ?? {};
+  boxesBefore = input?.boxes;
   if (isStroke) drawing.undo();
-  else readInput({ ...shown.input, boxes }, true);
+  else if (input.blob) photos.showAgain(input);
+  else readInput(input, true);
   boxesBefore = null;
   updateTools();
-  if (drawing.isEmpty && closed) openPicture(closed);
+  if (drawing.isEmpty && photos?.hasClosed()) photos.reopen();
 }
 
-// Reads the picture from the next side.
-function turnPicture() {
-  if (!isCurrent() || !answeredInput.blob) return;
-  const orientation = (answered.orientation + 90) % 360;
-  readInput({ blob: answeredInput.blob, orientation }, true);
+// Reads an input in another way, until Undo.
+function correct(input) {
+  mends.push({ input: newest(), isStroke: false });
+  updateTools();
+  readInput(input, true);
 }
 
 // Clears a drawing that was saved. A number has other digits to save: it is read anew.
@@ -188,40 +179,28 @@ function saved() {
 
 function updateTools() {
   const nothing = drawing.isEmpty && picture.hidden;
-  tool("undo").disabled = !drawing.canUndo && !mends.length && !closed;
+  tool("undo").disabled = !drawing.canUndo && !mends.length && !photos?.hasClosed();
   tool("redo").disabled = !drawing.canRedo;
   tool("replay").disabled = drawing.isEmpty;
   tool("clear").disabled = nothing;
-  tool("turn").hidden = picture.hidden;
-  tool("next").hidden = picture.hidden || pile.length < 2;
-  tool("next").textContent = t`Picture ${pile.indexOf(opened) + 1} of ${pile.length}: next`;
+  photos?.updateTools();
   pad.toggleAttribute("data-inked", !nothing);
 }
 
-// Opens the first of some pictures; the others follow with a button. What is none is left out, unless all are.
-function openPictures(files) {
-  const pictures = files.filter(isPicture);
-  pile = pictures.length ? pictures : files;
-  openPicture(pile[0]);
-}
-
-async function openPicture(file) {
-  opened = file;
-  mends = [];
-  drawing.forget();
-  closed = null;
-  if (file.type && !file.type.startsWith("image/")) {
-    hidePicture();
-    return showError(t`${file.name} is not a picture: choose a PNG, JPEG, WebP, GIF or BMP file.`);
-  }
-  showPicture(file);
-  updateTools();
-  const blob = file.size < LARGE ? file : await (await import("./shrink.js")).fitting(file);
-  // Another input may have been chosen meanwhile.
-  if (opened !== file || picture.hidden) return;
-  if (blob !== file) showPicture(blob);
-  if (blob.size > MAX_BYTES) return showError(t`This file is over 16 MB: choose a smaller picture.`);
-  readInput({ blob }, true);
+async function openPictures(files) {
+  photos = await import("./photos.js");
+  photos.startPhotos({
+    begin(before = []) {
+      drawing.forget();
+      mends = before;
+    },
+    read: (input) => readInput(input, true),
+    correct,
+    shown: newest,
+    current: () => isCurrent() ? { answer: answered, input: answeredInput } : null,
+    update: updateTools,
+  });
+  photos.openPictures(files);
 }
 
 // Has an input read. It can be saved as a sample only once it is read, since it may turn out to be
@@ -257,6 +236,9 @@ const inkOf = (input) => (context, side, [x, y, width, height]) => {
   context.strokeRect(left - 2, top - 2, width * scale + 4, height * scale + 4);
 };
 
+// The input that was given last.
+const newest = () => (next ?? shown)?.input;
+
 // Whether the last answer belongs to the input shown, and no newer request is waiting.
 const isCurrent = () => answered !== null && shown?.input === answeredInput && !next;
 
@@ -275,24 +257,6 @@ function offerToTeach() {
 // One digit of a number as an input.
 const inputOf = ({ strokes, seen }, input) => strokes && input.strokes
   ? { strokes: strokes.map((stroke) => input.strokes[stroke]) } : { blob: blobOf(seen) };
-
-function showPicture(blob) {
-  URL.revokeObjectURL(picture.src);
-  picture.src = URL.createObjectURL(blob);
-  picture.alt = blob.name ? t`The picture ${blob.name}` : t`The pasted picture`;
-  picture.hidden = false;
-}
-
-function hidePicture() {
-  picture.hidden = true;
-  updateTools();
-}
-
-// Hides the picture, so that Undo shows it again.
-function closePicture() {
-  if (!picture.hidden) closed = opened;
-  hidePicture();
-}
 
 // Empties the page. The answer to a running request will be ignored.
 function forget() {

@@ -5,7 +5,7 @@
 const CACHE = `glyphic ${registration.scope}`;
 const PAGE = [
   "./", "index.html", "style.css", "icon.svg", "main.js",
-  "alphabet.js", "api.js", "bars.js", "boxes.js", "chart.js", "dom.js", "drawing.js", "engines.js", "es.js", "glyph.js", "here.js", "inbrowser.js",
+  "alphabet.js", "api.js", "bars.js", "boxes.js", "camera.js", "camera.css", "chart.js", "dom.js", "drawing.js", "engines.js", "es.js", "glyph.js", "here.js", "inbrowser.js",
   "insight.js", "insight.css", "extended.js", "insight-break.js", "insight-maps.js", "insight-page.js", "insight-paint.js", "insight-path.js", "insight-stroke.js", "job.js", "number.js", "photos.js", "photos.css", "region.js", "result.js", "shrink.js", "strengthen.js", "teach.js", "there.js", "thumbnails.js", "token.js", "tour.js", "tour.css", "upload.js", "welcome.js", "words.js",
   "reader.js", "glyphic.js", "glyphic_bg.wasm", "pictures.js", "pictures_bg.wasm", "pairs.i8", "checkpoint.json",
 ];

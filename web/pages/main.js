@@ -51,10 +51,7 @@ const drawing = new Drawing(document.getElementById("canvas"), (finished) => {
   readInput({ strokes, boxes }, finished);
 }, { isAt: isDigitAt, choose: chooseAt });
 
-for (const id of ["file", "camera"]) listenToInput(tool(id), openPictures);
-// Only on touch devices, which have a camera: elsewhere this would open the file dialog again.
-tool("take").hidden = navigator.maxTouchPoints === 0;
-tool("camera").hidden = tool("take").hidden;
+listenToInput(tool("file"), openPictures);
 listenForPictures(openPictures);
 startNumbers({
   chosen(digit) {
@@ -111,6 +108,7 @@ tool("insight").addEventListener("toggle", async () => {
   explainFocus();
 }, { once: true });
 tool("tour").addEventListener("click", async () => (await import("./tour.js")).tour());
+tool("take").addEventListener("click", async () => (await import("./camera.js")).openCamera(openPictures));
 
 engines.start({
   changed: enginesChanged,

@@ -143,11 +143,11 @@ async function ownArtifacts() {
   return to;
 }
 
-// Starts a browser. CHROMIUM names a program other than Debian's.
-async function launch() {
+// Starts a browser with some more options. CHROMIUM names a program other than Debian's.
+export async function launch(options = []) {
   const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   // Debian's sandbox needs privileges that containers lack.
-  const launched = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+  const launched = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", ...options] });
   // Unless a test asks for it, the page draws nothing by itself.
   const newContext = launched.newContext.bind(launched);
   launched.newContext = async (options) => {

@@ -85,6 +85,7 @@ export async function compare(input, { engine, answer }, isShown) {
 export const explain = (task, given) => inBrowser.explain(task, given);
 export const isUnable = () => panel.dataset.browser === "failed";
 export const temperature = () => inBrowser.temperature;
+export const isWhole = () => inBrowser.isWhole;
 
 // The network in this browser, to be taught: it is loaded first, if need be.
 export const network = {

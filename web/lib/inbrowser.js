@@ -23,6 +23,8 @@ export class InBrowser {
   labels = [];
   // The temperature that divides its logits.
   temperature = null;
+  // Whether it reads pictures as they are, and not only their ink.
+  isWhole = false;
   #worker = null;
   #waiting = new Map();
   #lastRequest = 0;
@@ -42,7 +44,7 @@ export class InBrowser {
 
   async #update() {
     const manifest = await bytes("checkpoint.json", TIMEOUT.manifest);
-    const { id, weights, temperature } = JSON.parse(new TextDecoder().decode(manifest));
+    const { id, weights, temperature, pictures } = JSON.parse(new TextDecoder().decode(manifest));
     if (id === this.checkpoint) return;
     const before = this.#refused?.id === id ? this.#refused : null;
     if (before && performance.now() - before.at < RETRY_REFUSED) throw before.error;
@@ -53,6 +55,7 @@ export class InBrowser {
       const { result } = await this.#ask("load", { id, manifest, weights: content });
       this.labels = await this.#remembering(result);
       this.temperature = temperature;
+      this.isWhole = pictures === "whole";
       this.checkpoint = id;
       this.#refused = null;
     } catch (error) {

@@ -3,10 +3,10 @@
 import { t } from "./words.js";
 
 const page = () => `
-<ol class="steps" data-part="steps">
-  <li><canvas id="step-ink" width="112" height="112" role="img" aria-label="${t`The ink in its bounding box`}"></canvas><b>${t`Your ink`}</b> ${t`cropped to its bounding box`}</li>
-  <li><canvas id="step-box" width="20" height="20" role="img" aria-label="${t`20 by 20 pixels`}"></canvas><b>20 × 20</b> ${t`scaled, line width included`}</li>
-  <li><canvas id="step-framed" width="28" height="28" role="img" aria-label="${t`28 by 28 pixels`}"></canvas><b>28 × 28</b> ${t`centred by its centre of mass (the dot)`}</li>
+<ol class="steps" id="steps" data-part="steps">
+  <li><canvas id="step-ink" width="112" height="112" role="img" aria-label="${t`The ink in its bounding box`}"></canvas><span class="of-ink"><b>${t`Your ink`}</b> ${t`cropped to its bounding box`}</span><span class="of-whole"><b>${t`The picture`}</b> ${t`as it is`}</span></li>
+  <li class="of-ink"><canvas id="step-box" width="20" height="20" role="img" aria-label="${t`20 by 20 pixels`}"></canvas><b>20 × 20</b> ${t`scaled, line width included`}</li>
+  <li><canvas id="step-framed" width="28" height="28" role="img" aria-label="${t`28 by 28 pixels`}"></canvas><b>28 × 28</b> <span class="of-ink">${t`centred by its centre of mass (the dot)`}</span><span class="of-whole">${t`scaled`}</span></li>
   <li><canvas id="step-heat" width="28" height="28" role="img" aria-label="${t`Which ink mattered`}"></canvas><b>${t`What mattered`}</b> ${t`orange ink is evidence for the label, blue ink against it`}</li>
 </ol>
 

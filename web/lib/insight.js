@@ -89,8 +89,8 @@ function firstOfPath() {
   return maps.find(([layer, map]) => !silenced.some(([l, m]) => l === layer && m === map));
 }
 
-// Shows how a digit was read: { digit, labels, temperature, input, drawInk }. `drawInk(context, side,
-// box)` draws the ink in its box.
+// Shows how a digit was read: { digit, labels, temperature, input, isWhole, drawInk }. `drawInk(context,
+// side, box)` draws the ink in its box; `isWhole` says that the network looks at more than that.
 export function explainDigit(given) {
   last = given;
   moment = null;
@@ -142,7 +142,7 @@ async function compute() {
 }
 
 async function computeOnce(given) {
-  const { digit, labels, temperature, drawInk } = given;
+  const { digit, labels, temperature } = given;
   try {
     const whole = await pixelsOf(digit);
     const clean = moment?.pixels ?? whole;
@@ -166,7 +166,8 @@ async function computeOnce(given) {
     section.dataset.state = "shown";
     const answer = { ...shown, clean, noise, label: labels[found.best], whole: { probabilities, label } };
     show("steps", () => {
-      showSteps(whole, digit, drawInk);
+      byId("steps").toggleAttribute("data-whole", given.isWhole);
+      showSteps(whole, digit, given);
       showCalibration(digit, labels, temperature);
       byId("nearest").toggleAttribute("data-stale", digit.seen !== shownNear);
     });
@@ -287,7 +288,7 @@ async function pixelsOf({ seen }) {
 }
 
 let stepsShown = null;
-function showSteps(pixels, digit, drawInk) {
+function showSteps(pixels, digit, { drawInk, isWhole }) {
   // They stay the same while somebody points at maps.
   if (stepsShown === digit) return;
   stepsShown = digit;
@@ -297,6 +298,7 @@ function showSteps(pixels, digit, drawInk) {
   const { left, top, centre } = measured(pixels);
   paintInk(steps.box, Uint8Array.from({ length: BOX * BOX }, (_, i) => at(pixels, left + (i % BOX), top + Math.floor(i / BOX))), BOX);
   paintInk(steps.framed, pixels);
+  if (isWhole) return;
   const context = steps.framed.getContext("2d");
   // The dot at the centre of mass.
   context.fillStyle = "#f0a35e";

@@ -213,7 +213,9 @@ function explainFocus() {
   if (!answered || digitsOf(answered).length === 0) return insight?.explainNothing();
   const digit = inFocus()?.digit ?? digitsOf(answered)[0];
   const { labels } = answered;
-  insight?.explainDigit({ digit, labels, temperature: engines.temperature(), input: answeredInput, drawInk: inkOf(answeredInput) });
+  const isWhole = engines.isWhole() && Boolean(answeredInput.blob);
+  tool("seen").toggleAttribute("data-whole", isWhole);
+  insight?.explainDigit({ digit, labels, isWhole, temperature: engines.temperature(), input: answeredInput, drawInk: inkOf(answeredInput) });
 }
 
 // Draws the part of an input that a box holds into a square.

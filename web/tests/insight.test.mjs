@@ -6,55 +6,25 @@ import { createRequire } from "node:module";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 
-import { browser, draw, errorsOf, reads, screenshot, serve, server, webFile, webFiles } from "./browser.mjs";
+import { browser, draw, reads, screenshot, serve, server, webFile, webFiles } from "./browser.mjs";
+import { drawn, four, look, looksAt, parsed, placeOf, pointAt, strip, termsOf, two, withPanel } from "./panel.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-const two = [[[0.35, 0.3], [0.45, 0.2], [0.6, 0.2], [0.68, 0.32], [0.6, 0.48], [0.45, 0.62], [0.34, 0.8], [0.5, 0.79], [0.72, 0.8]]];
-const four = [[[0.45, 0.2], [0.35, 0.55], [0.75, 0.55]], [[0.62, 0.35], [0.6, 0.85]]];
 
 serve();
 
 // A page with the panel open, and a digit that was read.
 function onPanel(name, options, run, { strokes = two, label = "2" } = {}) {
   test(name, async () => {
-    const context = await browser.newContext({ viewport: { width: 1100, height: 900 }, ...options });
-    try {
-      const page = await context.newPage();
-      const errors = errorsOf(page);
-      await page.goto(server.url);
-      await page.locator('#engines[data-browser="ready"]').waitFor();
-      await draw(page, strokes);
-      await reads(page, label);
-      await page.locator("#insight summary").click();
-      await page.locator('#insight[data-state="shown"]').waitFor();
-      await page.locator("#stroke:not([data-stale]) #scrub-text:not(:empty)").waitFor();
+    const errors = await withPanel(browser, server.url, options, drawn(strokes, label), async (page) => {
+      await strip(page);
       await run(page);
-      assert.deepEqual(errors, []);
-    } finally {
-      await context.close();
-    }
+    });
+    assert.deepEqual(errors, []);
   });
 }
 
-// A number as the page writes it.
-const parsed = (text) => Number(text.replaceAll("−", "-").replace(/[^\d.e-]/g, ""));
-const look = (page) => page.locator("#look").evaluate(({ dataset: { value, sum } }) => ({ value: Number(value), sum: Number(sum) }));
 const numbers = async (page, id) => (await page.locator(`#numbers-${id} td`).allTextContents()).map(parsed);
-
-// Points at a place of a layer's maps, given as shares of the picture of all maps.
-async function pointAt(page, layer, x, y, click = false) {
-  const lights = page.locator("#layers .lights").nth(layer);
-  // What is said of a pixel stays at the bottom of the window, over the maps.
-  await lights.evaluate((canvas) => canvas.scrollIntoView({ block: "start" }));
-  const box = await lights.boundingBox();
-  await page.mouse.move(box.x + x * box.width - 3, box.y + y * box.height);
-  await page.mouse.move(box.x + x * box.width, box.y + y * box.height);
-  if (click) await page.mouse.click(box.x + x * box.width, box.y + y * box.height);
-  await page.waitForFunction((layer) => document.getElementById("look-name").textContent.startsWith(`Layer ${layer + 1},`), layer);
-  // The numbers follow a little later.
-  await page.waitForTimeout(300);
-}
 
 // How the network in the browser reads a glyph.
 const readsGlyph = (page, pixels) => page.evaluate(async (pixels) => {
@@ -69,10 +39,7 @@ onPanel("the numbers of a patch times those of its kernel, plus the bias, are th
     const [patch, kernel, terms] = [await numbers(page, "patch"), await numbers(page, "kernel"), await numbers(page, "terms")];
     assert.deepEqual([patch.length, kernel.length, terms.length], Array(3).fill(size * size));
     patch.forEach((value, i) => assert.ok(Math.abs(value * kernel[i] - terms[i]) < 0.03, `${value} × ${kernel[i]} = ${terms[i]}`));
-    const parts = (await page.locator("#look-sum .term:not([hidden])").allTextContents()).map((text) => {
-      const [, sign, value] = text.match(/^([+−]? ?)(−?[\d.]+)/);
-      return (sign.startsWith("−") ? -1 : 1) * parsed(value);
-    });
+    const parts = await termsOf(page);
     const { value, sum } = await look(page);
     assert.ok(Math.abs(terms.reduce((a, b) => a + b, 0) - parts[0]) < 0.005 * (size * size + 1), `${terms} ${parts}`);
     assert.ok(Math.abs(parts.reduce((a, b) => a + b, 0) - sum) < 0.02, `${parts} ${sum}`);
@@ -210,6 +177,37 @@ onPanel("maps are reached and read by keyboard", {}, async (page) => {
   assert.match(await name(), /^Layer 2, map 56/);
   const outlined = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
   assert.notEqual(outlined, "none");
+});
+
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+
+onPanel("maps are touched, and the strip is scrubbed by a finger", PHONE, async (page) => {
+  await page.touchscreen.tap(...await placeOf(page, 0, 0.34, 0.31));
+  await looksAt(page, 0);
+  // A tap shows the numbers too.
+  assert.equal((await numbers(page, "patch")).length, 25);
+  const { value, sum } = await look(page);
+  assert.ok(Math.abs(Math.max(0, sum) - value) < 1e-4, `${sum} ${value}`);
+  const [name] = await page.locator("#look-name").allTextContents();
+  await page.touchscreen.tap(...await placeOf(page, 0, 0.7, 0.6));
+  await page.waitForFunction((name) => document.getElementById("look-name").textContent !== name, name);
+  await page.locator("#silence").tap();
+  await page.locator("#silenced button").tap();
+  await page.locator('#broken[data-state="whole"]').waitFor();
+  // A finger moves along the strip, and the page stays where it is.
+  await page.locator("#strip").evaluate((strip) => strip.scrollIntoView({ block: "center" }));
+  const box = await page.locator("#strip").boundingBox();
+  const session = await page.context().newCDPSession(page);
+  const touch = (type, ...shares) => session.send("Input.dispatchTouchEvent", {
+    type, touchPoints: shares.map((share) => ({ x: box.x + share * box.width, y: box.y + box.height / 2 })),
+  });
+  const before = await page.evaluate(() => window.scrollY);
+  await touch("touchStart", 0.9);
+  for (const share of [0.8, 0.6, 0.4, 0.3]) await touch("touchMove", share);
+  await touch("touchEnd");
+  await page.locator("#scrub-text", { hasText: /^3[0-3] % drawn/ }).waitFor();
+  assert.equal(await page.evaluate(() => window.scrollY), before);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
 });
 
 test("nothing is computed while the panel is closed", async () => {

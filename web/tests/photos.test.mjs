@@ -25,11 +25,12 @@ const FAINT = ["4", 560, 150, 300, "#dcdcdc", 22];
 
 serve();
 
-// Opens a picture of some digits.
-async function open(page, digits, name = "digits.png") {
-  const picture = await page.evaluate(async ([digits, strokes]) => {
-    const canvas = new OffscreenCanvas(800, 600);
+// Opens a picture of some digits; `isLying` is it turned by a quarter to the left.
+async function open(page, digits, name = "digits.png", isLying = false) {
+  const picture = await page.evaluate(async ([digits, strokes, isLying]) => {
+    const canvas = new OffscreenCanvas(...(isLying ? [600, 800] : [800, 600]));
     const context = canvas.getContext("2d");
+    if (isLying) context.setTransform(0, -1, 1, 0, 0, 800);
     context.fillStyle = "#fff";
     context.fillRect(0, 0, 800, 600);
     context.lineCap = context.lineJoin = "round";
@@ -42,7 +43,7 @@ async function open(page, digits, name = "digits.png") {
       }
     }
     return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
-  }, [digits, STROKES]);
+  }, [digits, STROKES, isLying]);
   await page.locator("#file").setInputFiles({ name, mimeType: "image/png", buffer: Buffer.from(picture) });
 }
 
@@ -115,6 +116,33 @@ onPage("a digit that is too faint beside the others is read too, and several at 
   await drag(page, [430, 440], [560, 520]);
   await page.locator("#region-read").click();
   await reads(page, "774");
+});
+
+onPage("a part of a picture that lies on its side is read from its side, in this browser too", DESKTOP, async (page) => {
+  const mark4 = async () => {
+    await mark(page);
+    // What was at (x, y) is at (y, 800 - x), and the picture is as high as the pad.
+    const box = await page.locator("#pad").boundingBox();
+    const unit = (box.height - 2) / 800;
+    const at = (x, y) => [box.x + box.width / 2 + unit * (y - 300), box.y + 1 + unit * (800 - x)];
+    await page.mouse.move(...at(600, 430));
+    await page.mouse.down();
+    await page.mouse.move(...at(650, 500));
+    await page.mouse.move(...at(680, 520));
+    await page.mouse.up();
+    await page.locator("#region-read").click();
+  };
+  const digits = [SEVEN, ["4", 380, 120, 300, "#111", 24], SMALL];
+  for (const engine of ["server", "browser"]) {
+    await page.locator(`[name="engine"][value="${engine}"]`).check();
+    await open(page, digits, `${engine}.png`, true);
+    await reads(page, "74");
+    assert.match(await page.locator("#orientation").textContent(), /turned by 90°/);
+    await mark4();
+    await reads(page, "744");
+    await undo(page);
+    await reads(page, "74");
+  }
 });
 
 onPage("an empty part says so, and nothing is changed", DESKTOP, async (page) => {

@@ -11,9 +11,10 @@ import { t } from "./words.js";
 // The longer side of the pictures that are read while the camera runs, in pixels. The one that is taken for the
 // pad is as large as the camera gives it.
 const SIDE = 640;
-// Between two pictures, in ms: so much is left to all else that the page and the phone do. After an error, it is
-// longer.
+// Between two pictures, in ms: so much is left to all else that the page and the phone do. It is longer after an
+// answer that the server is busy, and after an error.
 const REST = 50;
+const BUSY = 200;
 const RETRY = 1500;
 // A text is read aloud once it was the same in so many pictures.
 const STEADY = 4;
@@ -93,7 +94,6 @@ class Camera {
   async #follow() {
     while (this.#stream) {
       await nextFrame(this.#video);
-      const begun = performance.now();
       try {
         const frame = drawn(this.#video, SIDE);
         const blob = await frame.convertToBlob({ type: "image/jpeg", quality: 0.9 });
@@ -101,7 +101,7 @@ class Camera {
       } catch (error) {
         const isBusy = error instanceof Refused && error.status === 429;
         if (this.#stream && !isBusy) this.#hint.replaceChildren(...told(error));
-        await pause(isBusy ? performance.now() - begun : RETRY);
+        await pause(isBusy ? BUSY : RETRY);
       }
       await pause(REST);
     }

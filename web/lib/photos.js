@@ -150,20 +150,23 @@ async function crop(box) {
 // Reads the digits in a box too, or what is in it as one digit; returns what went wrong, if anything.
 async function readToo(box) {
   const current = page.current();
+  const own = endMarking;
   if (!current?.input.blob) return t`The picture is still being read.`;
   const { answer, input } = current;
   const { orientation } = answer;
   const found = await digitsIn({ blob: await fileOf(drawn(box)), orientation });
-  const own = found.map((digit) => [digit.box[0] + box[0], digit.box[1] + box[1], ...digit.box.slice(2)]);
+  const inPart = found.map((digit) => [digit.box[0] + box[0], digit.box[1] + box[1], ...digit.box.slice(2)]);
   const others = digitsOf(answer).filter((digit) => digit.counts && !isIn(digit.box, box)).map((digit) => digit.box);
-  const boxes = [...others, ...(own.length ? own : [box])];
+  const boxes = [...others, ...(inPart.length ? inPart : [box])];
   const isRead = async (next) => (await digitsIn(next)).some((digit) => isIn(digit.box, box));
   let next = { blob: input.blob, orientation, boxes };
   // What is ink in a part by itself may be too faint beside the rest.
   if (!(await isRead(next))) next = { ...next, blob: await strengthened(box) };
   if (next.blob !== input.blob && !(await isRead(next))) {
-    return own.length ? t`This part can only be read by itself: crop to it.` : t`There is no ink in this part.`;
+    return inPart.length ? t`This part can only be read by itself: crop to it.` : t`There is no ink in this part.`;
   }
+  // It was cancelled meanwhile.
+  if (endMarking !== own) return;
   if (page.current()?.input !== input) return t`The picture is still being read.`;
   endMarking?.();
   if (next.blob !== input.blob) showPicture(next.blob);

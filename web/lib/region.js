@@ -23,6 +23,7 @@ export function startRegion({ crop, readToo, ended }) {
   const hint = element("p", { class: "hint", role: "status" }, t`Draw a box round a part of the picture.`);
   const act = (work) => async () => {
     try {
+      hint.textContent = t`Reading …`;
       hint.textContent = (await work(region.box)) ?? hint.textContent;
     } catch (error) {
       hint.replaceChildren(...told(error));

@@ -161,6 +161,26 @@ onPage("an empty part says so, and nothing is changed", DESKTOP, async (page) =>
   assert.ok(await page.locator("#undo").isDisabled(), "Escape has not cleared the picture");
 });
 
+onPage("a part that is cancelled while it is read is not read too", DESKTOP, async (page) => {
+  await open(page, [SEVEN, ONE, SMALL]);
+  await reads(page, "71");
+  let release;
+  const held = new Promise((resolve) => (release = resolve));
+  await mark(page);
+  await drag(page, [600, 430], [680, 520]);
+  await page.route("**/api/read*", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.locator("#region-read").click();
+  await page.locator(".part .hint", { hasText: "Reading …" }).waitFor();
+  await page.keyboard.press("Escape");
+  release();
+  await page.waitForTimeout(1500);
+  await reads(page, "71");
+  assert.ok(await page.locator("#undo").isDisabled());
+});
+
 onPage("a picture is cropped, the box moved and resized first, and undo brings it back", DESKTOP, async (page) => {
   await open(page, [SEVEN, ONE]);
   await reads(page, "71");

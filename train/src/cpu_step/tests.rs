@@ -31,9 +31,9 @@ fn noise(count: usize) -> Vec<f32> {
     Noise(1).take(count).collect()
 }
 
-/// Gives a network the same weights in each run. burn's own differ from run to run, and once in
-/// some hundred runs a sum was so close to 0 that its gradient was let through on one side only.
-/// Factors and summands of the norms are not left at 1 and 0, where they would not show.
+/// Gives a network the same weights in each run. burn's own differ from run to run, and with some of
+/// them a sum is so close to 0 that its gradient is let through on one side only. The scale and
+/// shift of the norms are not left at 1 and 0, where a mistake in them would not show.
 impl ModuleMapper for Noise {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         param.map(|tensor| {

@@ -79,12 +79,13 @@ fn a_batch_too_small_for_the_devices_is_refused() {
 }
 
 /// Stops a run with Ctrl-C once it has saved its state.
-fn interrupted(child: Child, folder: &Path) {
+fn interrupted(mut child: Child, folder: &Path) {
     let has_state = || {
         let runs = std::fs::read_dir(folder.join("artifacts/runs")).into_iter().flatten();
         runs.flatten().any(|run| run.path().join("state.bpk").is_file())
     };
     while !has_state() {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it saved its state");
         sleep(Duration::from_millis(2));
     }
     let id = child.id().to_string();
